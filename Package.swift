@@ -1,0 +1,131 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every target: today's language and the upcoming features that keep interfaces honest.
+/// Warnings are errors where `CI` is set, so that a newer compiler's new warning never stops a user's build.
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A module's own tests; `also` names what they drive besides the module.
+func tests(_ room: String, also: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(room)Tests", dependencies: [.target(name: room), "FluxqTestSupport"] + also, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "fluxq",
+    products: [
+        .executable(name: "fluxqd", targets: ["fluxqd"]),
+        .executable(name: "fluxq", targets: ["fluxq"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The roof: nothing but how to start.
+        .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
+        .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
+
+        // Floor 3: composition and verbs.
+        room(
+            "FluxqDaemon",
+            [
+                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox", "FluxqControlServer",
+                "FluxqWorkers", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
+            ]),
+        room("FluxqCommands", ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser]),
+
+        // Floor 2: the two sides of the socket, and the work.
+        room(
+            "FluxqControlServer",
+            [
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", hummingbird,
+                hummingbirdCore,
+                httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
+            ]),
+        room(
+            "FluxqWorkers", ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", logging, serviceLifecycle]),
+        room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
+
+        // Floor 1: one outside thing each.
+        room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
+        room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioPosix]),
+        room("FluxqImagesAPI", ["FluxqModel", "FluxqFormats", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
+        room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
+        room(
+            "FluxqSandbox",
+            ["FluxqFormats", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
+
+        // The ground: knows nothing.
+        room("FluxqModel", []),
+        room("FluxqFormats", []),
+        .target(
+            name: "FluxqMigrations", path: "migrations", resources: [.embedInCode("0001_jobs.sql")],
+            swiftSettings: settings),
+
+        // Tests.
+        .target(
+            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel"], path: "Tests/FluxqTestSupport",
+            swiftSettings: settings),
+        tests("FluxqModel"),
+        tests("FluxqFormats"),
+        tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
+        tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
+        tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", nioCore]),
+        tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioPosix, nioHTTP1]),
+        tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, nioCore]),
+        tests("FluxqWorkers", also: ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging]),
+        tests(
+            "FluxqControlServer",
+            also: [
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
+                nioPosix, logging,
+            ]),
+        tests("FluxqDaemon", also: ["FluxqModel"]),
+        tests("FluxqCommands", also: ["FluxqModel", "FluxqControl"]),
+        .testTarget(
+            name: "FluxqEndToEndTests",
+            dependencies: [
+                "fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqFormats", "FluxqModel", asyncHTTPClient,
+                nioCore,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,104 @@
+package import FluxqFormats
+package import FluxqModel
+
+/// A job on the wire. Keys that do not apply to its state are left out.
+package struct JobDocument: Hashable, Sendable, Codable {
+    package var id: Int64
+    package var state: String
+    /// queued: the one reason that it is not running now.
+    package var waiting: String?
+    /// queued: when it may run.
+    package var notBefore: WireTime?
+    /// running: `calling` or `archiving`.
+    package var phase: String?
+    /// running: somebody has asked to cancel it.
+    package var cancelRequested: Bool?
+    /// failed: from the closed set of reasons.
+    package var reason: String?
+    /// For people: why it failed, or what an archiving job waits for.
+    package var message: String?
+    /// failed: the API's own error, when there was one.
+    package var error: ErrorDocument?
+    /// done: fewer pictures came than were asked for.
+    package var warning: String?
+    package var owner: String
+    package var uid: UInt32
+    package var label: String?
+    package var priority: Int
+    package var createdAt: WireTime
+    package var startedAt: WireTime?
+    package var finishedAt: WireTime?
+    package var attempts: Int
+    package var request: EditRequest
+    package var images: [ImageDocument]
+    /// archiving: pictures that still have to be fetched, and when the first of their links dies.
+    package var pending: PendingDocument?
+    package var api: AnswerDocument?
+
+    package enum CodingKeys: String, CodingKey {
+        case id, state, waiting
+        case notBefore = "not_before"
+        case phase
+        case cancelRequested = "cancel_requested"
+        case reason, message, error, warning, owner, uid, label, priority
+        case createdAt = "created_at"
+        case startedAt = "started_at"
+        case finishedAt = "finished_at"
+        case attempts, request, images, pending, api
+    }
+}
+
+extension JobDocument {
+    package struct ErrorDocument: Hashable, Sendable, Codable {
+        package var status: Int?
+        package var code: String?
+        package var type: String?
+        package var message: String
+        package var requestID: String?
+
+        package enum CodingKeys: String, CodingKey {
+            case status, code, type, message
+            case requestID = "request_id"
+        }
+    }
+
+    package struct ImageDocument: Hashable, Sendable, Codable {
+        package var index: Int
+        package var hash: String
+        package var mediaType: String
+        package var width: Int
+        package var height: Int
+        package var bytes: Int64
+
+        package enum CodingKeys: String, CodingKey {
+            case index, hash
+            case mediaType = "media_type"
+            case width, height, bytes
+        }
+    }
+
+    package struct PendingDocument: Hashable, Sendable, Codable {
+        package var pictures: Int
+        package var linksDieAt: WireTime
+
+        package enum CodingKeys: String, CodingKey {
+            case pictures
+            case linksDieAt = "links_die_at"
+        }
+    }
+}
+
+extension JobDocument {
+    /// What the API said beside the pictures.
+    package struct AnswerDocument: Hashable, Sendable, Codable {
+        package var requestID: String?
+        /// Unix seconds, as the API gives it.
+        package var created: Int64?
+        package var usage: JSONValue?
+
+        package enum CodingKeys: String, CodingKey {
+            case requestID = "request_id"
+            case created, usage
+        }
+    }
+}

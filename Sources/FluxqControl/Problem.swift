@@ -1,0 +1,71 @@
+package import FluxqModel
+
+/// An error on the wire: `application/problem+json` (RFC 9457) with a stable `code` that programs may switch over.
+package struct Problem: Error, Hashable, Sendable, Codable {
+    package static let mediaType = "application/problem+json"
+
+    /// Every way in which the control interface says no.
+    package enum Code: String, Hashable, Sendable, Codable, CaseIterable {
+        /// The request's body, query or path is not what the route takes.
+        case badRequest = "bad_request"
+        /// One or more fields of a submitted job cannot be sent; `fields` names each.
+        case invalidFields = "invalid_fields"
+        /// The bytes are not a whole picture of a known format.
+        case notAPicture = "not_a_picture"
+        case tooLarge = "too_large"
+        /// The caller has no such input, or it was removed because no job used it for a day.
+        case noSuchInput = "no_such_input"
+        /// No such job, or somebody else's.
+        case noSuchJob = "no_such_job"
+        /// The job has no picture of that index.
+        case noSuchImage = "no_such_image"
+        case noSuchRoute = "no_such_route"
+        case methodNotAllowed = "method_not_allowed"
+        case notAllowed = "not_allowed"
+        /// The job's state forbids it.
+        case conflict
+        /// The same key was used for another request.
+        case keyReused = "key_reused"
+        case overLimit = "over_limit"
+        case unsupportedMediaType = "unsupported_media_type"
+        case rangeNotSatisfiable = "range_not_satisfiable"
+        /// No room in the state directory.
+        case storageFull = "storage_full"
+        case shuttingDown = "shutting_down"
+        case `internal` = "internal"
+    }
+
+    /// HTTP status.
+    package var status: Int
+    package var title: String
+    /// What happened and what to do about it.
+    package var detail: String
+    package var code: Code
+    /// For `invalid_fields`: each field and what it may be.
+    package var fields: [Field]?
+
+    package struct Field: Hashable, Sendable, Codable {
+        package var field: String
+        package var problem: String
+
+        package init(field: String, problem: String) {
+            self.field = field
+            self.problem = problem
+        }
+    }
+
+    package init(status: Int, code: Code, title: String, detail: String, fields: [Field]? = nil) {
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.fields = fields
+    }
+
+    package init(invalid: [EditRequest.FieldError]) {
+        self.init(
+            status: 422, code: .invalidFields, title: "The job cannot be sent as it is",
+            detail: invalid.map(\.description).joined(separator: "; ") + ". Nothing was queued.",
+            fields: invalid.map { Field(field: $0.field, problem: $0.problem) })
+    }
+}

@@ -1,0 +1,81 @@
+/// The answer of `GET /v1/queue`: how the queue is doing, and the caller's part in it.
+package struct QueueDocument: Hashable, Sendable, Codable {
+    /// The caller's jobs by state.
+    package var counts: Counts
+    /// An administrator has stopped new calls.
+    package var paused: Paused?
+    /// The API cannot be used; jobs stay queued.
+    package var held: Held?
+    /// The API asked for patience until then.
+    package var rateLimitedUntil: WireTime?
+    package var usage: Usage
+
+    package struct Counts: Hashable, Sendable, Codable {
+        package var queued: Int
+        package var running: Int
+        package var done: Int
+        package var failed: Int
+
+        package init(queued: Int, running: Int, done: Int, failed: Int) {
+            self.queued = queued
+            self.running = running
+            self.done = done
+            self.failed = failed
+        }
+    }
+
+    package struct Paused: Hashable, Sendable, Codable {
+        package var since: WireTime
+
+        package init(since: WireTime) {
+            self.since = since
+        }
+    }
+
+    package struct Held: Hashable, Sendable, Codable {
+        /// `unreachable` or `account`.
+        package var cause: String
+        package var since: WireTime
+        package var message: String
+        package var nextProbeAt: WireTime
+
+        package enum CodingKeys: String, CodingKey {
+            case cause, since, message
+            case nextProbeAt = "next_probe_at"
+        }
+
+        package init(cause: String, since: WireTime, message: String, nextProbeAt: WireTime) {
+            self.cause = cause
+            self.since = since
+            self.message = message
+            self.nextProbeAt = nextProbeAt
+        }
+    }
+
+    /// The caller's use since 00:00 UTC.
+    package struct Usage: Hashable, Sendable, Codable {
+        package var imagesToday: Int
+
+        package enum CodingKeys: String, CodingKey {
+            case imagesToday = "images_today"
+        }
+
+        package init(imagesToday: Int) {
+            self.imagesToday = imagesToday
+        }
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case counts, paused, held
+        case rateLimitedUntil = "rate_limited_until"
+        case usage
+    }
+
+    package init(counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, usage: Usage) {
+        self.counts = counts
+        self.paused = paused
+        self.held = held
+        self.rateLimitedUntil = rateLimitedUntil
+        self.usage = usage
+    }
+}

@@ -1,0 +1,16 @@
+/// The picture formats that fluxq knows by their bytes.
+package enum PictureFormat: String, CaseIterable, Sendable {
+    case png, jpeg, webp, gif, avif
+
+    package var mediaType: String { "image/\(rawValue)" }
+
+    /// Of a file's name, without the dot.
+    package var fileExtension: String {
+        self == .jpeg ? "jpg" : rawValue
+    }
+
+    package init?(mediaType: String) {
+        guard let format = Self.allCases.first(where: { $0.mediaType == mediaType }) else { return nil }
+        self = format
+    }
+}

@@ -1,0 +1,53 @@
+package import FluxqModel
+package import NIOCore
+
+/// The images API as the workers know it. `ImagesClient` is the real one; races are tested against simulated ones.
+package protocol ImagesAPI: Sendable {
+    /// One call that costs money. Never sends the request twice, never follows a redirect.
+    ///
+    /// A task that is canceled meanwhile still gets a true report: `notSent` or `unknown`.
+    /// - Parameters:
+    ///   - picture: the bytes of `request.image` where that is `.content`; nil otherwise.
+    ///   - receiver: where inline pictures of the answer go while it streams in.
+    func generate(
+        _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
+    ) async -> CallReport
+
+    /// Fetches a link of an answer; costs nothing and may be repeated.
+    func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome
+}
+
+/// A picture that is sent along with a call.
+package protocol PictureSource: Sendable {
+    /// Such as `image/png`.
+    var mediaType: String { get }
+    var size: Int64 { get }
+    /// Exactly `count` bytes from `offset`, or fewer where the picture ends.
+    func read(at offset: Int64, count: Int) async throws -> ByteBuffer
+}
+
+/// Where a picture goes, piece by piece. The sender waits for each write: nothing piles up in memory.
+package protocol PictureSink: Sendable {
+    func write(_ bytes: ByteBuffer) async throws
+}
+
+/// Takes the inline pictures of one answer.
+package protocol PictureReceiver: Sendable {
+    /// - Parameter ordinal: counted from 0 in the order the pictures come; `AnswerItem.inline` refers to it.
+    func beginPicture(_ ordinal: Int) async throws -> any PictureSink
+    /// The picture's text ended; `isValid` is false where it was not base64.
+    func endPicture(_ ordinal: Int, isValid: Bool) async throws
+}
+
+package enum DownloadOutcome: Hashable, Sendable {
+    /// The whole body is in the sink. Whether it is a picture is for its reader to say.
+    case complete
+    /// Worth another try later.
+    case failed(message: String)
+    /// The guard refused the link and nothing was connected to. `message` names what an administrator would have to trust.
+    case refused(message: String)
+    /// The link can never be right: another scheme, no host, userinfo.
+    case impossible(message: String)
+    /// The sink could not take the bytes: the host's trouble (a full disk), not the link's.
+    case notStored(message: String)
+}

@@ -1,0 +1,61 @@
+extension CallOutcome {
+    /// What an outcome means for the job's life: the third column of the outcome table, with the words that people read.
+    ///
+    /// - Parameter nextTry: when the next attempt may begin, for the outcomes that allow one.
+    package func event(nextTry: Timestamp) -> Lifecycle.Event {
+        switch self {
+        case .answered:
+            .answered
+        case .noImage(let answer):
+            .refused(
+                .init(
+                    reason: .noImage,
+                    message: "The API answered without a picture\(answer.itemErrors). The call was billed; "
+                        + "its answer is kept in the ledger, and a retry buys it again."),
+                .billed)
+        case .rejected(let error):
+            .refused(
+                .init(
+                    reason: .rejected,
+                    message: "The API refused the request: \(error.message.sentence) Nothing was billed. "
+                        + "Submit it again with what it names changed.",
+                    error: error),
+                .notBilled)
+        case .moderated(let error):
+            .refused(
+                .init(
+                    reason: .moderated,
+                    message: "The API's content filter refused the prompt or the picture: \(error.message.sentence) "
+                        + "Nothing was billed.",
+                    error: error),
+                .notBilled)
+        case .notSent, .accountClosed, .rateLimited:
+            .deferred
+        case .serverError(let error):
+            .attemptFailed(.init(reason: .exhausted, message: error.message.sentence, error: error), nextTry: nextTry)
+        case .unknown(let error):
+            .outcomeUnknown(
+                .init(
+                    reason: .outcomeUnknown,
+                    message: "The request was sent, and nobody knows what became of it: \(error.message.sentence) "
+                        + "It may have been billed, so it is not sent again by itself; a retry sends it again.",
+                    error: error),
+                nextTry: nextTry)
+        }
+    }
+}
+
+extension Answer {
+    /// ": what the items said", where they said anything.
+    fileprivate var itemErrors: String {
+        let said = items.compactMap(\.error)
+        return said.isEmpty ? "" : ": " + said.joined(separator: "; ")
+    }
+}
+
+extension String {
+    /// Closed with a full stop unless it already ends a sentence.
+    fileprivate var sentence: String {
+        last.map { ".!?".contains($0) } ?? true ? self : self + "."
+    }
+}

@@ -1,0 +1,97 @@
+/// What came of one call of the images API: one case for each row of the outcome table, and nothing in between.
+///
+/// ```
+/// outcome        billed?        what becomes of the job
+/// answered       yes            archiving
+/// noImage        yes            failed: no_image
+/// rejected       no             failed: rejected
+/// moderated      no             failed: moderated
+/// notSent        no             queued, not an attempt; the queue is held as unreachable
+/// accountClosed  no             queued, not an attempt; the queue is held until the account is mended
+/// rateLimited    no             queued, not an attempt; every worker waits
+/// serverError    presumed no    queued with backoff; failed: exhausted after the last attempt
+/// unknown        nobody knows   failed: outcome_unknown, unless the job was submitted with on_unknown: retry
+/// ```
+package enum CallOutcome: Hashable, Sendable {
+    /// 2xx with at least one link or inline picture.
+    case answered(Answer)
+    /// 2xx and nothing that could be a picture.
+    case noImage(Answer)
+    /// The API does not want this request, now or ever: 400, 404, 413, 422, other 4xx, any redirect.
+    case rejected(APIError)
+    case moderated(APIError)
+    /// Name, connection or TLS failed, or the request's last byte was never handed to the socket.
+    case notSent(message: String)
+    /// The key, the account's money or its permissions: 401, 402, 403, spend cap, `insufficient_quota`.
+    case accountClosed(APIError)
+    /// 429, or 503 with Retry-After. `retryAfter` is nil where the API gave none that makes sense.
+    case rateLimited(APIError, retryAfter: Duration?)
+    /// An answer in full with one of `api.unbilled_statuses`.
+    case serverError(APIError)
+    /// The request left and no answer that settles the matter came back.
+    case unknown(APIError)
+
+    package var billing: Billing {
+        switch self {
+        case .answered, .noImage: .billed
+        case .rejected, .moderated, .notSent, .accountClosed, .rateLimited, .serverError: .notBilled
+        case .unknown: .unknown
+        }
+    }
+}
+
+/// A 2xx answer, its inline pictures already set aside (see `PictureReceiver` of the images client).
+package struct Answer: Hashable, Sendable {
+    /// `created`, when the answer had one that is a time.
+    package var created: Timestamp?
+    /// `usage` as JSON text.
+    package var usage: String?
+    package var requestID: String?
+    package var items: [AnswerItem]
+    /// The beginning of the body, inline pictures left out, for a person to look at when no picture can be used.
+    package var excerpt: String
+
+    package init(
+        created: Timestamp? = nil, usage: String? = nil, requestID: String? = nil, items: [AnswerItem],
+        excerpt: String = ""
+    ) {
+        self.created = created
+        self.usage = usage
+        self.requestID = requestID
+        self.items = items
+        self.excerpt = excerpt
+    }
+}
+
+/// One element of the answer's `data`.
+package struct AnswerItem: Hashable, Sendable {
+    /// `url`, byte for byte.
+    package var link: String?
+    /// Which of the received inline pictures this is, counted from 0 in the order they came.
+    package var inline: Int?
+    /// The item's own `error`, where it has one instead of a picture.
+    package var error: String?
+
+    package init(link: String? = nil, inline: Int? = nil, error: String? = nil) {
+        self.link = link
+        self.inline = inline
+        self.error = error
+    }
+}
+
+/// One call as the ledger records it.
+package struct CallReport: Hashable, Sendable {
+    package var outcome: CallOutcome
+    /// When the request's last byte was handed to the socket; nil if it never was.
+    package var sentAt: Timestamp?
+    /// HTTP status of the answer; nil if none came.
+    package var status: Int?
+    package var requestID: String?
+
+    package init(outcome: CallOutcome, sentAt: Timestamp? = nil, status: Int? = nil, requestID: String? = nil) {
+        self.outcome = outcome
+        self.sentAt = sentAt
+        self.status = status
+        self.requestID = requestID
+    }
+}

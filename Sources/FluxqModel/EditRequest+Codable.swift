@@ -1,0 +1,55 @@
+/// The vendor's field names. One encoding serves the call, the database and the wire.
+extension EditRequest: Codable {
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case model, prompt, image, n, strength, seed, steps
+        case guidanceScale = "guidance_scale"
+        case negativePrompt = "negative_prompt"
+        case responseFormat = "response_format"
+    }
+
+    /// Reads back what was validated before it was written; ranges are not checked a second time.
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        model = try fields.decode(String.self, forKey: .model)
+        prompt = try fields.decode(String.self, forKey: .prompt)
+        image = try fields.decodeIfPresent(String.self, forKey: .image).map(Image.init(wire:))
+        n = try fields.decodeIfPresent(Int.self, forKey: .n)
+        strength = try fields.decodeIfPresent(Double.self, forKey: .strength)
+        seed = try fields.decode(Int64.self, forKey: .seed)
+        steps = try fields.decodeIfPresent(Int.self, forKey: .steps)
+        guidanceScale = try fields.decodeIfPresent(Double.self, forKey: .guidanceScale)
+        negativePrompt = try fields.decodeIfPresent(String.self, forKey: .negativePrompt)
+        responseFormat = try fields.decode(ResponseFormat.self, forKey: .responseFormat)
+    }
+
+    /// Writes the fields that are set; `image` as `sha256:…` or as the link.
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(model, forKey: .model)
+        try fields.encode(prompt, forKey: .prompt)
+        try fields.encodeIfPresent(image?.wire, forKey: .image)
+        try fields.encodeIfPresent(n, forKey: .n)
+        try fields.encodeIfPresent(strength, forKey: .strength)
+        try fields.encode(seed, forKey: .seed)
+        try fields.encodeIfPresent(steps, forKey: .steps)
+        try fields.encodeIfPresent(guidanceScale, forKey: .guidanceScale)
+        try fields.encodeIfPresent(negativePrompt, forKey: .negativePrompt)
+        try fields.encode(responseFormat, forKey: .responseFormat)
+    }
+}
+
+extension EditRequest.ResponseFormat: Codable {}
+
+extension EditRequest.Image {
+    /// Anything that is not `sha256:<64 hex digits>` is taken for a link; validation says whether it is one.
+    package init(wire text: String) {
+        self = ContentHash(wire: text).map(Self.content) ?? .link(text)
+    }
+
+    package var wire: String {
+        switch self {
+        case .content(let hash): hash.description
+        case .link(let link): link
+        }
+    }
+}

@@ -1,0 +1,82 @@
+/// A job as its owner sees it.
+package struct Job: Hashable, Sendable {
+    package var id: JobID
+    package var owner: Owner
+    package var label: String?
+    /// −100 to 100; the higher runs first among its owner's jobs.
+    package var priority: Int
+    package var createdAt: Timestamp
+    /// When the latest attempt was claimed.
+    package var startedAt: Timestamp?
+    /// When it was done or failed.
+    package var finishedAt: Timestamp?
+    package var request: EditRequest
+    package var lifecycle: Lifecycle
+    /// Why it is not running, where it is queued.
+    package var waiting: Waiting?
+    package var pictures: [Picture]
+    /// The latest answer's own words.
+    package var answer: AnswerRecord?
+
+    package init(
+        id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,
+        finishedAt: Timestamp?, request: EditRequest, lifecycle: Lifecycle, waiting: Waiting?, pictures: [Picture],
+        answer: AnswerRecord?
+    ) {
+        self.id = id
+        self.owner = owner
+        self.label = label
+        self.priority = priority
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.request = request
+        self.lifecycle = lifecycle
+        self.waiting = waiting
+        self.pictures = pictures
+        self.answer = answer
+    }
+
+    /// Bounds of what a submitter may set beside the request.
+    package enum Bounds {
+        package static let priority = -100...100
+        package static let labelBytes = 200
+        package static let keyBytes = 200
+    }
+}
+
+/// Whose job it is: the number decides, the name is for people.
+package struct Owner: Hashable, Sendable {
+    package let uid: UInt32
+    package let name: String
+
+    package init(uid: UInt32, name: String) {
+        self.uid = uid
+        self.name = name
+    }
+}
+
+/// What the API said beside the pictures.
+package struct AnswerRecord: Hashable, Sendable {
+    package var requestID: String?
+    package var created: Timestamp?
+    /// JSON text.
+    package var usage: String?
+
+    package init(requestID: String?, created: Timestamp?, usage: String?) {
+        self.requestID = requestID
+        self.created = created
+        self.usage = usage
+    }
+}
+
+extension JobState {
+    package init(_ state: Lifecycle.State) {
+        switch state {
+        case .queued: self = .queued
+        case .running: self = .running
+        case .done: self = .done
+        case .failed: self = .failed
+        }
+    }
+}

@@ -1,0 +1,222 @@
+/// The life of a job as a pure function: a state and an event go in, the next state and what has to be done about it
+/// come out. `FluxqStore` encodes the same rules a second time, as CHECKs and guarded writes.
+///
+/// ```
+///             submitted
+///                 |
+///                 v      claimed        answered               settled, all saved
+///              queued ---------> calling -------> archiving ----------------------> done
+///               ^ | ^               | |              |
+///      retried  | | +---------------+ | refused,     | settled, a link lost
+///               | |    deferred       | no image,    | settled after a cancel
+///               | |                   | unknown,     |
+///               | |                   | exhausted    |
+///               | |   canceled        v              v
+///               | +----------------> failed <--------+
+///               +-----------------------+
+/// ```
+package struct Lifecycle: Hashable, Sendable {
+    package enum State: Hashable, Sendable {
+        /// `notBefore`: when it may run; nil is now. `afterBackoff` tells a pause of fluxq's own from a time the user set.
+        case queued(notBefore: Timestamp?, afterBackoff: Bool)
+        /// `cancelRequested`: somebody has asked to cancel it; what its call still brings is paid for and kept.
+        case running(Phase, cancelRequested: Bool)
+        case done(warning: String?)
+        case failed(Failure)
+    }
+
+    /// Why a job failed, for programs and for people.
+    package struct Failure: Hashable, Sendable {
+        package var reason: FailureReason
+        /// What happened and what to do about it.
+        package var message: String
+        package var error: APIError?
+
+        package init(reason: FailureReason, message: String, error: APIError? = nil) {
+            self.reason = reason
+            self.message = message
+            self.error = error
+        }
+    }
+
+    package enum Event: Hashable, Sendable {
+        case claimed
+        /// A 2xx with pictures that may be usable.
+        case answered
+        /// Known not to have been billed; nobody's fault but the queue's. Not an attempt.
+        case deferred
+        /// Known not to have been billed, and an attempt; the next one not before that time.
+        case attemptFailed(Failure, nextTry: Timestamp)
+        /// Rejected, moderated or without a picture: sending it again would change nothing.
+        case refused(Failure, Billing)
+        /// Nobody knows whether it was billed. `nextTry` is used where the job says `on_unknown: retry`.
+        case outcomeUnknown(Failure, nextTry: Timestamp)
+        /// Every picture of the answer is saved, or can never be.
+        case settled(Settlement)
+        case canceled
+        case retried
+    }
+
+    /// How the pictures of an answer ended.
+    package struct Settlement: Hashable, Sendable {
+        /// Asked for by the request.
+        package var wanted: Int
+        /// In the archive.
+        package var saved: Int
+        /// Links that died before their picture could be fetched.
+        package var lost: Int
+        /// Came, but are no pictures, or are incomplete.
+        package var unusable: Int
+
+        package init(wanted: Int, saved: Int, lost: Int, unusable: Int) {
+            self.wanted = wanted
+            self.saved = saved
+            self.lost = lost
+            self.unusable = unusable
+        }
+    }
+
+    /// What has to happen in the same transaction as the change of state.
+    package enum Effect: Hashable, Sendable {
+        /// Write the intent to call: a ledger row with this attempt's number, its price reserved.
+        case openAttempt
+        /// Settle the ledger row of the current attempt.
+        case settleAttempt(Billing)
+    }
+
+    /// The state does not allow the event. Nothing changes.
+    package struct Forbidden: Error, Hashable, Sendable {}
+
+    package var state: State
+    /// Calls begun so far: the number of the current attempt, and the fence that keeps an old one from writing.
+    package var attempt: Int
+    /// Calls that count as attempts; those that never reached a working API are taken back.
+    package var attempts: Int
+    /// Failed attempts since the job was submitted or last retried by hand; `workers.max_attempts` bounds them.
+    package var strikes: Int
+    package let onUnknown: OnUnknown
+
+    package init(state: State, attempt: Int, attempts: Int, strikes: Int, onUnknown: OnUnknown) {
+        self.state = state
+        self.attempt = attempt
+        self.attempts = attempts
+        self.strikes = strikes
+        self.onUnknown = onUnknown
+    }
+
+    /// Applies one event.
+    ///
+    /// - Parameter maxAttempts: `workers.max_attempts`.
+    /// - Returns: what has to be done with the change.
+    /// - Throws: `Forbidden`, and changes nothing, where the state does not allow the event.
+    package mutating func apply(_ event: Event, maxAttempts: Int) throws(Forbidden) -> [Effect] {
+        switch (state, event) {
+        case (.queued, .claimed):
+            attempt += 1
+            attempts += 1
+            state = .running(.calling, cancelRequested: false)
+            return [.openAttempt]
+
+        case (.queued, .canceled):
+            state = .failed(.init(reason: .canceled, message: "Canceled before it was called; nothing was billed."))
+            return []
+
+        case (.running(.calling, let cancelRequested), .answered):
+            state = .running(.archiving, cancelRequested: cancelRequested)
+            return [.settleAttempt(.billed)]
+
+        case (.running(.calling, let cancelRequested), .deferred):
+            attempts -= 1
+            state =
+                cancelRequested
+                ? .failed(.init(reason: .canceled, message: "Canceled; its call never took place and was not billed."))
+                : .queued(notBefore: nil, afterBackoff: false)
+            return [.settleAttempt(.notBilled)]
+
+        case (.running(.calling, let cancelRequested), .attemptFailed(let failure, let nextTry)):
+            strikes += 1
+            if cancelRequested {
+                state = .failed(failure.afterCancel)
+            } else if strikes >= maxAttempts {
+                state = .failed(
+                    .init(
+                        reason: .exhausted,
+                        message:
+                            "Gave up after \(strikes) attempts, none of them billed; the last one: \(failure.message)",
+                        error: failure.error))
+            } else {
+                state = .queued(notBefore: nextTry, afterBackoff: true)
+            }
+            return [.settleAttempt(.notBilled)]
+
+        case (.running(.calling, let cancelRequested), .refused(let failure, let billing)):
+            state = .failed(cancelRequested ? failure.afterCancel : failure)
+            return [.settleAttempt(billing)]
+
+        case (.running(.calling, let cancelRequested), .outcomeUnknown(let failure, let nextTry)):
+            strikes += 1
+            if cancelRequested {
+                state = .failed(failure.afterCancel)
+            } else if onUnknown == .retry, strikes < maxAttempts {
+                state = .queued(notBefore: nextTry, afterBackoff: true)
+            } else {
+                state = .failed(failure)
+            }
+            return [.settleAttempt(.unknown)]
+
+        case (.running(.archiving, let cancelRequested), .settled(let settlement)):
+            state = settlement.end(canceled: cancelRequested)
+            return []
+
+        case (.running(let phase, _), .canceled):
+            state = .running(phase, cancelRequested: true)
+            return []
+
+        case (.failed, .retried):
+            strikes = 0
+            state = .queued(notBefore: nil, afterBackoff: false)
+            return []
+
+        case (.queued, _), (.running, _), (.done, _), (.failed, _):
+            throw Forbidden()
+        }
+    }
+}
+
+extension Lifecycle.Failure {
+    /// The same end for somebody who had canceled: the wish comes first, what happened stays in the message.
+    fileprivate var afterCancel: Lifecycle.Failure {
+        .init(reason: .canceled, message: "Canceled while it was running. \(message)", error: error)
+    }
+}
+
+extension Lifecycle.Settlement {
+    fileprivate func end(canceled: Bool) -> Lifecycle.State {
+        if canceled {
+            return .failed(
+                .init(
+                    reason: .canceled,
+                    message: saved == 0
+                        ? "Canceled while it was running; its call brought no picture."
+                        : "Canceled while it was running; what had been paid for (\(saved) of \(wanted)) can be fetched."
+                ))
+        }
+        if lost > 0 {
+            return .failed(
+                .init(
+                    reason: .linkLost,
+                    message:
+                        "\(lost) of \(saved + lost + unusable) pictures could not be fetched before their links died; "
+                        + "\(saved) can be fetched. A retry buys all of them again."))
+        }
+        if saved == 0 {
+            return .failed(
+                .init(
+                    reason: .noImage,
+                    message:
+                        "The API answered, but nothing it sent is a whole picture. What it sent is kept in the archive; "
+                        + "the call was billed, and a retry buys it again."))
+        }
+        return .done(warning: saved < wanted ? "\(saved) of \(wanted) pictures came" : nil)
+    }
+}

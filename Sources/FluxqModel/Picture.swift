@@ -1,0 +1,62 @@
+/// One picture of a job: paid for, and on its way to the archive or there.
+package struct Picture: Hashable, Sendable {
+    package enum State: Hashable, Sendable {
+        /// To be fetched from its link.
+        case pending(Download)
+        case saved(StoredPicture)
+        /// The link died, or can never be right.
+        case lost(message: String)
+        /// What came is no whole picture; its bytes are in the archive under this hash for a person to look at.
+        case unusable(ContentHash?, message: String)
+    }
+
+    /// From 1, never reused within the job.
+    package var index: Int
+    /// The attempt that bought it.
+    package var attempt: Int
+    package var state: State
+
+    package init(index: Int, attempt: Int, state: State) {
+        self.index = index
+        self.attempt = attempt
+        self.state = state
+    }
+}
+
+/// A link that has to be fetched before it dies.
+package struct Download: Hashable, Sendable {
+    /// Byte for byte as the API gave it.
+    package var link: String
+    package var deadline: Timestamp
+    package var tries: Int
+    package var nextTryAt: Timestamp
+    /// Why the last try failed.
+    package var message: String?
+
+    package init(link: String, deadline: Timestamp, tries: Int = 0, nextTryAt: Timestamp, message: String? = nil) {
+        self.link = link
+        self.deadline = deadline
+        self.tries = tries
+        self.nextTryAt = nextTryAt
+        self.message = message
+    }
+}
+
+/// A whole picture in the archive.
+package struct StoredPicture: Hashable, Sendable {
+    package var hash: ContentHash
+    /// By the bytes, such as `image/png`.
+    package var mediaType: String
+    /// Pixels.
+    package var width: Int
+    package var height: Int
+    package var bytes: Int64
+
+    package init(hash: ContentHash, mediaType: String, width: Int, height: Int, bytes: Int64) {
+        self.hash = hash
+        self.mediaType = mediaType
+        self.width = width
+        self.height = height
+        self.bytes = bytes
+    }
+}

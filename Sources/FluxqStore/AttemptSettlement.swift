@@ -1,0 +1,73 @@
+import FluxqModel
+import GRDB
+
+/// What the ledger says of a call that has ended.
+struct AttemptSettlement {
+    /// One word, such as `answered` or `rate_limited`.
+    var outcome: String
+    var sentAt: Timestamp?
+    var status: Int?
+    var requestID: String?
+    var message: String?
+    var answer: Answer?
+    /// Items of the answer that may be pictures.
+    var imagesCame: Int?
+
+    init(outcome: String, message: String? = nil) {
+        self.outcome = outcome
+        self.message = message
+    }
+
+    init(_ report: CallReport) {
+        sentAt = report.sentAt
+        status = report.status
+        requestID = report.requestID
+        switch report.outcome {
+        case .answered(let answer):
+            outcome = "answered"
+            self.answer = answer
+            imagesCame = answer.items.count { $0.link != nil || $0.inline != nil }
+        case .noImage(let answer):
+            outcome = "no_image"
+            self.answer = answer
+            imagesCame = 0
+        case .rejected(let error): (outcome, message) = ("rejected", error.message)
+        case .moderated(let error): (outcome, message) = ("moderated", error.message)
+        case .notSent(let why): (outcome, message) = ("not_sent", why)
+        case .accountClosed(let error): (outcome, message) = ("account_closed", error.message)
+        case .rateLimited(let error, _): (outcome, message) = ("rate_limited", error.message)
+        case .serverError(let error): (outcome, message) = ("server_error", error.message)
+        case .unknown(let error): (outcome, message) = ("unknown", error.message)
+        }
+    }
+}
+
+extension Transaction {
+    /// Writes the intent to call, its price reserved.
+    func openAttempt(_ job: JobRow, number: Int) throws {
+        let price = policy.prices[job.request.model]
+        try execute(
+            """
+            INSERT INTO attempts (job, number, billing, images_wanted, price, currency, begun_at)
+            VALUES (?, ?, 'reserved', ?, ?, ?, ?)
+            """,
+            [job.id, number, job.request.imagesWanted, price?.micros, price?.currency, now])
+    }
+
+    /// Settles a call; a trigger keeps a settled one from ever changing.
+    func settleAttempt(_ job: JobID, number: Int, _ billing: Billing, _ settlement: AttemptSettlement) throws {
+        let answer = settlement.answer
+        let changed = try execute(
+            """
+            UPDATE attempts SET billing = ?, settled_at = ?, sent_at = ?, outcome = ?, status = ?, request_id = ?,
+                message = ?, api_created = ?, usage = ?, images_came = ?, excerpt = ?
+            WHERE job = ? AND number = ? AND billing = 'reserved'
+            """,
+            [
+                billing.rawValue, now, settlement.sentAt, settlement.outcome, settlement.status,
+                settlement.requestID ?? answer?.requestID, settlement.message, answer?.created, answer?.usage,
+                settlement.imagesCame, answer.flatMap { $0.excerpt.isEmpty ? nil : $0.excerpt }, job, number,
+            ])
+        guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
+    }
+}

@@ -1,0 +1,11 @@
+/// What the event log tells about a job.
+package enum EventKind: String, CaseIterable, Sendable {
+    case submitted, claimed, deferred
+    /// An attempt ended without a bill, and the next one waits for its time.
+    case attemptFailed = "attempt_failed"
+    case answered
+    case pictureSaved = "picture_saved"
+    case pictureLost = "picture_lost"
+    case cancelRequested = "cancel_requested"
+    case retried, done, failed
+}

@@ -1,0 +1,116 @@
+import FluxqModel
+import GRDB
+import Synchronization
+
+/// What a transaction changed, for those who wait; told after the commit.
+typealias Changes = Set<ChangeSignal.Topic>
+
+/// Runs the writes of concurrent callers in one transaction with one fsync. Every caller is answered after the commit
+/// that holds its write; one whose write fails is rolled back alone.
+final class GroupCommit: Sendable {
+    /// Writes in one transaction at most, so that the first caller does not wait for the ten-thousandth.
+    private static let largestGroup = 512
+
+    /// One caller's part of a transaction.
+    private struct Write: Sendable {
+        /// Runs inside the open transaction, in a savepoint of its own.
+        let run: @Sendable (Database, inout Changes) -> Void
+        /// Answers the caller: with the error of the transaction where that failed, else with what `run` came to.
+        let answer: @Sendable (StoreError?) -> Void
+    }
+
+    /// Carries what a write came to from its run to its answer.
+    private final class Outcome<Value: Sendable>: Sendable {
+        let result = Mutex<Result<Value, StoreError>>(.failure(.other("the write was not run")))
+    }
+
+    private struct Queue {
+        var waiting: [Write] = []
+        var isDraining = false
+    }
+
+    private let pool: DatabasePool
+    private let signal: ChangeSignal
+    private let onFatal: @Sendable (StoreError) -> Void
+    private let queue = Mutex(Queue())
+
+    init(pool: DatabasePool, signal: ChangeSignal, onFatal: @escaping @Sendable (StoreError) -> Void) {
+        self.pool = pool
+        self.signal = signal
+        self.onFatal = onFatal
+    }
+
+    /// Runs `body` in a transaction of the one writing connection and returns its value when that is on the disk.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database, inout Changes) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            let outcome = Outcome<Value>()
+            enqueue(
+                Write(
+                    run: { db, changes in
+                        var own = Changes()
+                        do {
+                            try db.inSavepoint {
+                                let value = try body(db, &own)
+                                outcome.result.withLock { $0 = .success(value) }
+                                return .commit
+                            }
+                            changes.formUnion(own)
+                        } catch {
+                            outcome.result.withLock { $0 = .failure(StoreError(error)) }
+                        }
+                    },
+                    answer: { error in
+                        continuation.resume(returning: error.map(Result.failure) ?? outcome.result.withLock { $0 })
+                    }))
+        }
+        if case .failure(let error) = result, error.isFatal { onFatal(error) }
+        return try result.get()
+    }
+
+    /// Writes that wait for the connection.
+    var waiting: Int { queue.withLock { $0.waiting.count } }
+
+    private func enqueue(_ write: Write) {
+        let mustStart = queue.withLock { queue in
+            queue.waiting.append(write)
+            defer { queue.isDraining = true }
+            return !queue.isDraining
+        }
+        if mustStart { pool.asyncWriteWithoutTransaction { [self] db in drain(db) } }
+    }
+
+    /// Commits group after group until nobody waits; callers who come during an fsync form the next group.
+    private func drain(_ db: Database) {
+        while true {
+            let group = queue.withLock { queue in
+                let group = Array(queue.waiting.prefix(Self.largestGroup))
+                queue.waiting.removeFirst(group.count)
+                if group.isEmpty { queue.isDraining = false }
+                return group
+            }
+            if group.isEmpty { return }
+            commit(group, in: db)
+        }
+    }
+
+    private func commit(_ group: [Write], in db: Database) {
+        var changes = Changes()
+        var failure: StoreError?
+        do {
+            try db.inTransaction(.immediate) {
+                for write in group {
+                    write.run(db, &changes)
+                    // A full disk can make SQLite roll the whole transaction back; what follows must not run outside it.
+                    guard db.isInsideTransaction else { throw StoreError.full }
+                }
+                return .commit
+            }
+        } catch {
+            failure = StoreError(error)
+        }
+        if failure == nil { signal.ring(changes) }
+        for write in group { write.answer(failure) }
+    }
+}

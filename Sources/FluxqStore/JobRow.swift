@@ -1,0 +1,127 @@
+package import FluxqModel
+import GRDB
+
+/// A row of `jobs` and the one place where a row's state is written.
+struct JobRow {
+    let id: JobID
+    let uid: UInt32
+    let request: EditRequest
+    let input: ContentHash?
+    let lifecycle: Lifecycle
+    private let row: Row
+
+    init(_ row: Row) throws {
+        self.row = row
+        id = row["id"]
+        uid = row["uid"]
+        input = row["input"]
+        guard let request: EditRequest = try row.json("request") else {
+            throw StoreError.damaged("job \(id) has no request")
+        }
+        self.request = request
+        lifecycle = Lifecycle(
+            state: try Self.state(of: row), attempt: row["attempt"], attempts: row["attempts"], strikes: row["strikes"],
+            onUnknown: try row.choice("on_unknown"))
+    }
+
+    private static func state(of row: Row) throws -> Lifecycle.State {
+        switch try row.choice("state", JobState.self) {
+        case .queued: .queued(notBefore: row["not_before"], afterBackoff: row["after_backoff"])
+        case .running: .running(try row.choice("phase"), cancelRequested: row["cancel_requested"])
+        case .done: .done(warning: row["warning"])
+        case .failed:
+            .failed(
+                .init(reason: try row.choice("reason"), message: row["message"], error: try row.json("error")))
+        }
+    }
+
+    /// The job as its owner sees it.
+    func job(owner: String, waiting: Waiting?, pictures: [Picture], answer: AnswerRecord?) -> Job {
+        Job(
+            id: id, owner: Owner(uid: uid, name: owner), label: row["label"], priority: row["priority"],
+            createdAt: row["created_at"], startedAt: row["started_at"], finishedAt: row["finished_at"],
+            request: request,
+            lifecycle: lifecycle, waiting: waiting, pictures: pictures, answer: answer)
+    }
+}
+
+/// How a verb ended that had to find the job in a certain state.
+package enum Advance: Hashable, Sendable {
+    case advanced(JobState)
+    /// The job is no longer in the state or attempt that the caller speaks of; nothing was written.
+    case stale
+    /// The job's state forbids it; nothing was written.
+    case forbidden(JobState)
+}
+
+extension Transaction {
+    /// Applies an event to a job and writes the state it leads to, guarded by the state it was read in.
+    ///
+    /// - Parameters:
+    ///   - attempt: settles the ledger row of the current attempt, where the event does.
+    func advance(_ job: JobRow, _ event: Lifecycle.Event, settlement: AttemptSettlement? = nil) throws -> Advance {
+        var next = job.lifecycle
+        let effects: [Lifecycle.Effect]
+        do {
+            effects = try next.apply(event, maxAttempts: policy.maxAttempts)
+        } catch {
+            return .forbidden(JobState(job.lifecycle.state))
+        }
+        let columns = StateColumns(next.state)
+        let before = StateColumns(job.lifecycle.state)
+        let isOver = columns.state == .done || columns.state == .failed
+        let begins = effects.contains(.openAttempt)
+        let changed = try execute(
+            """
+            UPDATE jobs SET state = ?, not_before = ?, after_backoff = ?, phase = ?, cancel_requested = ?, reason = ?,
+                message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
+                started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?
+            WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
+            """,
+            [
+                columns.state.rawValue, columns.notBefore, columns.afterBackoff, columns.phase?.rawValue,
+                columns.cancelRequested, columns.failure?.reason.rawValue, columns.failure?.message,
+                try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
+                begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
+                job.lifecycle.attempt,
+            ])
+        guard changed == 1 else { return .stale }
+
+        for effect in effects {
+            switch effect {
+            case .openAttempt: try openAttempt(job, number: next.attempt)
+            case .settleAttempt(let billing):
+                try settleAttempt(job.id, number: next.attempt, billing, settlement ?? .init(outcome: "unknown"))
+            }
+        }
+        if columns.state == .queued || begins { wakeWorkers() }
+        return .advanced(columns.state)
+    }
+}
+
+/// A state spread over its columns.
+private struct StateColumns {
+    var state: JobState
+    var notBefore: Timestamp?
+    var afterBackoff = false
+    var phase: Phase?
+    var cancelRequested = false
+    var failure: Lifecycle.Failure?
+    var warning: String?
+
+    init(_ lifecycle: Lifecycle.State) {
+        state = JobState(lifecycle)
+        switch lifecycle {
+        case .queued(let notBefore, let afterBackoff):
+            self.notBefore = notBefore
+            self.afterBackoff = afterBackoff
+        case .running(let phase, let cancelRequested):
+            self.phase = phase
+            self.cancelRequested = cancelRequested
+        case .done(let warning):
+            self.warning = warning
+        case .failed(let failure):
+            self.failure = failure
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package import FluxqModel
+import GRDB
+
+/// A picture of an answer that has just come.
+package enum NewPicture: Hashable, Sendable {
+    /// To be fetched.
+    case link(String, deadline: Timestamp)
+    /// Came inline and is in the archive.
+    case saved(StoredPicture)
+    /// Came, but is no whole picture; its bytes, where there are any, are in the archive under that hash.
+    case unusable(ContentHash?, message: String)
+    /// A link that can never be right.
+    case lost(link: String, message: String)
+}
+
+extension Store {
+    /// Commits what came of a call: the job's next state, its ledger row and its pictures, and what it means for the queue.
+    ///
+    /// - Parameter pictures: of a `.answered` report, in the answer's order; empty for every other.
+    /// - Returns: `.stale` where the job is no longer in this attempt.
+    package func record(
+        _ report: CallReport, of claim: Claim, pictures: [NewPicture] = []
+    ) async throws(StoreError) -> Advance {
+        try await write { transaction in try transaction.record(report, of: claim, pictures: pictures) }
+    }
+
+    /// Gives every call that a dead process left in flight its end: nobody knows what became of it.
+    /// To be called once at start, before the first claim. Jobs that were `archiving` go on where they were.
+    ///
+    /// - Returns: the jobs whose outcome is unknown now.
+    package func recover() async throws(StoreError) -> [JobID] {
+        try await write { transaction in
+            let rows = try Row.fetchAll(
+                transaction.db, sql: "SELECT * FROM jobs WHERE state = 'running' AND phase = 'calling' ORDER BY id")
+            let interrupted = try rows.map(JobRow.init)
+            let report = CallReport(
+                outcome: .unknown(.init(message: "fluxqd was stopped while it waited for the answer.")))
+            for job in interrupted {
+                let advance = try transaction.end(job, with: report)
+                guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
+            }
+            transaction.wakeWorkers()
+            return interrupted.map(\.id)
+        }
+    }
+}
+
+extension Transaction {
+    fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
+        var gate = try gate()
+        let before = gate
+        gate.record(report.outcome, startedAt: claim.begunAt, now: now, pauses: policy.pauses, using: &generator)
+        if gate != before { try write(gate) }
+        // Even where the gate stays as it was: a place has become free.
+        wakeWorkers()
+
+        guard
+            let row = try row(
+                "SELECT * FROM jobs WHERE id = ? AND state = 'running' AND phase = 'calling' AND attempt = ?",
+                [claim.job, claim.attempt])
+        else { return .stale }
+        let job = try JobRow(row)
+        let advance = try end(job, with: report)
+        guard case .advanced(.running) = advance else { return advance }
+        try add(pictures, to: job, attempt: claim.attempt)
+        return try settleIfComplete(job.id) ?? advance
+    }
+
+    /// Ends the current call of a job.
+    fileprivate func end(_ job: JobRow, with report: CallReport) throws -> Advance {
+        let pause = policy.attemptBackoff.pause(failures: job.lifecycle.strikes + 1, using: &generator)
+        let event = report.outcome.event(nextTry: now + pause)
+        let advance = try advance(job, event, settlement: AttemptSettlement(report))
+        if case .advanced(let state) = advance {
+            let kind: EventKind
+            switch (state, event) {
+            case (.queued, .deferred): kind = .deferred
+            case (.queued, _): kind = .attemptFailed
+            case (.running, _): kind = .answered
+            case (.done, _): kind = .done
+            case (.failed, _): kind = .failed
+            }
+            try log(kind, job: job.id, uid: job.uid, state: state)
+        }
+        return advance
+    }
+
+    private func add(_ pictures: [NewPicture], to job: JobRow, attempt: Int) throws {
+        let last = try value(Int.self, "SELECT max(position) FROM pictures WHERE job = ?", [job.id]) ?? 0
+        let insert = """
+            INSERT INTO pictures (job, position, attempt, state, link, deadline, next_try_at, message,
+                hash, media_type, width, height, bytes)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        for (offset, picture) in pictures.enumerated() {
+            let position = last + 1 + offset
+            switch picture {
+            case .link(let link, let deadline):
+                try execute(
+                    insert, [job.id, position, attempt, "pending", link, deadline, now, nil, nil, nil, nil, nil, nil])
+            case .saved(let stored):
+                try execute(
+                    insert,
+                    [
+                        job.id, position, attempt, "saved", nil, nil, nil, nil, stored.hash, stored.mediaType,
+                        stored.width,
+                        stored.height, stored.bytes,
+                    ])
+            case .unusable(let hash, let message):
+                try execute(
+                    insert, [job.id, position, attempt, "unusable", nil, nil, nil, message, hash, nil, nil, nil, nil])
+            case .lost(let link, let message):
+                try execute(
+                    insert, [job.id, position, attempt, "lost", link, now, nil, message, nil, nil, nil, nil, nil])
+            }
+        }
+    }
+
+    /// Ends an archiving job whose pictures of the current attempt are all saved or can never be.
+    ///
+    /// - Returns: nil while some are still to be fetched.
+    func settleIfComplete(_ id: JobID) throws -> Advance? {
+        guard
+            let row = try row(
+                """
+                SELECT jobs.*, count(*) FILTER (WHERE pictures.state = 'pending') AS pending_pictures,
+                    count(*) FILTER (WHERE pictures.state = 'saved') AS saved_pictures,
+                    count(*) FILTER (WHERE pictures.state = 'lost') AS lost_pictures,
+                    count(*) FILTER (WHERE pictures.state = 'unusable') AS unusable_pictures
+                FROM jobs LEFT JOIN pictures ON pictures.job = jobs.id AND pictures.attempt = jobs.attempt
+                WHERE jobs.id = ? AND jobs.state = 'running' AND jobs.phase = 'archiving' GROUP BY jobs.id
+                """, [id])
+        else { return .stale }
+        guard row["pending_pictures"] == 0 else { return nil }
+        let job = try JobRow(row)
+        let settlement = Lifecycle.Settlement(
+            wanted: job.request.imagesWanted, saved: row["saved_pictures"], lost: row["lost_pictures"],
+            unusable: row["unusable_pictures"])
+        let advance = try advance(job, .settled(settlement))
+        if case .advanced(let state) = advance {
+            try log(state == .done ? .done : .failed, job: id, uid: job.uid, state: state)
+        }
+        return advance
+    }
+}

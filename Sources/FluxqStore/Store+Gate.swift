@@ -1,0 +1,63 @@
+package import FluxqModel
+import GRDB
+
+/// How the queue is doing, and one owner's part in it.
+package struct QueueOverview: Hashable, Sendable {
+    package var gate: QueueGate
+    /// The owner's jobs by state.
+    package var counts: [JobState: Int]
+    /// Images that the owner was billed for since 00:00 UTC.
+    package var imagesToday: Int
+}
+
+extension Store {
+    package func queue(uid: UInt32) async throws(StoreError) -> QueueOverview {
+        try await read { db, now in
+            let owner = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
+                arguments: [uid])
+            let today = now.rawValue / 86_400_000
+            let images = try Int.fetchOne(
+                db.cachedStatement(sql: "SELECT images FROM usage WHERE uid = ? AND day = ?"), arguments: [uid, today])
+            return QueueOverview(
+                gate: try QueueGate(db),
+                counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
+                imagesToday: images ?? 0)
+        }
+    }
+}
+
+extension Transaction {
+    func gate() throws -> QueueGate {
+        try QueueGate(db)
+    }
+
+    func write(_ gate: QueueGate) throws {
+        try execute(
+            """
+            UPDATE queue SET held_cause = ?, held_at = ?, held_message = ?, probes = ?, probe_at = ?,
+                rate_limited_until = ?, rate_limits = ?
+            """,
+            [
+                gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
+                gate.hold?.probeAt, gate.rateLimitedUntil, gate.rateLimits,
+            ])
+    }
+}
+
+extension QueueGate {
+    init(_ db: Database) throws {
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM queue")) else {
+            throw StoreError.damaged("the row of the queue is missing")
+        }
+        self.init(rateLimitedUntil: row["rate_limited_until"], rateLimits: row["rate_limits"])
+        if let since: Timestamp = row["paused_at"] {
+            pause = Pause(since: since, uid: row["paused_by"])
+        }
+        if row["held_cause"] != nil {
+            hold = Hold(
+                cause: try row.choice("held_cause"), since: row["held_at"], message: row["held_message"],
+                probes: row["probes"], probeAt: row["probe_at"])
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package import FluxqModel
+import GRDB
+
+extension Store {
+    /// Makes a picture that is durable in the archive an input of its owner.
+    package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) {
+        try await write { transaction in
+            try transaction.remember(owner)
+            try transaction.execute(
+                """
+                INSERT INTO inputs (uid, hash, media_type, width, height, bytes, brought_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (uid, hash) DO UPDATE SET brought_at = excluded.brought_at
+                """,
+                [
+                    owner.uid, picture.hash, picture.mediaType, picture.width, picture.height, picture.bytes,
+                    transaction.now,
+                ])
+            transaction.wakeHousekeeper()
+        }
+    }
+
+    /// Forgets inputs that no job has used for `StorePolicy.inputLifetime`, a batch at a time.
+    ///
+    /// - Returns: content that nothing refers to any more, for the archive to remove.
+    package func expireInputs(limit: Int = 100) async throws(StoreError) -> [ContentHash] {
+        try await write { transaction in
+            let expired = try Row.fetchAll(
+                transaction.db.cachedStatement(
+                    sql: "SELECT uid, hash FROM inputs WHERE used = 0 AND brought_at <= ? ORDER BY brought_at LIMIT ?"),
+                arguments: [transaction.now + (.zero - transaction.policy.inputLifetime), limit])
+            var unreferenced: [ContentHash] = []
+            for row in expired {
+                let uid: UInt32 = row["uid"]
+                let hash: ContentHash = row["hash"]
+                try transaction.execute("DELETE FROM inputs WHERE uid = ? AND hash = ?", [uid, hash])
+                let isReferenced = try transaction.row(
+                    "SELECT 1 FROM inputs WHERE hash = ?1 UNION ALL SELECT 1 FROM pictures WHERE hash = ?1 LIMIT 1",
+                    [hash])
+                if isReferenced == nil { unreferenced.append(hash) }
+            }
+            return unreferenced
+        }
+    }
+
+    /// When the next input may have to be forgotten; nil where there is none that no job uses.
+    package func nextInputExpiry() async throws(StoreError) -> Timestamp? {
+        try await read { [policy] db, _ in
+            let oldest = try Timestamp.fetchOne(
+                db.cachedStatement(sql: "SELECT min(brought_at) FROM inputs WHERE used = 0"))
+            return oldest.map { $0 + policy.inputLifetime }
+        }
+    }
+}

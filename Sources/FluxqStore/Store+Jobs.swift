@@ -1,0 +1,145 @@
+package import FluxqModel
+import GRDB
+
+/// Which of an owner's jobs, newest first.
+package struct JobQuery: Hashable, Sendable {
+    package var state: JobState?
+    package var label: String?
+    /// Only jobs with a smaller number: the next page.
+    package var before: JobID?
+    package var limit: Int
+
+    package init(state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50) {
+        self.state = state
+        self.label = label
+        self.before = before
+        self.limit = limit
+    }
+}
+
+extension Store {
+    /// The owner's job of that number; nil where there is none or it is somebody else's.
+    package func job(_ id: JobID, uid: UInt32) async throws(StoreError) -> Job? {
+        try await read { db, now in try JobReader(db: db, now: now).job(id, uid: uid) }
+    }
+
+    package func jobs(_ query: JobQuery, uid: UInt32) async throws(StoreError) -> [Job] {
+        try await read { db, now in try JobReader(db: db, now: now).jobs(query, uid: uid) }
+    }
+
+    /// A saved picture of an owner's job.
+    package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+        try await read { db, _ in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT pictures.* FROM pictures JOIN jobs ON jobs.id = pictures.job
+                    WHERE jobs.id = ? AND jobs.uid = ? AND pictures.position = ? AND pictures.state = 'saved'
+                    """)
+            return try Row.fetchOne(statement, arguments: [id, uid, index]).map(StoredPicture.init)
+        }
+    }
+
+    /// The picture that an owner's job edits, where it is in the archive.
+    package func input(of id: JobID, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+        try await read { db, _ in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
+                    WHERE jobs.id = ? AND jobs.uid = ?
+                    """)
+            return try Row.fetchOne(statement, arguments: [id, uid]).map(StoredPicture.init)
+        }
+    }
+}
+
+extension Transaction {
+    func job(_ id: JobID, uid: UInt32) throws -> Job? {
+        try JobReader(db: db, now: now).job(id, uid: uid)
+    }
+}
+
+extension StoredPicture {
+    /// From a row of `pictures` or `inputs`.
+    init(_ row: Row) {
+        self.init(
+            hash: row["hash"], mediaType: row["media_type"], width: row["width"], height: row["height"],
+            bytes: row["bytes"])
+    }
+}
+
+/// Puts jobs together from their rows. Every query has the owner in its WHERE.
+private struct JobReader {
+    let db: Database
+    let now: Timestamp
+
+    func job(_ id: JobID, uid: UInt32) throws -> Job? {
+        let statement = try db.cachedStatement(
+            sql: "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND jobs.uid = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [id, uid]) else { return nil }
+        return try job(row, gate: QueueGate(db))
+    }
+
+    func jobs(_ query: JobQuery, uid: UInt32) throws -> [Job] {
+        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.uid = ?"
+        var arguments: StatementArguments = [uid]
+        if let state = query.state {
+            sql += " AND jobs.state = ?"
+            arguments += [state.rawValue]
+        }
+        if let label = query.label {
+            sql += " AND jobs.label = ?"
+            arguments += [label]
+        }
+        if let before = query.before {
+            sql += " AND jobs.id < ?"
+            arguments += [before]
+        }
+        sql += " ORDER BY jobs.id DESC LIMIT ?"
+        arguments += [query.limit]
+        let gate = try QueueGate(db)
+        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { try job($0, gate: gate) }
+    }
+
+    private func job(_ row: Row, gate: QueueGate) throws -> Job {
+        let job = try JobRow(row)
+        var waiting: Waiting?
+        if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
+            waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, now: now)
+        }
+        return job.job(
+            owner: row["name"], waiting: waiting, pictures: try pictures(of: job.id), answer: try answer(of: job.id))
+    }
+
+    private func pictures(of id: JobID) throws -> [Picture] {
+        let statement = try db.cachedStatement(sql: "SELECT * FROM pictures WHERE job = ? ORDER BY position")
+        return try Row.fetchAll(statement, arguments: [id]).map { row in
+            let state: Picture.State
+            switch row["state"] as String {
+            case "pending":
+                state = .pending(
+                    Download(
+                        link: row["link"], deadline: row["deadline"], tries: row["tries"],
+                        nextTryAt: row["next_try_at"],
+                        message: row["message"]))
+            case "saved": state = .saved(StoredPicture(row))
+            case "lost": state = .lost(message: row["message"] ?? "")
+            case "unusable": state = .unusable(row["hash"], message: row["message"] ?? "")
+            case let other: throw StoreError.damaged("picture of job \(id) in state \"\(other)\"")
+            }
+            return Picture(index: row["position"], attempt: row["attempt"], state: state)
+        }
+    }
+
+    /// What the latest call that brought anything said.
+    private func answer(of id: JobID) throws -> AnswerRecord? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT request_id, api_created, usage FROM attempts
+                WHERE job = ? AND (request_id IS NOT NULL OR api_created IS NOT NULL OR usage IS NOT NULL)
+                ORDER BY number DESC LIMIT 1
+                """)
+        return try Row.fetchOne(statement, arguments: [id]).map { row in
+            AnswerRecord(requestID: row["request_id"], created: row["api_created"], usage: row["usage"])
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package import FluxqModel
+import GRDB
+
+/// A paid picture that has to be fetched from its link.
+package struct PendingPicture: Hashable, Sendable {
+    package let job: JobID
+    package let index: Int
+    package let download: Download
+}
+
+extension Store {
+    /// Pictures whose next try is due, soonest to expire first, and when the next one becomes due.
+    ///
+    /// - Parameter excluding: those being fetched now.
+    package func duePictures(
+        limit: Int, excluding: Set<PictureID> = []
+    ) async throws(StoreError) -> (due: [PendingPicture], next: Timestamp?) {
+        try await read { db, now in
+            let statement = try db.cachedStatement(
+                sql:
+                    "SELECT * FROM pictures WHERE state = 'pending' AND next_try_at <= ? ORDER BY deadline, job, position LIMIT ?"
+            )
+            let rows = try Row.fetchAll(statement, arguments: [now, limit + excluding.count])
+            let due = rows.compactMap { row -> PendingPicture? in
+                let picture = PendingPicture(
+                    job: row["job"], index: row["position"],
+                    download: Download(
+                        link: row["link"], deadline: row["deadline"], tries: row["tries"],
+                        nextTryAt: row["next_try_at"],
+                        message: row["message"]))
+                return excluding.contains(picture.id) ? nil : picture
+            }
+            let next = try Timestamp.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT min(next_try_at) FROM pictures WHERE state = 'pending' AND next_try_at > ?"),
+                arguments: [now])
+            return (Array(due.prefix(limit)), next)
+        }
+    }
+
+    /// The picture is durable in the archive; ends its job when it was the last.
+    package func savePicture(_ picture: PendingPicture, as stored: StoredPicture) async throws(StoreError) -> Advance {
+        try await write { transaction in
+            let changed = try transaction.execute(
+                """
+                UPDATE pictures SET state = 'saved', next_try_at = NULL, message = NULL, hash = ?, media_type = ?,
+                    width = ?, height = ?, bytes = ?
+                WHERE job = ? AND position = ? AND state = 'pending'
+                """,
+                [
+                    stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
+                    picture.index,
+                ])
+            return try transaction.settle(picture, changed: changed, .pictureSaved)
+        }
+    }
+
+    /// A try to fetch the picture failed: the next one after a pause that grows, or none when its link dies before.
+    package func postponePicture(_ picture: PendingPicture, message: String) async throws(StoreError) -> Advance {
+        try await write { transaction in
+            let deadline = picture.download.deadline
+            guard transaction.now < deadline else {
+                return try transaction.lose(picture, message: "The link died before it could be fetched: \(message)")
+            }
+            let pause = transaction.policy.downloadBackoff.pause(
+                failures: picture.download.tries + 1, using: &transaction.generator)
+            // The last try is worth making just before the link dies.
+            let next = max(transaction.now + .seconds(1), min(transaction.now + pause, deadline + .seconds(-60)))
+            let changed = try transaction.execute(
+                """
+                UPDATE pictures SET tries = tries + 1, next_try_at = ?, message = ?
+                WHERE job = ? AND position = ? AND state = 'pending'
+                """,
+                [next, message, picture.job, picture.index])
+            transaction.wakeWorkers()
+            return changed == 1 ? .advanced(.running) : .stale
+        }
+    }
+
+    /// The picture can never be fetched; ends its job when it was the last.
+    package func losePicture(_ picture: PendingPicture, message: String) async throws(StoreError) -> Advance {
+        try await write { transaction in try transaction.lose(picture, message: message) }
+    }
+}
+
+/// Which picture of which job.
+package struct PictureID: Hashable, Sendable {
+    package let job: JobID
+    package let index: Int
+}
+
+extension PendingPicture {
+    package var id: PictureID { PictureID(job: job, index: index) }
+}
+
+extension Transaction {
+    fileprivate func lose(_ picture: PendingPicture, message: String) throws -> Advance {
+        let changed = try execute(
+            """
+            UPDATE pictures SET state = 'lost', next_try_at = NULL, message = ?
+            WHERE job = ? AND position = ? AND state = 'pending'
+            """,
+            [message, picture.job, picture.index])
+        return try settle(picture, changed: changed, .pictureLost)
+    }
+
+    fileprivate func settle(_ picture: PendingPicture, changed: Int, _ kind: EventKind) throws -> Advance {
+        guard changed == 1, let uid = try value(UInt32.self, "SELECT uid FROM jobs WHERE id = ?", [picture.job]) else {
+            return .stale
+        }
+        try log(kind, job: picture.job, uid: uid, state: .running)
+        wakeWorkers()
+        return try settleIfComplete(picture.job) ?? .advanced(.running)
+    }
+}

@@ -1,0 +1,109 @@
+package import FluxqModel
+import GRDB
+
+extension Store {
+    /// A checked edit on its way into the queue.
+    package struct Order: Hashable, Sendable {
+        /// What makes a submit idempotent.
+        package struct Key: Hashable, Sendable {
+            package var text: String
+            /// The SHA-256 of what was submitted under it.
+            package var fingerprint: ContentHash
+
+            package init(text: String, fingerprint: ContentHash) {
+                self.text = text
+                self.fingerprint = fingerprint
+            }
+        }
+
+        package var owner: Owner
+        package var request: EditRequest
+        package var priority: Int
+        package var label: String?
+        package var notBefore: Timestamp?
+        package var onUnknown: OnUnknown
+        package var key: Key?
+
+        package init(
+            owner: Owner, request: EditRequest, priority: Int = 0, label: String? = nil, notBefore: Timestamp? = nil,
+            onUnknown: OnUnknown = .fail, key: Key? = nil
+        ) {
+            self.owner = owner
+            self.request = request
+            self.priority = priority
+            self.label = label
+            self.notBefore = notBefore
+            self.onUnknown = onUnknown
+            self.key = key
+        }
+    }
+
+    package enum Submission: Hashable, Sendable {
+        case created(Job)
+        /// The same key with the same body came before: this is its job.
+        case existing(Job)
+        /// The same key came before with another body.
+        case keyReused
+        /// The request's picture is no input of this owner.
+        case unknownInput
+        /// The owner has as many jobs queued as allowed.
+        case overLimit(Int)
+    }
+
+    /// Queues a job, or finds the one that its key already made.
+    package func submit(_ order: Order) async throws(StoreError) -> Submission {
+        try await write { transaction in try transaction.submit(order) }
+    }
+}
+
+extension Transaction {
+    fileprivate func submit(_ order: Store.Order) throws -> Store.Submission {
+        let uid = order.owner.uid
+        try remember(order.owner)
+
+        if let key = order.key {
+            let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
+            if let row = try row(sql, [uid, key.text]) {
+                let fingerprint: ContentHash = row["fingerprint"]
+                guard fingerprint == key.fingerprint, let job = try job(row["id"], uid: uid) else { return .keyReused }
+                return .existing(job)
+            }
+        }
+        if let limit = policy.queuedJobsPerOwner {
+            let queued = try value(Int.self, "SELECT queued FROM owners WHERE uid = ?", [uid]) ?? 0
+            guard queued < limit else { return .overLimit(limit) }
+        }
+        var input: ContentHash?
+        if case .content(let hash) = order.request.image {
+            guard try execute("UPDATE inputs SET used = 1 WHERE uid = ? AND hash = ?", [uid, hash]) == 1 else {
+                return .unknownInput
+            }
+            input = hash
+        }
+        let notBefore = order.notBefore.flatMap { $0 > now ? $0 : nil }
+        try execute(
+            """
+            INSERT INTO jobs (uid, label, priority, request, input, on_unknown, key, fingerprint, state, not_before, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)
+            """,
+            [
+                uid, order.label, order.priority, try jsonText(order.request), input, order.onUnknown.rawValue,
+                order.key?.text, order.key?.fingerprint, notBefore, now,
+            ])
+        let id = JobID(rawValue: db.lastInsertedRowID)
+        try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
+        wakeWorkers()
+        guard let job = try job(id, uid: uid) else { throw StoreError.other("job \(id) is gone after its insert") }
+        return .created(job)
+    }
+
+    /// Owners are known by number; the name is as of their last visit.
+    func remember(_ owner: Owner) throws {
+        try execute(
+            """
+            INSERT INTO owners (uid, name) VALUES (?, ?)
+            ON CONFLICT (uid) DO UPDATE SET name = excluded.name WHERE name <> excluded.name
+            """,
+            [owner.uid, owner.name])
+    }
+}

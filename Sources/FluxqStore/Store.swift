@@ -1,0 +1,99 @@
+import FluxqMigrations
+package import FluxqModel
+import GRDB
+import Synchronization
+
+/// The job database. Its verbs are its whole interface: no SQL and no type of the database library leaves this module.
+///
+/// One connection writes and checkpoints; readers have their own and see the last commit. A verb returns when what it
+/// wrote is on the disk. Verbs are named after what happens to a job; there is no way to set a state.
+package final class Store: Sendable {
+    package let signal = ChangeSignal()
+    let policy: StorePolicy
+    private let now: @Sendable () -> Timestamp
+    private let random: @Sendable () -> UInt64
+    private let pool: DatabasePool
+    private let group: GroupCommit
+    private let onFatal: @Sendable (StoreError) -> Void
+
+    /// Opens the database, makes it where there is none, and brings its schema up to date.
+    ///
+    /// - Parameters:
+    ///   - path: of `queue.sqlite`.
+    ///   - now: the wall clock.
+    ///   - random: 64 evenly distributed bits, for the jitter of pauses.
+    ///   - onFatal: called once or more when the disk has failed; the process has to end.
+    package init(
+        path: String, policy: StorePolicy = .init(), now: @escaping @Sendable () -> Timestamp,
+        random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) },
+        onFatal: @escaping @Sendable (StoreError) -> Void = { _ in }
+    ) throws(StoreError) {
+        do {
+            var configuration = Configuration()
+            configuration.label = "fluxq"
+            configuration.maximumReaderCount = 4
+            pool = try DatabasePool(path: path, configuration: configuration)
+            // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
+            // opening it is what makes the library set NORMAL.
+            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+            try Self.migrate(pool, path: path)
+        } catch {
+            throw StoreError(error, path: path)
+        }
+        self.policy = policy
+        self.now = now
+        self.random = random
+        self.onFatal = onFatal
+        group = GroupCommit(pool: pool, signal: signal, onFatal: onFatal)
+    }
+
+    /// Waits for the last write and closes the file.
+    package func close() throws(StoreError) {
+        do { try pool.close() } catch { throw StoreError(error) }
+    }
+
+    private static func migrate(_ pool: DatabasePool, path: String) throws {
+        var migrator = DatabaseMigrator()
+        for migration in Migration.all {
+            migrator.registerMigration(migration.name) { db in try db.execute(sql: migration.sql) }
+        }
+        let unknown = try pool.read { db in
+            let known = Set(migrator.migrations)
+            return try migrator.appliedIdentifiers(db).filter { !known.contains($0) }.sorted()
+        }
+        guard unknown.isEmpty else { throw StoreError.newerSchema(path: path, migrations: unknown) }
+        try migrator.migrate(pool)
+    }
+
+    /// Runs a verb's writes; see `GroupCommit.write`.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Value
+    ) async throws(StoreError) -> Value {
+        try await group.write { [policy, now, random] db, changes throws in
+            let transaction = Transaction(db: db, policy: policy, now: now(), generator: DrawnBits(draw: random))
+            let value = try body(transaction)
+            changes.formUnion(transaction.changes)
+            return value
+        }
+    }
+
+    /// Reads the last commit without waiting for writers.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database, _ now: Timestamp) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await pool.read { [now] db in try body(db, now()) }
+        } catch {
+            let error = StoreError(error)
+            if error.isFatal { onFatal(error) }
+            throw error
+        }
+    }
+}
+
+/// Turns the store's source of random bits into what the standard library draws from.
+struct DrawnBits: RandomNumberGenerator {
+    let draw: @Sendable () -> UInt64
+
+    mutating func next() -> UInt64 { draw() }
+}

@@ -1,0 +1,60 @@
+import GRDB
+
+/// Why the store could not do what it was asked. Nothing was written.
+package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No room in the file system; goes on when there is.
+    case full
+    /// The disk failed. What the system's cache holds can no longer be believed: the daemon has to exit and recover.
+    case failedDisk(String)
+    /// The file is no database, or a damaged one.
+    case damaged(String)
+    /// The database was written by a newer fluxq.
+    case newerSchema(path: String, migrations: [String])
+    /// The state directory cannot be written.
+    case readOnly(path: String)
+    case other(String)
+
+    /// After this error nothing may be believed but what a new start reads from the disk.
+    package var isFatal: Bool {
+        if case .failedDisk = self { true } else { false }
+    }
+
+    package var description: String {
+        switch self {
+        case .full:
+            "The file system of the state directory is full. Make room; the queue goes on by itself."
+        case .failedDisk(let detail):
+            "The disk failed under the database (\(detail)). Look at the system's log for the cause, then start fluxqd again."
+        case .damaged(let detail):
+            "The database is damaged (\(detail)). Stop fluxqd and restore the state directory from a backup."
+        case .newerSchema(let path, let migrations):
+            "The database \(path) was written by a newer fluxq (\(migrations.joined(separator: ", "))). Install that version again; this one has changed nothing."
+        case .readOnly(let path):
+            "The database \(path) cannot be written. Make the state directory writable for the user that fluxqd runs as."
+        case .other(let detail):
+            "The database refused: \(detail)"
+        }
+    }
+}
+
+extension StoreError {
+    /// What an error of the database library means here.
+    init(_ error: any Error, path: String = "queue.sqlite") {
+        if let error = error as? StoreError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self = .other(String(describing: error))
+            return
+        }
+        let detail = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        switch error.resultCode {
+        case .SQLITE_FULL: self = .full
+        case .SQLITE_IOERR: self = .failedDisk("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(detail)
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN: self = .readOnly(path: path)
+        default: self = .other("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
+        }
+    }
+}

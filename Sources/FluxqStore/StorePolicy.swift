@@ -1,0 +1,34 @@
+package import FluxqModel
+
+/// The rules by which the store moves jobs: configuration, and what only tests change.
+package struct StorePolicy: Sendable {
+    /// The price of one image of a model when a call of it is claimed.
+    package struct Price: Hashable, Sendable {
+        /// Millionths of the currency's unit.
+        package var micros: Int64
+        package var currency: String
+
+        package init(micros: Int64, currency: String) {
+            self.micros = micros
+            self.currency = currency
+        }
+    }
+
+    /// `workers.max_attempts`.
+    package var maxAttempts = 5
+    /// Between attempts that were answered with a server error.
+    package var attemptBackoff = Backoff(base: .seconds(2), cap: .seconds(300))
+    /// Between tries to fetch a link.
+    package var downloadBackoff = Backoff(base: .seconds(2), cap: .seconds(3600))
+    package var pauses = QueueGate.Pauses()
+    /// `prices` by model.
+    package var prices: [String: Price] = [:]
+    /// `limits.queued_jobs`; nil is no limit.
+    package var queuedJobsPerOwner: Int?
+    /// An input that no job has used for so long is removed.
+    package var inputLifetime = Duration.seconds(24 * 3600)
+    /// Events older than that are pruned.
+    package var eventLifetime = Duration.seconds(30 * 24 * 3600)
+
+    package init() {}
+}

@@ -1,0 +1,87 @@
+import Testing
+
+@testable import FluxqModel
+
+@Suite("The queue's gate")
+struct QueueGateTests {
+    private let start = Timestamp(secondsSinceEpoch: 1_000_000)
+    private let pauses = QueueGate.Pauses()
+    private let refused = CallOutcome.accountClosed(APIError(status: 401, code: "auth_error", message: "invalid key"))
+
+    @Test("an account that is refused holds the queue, and probes go out one at a time with growing pauses")
+    func hold() throws {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        var now = start
+        var last = Duration.zero
+        gate.record(refused, startedAt: now, now: now, pauses: pauses, using: &random)
+        for probe in 0..<12 {
+            let hold = try #require(gate.hold)
+            #expect(hold.probes == probe)
+            #expect(hold.since == start)
+            let pause = hold.probeAt - now
+            #expect(pause >= min(last, .seconds(150)) / 2 && pause <= .seconds(300))
+            last = pause
+            #expect(gate.admission(at: now, calling: 0) == .closed(until: hold.probeAt))
+            now = hold.probeAt
+            #expect(gate.admission(at: now, calling: 0) == .probe)
+            #expect(gate.admission(at: now, calling: 1) == .closed(until: nil))
+            gate.record(refused, startedAt: now, now: now, pauses: pauses, using: &random)
+        }
+    }
+
+    @Test("calls that were in flight when the hold began do not make its pauses grow")
+    func stragglers() throws {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        gate.record(refused, startedAt: start, now: start + .seconds(10), pauses: pauses, using: &random)
+        let first = try #require(gate.hold)
+        for _ in 0..<20 {
+            gate.record(refused, startedAt: start, now: start + .seconds(11), pauses: pauses, using: &random)
+        }
+        #expect(gate.hold == first)
+    }
+
+    @Test(
+        "an answer that shows the account works opens the queue",
+        arguments: [
+            CallOutcome.answered(Answer(items: [.init(link: "https://x/y")])), .noImage(Answer(items: [])),
+            .rejected(APIError(message: "no")), .moderated(APIError(message: "no")),
+        ])
+    func opening(_ outcome: CallOutcome) {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        gate.record(refused, startedAt: start, now: start, pauses: pauses, using: &random)
+        gate.record(outcome, startedAt: start, now: start + .seconds(5), pauses: pauses, using: &random)
+        #expect(gate == QueueGate())
+    }
+
+    @Test("Retry-After sets the wait of everybody; a shorter one that comes later does not shorten it")
+    func retryAfter() {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        let error = APIError(status: 429, message: "slow down")
+        gate.record(
+            .rateLimited(error, retryAfter: .seconds(30)), startedAt: start, now: start, pauses: pauses, using: &random)
+        gate.record(
+            .rateLimited(error, retryAfter: .seconds(3)), startedAt: start, now: start, pauses: pauses, using: &random)
+        #expect(gate.admission(at: start + .seconds(29), calling: 0) == .closed(until: start + .seconds(30)))
+        #expect(gate.admission(at: start + .seconds(30), calling: 3) == .open)
+    }
+
+    @Test("what keeps everybody is named before what keeps one job")
+    func waiting() {
+        let later = start + .seconds(60)
+        var gate = QueueGate()
+        #expect(gate.waiting(notBefore: nil, afterBackoff: false, now: start) == .ready)
+        #expect(gate.waiting(notBefore: later, afterBackoff: false, now: start) == .scheduled)
+        #expect(gate.waiting(notBefore: later, afterBackoff: true, now: start) == .backoff)
+        #expect(gate.waiting(notBefore: later, afterBackoff: true, now: later) == .ready)
+        gate.rateLimitedUntil = later
+        #expect(gate.waiting(notBefore: later, afterBackoff: true, now: start) == .rateLimited)
+        gate.hold = .init(cause: .unreachable, since: start, message: "", probes: 0, probeAt: later)
+        #expect(gate.waiting(notBefore: later, afterBackoff: true, now: start) == .held)
+        gate.pause = .init(since: start, uid: 0)
+        #expect(gate.waiting(notBefore: later, afterBackoff: true, now: start) == .paused)
+    }
+}

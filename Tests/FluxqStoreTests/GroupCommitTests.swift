@@ -1,0 +1,111 @@
+import Dispatch
+import FluxqModel
+import FluxqTestSupport
+import GRDB
+import Synchronization
+import Testing
+
+@testable import FluxqStore
+
+@Suite("Grouping writes")
+struct GroupCommitTests {
+    private final class CommitCounter: TransactionObserver, Sendable {
+        let commits = Mutex(0)
+
+        func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { true }
+        func databaseDidChange(with event: DatabaseEvent) {}
+        func databaseDidCommit(_ db: Database) { commits.withLock { $0 += 1 } }
+        func databaseDidRollback(_ db: Database) {}
+    }
+
+    private func database() throws -> (TemporaryDirectory, DatabasePool) {
+        let directory = try TemporaryDirectory()
+        let pool = try DatabasePool(path: directory.path("test.sqlite"))
+        try pool.write { db in try db.execute(sql: "CREATE TABLE t (x INTEGER NOT NULL CHECK (x % 10 <> 3))") }
+        return (directory, pool)
+    }
+
+    @Test("writers who wait together share one commit, and each hears of its own failure alone")
+    func shared() async throws {
+        let (directory, pool) = try database()
+        defer { withExtendedLifetime(directory) {} }
+        let group = GroupCommit(pool: pool, signal: ChangeSignal(), onFatal: { _ in })
+        let counter = CommitCounter()
+        pool.add(transactionObserver: counter, extent: .databaseLifetime)
+
+        // Holds the writing connection until all hundred wait for it.
+        let gate = DispatchSemaphore(value: 0)
+        pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+        let failures = await withTaskGroup(of: Int.self) { writers in
+            for number in 0..<100 {
+                writers.addTask {
+                    do {
+                        try await group.write { db, _ in
+                            try db.execute(sql: "INSERT INTO t (x) VALUES (?)", arguments: [number])
+                        }
+                        return 0
+                    } catch { return 1 }
+                }
+            }
+            while group.waiting < 100 { await Task.yield() }
+            gate.signal()
+            return await writers.reduce(0, +)
+        }
+        #expect(failures == 10)
+        #expect(counter.commits.withLock { $0 } == 1)
+        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 90)
+    }
+
+    @Test("a change is told after its commit, and not at all when its write fails")
+    func told() async throws {
+        let (directory, pool) = try database()
+        defer { withExtendedLifetime(directory) {} }
+        let signal = ChangeSignal()
+        let group = GroupCommit(pool: pool, signal: signal, onFatal: { _ in })
+        try await group.write { db, changes in
+            try db.execute(sql: "INSERT INTO t (x) VALUES (1)")
+            changes.insert(.work)
+        }
+        #expect(signal.count == 1)
+        await #expect(throws: StoreError.self) {
+            try await group.write { db, changes in
+                changes.insert(.work)
+                try db.execute(sql: "INSERT INTO t (x) VALUES (3)")
+            }
+        }
+        #expect(signal.count == 1)
+    }
+}
+
+@Suite("Waiting for changes")
+struct ChangeSignalTests {
+    @Test("who waits for a job is woken by that job", .timeLimit(.minutes(1)))
+    func woken() async {
+        let signal = ChangeSignal()
+        let seen = signal.count
+        async let change = signal.change(of: .job(JobID(rawValue: 1)), after: seen)
+        while signal.waiting == 0 { await Task.yield() }
+        signal.ring([.job(JobID(rawValue: 2))])
+        #expect(signal.waiting == 1)
+        signal.ring([.job(JobID(rawValue: 1))])
+        #expect(await change == 2)
+    }
+
+    @Test("a change between the look and the wait is not missed", .timeLimit(.minutes(1)))
+    func notMissed() async {
+        let signal = ChangeSignal()
+        let seen = signal.count
+        signal.ring([.work])
+        #expect(await signal.change(of: .work, after: seen) == 1)
+    }
+
+    @Test("a canceled wait ends", .timeLimit(.minutes(1)))
+    func canceled() async {
+        let signal = ChangeSignal()
+        let wait = Task { await signal.change(of: .work, after: signal.count) }
+        while signal.waiting == 0 { await Task.yield() }
+        wait.cancel()
+        #expect(await wait.value == 0)
+        #expect(signal.waiting == 0)
+    }
+}

@@ -1,0 +1,135 @@
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@testable import FluxqStore
+
+@Suite("The database")
+struct SchemaTests {
+    @Test("an acknowledged commit survives a power cut: WAL and synchronous=FULL, foreign keys enforced")
+    func durability() async throws {
+        let fixture = try StoreFixture()
+        let pragmas = try await fixture.store.write { transaction in
+            [
+                try String.fetchOne(transaction.db, sql: "PRAGMA journal_mode"),
+                try String.fetchOne(transaction.db, sql: "PRAGMA synchronous"),
+                try String.fetchOne(transaction.db, sql: "PRAGMA foreign_keys"),
+            ]
+        }
+        #expect(pragmas == ["wal", "2", "1"])
+    }
+
+    @Test("every table is STRICT")
+    func strict() throws {
+        let fixture = try StoreFixture()
+        let loose = try fixture.query(
+            String.self,
+            "SELECT group_concat(name) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'grdb%'"
+        )
+        #expect(loose == nil)
+    }
+
+    @Test(
+        "a row that cannot be is refused",
+        arguments: [
+            "UPDATE jobs SET state = 'finished'",
+            "UPDATE jobs SET state = 'running'",
+            "UPDATE jobs SET state = 'running', phase = 'calling'",
+            "UPDATE jobs SET phase = 'calling'",
+            "UPDATE jobs SET state = 'failed', finished_at = 1",
+            "UPDATE jobs SET state = 'failed', finished_at = 1, reason = 'bored', message = ''",
+            "UPDATE jobs SET state = 'failed', reason = 'canceled', message = ''",
+            "UPDATE jobs SET state = 'done', finished_at = 1",
+            "UPDATE jobs SET finished_at = 1",
+            "UPDATE jobs SET warning = 'x'",
+            "UPDATE jobs SET error = '{}'",
+            "UPDATE jobs SET cancel_requested = 1",
+            "UPDATE jobs SET attempts = 1",
+            "UPDATE jobs SET strikes = 1",
+            "UPDATE jobs SET priority = 101",
+            "UPDATE jobs SET request = 'not json'",
+            "UPDATE jobs SET key = 'k'",
+            "UPDATE jobs SET uid = 4242",
+            "UPDATE jobs SET input = 'nobody has it'",
+            "UPDATE jobs SET created_at = 'today'",
+            "INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (1, 1, 'billed', 1, 1)",
+            "INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (99, 1, 'reserved', 1, 1)",
+            "INSERT INTO pictures (job, position, attempt, state) VALUES (1, 1, 1, 'pending')",
+            "INSERT INTO queue (id) VALUES (2)",
+            "UPDATE queue SET held_cause = 'account'",
+            "UPDATE owners SET queued = -1",
+        ])
+    func impossible(_ sql: String) async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submit()
+        #expect(throws: DatabaseError.self) { try fixture.raw(sql) }
+    }
+
+    @Test("a job has at most one open attempt")
+    func oneOpenAttempt() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submit()
+        _ = try await fixture.claim()
+        #expect(throws: DatabaseError.self) {
+            try fixture.raw(
+                "INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (1, 2, 'reserved', 1, 1)")
+        }
+    }
+
+    @Test("a database of a newer fluxq is refused by name and left as it was")
+    func newer() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submit()
+        try fixture.raw("INSERT INTO grdb_migrations (identifier) VALUES ('9999_from_the_future')")
+        #expect(
+            throws: StoreError.newerSchema(path: fixture.path, migrations: ["9999_from_the_future"])
+        ) { try Store(path: fixture.path, now: { Timestamp(rawValue: 0) }) }
+        #expect(try fixture.query(Int.self, "SELECT count(*) FROM jobs") == 1)
+    }
+
+    @Test("a file that is no database is refused")
+    func noDatabase() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("queue.sqlite")
+        try String(repeating: "not a database ", count: 100).write(toFile: path, atomically: false, encoding: .utf8)
+        do {
+            _ = try Store(path: path, now: { Timestamp(rawValue: 0) })
+            Issue.record("opened")
+        } catch StoreError.damaged {}
+    }
+
+    @Test("live states are found by partial indexes: history does not slow a claim")
+    func plans() async throws {
+        let fixture = try StoreFixture()
+        func plan(_ sql: String) throws -> String {
+            try DatabaseQueue(path: fixture.path).read { db in
+                try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
+                    separator: "; ")
+            }
+        }
+        #expect(
+            try plan(
+                "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1")
+                == "SCAN jobs USING INDEX jobs_ready")
+        #expect(
+            try plan("SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before IS NOT NULL")
+                .contains("jobs_timed"))
+        #expect(
+            try plan("SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling'").contains("jobs_running")
+        )
+        #expect(
+            try plan(
+                "SELECT * FROM pictures WHERE state = 'pending' AND next_try_at <= 1 ORDER BY deadline, job, position LIMIT 1"
+            )
+            .contains("pictures_"))
+    }
+}
+
+extension StoreFixture {
+    /// Runs statements past the store, as no part of fluxq does.
+    func raw(_ sql: String) throws {
+        try DatabaseQueue(path: path).write { db in try db.execute(sql: sql) }
+    }
+}

@@ -1,0 +1,106 @@
+import FluxqModel
+import FluxqTestSupport
+import GRDB
+import Synchronization
+
+@testable import FluxqStore
+
+/// A real database in a directory of its own, with a clock that only the test moves.
+final class StoreFixture: Sendable {
+    static let alice = Owner(uid: 1000, name: "alice")
+    static let bob = Owner(uid: 1001, name: "bob")
+
+    private final class Clock: Sendable {
+        let time = Mutex(Timestamp(secondsSinceEpoch: 1_750_000_000))
+    }
+
+    let directory: TemporaryDirectory
+    let store: Store
+    private let clock = Clock()
+
+    init(_ change: (inout StorePolicy) -> Void = { _ in }) throws {
+        directory = try TemporaryDirectory()
+        var policy = StorePolicy()
+        change(&policy)
+        store = try Store(
+            path: directory.path("queue.sqlite"), policy: policy, now: { [clock] in clock.time.withLock { $0 } })
+    }
+
+    var path: String { directory.path("queue.sqlite") }
+
+    var now: Timestamp { clock.time.withLock { $0 } }
+
+    func pass(_ duration: Duration) {
+        clock.time.withLock { $0 = $0 + duration }
+    }
+
+    static func request(n: Int? = nil, model: String = "m", image: EditRequest.Image? = nil) -> EditRequest {
+        var draft = EditRequest.Draft()
+        draft.prompt = "make it rain"
+        draft.n = n
+        draft.image = image
+        switch draft.validated(defaultModel: model, drawSeed: { 7 }) {
+        case .success(let request): return request
+        case .failure(let invalid): preconditionFailure("\(invalid)")
+        }
+    }
+
+    /// Queues a job and returns its number.
+    @discardableResult
+    func submit(
+        owner: Owner = alice, n: Int? = nil, priority: Int = 0, notBefore: Timestamp? = nil,
+        onUnknown: OnUnknown = .fail
+    ) async throws -> JobID {
+        let submission = try await store.submit(
+            .init(
+                owner: owner, request: Self.request(n: n), priority: priority, notBefore: notBefore,
+                onUnknown: onUnknown))
+        guard case .created(let job) = submission else { throw Unexpected(what: "\(submission)") }
+        return job.id
+    }
+
+    func claim() async throws -> Claim {
+        let result = try await store.claim()
+        guard case .claimed(let claim) = result else { throw Unexpected(what: "\(result)") }
+        return claim
+    }
+
+    func job(_ id: JobID, owner: Owner = alice) async throws -> Job {
+        guard let job = try await store.job(id, uid: owner.uid) else { throw Unexpected(what: "no job \(id)") }
+        return job
+    }
+
+    static func stored(_ digit: Character = "a") throws -> StoredPicture {
+        guard let hash = ContentHash(hex: String(repeating: digit, count: 64)) else {
+            throw Unexpected(what: "\(digit)")
+        }
+        return StoredPicture(hash: hash, mediaType: "image/png", width: 640, height: 480, bytes: 1234)
+    }
+
+    static func answered(_ links: Int) -> CallReport {
+        CallReport(
+            outcome: .answered(
+                Answer(
+                    created: Timestamp(secondsSinceEpoch: 1_750_000_000), usage: "{}", requestID: "req-1",
+                    items: (0..<links).map { AnswerItem(link: "https://example.org/\($0).png") })),
+            sentAt: Timestamp(secondsSinceEpoch: 1_750_000_000), status: 200)
+    }
+
+    /// Links that die a week from now, one after the other.
+    func links(_ count: Int) -> [NewPicture] {
+        (0..<count).map { .link("https://example.org/\($0).png", deadline: now + .seconds(7 * 86_400 + $0)) }
+    }
+
+    func duePictures() async throws -> [PendingPicture] {
+        try await store.duePictures(limit: 100).due
+    }
+
+    /// Runs a query past the store, on a connection of its own.
+    func query<Value: DatabaseValueConvertible & Sendable>(_ type: Value.Type, _ sql: String) throws -> Value? {
+        try DatabaseQueue(path: path).read { db in try Value.fetchOne(db, sql: sql) }
+    }
+
+    struct Unexpected: Error {
+        let what: String
+    }
+}

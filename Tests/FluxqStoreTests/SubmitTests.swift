@@ -1,0 +1,134 @@
+import FluxqModel
+import FluxqTestSupport
+import Testing
+
+@testable import FluxqStore
+
+@Suite("Submitting")
+struct SubmitTests {
+    private func order(_ fixture: StoreFixture, owner: Owner = StoreFixture.alice, key: String?, body: Character = "a")
+        throws
+        -> Store.Order
+    {
+        let fingerprint = try #require(ContentHash(hex: String(repeating: body, count: 64)))
+        return .init(
+            owner: owner, request: StoreFixture.request(), key: key.map { .init(text: $0, fingerprint: fingerprint) })
+    }
+
+    @Test(
+        "the same key with the same body is the same job, with another body it is refused, for another owner it is free"
+    )
+    func keys() async throws {
+        let fixture = try StoreFixture()
+        guard case .created(let first) = try await fixture.store.submit(order(fixture, key: "k")) else {
+            Issue.record("not created")
+            return
+        }
+        #expect(try await fixture.store.submit(order(fixture, key: "k")) == .existing(first))
+        #expect(try await fixture.store.submit(order(fixture, key: "k", body: "b")) == .keyReused)
+        guard case .created = try await fixture.store.submit(order(fixture, owner: StoreFixture.bob, key: "k")) else {
+            Issue.record("another owner's key is in the way")
+            return
+        }
+        #expect(try fixture.query(Int.self, "SELECT count(*) FROM jobs") == 2)
+    }
+
+    @Test("a hundred submits of one key at once make one job")
+    func keyRace() async throws {
+        let fixture = try StoreFixture()
+        let order = try order(fixture, key: "k")
+        let ids = try await withThrowingTaskGroup(of: JobID.self) { group in
+            for _ in 0..<100 {
+                group.addTask {
+                    switch try await fixture.store.submit(order) {
+                    case .created(let job), .existing(let job): job.id
+                    case let other: throw StoreFixture.Unexpected(what: "\(other)")
+                    }
+                }
+            }
+            return try await group.reduce(into: Set()) { $0.insert($1) }
+        }
+        #expect(ids.count == 1)
+    }
+
+    @Test("a picture must be an input of the same owner")
+    func inputs() async throws {
+        let fixture = try StoreFixture()
+        let picture = try StoreFixture.stored()
+        try await fixture.store.addInput(picture, owner: StoreFixture.bob)
+        let order = Store.Order(owner: StoreFixture.alice, request: StoreFixture.request(image: .content(picture.hash)))
+        #expect(try await fixture.store.submit(order) == .unknownInput)
+        try await fixture.store.addInput(picture, owner: StoreFixture.alice)
+        guard case .created(let job) = try await fixture.store.submit(order) else {
+            Issue.record("not created")
+            return
+        }
+        #expect(try await fixture.store.input(of: job.id, uid: StoreFixture.alice.uid) == picture)
+        #expect(try await fixture.store.input(of: job.id, uid: StoreFixture.bob.uid) == nil)
+    }
+
+    @Test("the limit of queued jobs holds for each owner alone, however many submit at once")
+    func limit() async throws {
+        let fixture = try StoreFixture { $0.queuedJobsPerOwner = 10 }
+        let created = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<60 {
+                let owner = number.isMultiple(of: 2) ? StoreFixture.alice : StoreFixture.bob
+                group.addTask {
+                    switch try await fixture.store.submit(.init(owner: owner, request: StoreFixture.request())) {
+                    case .created: true
+                    case .overLimit(10): false
+                    case let other: throw StoreFixture.Unexpected(what: "\(other)")
+                    }
+                }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(created == 20)
+    }
+
+    @Test("an owner sees his own jobs alone, newest first, page by page, by state and by label")
+    func lists() async throws {
+        let fixture = try StoreFixture()
+        var mine: [JobID] = []
+        for number in 0..<7 {
+            let order = Store.Order(
+                owner: StoreFixture.alice, request: StoreFixture.request(), label: number < 3 ? "early" : nil)
+            guard case .created(let job) = try await fixture.store.submit(order) else { continue }
+            mine.append(job.id)
+            try await fixture.submit(owner: StoreFixture.bob)
+        }
+        _ = try await fixture.store.cancel(mine[1], uid: StoreFixture.alice.uid)
+
+        func ids(_ query: JobQuery) async throws -> [JobID] {
+            try await fixture.store.jobs(query, uid: StoreFixture.alice.uid).map(\.id)
+        }
+        #expect(try await ids(.init()) == mine.reversed())
+        #expect(try await ids(.init(limit: 3)) == Array(mine.reversed().prefix(3)))
+        #expect(try await ids(.init(before: mine[4], limit: 3)) == [mine[3], mine[2], mine[1]])
+        #expect(try await ids(.init(label: "early")) == [mine[2], mine[1], mine[0]])
+        #expect(try await ids(.init(state: .failed)) == [mine[1]])
+        #expect(try await ids(.init(state: .queued, label: "early")) == [mine[2], mine[0]])
+        #expect(try await fixture.store.job(mine[0], uid: StoreFixture.bob.uid) == nil)
+    }
+
+    @Test("somebody else's job can be neither canceled nor retried, and says the same as one that does not exist")
+    func wishes() async throws {
+        let fixture = try StoreFixture()
+        let id = try await fixture.submit()
+        for uid in [StoreFixture.bob.uid, 0] {
+            #expect(try await fixture.store.cancel(id, uid: uid) == .noSuchJob)
+            #expect(try await fixture.store.retry(id, uid: uid) == .noSuchJob)
+        }
+        #expect(try await fixture.store.cancel(JobID(rawValue: 999), uid: StoreFixture.alice.uid) == .noSuchJob)
+        #expect(try await fixture.job(id).lifecycle.state == .queued(notBefore: nil, afterBackoff: false))
+    }
+
+    @Test("numbers are never given out twice, even after the newest job is gone")
+    func numbers() async throws {
+        let fixture = try StoreFixture()
+        let first = try await fixture.submit()
+        try fixture.raw("DELETE FROM events; DELETE FROM jobs")
+        let second = try await fixture.submit()
+        #expect(second > first)
+    }
+}

@@ -1,0 +1,19 @@
+import Foundation
+
+/// A directory of one test's own, gone when the test lets go of it.
+package final class TemporaryDirectory: Sendable {
+    package let path: String
+
+    /// - Throws: where the system's temporary directory takes no new one.
+    package init() throws {
+        let url = FileManager.default.temporaryDirectory.appending(path: "fluxq-test-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        path = url.path
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    package func path(_ name: String) -> String { "\(path)/\(name)" }
+}

@@ -1,0 +1,10 @@
+/// The schema's history: every file of this folder, in order. A file that has been released is never changed again.
+package struct Migration: Sendable {
+    /// The file's name without `.sql`.
+    package let name: String
+    package let sql: String
+
+    package static let all: [Migration] = [
+        Migration(name: "0001_jobs", sql: String(decoding: PackageResources._001_jobs_sql, as: UTF8.self))
+    ]
+}
