@@ -8,13 +8,174 @@ package struct Base64Decoder {
         case truncated
     }
 
+    /// A `data:` prefix longer than this is none.
+    package static let prefixLimit = 256
+
+    private enum Stage {
+        /// White space, or the first letters of `data:`; `held` is what came of them, as it was written.
+        case start(held: [UInt8])
+        /// Between `data:` and the comma.
+        case prefix([UInt8])
+        case text
+        /// After `=`; how many more may come.
+        case padding(Int)
+    }
+
+    private var stage = Stage.start(held: [])
+    /// Up to three letters of an unfinished group of four, six bits each, and how many they are.
+    private var group: UInt32 = 0
+    private var lettersInGroup = 0
+
     package init() {}
 
     /// What a `data:` prefix claimed, such as `image/png`, lower case, once it has been read.
-    package var claimedMediaType: String? { nil }
+    package private(set) var claimedMediaType: String?
 
-    package mutating func decode(_ text: some Sequence<UInt8>) throws(Failure) -> [UInt8] { [] }
+    package mutating func decode(_ text: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(text.underestimatedCount / 4 * 3 + 3)
+        let outcome = text.withContiguousStorageIfAvailable { decode($0, into: &decoded) }
+        // A sequence that is not stored in one piece is copied into one first.
+        let failure: Failure?
+        if let outcome {
+            failure = outcome
+        } else {
+            failure = Array(text).withUnsafeBufferPointer { decode($0, into: &decoded) }
+        }
+        if let failure { throw failure }
+        return decoded
+    }
 
     /// Says that the text has ended; the bytes that were still to come.
-    package mutating func finish() throws(Failure) -> [UInt8] { [] }
+    package mutating func finish() throws(Failure) -> [UInt8] {
+        var decoded: [UInt8] = []
+        switch stage {
+        case .start(let held):
+            stage = .text
+            decoded = try decode(held)
+        case .prefix: throw .truncated
+        case .text, .padding: break
+        }
+        if lettersInGroup == 1 { throw .truncated }
+        endGroup(into: &decoded)
+        return decoded
+    }
+
+    private mutating func decode(_ text: UnsafeBufferPointer<UInt8>, into decoded: inout [UInt8]) -> Failure? {
+        var index = 0
+        while index < text.count {
+            switch stage {
+            case .start(var held):
+                let byte = text[index]
+                if held.isEmpty, Self.values[Int(byte)] == Self.space {
+                    index += 1
+                } else if (held.count < 4 ? byte | 0x20 : byte) == Self.scheme[held.count] {
+                    held.append(byte)
+                    stage = held.count == Self.scheme.count ? .prefix([]) : .start(held: held)
+                    index += 1
+                } else {
+                    stage = .text
+                    let failure = held.withUnsafeBufferPointer { decode($0, into: &decoded) }
+                    if let failure { return failure }
+                }
+            case .prefix(var prefix):
+                // Out of the enum while it grows, so that it is not copied for every byte.
+                stage = .text
+                while index < text.count, text[index] != UInt8(ascii: ","), prefix.count <= Self.prefixLimit {
+                    prefix.append(text[index])
+                    index += 1
+                }
+                if prefix.count > Self.prefixLimit { return .invalidByte(UInt8(ascii: ":")) }
+                if index < text.count {
+                    index += 1
+                    claim(prefix)
+                } else {
+                    stage = .prefix(prefix)
+                }
+            case .text:
+                if let failure = decodeLetters(text, &index, into: &decoded) { return failure }
+            case .padding(let allowed):
+                switch Self.values[Int(text[index])] {
+                case Self.space: break
+                case Self.pad where allowed > 0: stage = .padding(allowed - 1)
+                case Self.invalid: return .invalidByte(text[index])
+                default: return .truncated
+                }
+                index += 1
+            }
+        }
+        return nil
+    }
+
+    /// Reads letters up to the end of the text or to its padding.
+    private mutating func decodeLetters(
+        _ text: UnsafeBufferPointer<UInt8>, _ index: inout Int, into decoded: inout [UInt8]
+    ) -> Failure? {
+        Self.values.withUnsafeBufferPointer { values in
+            while index < text.count {
+                // Four letters in a row: nearly all of any text.
+                while lettersInGroup == 0, index + 4 <= text.count {
+                    let first = values[Int(text[index])]
+                    let second = values[Int(text[index + 1])]
+                    let third = values[Int(text[index + 2])]
+                    let fourth = values[Int(text[index + 3])]
+                    guard first | second | third | fourth < 64 else { break }
+                    decoded.append(first << 2 | second >> 4)
+                    decoded.append(second << 4 | third >> 2)
+                    decoded.append(third << 6 | fourth)
+                    index += 4
+                }
+                guard index < text.count else { break }
+                let value = values[Int(text[index])]
+                switch value {
+                case 0..<64:
+                    group = group << 6 | UInt32(value)
+                    lettersInGroup += 1
+                    if lettersInGroup == 4 { endGroup(into: &decoded) }
+                case Self.space: break
+                case Self.pad:
+                    guard lettersInGroup >= 2 else { return .truncated }
+                    stage = .padding(3 - lettersInGroup)
+                    endGroup(into: &decoded)
+                    index += 1
+                    return nil
+                default: return .invalidByte(text[index])
+                }
+                index += 1
+            }
+            return nil
+        }
+    }
+
+    /// Two letters carry one byte, three carry two, four carry three; left-over bits are dropped.
+    private mutating func endGroup(into decoded: inout [UInt8]) {
+        let bits = group << UInt32(6 * (4 - lettersInGroup))
+        for byte in 0..<max(lettersInGroup - 1, 0) {
+            decoded.append(UInt8(truncatingIfNeeded: bits >> UInt32(16 - 8 * byte)))
+        }
+        group = 0
+        lettersInGroup = 0
+    }
+
+    private mutating func claim(_ prefix: [UInt8]) {
+        let type = prefix.prefix { $0 != UInt8(ascii: ";") }
+        claimedMediaType = type.isEmpty ? nil : String(decoding: type, as: UTF8.self).lowercased()
+    }
+
+    private static let scheme = Array("data:".utf8)
+    private static let space: UInt8 = 64
+    private static let pad: UInt8 = 65
+    private static let invalid: UInt8 = 255
+
+    /// What each byte stands for: six bits, or one of the three above.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: invalid, count: 256)
+        let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        for (value, letter) in letters.utf8.enumerated() { values[Int(letter)] = UInt8(value) }
+        values[Int(UInt8(ascii: "-"))] = 62
+        values[Int(UInt8(ascii: "_"))] = 63
+        for byte in " \t\n\r\u{0B}\u{0C}".utf8 { values[Int(byte)] = space }
+        values[Int(UInt8(ascii: "="))] = pad
+        return values
+    }()
 }

@@ -1,8 +1,19 @@
 /// Reads a JSON text as it streams in and diverts the strings at one path, so that pictures inside it never have to be
 /// held in memory. What remains, with a short marker in place of each diverted string, is an ordinary small JSON text.
+///
+/// ```
+/// {"created":1,"data":[{"b64_json":"iVBORw0K…"}]}
+///                                  ^ begin, bytes, bytes, … end
+/// {"created":1,"data":[{"b64_json":"diverted-5f1c…-0"}]}      the remainder
+/// ```
+///
+/// Only as much of the grammar is checked as it takes to know where a string stands; whether the remainder is JSON is
+/// for its reader to say.
 package struct JSONDiverter {
     package enum Element: Hashable, Sendable {
         case key(String)
+        /// Any one of several keys of an object.
+        case anyKey([String])
         /// Every element of an array.
         case anyIndex
     }
@@ -20,21 +31,276 @@ package struct JSONDiverter {
         case tooLong(limit: Int)
     }
 
+    /// What may come next outside of strings.
+    private enum Expectation {
+        case value
+        case keyOrEnd
+        case key
+        case colon
+        case commaOrEnd
+        /// The one value of the text is over; only white space may follow.
+        case nothing
+    }
+
+    private enum Mode {
+        case structure(Expectation)
+        /// A number, `true`, `false`, `null`, or whatever else stands bare.
+        case literal
+        case string(StringKind)
+        /// Not JSON: everything goes to the remainder.
+        case opaque
+    }
+
+    private enum StringKind {
+        case key, ordinary, diverted
+    }
+
+    /// An open object or array.
+    private struct Container {
+        let isObject: Bool
+        /// Its own place agrees with the path so far.
+        let isOnPath: Bool
+        /// The member or element being read agrees with the path's element for it.
+        var memberIsOnPath = false
+    }
+
+    private let path: [Element]
+    private let remainderLimit: Int
+    private let markerPrefix: String
+    private let longestKey: Int
+
+    private var mode = Mode.structure(.value)
+    private var containers: [Container] = []
+    private var key: [UInt8] = []
+    private var escapes = JSONStringEscapes()
+    /// Where the markers lie in the remainder, quotes included.
+    private var markers: [Range<Int>] = []
+    private var failure: Failure?
+
     /// - Parameters:
     ///   - path: such as `[.key("data"), .anyIndex, .key("b64_json")]`.
-    ///   - remainderLimit: how many bytes the text may have besides the diverted strings.
+    ///   - remainderLimit: how many bytes the text may have besides the diverted strings; their markers count.
     package init(path: [Element], remainderLimit: Int) {
+        self.path = path
+        self.remainderLimit = remainderLimit
+        let random = String(UInt64.random(in: .min ... .max), radix: 16)
+        markerPrefix = "diverted-\(String(repeating: "0", count: 16 - random.count))\(random)-"
+        longestKey = path.flatMap(\.keys).map(\.utf8.count).max() ?? 0
+    }
+
+    /// The text with a marker string in place of each diverted string; as much of it as has come.
+    package private(set) var remainder: [UInt8] = []
+
+    /// Whether the text's one value has come to its end, as far as brackets and quotes tell.
+    package var isComplete: Bool {
+        switch mode {
+        case .structure(.nothing): true
+        case .literal: containers.isEmpty
+        case .structure, .string, .opaque: false
+        }
+    }
+
+    /// Which diverted string a string of the remainder stands for; nil where it is an ordinary string.
+    /// A sender cannot forge a marker: it holds a random number drawn for this text.
+    package func ordinal(ofMarker string: String) -> Int? {
+        guard string.hasPrefix(markerPrefix), let ordinal = Int(string.dropFirst(markerPrefix.count)),
+            markers.indices.contains(ordinal)
+        else { return nil }
+        return ordinal
+    }
+
+    /// The remainder for a person to read.
+    /// - Parameter text: what stands in place of a diverted string, by its ordinal; quotes included.
+    package func remainder(replacingMarkersWith text: (Int) -> String) -> [UInt8] {
+        var replaced: [UInt8] = []
+        var end = 0
+        for (ordinal, marker) in markers.enumerated() where marker.upperBound <= remainder.count {
+            replaced.append(contentsOf: remainder[end..<marker.lowerBound])
+            replaced.append(contentsOf: text(ordinal).utf8)
+            end = marker.upperBound
+        }
+        replaced.append(contentsOf: remainder[end...])
+        return replaced
     }
 
     /// Takes the next bytes of the text. Text that is not JSON is kept as remainder.
     package mutating func consume(_ bytes: some Sequence<UInt8>) throws(Failure) -> [Event] {
-        []
+        var events: [Event] = []
+        let isRead: Void? = bytes.withContiguousStorageIfAvailable { read($0, into: &events) }
+        if isRead == nil {
+            // A sequence that is not stored in one piece is copied into one first.
+            Array(bytes).withUnsafeBufferPointer { read($0, into: &events) }
+        }
+        if let failure { throw failure }
+        return events
     }
 
-    /// The text with a marker string in place of each diverted string; as much of it as has come.
-    package var remainder: [UInt8] { [] }
+    private mutating func read(_ text: UnsafeBufferPointer<UInt8>, into events: inout [Event]) {
+        var index = 0
+        while index < text.count, failure == nil {
+            switch mode {
+            case .structure(let expectation):
+                readStructure(text[index], expecting: expectation, into: &events)
+                index += 1
+            case .literal:
+                if Self.isDelimiter(text[index]) {
+                    endValue()
+                } else {
+                    keep(text[index])
+                    index += 1
+                }
+            case .string(let kind):
+                readString(kind, text, &index, into: &events)
+            case .opaque:
+                keep(UnsafeBufferPointer(rebasing: text[index...]))
+                index = text.count
+            }
+        }
+    }
 
-    /// Which diverted string a string of the remainder stands for; nil where it is an ordinary string.
-    /// A sender cannot forge a marker: it holds a random number drawn for this text.
-    package func ordinal(ofMarker string: String) -> Int? { nil }
+    private mutating func readStructure(_ byte: UInt8, expecting: Expectation, into events: inout [Event]) {
+        if Self.isSpace(byte) || isByteOrderMark(byte) { return keep(byte) }
+        switch (expecting, byte) {
+        case (.value, UInt8(ascii: "{")): open(isObject: true)
+        case (.value, UInt8(ascii: "[")): open(isObject: false)
+        case (.value, UInt8(ascii: "]")) where containers.last?.isObject == false: close()
+        case (.value, UInt8(ascii: "\"")):
+            if isAtPath {
+                events.append(.begin(ordinal: markers.count))
+                let marker = "\"\(markerPrefix)\(markers.count)\""
+                markers.append(remainder.count..<remainder.count + marker.utf8.count)
+                keep(marker.utf8)
+                mode = .string(.diverted)
+                return
+            }
+            mode = .string(.ordinary)
+        case (.value, _) where !Self.isDelimiter(byte): mode = .literal
+        case (.keyOrEnd, UInt8(ascii: "\"")), (.key, UInt8(ascii: "\"")):
+            key.removeAll(keepingCapacity: true)
+            mode = .string(.key)
+        case (.keyOrEnd, UInt8(ascii: "}")): close()
+        case (.colon, UInt8(ascii: ":")): mode = .structure(.value)
+        case (.commaOrEnd, UInt8(ascii: ",")):
+            mode = .structure(containers.last?.isObject == true ? .key : .value)
+        case (.commaOrEnd, UInt8(ascii: "}")) where containers.last?.isObject == true: close()
+        case (.commaOrEnd, UInt8(ascii: "]")) where containers.last?.isObject == false: close()
+        default: mode = .opaque
+        }
+        keep(byte)
+    }
+
+    private mutating func readString(
+        _ kind: StringKind, _ text: UnsafeBufferPointer<UInt8>, _ index: inout Int, into events: inout [Event]
+    ) {
+        let start = index
+        var plain: [UInt8] = []
+        var ended = false
+        // What a key or an ordinary string says matters only as far as a key of the path could be it.
+        let limit = kind == .diverted ? Int.max : kind == .key ? longestKey + 1 - key.count : 0
+        while index < text.count, !ended {
+            if !escapes.isOpen {
+                var end = index
+                while end < text.count, text[end] != UInt8(ascii: "\""), text[end] != UInt8(ascii: "\\") { end += 1 }
+                plain.append(contentsOf: text[index..<end].prefix(max(limit - plain.count, 0)))
+                index = end
+                guard index < text.count else { break }
+            }
+            switch escapes.read(text[index]) {
+            case .bytes(let bytes): plain.append(contentsOf: bytes.prefix(max(limit - plain.count, 0)))
+            case .end: ended = true
+            }
+            index += 1
+        }
+        switch kind {
+        case .diverted:
+            if !plain.isEmpty { events.append(.bytes(plain)) }
+            if ended { events.append(.end) }
+        case .key:
+            key.append(contentsOf: plain)
+            keep(UnsafeBufferPointer(rebasing: text[start..<index]))
+        case .ordinary:
+            keep(UnsafeBufferPointer(rebasing: text[start..<index]))
+        }
+        guard ended else { return }
+        if kind == .key {
+            enterMember()
+        } else {
+            endValue()
+        }
+    }
+
+    private mutating func open(isObject: Bool) {
+        let container = Container(isObject: isObject, isOnPath: memberIsOnPath && containers.count < path.count)
+        containers.append(container)
+        if isObject {
+            mode = .structure(.keyOrEnd)
+        } else {
+            containers[containers.count - 1].memberIsOnPath =
+                container.isOnPath && path[containers.count - 1] == .anyIndex
+            mode = .structure(.value)
+        }
+    }
+
+    private mutating func close() {
+        containers.removeLast()
+        endValue()
+    }
+
+    private mutating func enterMember() {
+        let last = containers.count - 1
+        containers[last].memberIsOnPath =
+            containers[last].isOnPath && path[last].keys.contains { key.elementsEqual($0.utf8) }
+        mode = .structure(.colon)
+    }
+
+    private mutating func endValue() {
+        mode = .structure(containers.isEmpty ? .nothing : .commaOrEnd)
+    }
+
+    /// Whether the value that comes next stands where the path leads, at the end or on the way.
+    private var memberIsOnPath: Bool { containers.last?.memberIsOnPath ?? true }
+
+    private var isAtPath: Bool { containers.count == path.count && memberIsOnPath }
+
+    private mutating func keep(_ bytes: some Collection<UInt8>) {
+        if remainder.count + bytes.count > remainderLimit {
+            failure = .tooLong(limit: remainderLimit)
+        } else {
+            remainder.append(contentsOf: bytes)
+        }
+    }
+
+    private mutating func keep(_ byte: UInt8) {
+        keep(CollectionOfOne(byte))
+    }
+
+    /// U+FEFF before the text is no part of it.
+    private func isByteOrderMark(_ byte: UInt8) -> Bool {
+        remainder.count < Self.byteOrderMark.count && byte == Self.byteOrderMark[remainder.count]
+    }
+
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    }
+
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ","),
+            UInt8(ascii: ":"), UInt8(ascii: "\""):
+            true
+        default: isSpace(byte)
+        }
+    }
+}
+
+extension JSONDiverter.Element {
+    fileprivate var keys: [String] {
+        switch self {
+        case .key(let key): [key]
+        case .anyKey(let keys): keys
+        case .anyIndex: []
+        }
+    }
 }

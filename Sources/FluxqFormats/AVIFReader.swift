@@ -1,0 +1,137 @@
+/// AVIF (ISO/IEC 14496-12, 23008-12): boxes that fill the file. `meta` says which item is the picture (`pitm`), where
+/// its bytes lie (`iloc`) and, in `iprp`, which properties it has (`ipma`), one of them its size (`ipco` → `ispe`).
+enum AVIFReader {
+    /// `ipma` has 15 bits for the number of a property.
+    private static let propertyLimit = 0x7FFF
+
+    static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
+        var meta: Range<Int64>?
+        var hasData = false
+        try ISOBox.forEach(&bytes, in: 0..<bytes.size) { box, _ in
+            if box.type == fourCC("meta"), meta == nil { meta = box.content }
+            if box.type == fourCC("mdat"), !box.content.isEmpty { hasData = true }
+        }
+        guard let meta else {
+            throw hasData ? bytes.corrupt("it does not say its size") : PictureDefect.incomplete(.avif)
+        }
+        return try Meta(&bytes, in: meta).check(&bytes, hasData: hasData)
+    }
+
+    /// What `meta` says.
+    private struct Meta {
+        private var primaryItem: UInt64?
+        private var hasInlineData = false
+        /// The end of the last byte of any item.
+        private var dataEnd: Int64 = 0
+        /// Sizes by the number of their property, from 1.
+        private var sizes: [Int: PictureInfo] = [:]
+        private var propertyCount = 0
+        /// The numbers of the primary item's properties.
+        private var primaryProperties: [Int] = []
+
+        init(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
+            guard range.count >= 4 else { throw bytes.corrupt("its meta box is cut") }
+            let children = range.lowerBound + 4..<range.upperBound  // behind version and flags
+            var properties: [Range<Int64>] = []
+            try ISOBox.forEach(&bytes, in: children) { box, bytes in
+                switch box.type {
+                case fourCC("pitm"): try readPrimaryItem(&bytes, in: box.content)
+                case fourCC("iloc"): try readLocations(&bytes, in: box.content)
+                case fourCC("idat"): hasInlineData = hasInlineData || !box.content.isEmpty
+                case fourCC("iprp") where properties.isEmpty: properties = [box.content]
+                default: break
+                }
+            }
+            // `ipma` is read last: it needs the primary item's number.
+            for range in properties {
+                try ISOBox.forEach(&bytes, in: range) { box, bytes in
+                    switch box.type {
+                    case fourCC("ipco"): try readSizes(&bytes, in: box.content)
+                    case fourCC("ipma"): try readAssociations(&bytes, in: box.content)
+                    default: break
+                    }
+                }
+            }
+        }
+
+        func check(_ bytes: inout PictureBytes, hasData: Bool) throws -> PictureInfo {
+            // A picture of tiles has a size for the whole and one for a tile: without the primary item's, the largest.
+            let info =
+                primaryProperties.compactMap { sizes[$0] }.first
+                ?? sizes.values.max { $0.width * $0.height < $1.width * $1.height }
+            guard let info else { throw bytes.corrupt("it does not say its size") }
+            guard hasData || hasInlineData, dataEnd <= bytes.size else { throw PictureDefect.incomplete(.avif) }
+            return info
+        }
+
+        private mutating func readPrimaryItem(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
+            var fields = ISOFields(range)
+            let version = try fields.next(4, of: &bytes) >> 24
+            primaryItem = try fields.next(version == 0 ? 2 : 4, of: &bytes)
+        }
+
+        private mutating func readSizes(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
+            try ISOBox.forEach(&bytes, in: range) { box, bytes in
+                propertyCount += 1
+                guard propertyCount <= propertyLimit else { throw bytes.corrupt("it has too many properties") }
+                guard box.type == fourCC("ispe") else { return }
+                var fields = ISOFields(box.content)
+                _ = try fields.next(4, of: &bytes)
+                let width = Int(try fields.next(4, of: &bytes))
+                sizes[propertyCount] = try bytes.info(width: width, height: Int(fields.next(4, of: &bytes)))
+            }
+        }
+
+        private mutating func readAssociations(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
+            var fields = ISOFields(range)
+            let header = try fields.next(4, of: &bytes)
+            let itemBytes = header >> 24 == 0 ? 2 : 4
+            let isWide = header & 1 == 1
+            for _ in 0..<(try fields.next(4, of: &bytes)) {
+                let item = try fields.next(itemBytes, of: &bytes)
+                for _ in 0..<(try fields.next(1, of: &bytes)) {
+                    // The highest bit says whether the property is essential.
+                    let number = try fields.next(isWide ? 2 : 1, of: &bytes) & (isWide ? 0x7FFF : 0x7F)
+                    // An item with more properties than it can have names some twice.
+                    if item == primaryItem, primaryProperties.count < propertyLimit {
+                        primaryProperties.append(Int(number))
+                    }
+                }
+            }
+        }
+
+        /// Where each item's bytes lie: the file has to hold them all, even where its last box has no length of its
+        /// own.
+        private mutating func readLocations(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
+            var fields = ISOFields(range)
+            let version = try fields.next(4, of: &bytes) >> 24
+            let widths = try fields.next(2, of: &bytes)
+            let (offsetBytes, lengthBytes) = (Int(widths >> 12), Int(widths >> 8 & 15))
+            let (baseBytes, indexBytes) = (Int(widths >> 4 & 15), version == 0 ? 0 : Int(widths & 15))
+            guard [offsetBytes, lengthBytes, baseBytes, indexBytes].allSatisfy([0, 4, 8].contains) else {
+                throw bytes.corrupt("its iloc box has numbers of an odd width")
+            }
+            for _ in 0..<(try fields.next(version < 2 ? 2 : 4, of: &bytes)) {
+                _ = try fields.next(version < 2 ? 2 : 4, of: &bytes)
+                // 0: in this file; 1: in `idat`; 2: in another item.
+                let method = version == 0 ? 0 : try fields.next(2, of: &bytes) & 15
+                let source = try fields.next(2, of: &bytes)
+                let base = try fields.next(baseBytes, of: &bytes)
+                let extents = try fields.next(2, of: &bytes)
+                // Extents of no bytes are no work: 65,535 of them per item would be endless.
+                guard indexBytes + offsetBytes + lengthBytes > 0 else { continue }
+                for _ in 0..<extents {
+                    _ = try fields.next(indexBytes, of: &bytes)
+                    let offset = try fields.next(offsetBytes, of: &bytes)
+                    let length = try fields.next(lengthBytes, of: &bytes)
+                    guard method == 0, source == 0 else { continue }
+                    let end = [offset, length].reduce(Int64(clamping: base)) { sum, part in
+                        let (total, overflow) = sum.addingReportingOverflow(Int64(clamping: part))
+                        return overflow ? .max : total
+                    }
+                    dataEnd = max(dataEnd, end)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// JPEG (ITU-T T.81, annex B): segments from SOI on, entropy-coded data after each SOS, up to EOI. Bytes after EOI are
+/// legal: cameras put further pictures there.
+enum JPEGReader {
+    static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
+        var info: PictureInfo?
+        var hasData = false
+        var offset: Int64 = 2
+        while true {
+            let marker = try marker(of: &bytes, at: &offset)
+            switch marker {
+            case 0xD9:
+                guard let info, hasData else { throw bytes.corrupt("it holds no picture data") }
+                return info
+            case 0x00, 0xD0...0xD8:
+                throw bytes.corrupt("it has a marker out of place at \(offset)")
+            case 0x01:
+                continue  // TEM, the one other marker without a segment
+            default:
+                break
+            }
+            let length = Int64(try bytes.bigEndian(at: offset, bytes: 2))
+            guard length >= 2 else { throw bytes.corrupt("its segment at \(offset) has no length") }
+            if isFrame(marker) {
+                guard info == nil else { throw bytes.corrupt("it has a second frame") }
+                guard length >= 8 else { throw bytes.corrupt("its frame header is cut") }
+                info = try bytes.info(
+                    width: Int(bytes.bigEndian(at: offset + 5, bytes: 2)),
+                    height: Int(bytes.bigEndian(at: offset + 3, bytes: 2)))
+            }
+            offset += length
+            if marker == 0xDA {
+                guard info != nil else { throw bytes.corrupt("its picture data come before its size") }
+                let start = offset
+                offset = try endOfScan(&bytes, from: start)
+                hasData = hasData || offset > start
+            }
+        }
+    }
+
+    /// SOF0 to SOF15, less DHT, JPG and DAC, whose codes lie among them.
+    private static func isFrame(_ marker: UInt8) -> Bool {
+        (0xC0...0xCF).contains(marker) && ![0xC4, 0xC8, 0xCC].contains(marker)
+    }
+
+    /// The marker at `offset`, which moves behind it; any number of FF may stand before a marker.
+    private static func marker(of bytes: inout PictureBytes, at offset: inout Int64) throws -> UInt8 {
+        guard try bytes.byte(at: offset) == 0xFF else { throw bytes.corrupt("it has no marker at \(offset)") }
+        var marker: UInt8 = 0xFF
+        while marker == 0xFF {
+            offset += 1
+            marker = try bytes.byte(at: offset)
+        }
+        offset += 1
+        return marker
+    }
+
+    /// The offset of the marker that ends entropy-coded data. Inside them FF is followed by 00 (FF itself), by D0 to D7
+    /// (restart) or by another FF (fill).
+    private static func endOfScan(_ bytes: inout PictureBytes, from start: Int64) throws -> Int64 {
+        var offset = start
+        while true {
+            offset = try bytes.find(0xFF, from: offset)
+            switch try bytes.byte(at: offset + 1) {
+            case 0xFF: offset += 1
+            case 0x00, 0xD0...0xD7: offset += 2
+            default: return offset
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+
+/// A picture's bytes as a format's reader sees them: any offset, read in pieces of 64 KiB; past the end, `.incomplete`.
+///
+/// Not generic, so that the readers' inner loops are compiled for it alone; only whole pieces go through the source.
+struct PictureBytes {
+    private static let pieceLength = 65_536
+
+    let format: PictureFormat
+    let size: Int64
+    private let source: any ByteSource
+    /// The bytes from `pieceStart` on that have been read last.
+    private var piece: [UInt8] = []
+    private var pieceStart: Int64 = 0
+
+    init(of source: some ByteSource, format: PictureFormat) {
+        self.source = source
+        self.format = format
+        size = source.size
+    }
+
+    /// The defect that a reader throws where the format's rules are broken.
+    func corrupt(_ how: String) -> PictureDefect { .corrupt(format, how) }
+
+    /// The picture's size, once it is known to be possible.
+    func info(width: Int, height: Int) throws(PictureDefect) -> PictureInfo {
+        guard width > 0, height > 0 else { throw corrupt("its size is \(width)×\(height) pixels") }
+        guard width <= PictureReader.sideLimit, height <= PictureReader.sideLimit,
+            width * height <= PictureReader.pixelLimit
+        else { throw .tooManyPixels(width: width, height: height) }
+        return PictureInfo(format: format, width: width, height: height)
+    }
+
+    mutating func byte(at offset: Int64) throws -> UInt8 {
+        piece[try index(of: offset)]
+    }
+
+    /// An unsigned number of up to 8 bytes, most significant first.
+    mutating func bigEndian(at offset: Int64, bytes count: Int) throws -> UInt64 {
+        var number: UInt64 = 0
+        for place in 0..<Int64(count) { number = try number << 8 | UInt64(byte(at: offset + place)) }
+        return number
+    }
+
+    /// An unsigned number of up to 8 bytes, least significant first.
+    mutating func littleEndian(at offset: Int64, bytes count: Int) throws -> UInt64 {
+        try bigEndian(at: offset, bytes: count).byteSwapped >> UInt64(64 - 8 * count)
+    }
+
+    /// Four characters that name a chunk or a box, as one number; compare with `fourCC("IHDR")`.
+    mutating func fourCC(at offset: Int64) throws -> UInt32 {
+        UInt32(truncatingIfNeeded: try bigEndian(at: offset, bytes: 4))
+    }
+
+    /// The offset of the first `byte` at or after `offset`.
+    mutating func find(_ byte: UInt8, from offset: Int64) throws -> Int64 {
+        var offset = offset
+        while true {
+            let start = try index(of: offset)
+            let found = piece.withUnsafeBytes { piece -> Int? in
+                let rest = UnsafeRawBufferPointer(rebasing: piece[start...])
+                guard let base = rest.baseAddress, let hit = memchr(base, Int32(byte), rest.count) else { return nil }
+                return UnsafeRawPointer(hit) - base
+            }
+            if let found { return offset + Int64(found) }
+            offset += Int64(piece.count - start)
+        }
+    }
+
+    /// The CRC-32 of `count` bytes from `offset`.
+    mutating func checksum(at offset: Int64, count: Int64) throws -> UInt32 {
+        var checksum = CRC32()
+        var offset = offset
+        let end = offset + count
+        while offset < end {
+            let start = try index(of: offset)
+            let length = min(piece.count - start, Int(end - offset))
+            piece.withUnsafeBytes { checksum.update(UnsafeRawBufferPointer(rebasing: $0[start..<start + length])) }
+            offset += Int64(length)
+        }
+        return checksum.value
+    }
+
+    /// Where the byte at `offset` stands in `piece`, after reading it where needed.
+    private mutating func index(of offset: Int64) throws -> Int {
+        let index = offset - pieceStart
+        if index >= 0, index < piece.count { return Int(index) }
+        guard offset >= 0, offset < size else { throw PictureDefect.incomplete(format) }
+        piece = try source.read(at: offset, count: Self.pieceLength)
+        pieceStart = offset
+        // A source that gives less than its size has been cut while it was read.
+        guard !piece.isEmpty else { throw PictureDefect.incomplete(format) }
+        return 0
+    }
+}
+
+/// The number that `PictureBytes.fourCC(at:)` gives for these four ASCII characters.
+func fourCC(_ name: StaticString) -> UInt32 {
+    name.withUTF8Buffer { $0.reduce(0) { $0 << 8 | UInt32($1) } }
+}
+
+/// A chunk's or box's name for a message; anything but ASCII letters, digits and spaces as a dot.
+func text(ofFourCC code: UInt32) -> String {
+    String(
+        decoding: [24, 16, 8, 0].map { (shift: UInt32) -> UInt8 in
+            let byte = UInt8(truncatingIfNeeded: code >> shift)
+            return Unicode.Scalar(byte).properties.isAlphabetic && byte < 0x80 || byte == 0x20
+                || (0x30...0x39).contains(byte) ? byte : UInt8(ascii: ".")
+        }, as: UTF8.self)
+}

@@ -1,0 +1,49 @@
+/// Why bytes are not a whole picture.
+package enum PictureDefect: Error, Hashable, Sendable {
+    /// `looksLike`: "empty", "HTML", "JSON", "SVG", "text", "unknown bytes".
+    case notAPicture(looksLike: String)
+    /// It begins as that format and ends early.
+    case incomplete(PictureFormat)
+    /// It begins as that format and breaks its rules: how, such as "it holds no picture data".
+    case corrupt(PictureFormat, String)
+    /// Its header claims more pixels than any real picture has.
+    case tooManyPixels(width: Int, height: Int)
+}
+
+extension PictureDefect: CustomStringConvertible {
+    /// What stands after the name of the file: "is HTML, not a picture".
+    package var description: String {
+        switch self {
+        case .notAPicture(looksLike: "empty"):
+            "is empty"
+        case .notAPicture(looksLike: "unknown bytes"):
+            "is no picture that fluxq knows (PNG, JPEG, WebP, GIF or AVIF)"
+        case .notAPicture(let looksLike):
+            "is \(looksLike), not a picture"
+        case .incomplete(let format):
+            "is \(format.withArticle) that ends early"
+        case .corrupt(let format, let how):
+            "is a damaged \(format.name): \(how)"
+        case .tooManyPixels(let width, let height):
+            "claims to be \(width)×\(height) pixels large; the limit is \(PictureReader.sideLimit) a side "
+                + "and \(PictureReader.pixelLimit) in all"
+        }
+    }
+}
+
+extension PictureFormat {
+    /// As people write it.
+    package var name: String {
+        switch self {
+        case .png: "PNG"
+        case .jpeg: "JPEG"
+        case .webp: "WebP"
+        case .gif: "GIF"
+        case .avif: "AVIF"
+        }
+    }
+
+    fileprivate var withArticle: String {
+        self == .avif ? "an \(name)" : "a \(name)"
+    }
+}
