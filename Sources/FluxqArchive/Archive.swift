@@ -1,0 +1,176 @@
+package import FluxqFormats
+package import FluxqModel
+import Glibc
+import Synchronization
+
+/// The content-addressed store: one read-only file per distinct content, `objects/sha256/ab/<64 hexadecimal digits>`,
+/// whose bytes are exactly those received.
+///
+/// ```
+/// receive ──> incoming/<random>  write … write
+/// store   ──> fchmod, fsync(file), rename ──> objects/sha256/ab/<hash>, fsync(directory)
+///                                                                         only then the caller's row
+/// ```
+///
+/// One process has one `Archive` (copies are the same one); the state directory's lock keeps other processes out.
+package struct Archive: Sendable {
+    /// Keeps a removal from deleting what a concurrent `store` has just put in its place.
+    private final class PlacementLock: Sendable {
+        let mutex = Mutex(())
+    }
+
+    private let directory: String
+    private let onFatal: @Sendable (ArchiveError) -> Void
+    private let placement = PlacementLock()
+
+    /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/`. Blocks.
+    /// - Parameters:
+    ///   - directory: the state directory, which exists.
+    ///   - onFatal: called when the disk has failed; the process has to end.
+    package init(
+        directory: String, onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }
+    ) throws(ArchiveError) {
+        self.directory = directory
+        self.onFatal = onFatal
+        try ArchiveDirectories.make(in: directory)
+        try ArchiveDirectories.empty("\(directory)/incoming")
+    }
+
+    /// A new temporary file.
+    /// - Parameter limit: bytes; a write beyond them fails with `.tooLarge`.
+    package func receive(limit: Int64) async throws(ArchiveError) -> IncomingFile {
+        // 128 random bits never meet twice; where they do, O_EXCL makes it an error and not an overwritten picture.
+        let name = (0..<2).map { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+        let path = "\(directory)/incoming/\(name)"
+        return try await offloaded { () throws(ArchiveError) in try IncomingFile(path: path, limit: limit) }
+    }
+
+    /// What the bytes received so far say.
+    package func inspect(_ incoming: IncomingFile) async throws(ArchiveError) -> Result<PictureInfo, PictureDefect> {
+        try await offloaded { () throws(ArchiveError) in
+            let bytes = try incoming.contents().bytes
+            do {
+                return try PictureReader.inspect(bytes)
+            } catch let error as ArchiveError {
+                throw error
+            } catch {
+                // `inspect` throws what the source throws, which is nothing else.
+                throw .failed(operation: .read, path: bytes.file.path, errno: EIO)
+            }
+        }
+    }
+
+    /// Puts the file into its place, where it replaces an earlier one of the same content. It is durable once this
+    /// returns: only then may a row of the database refer to it. After an error the file is as it was, so that what a full
+    /// disk refused can be tried again.
+    package func store(_ incoming: IncomingFile) async throws(ArchiveError) -> StoredObject {
+        do throws(ArchiveError) {
+            return try await offloaded { () throws(ArchiveError) in
+                let contents = try incoming.contents()
+                if !incoming.isPlaced {
+                    try place(contents)
+                    incoming.markPlaced()
+                }
+                try OpenFile.syncDirectory(bucket(of: contents.hash))
+                incoming.release()
+                return StoredObject(hash: contents.hash, bytes: contents.bytes.size)
+            }
+        } catch {
+            if error.isFatal { onFatal(error) }
+            throw error
+        }
+    }
+
+    /// Stores a whole picture.
+    /// - Returns: its defect where the bytes are none; the file is then as it was.
+    package func storePicture(_ incoming: IncomingFile) async throws(ArchiveError) -> Result<
+        StoredPicture, PictureDefect
+    > {
+        switch try await inspect(incoming) {
+        case .failure(let defect): return .failure(defect)
+        case .success(let info):
+            let object = try await store(incoming)
+            return .success(
+                StoredPicture(
+                    hash: object.hash, mediaType: info.format.mediaType, width: info.width, height: info.height,
+                    bytes: object.bytes))
+        }
+    }
+
+    package func discard(_ incoming: IncomingFile) async {
+        await offloaded { incoming.remove() }
+    }
+
+    private func place(_ contents: IncomingFile.Contents) throws(ArchiveError) {
+        let file = contents.bytes.file
+        try file.makeReadOnly()
+        // Young from now on, however long ago its last byte came: see `remove`.
+        try file.touch()
+        try file.sync()
+        try placement.mutex.withLock { (_) throws(ArchiveError) in
+            _ = try system(.rename, file.path) { rename(file.path, path(of: contents.hash)) }
+        }
+    }
+
+    /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.
+    package func open(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile {
+        let path = path(of: hash)
+        return try await offloaded { () throws(ArchiveError) in
+            do throws(ArchiveError) {
+                return try ArchivedFile(OpenFile(path, O_RDONLY))
+            } catch .failed(.open, _, ENOENT) {
+                throw .missing(hash)
+            }
+        }
+    }
+
+    /// Deletes content that no row refers to. What was stored within `age` stays, because a row for it may be about to be
+    /// written.
+    /// - Returns: whether it was deleted; false as well where there is no such content.
+    package func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
+        let path = path(of: hash)
+        return try await offloaded { () throws(ArchiveError) in
+            let wasRemoved = try placement.mutex.withLock { (_) throws(ArchiveError) in
+                do throws(ArchiveError) {
+                    guard try Self.age(of: path) >= age else { return false }
+                    try system(.remove, path) { unlink(path) }
+                    return true
+                } catch .failed(_, _, ENOENT) {
+                    return false
+                }
+            }
+            if wasRemoved { try OpenFile.syncDirectory(bucket(of: hash)) }
+            return wasRemoved
+        }
+    }
+
+    /// Bytes that the daemon may still write in the state directory's file system.
+    package func freeBytes() async throws(ArchiveError) -> Int64 {
+        try await offloaded { () throws(ArchiveError) in
+            var status = statvfs()
+            try system(.measure, directory) { statvfs(directory, &status) }
+            return Int64(
+                clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        }
+    }
+
+    private func bucket(of hash: ContentHash) -> String {
+        "\(directory)/objects/sha256/\(hash.hex.prefix(2))"
+    }
+
+    private func path(of hash: ContentHash) -> String {
+        "\(bucket(of: hash))/\(hash.hex)"
+    }
+
+    /// Since the file's last change; negative where that lies in the future.
+    private static func age(of path: String) throws(ArchiveError) -> Duration {
+        var status = stat()
+        try system(.measure, path) { lstat(path, &status) }
+        var now = timespec()
+        try system(.measure, path) { clock_gettime(CLOCK_REALTIME, &now) }
+        return .seconds(now.tv_sec - status.st_mtim.tv_sec) + .nanoseconds(now.tv_nsec - status.st_mtim.tv_nsec)
+    }
+}

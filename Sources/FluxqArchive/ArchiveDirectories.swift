@@ -1,0 +1,62 @@
+import Glibc
+
+/// The directories of the archive, as they are at start. Every call blocks.
+enum ArchiveDirectories {
+    /// Makes what is missing, for the daemon's user alone, and makes it durable.
+    static func make(in directory: String) throws(ArchiveError) {
+        let digits = Array("0123456789abcdef")
+        let buckets = digits.flatMap { high in digits.map { low in "\(high)\(low)" } }
+        // Each with the directories to be made in it, from the top down.
+        let tree = [
+            (directory, ["incoming", "objects"]),
+            ("\(directory)/objects", ["sha256"]),
+            ("\(directory)/objects/sha256", buckets),
+        ]
+        for (parent, names) in tree {
+            var hasNew = false
+            for name in names {
+                let path = "\(parent)/\(name)"
+                do throws(ArchiveError) {
+                    try system(.create, path) { mkdir(path, 0o700) }
+                } catch .failed(_, _, EEXIST) {
+                    continue
+                }
+                hasNew = true
+                try OpenFile.syncDirectory(path)
+            }
+            if hasNew { try OpenFile.syncDirectory(parent) }
+        }
+    }
+
+    /// Removes the files that an earlier daemon left.
+    static func empty(_ directory: String) throws(ArchiveError) {
+        for name in try names(in: directory) {
+            let path = "\(directory)/\(name)"
+            do throws(ArchiveError) {
+                try system(.remove, path) { unlink(path) }
+            } catch .failed(_, _, EISDIR) {
+                try system(.remove, path) { rmdir(path) }
+            }
+        }
+    }
+
+    private static func names(in directory: String) throws(ArchiveError) -> [String] {
+        guard let stream = opendir(directory) else { throw ArchiveError(.list, directory, errno: errno) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            // The only way to tell an error from the end.
+            errno = 0
+            guard let entry = readdir(stream) else {
+                if errno != 0 { throw ArchiveError(.list, directory, errno: errno) }
+                return names
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: name.pointee)) {
+                    String(cString: $0)
+                }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package import NIOCore
+
+/// A file of the archive, open for reading until it is let go. Removing it from the archive does not disturb readers.
+package final class ArchivedFile: Sendable {
+    /// The same bytes for readers that block.
+    package let blocking: FileBytes
+
+    init(_ file: OpenFile) throws(ArchiveError) {
+        blocking = FileBytes(file: file, size: try file.size())
+    }
+
+    /// Bytes.
+    package var size: Int64 { blocking.size }
+
+    /// Up to `count` bytes from `offset`; fewer only where the file ends.
+    package func read(at offset: Int64, count: Int) async throws(ArchiveError) -> ByteBuffer {
+        let count = blocking.clampedCount(at: offset, count: count)
+        return try await offloaded { () throws(ArchiveError) in
+            var buffer = ByteBufferAllocator().buffer(capacity: count)
+            try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { (space) throws(ArchiveError) in
+                try self.blocking.file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]))
+            }
+            return buffer
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Crypto
+import FluxqModel
+import Glibc
+package import NIOCore
+import Synchronization
+
+/// A file on its way into the archive: it takes bytes in order from one writer at a time, counting and hashing them.
+/// When it is let go without `store` or `discard`, it is removed.
+package final class IncomingFile: Sendable {
+    private struct State {
+        /// nil once it has been stored or discarded.
+        var file: OpenFile?
+        var hasher = SHA256()
+        /// What has been written in full.
+        var bytes: Int64 = 0
+        /// A write failed and may have left bytes behind those that count.
+        var isRagged = false
+        /// It stands in its place in the archive, which may not be durable yet.
+        var isPlaced = false
+    }
+
+    /// What a file holds.
+    struct Contents {
+        let bytes: FileBytes
+        let hash: ContentHash
+    }
+
+    private let path: String
+    private let limit: Int64
+    private let state: Mutex<State>
+
+    /// Blocks. - Parameter path: where nothing is yet.
+    init(path: String, limit: Int64) throws(ArchiveError) {
+        let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        self.path = path
+        self.limit = limit
+        state = Mutex(State(file: file))
+    }
+
+    deinit {
+        remove()
+    }
+
+    /// Bytes written so far.
+    package var bytes: Int64 { state.withLock { $0.bytes } }
+
+    /// Appends the readable bytes.
+    /// - Throws: `.tooLarge` before a byte beyond the limit is written. After an error the file is as it was before the
+    ///   call: what a full disk refused can be written again once there is room.
+    package func write(_ bytes: ByteBuffer) async throws(ArchiveError) {
+        try await offloaded { () throws(ArchiveError) in
+            try self.state.withLock { (state) throws(ArchiveError) in
+                try self.append(bytes, to: &state)
+            }
+        }
+    }
+
+    private func append(_ buffer: ByteBuffer, to state: inout State) throws(ArchiveError) {
+        let file = try usable(state)
+        guard Int64(buffer.readableBytes) <= limit - state.bytes else { throw .tooLarge(limit: limit) }
+        do throws(ArchiveError) {
+            try buffer.withUnsafeReadableBytes { (bytes) throws(ArchiveError) in
+                try file.write(bytes, at: state.bytes)
+                state.hasher.update(bufferPointer: bytes)
+            }
+        } catch {
+            state.isRagged = true
+            throw error
+        }
+        state.bytes += Int64(buffer.readableBytes)
+    }
+
+    /// What there is so far, free of what a failed write left behind.
+    func contents() throws(ArchiveError) -> Contents {
+        try state.withLock { (state) throws(ArchiveError) in
+            let file = try usable(state)
+            if state.isRagged {
+                try file.truncate(to: state.bytes)
+                state.isRagged = false
+            }
+            return Contents(
+                bytes: FileBytes(file: file, size: state.bytes),
+                hash: ContentHash(digest: Array(state.hasher.finalize())))
+        }
+    }
+
+    var isPlaced: Bool { state.withLock { $0.isPlaced } }
+
+    /// It has been renamed into its place.
+    func markPlaced() {
+        state.withLock { $0.isPlaced = true }
+    }
+
+    /// It is durable in its place: it takes no more bytes, and nothing has to be removed.
+    func release() {
+        state.withLock { $0.file = nil }
+    }
+
+    /// Removes the file unless it has been stored. Blocks.
+    func remove() {
+        let file = state.withLock { state in
+            defer { state.file = nil }
+            return state.file
+        }
+        // One that stays nonetheless goes when the daemon starts next.
+        if file != nil { _ = unlink(path) }
+    }
+
+    private func usable(_ state: State) throws(ArchiveError) -> OpenFile {
+        guard let file = state.file else { throw .failed(operation: .write, path: path, errno: EBADF) }
+        return file
+    }
+}

@@ -1,0 +1,108 @@
+import FluxqFormats
+import Glibc
+
+/// Makes a system call, again where a signal interrupted it.
+/// - Returns: what the call returned.
+@discardableResult
+func system<Value: FixedWidthInteger & SignedInteger>(
+    _ operation: ArchiveError.Operation, _ path: String, _ call: () -> Value
+) throws(ArchiveError) -> Value {
+    while true {
+        let value = call()
+        if value >= 0 { return value }
+        let code = errno
+        if code != EINTR { throw ArchiveError(operation, path, errno: code) }
+    }
+}
+
+/// A descriptor, closed when the last reference goes. Every call blocks.
+final class OpenFile: Sendable {
+    let path: String
+    private let descriptor: CInt
+
+    /// - Parameter mode: of a file that is made.
+    init(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(ArchiveError) {
+        self.path = path
+        descriptor = try system(flags & O_CREAT == 0 ? .open : .create, path) {
+            Glibc.open(path, flags | O_CLOEXEC, mode)
+        }
+    }
+
+    deinit {
+        // What matters has been synced before; nothing useful can be done about the rest.
+        _ = close(descriptor)
+    }
+
+    /// Makes the entries of a directory durable.
+    static func syncDirectory(_ path: String) throws(ArchiveError) {
+        try OpenFile(path, O_RDONLY | O_DIRECTORY).sync()
+    }
+
+    func size() throws(ArchiveError) -> Int64 {
+        var status = stat()
+        try system(.measure, path) { fstat(descriptor, &status) }
+        return Int64(status.st_size)
+    }
+
+    /// Writes all of the bytes from `offset` on. After an error some of them may be there.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(ArchiveError) {
+        var written = 0
+        while written < bytes.count {
+            written += try system(.write, path) {
+                pwrite(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written, Int(offset) + written)
+            }
+        }
+    }
+
+    /// Cuts off what lies behind `size`.
+    func truncate(to size: Int64) throws(ArchiveError) {
+        try system(.write, path) { ftruncate(descriptor, Int(size)) }
+    }
+
+    /// Fills the space; returns how many bytes there were, fewer only where the file ends.
+    func read(at offset: Int64, into space: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+        var filled = 0
+        while filled < space.count {
+            let count = try system(.read, path) {
+                pread(descriptor, space.baseAddress.map { $0 + filled }, space.count - filled, Int(offset) + filled)
+            }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
+    func makeReadOnly() throws(ArchiveError) {
+        try system(.makeReadOnly, path) { fchmod(descriptor, 0o400) }
+    }
+
+    /// Sets the time of its last change to now.
+    func touch() throws(ArchiveError) {
+        try system(.write, path) { futimens(descriptor, nil) }
+    }
+
+    func sync() throws(ArchiveError) {
+        try system(.sync, path) { fsync(descriptor) }
+    }
+}
+
+/// A file for readers that block.
+package struct FileBytes: ByteSource {
+    let file: OpenFile
+    package let size: Int64
+
+    /// - Throws: `ArchiveError`.
+    package func read(at offset: Int64, count: Int) throws -> [UInt8] {
+        let count = clampedCount(at: offset, count: count)
+        return try [UInt8](unsafeUninitializedCapacity: count) { space, filled in
+            filled = try file.read(
+                at: offset, into: UnsafeMutableRawBufferPointer(start: space.baseAddress, count: count))
+        }
+    }
+
+    /// How many of `count` bytes from `offset` there are.
+    func clampedCount(at offset: Int64, count: Int) -> Int {
+        guard offset >= 0, offset < size, count > 0 else { return 0 }
+        return Int(min(Int64(count), size - offset))
+    }
+}

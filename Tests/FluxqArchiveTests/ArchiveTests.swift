@@ -1,0 +1,231 @@
+import FluxqFormats
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import Testing
+
+@testable import FluxqArchive
+
+@Suite("The archive", .timeLimit(.minutes(2)))
+struct ArchiveTests {
+    private let directory: TemporaryDirectory
+    private let archive: Archive
+    private let files = FileManager.default
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        archive = try Archive(directory: directory.path)
+    }
+
+    private func store(_ bytes: [UInt8]) async throws -> StoredObject {
+        let file = try await archive.receive(limit: 1 << 24)
+        try await file.write(ByteBuffer(bytes: bytes))
+        return try await archive.store(file)
+    }
+
+    private func path(_ hash: ContentHash) -> String {
+        directory.path("objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)")
+    }
+
+    private func mode(_ path: String) throws -> Int? {
+        (try files.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber)?.intValue
+    }
+
+    private func incoming() throws -> [String] {
+        try files.contentsOfDirectory(atPath: directory.path("incoming"))
+    }
+
+    @Test("makes its directories for its user alone, and again finds them")
+    func directories() throws {
+        let buckets = try files.contentsOfDirectory(atPath: directory.path("objects/sha256")).sorted()
+        #expect(buckets.count == 256)
+        #expect(buckets.first == "00" && buckets.last == "ff")
+        for name in ["incoming", "objects", "objects/sha256", "objects/sha256/a7"] {
+            #expect(try mode(directory.path(name)) == 0o700)
+        }
+        _ = try Archive(directory: directory.path)
+    }
+
+    @Test("empties incoming/ at start, and touches nothing else")
+    func leftovers() async throws {
+        let stored = try await store(SamplePictures.png.bytes)
+        #expect(files.createFile(atPath: directory.path("incoming/half a picture"), contents: Data([1, 2])))
+        try files.createDirectory(atPath: directory.path("incoming/directory"), withIntermediateDirectories: false)
+        _ = try Archive(directory: directory.path)
+        #expect(try incoming() == [])
+        #expect(files.fileExists(atPath: path(stored.hash)))
+    }
+
+    @Test("a state directory that is missing is named")
+    func noDirectory() {
+        let error = #expect(throws: ArchiveError.self) { try Archive(directory: directory.path("none")) }
+        #expect(error?.description.contains(directory.path("none")) == true)
+        #expect(error?.isFatal == false)
+    }
+
+    @Test("keeps pictures byte for byte, read-only, and knows what they are", arguments: SamplePictures.all)
+    func picture(_ sample: SamplePicture) async throws {
+        let incomingFile = try await archive.receive(limit: .max)
+        try await incomingFile.write(ByteBuffer(bytes: sample.bytes))
+        #expect(try await archive.inspect(incomingFile) == .success(sample.info))
+        let stored = try await archive.storePicture(incomingFile).get()
+        #expect(stored.mediaType == sample.format.mediaType)
+        #expect((stored.width, stored.height) == (sample.width, sample.height))
+        #expect(stored.bytes == Int64(sample.bytes.count))
+        #expect(try mode(path(stored.hash)) == 0o400)
+        #expect(try Data(contentsOf: URL(filePath: path(stored.hash))) == Data(sample.bytes))
+        #expect(try incoming() == [])
+
+        let file = try await archive.open(stored.hash)
+        #expect(file.size == stored.bytes)
+        #expect(try await file.read(at: 0, count: .max) == ByteBuffer(bytes: sample.bytes))
+        #expect(try await file.read(at: 5, count: 7) == ByteBuffer(bytes: sample.bytes[5..<12]))
+        #expect(try await file.read(at: file.size - 3, count: 100) == ByteBuffer(bytes: sample.bytes.suffix(3)))
+        for (offset, count) in [(file.size, 1), (Int64.max, 1), (-1, 5), (0, 0), (0, -1)] {
+            #expect(try await file.read(at: offset, count: count).readableBytes == 0)
+        }
+        #expect(try PictureReader.inspect(file.blocking) == .success(sample.info))
+    }
+
+    @Test("hashes what came in pieces as one")
+    func pieces() async throws {
+        let bytes = SamplePictures.progressiveJPEG.bytes
+        let file = try await archive.receive(limit: Int64(bytes.count))
+        for byte in bytes { try await file.write(ByteBuffer(bytes: [byte])) }
+        #expect(file.bytes == Int64(bytes.count))
+        let inPieces = try await archive.store(file)
+        #expect(try await store(bytes) == inPieces)
+    }
+
+    @Test("keeps what is no picture too, for a person to look at, and nothing at all")
+    func noPicture() async throws {
+        let page = try await archive.receive(limit: .max)
+        try await page.write(ByteBuffer(string: "<html>504</html>"))
+        // As a picture it is refused and stays where it is, to be stored as bytes or let go.
+        #expect(try await archive.storePicture(page) == .failure(.notAPicture(looksLike: "HTML")))
+        #expect(try incoming().count == 1)
+        #expect(try await archive.store(page).bytes == 16)
+        #expect(try incoming() == [])
+        let empty = try await store([])
+        #expect(empty.hash.hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+        #expect(try await archive.open(empty.hash).size == 0)
+    }
+
+    @Test("takes no byte over the limit; what fitted stays")
+    func limit() async throws {
+        let file = try await archive.receive(limit: 10)
+        try await file.write(ByteBuffer(repeating: 1, count: 10))
+        await #expect(throws: ArchiveError.tooLarge(limit: 10)) {
+            try await file.write(ByteBuffer(repeating: 1, count: 1))
+        }
+        #expect(file.bytes == 10)
+        #expect(try await archive.store(file).bytes == 10)
+        #expect(try incoming() == [])
+    }
+
+    @Test("a file that was stored takes no more bytes and is stored once")
+    func sealed() async throws {
+        let file = try await archive.receive(limit: 10)
+        let stored = try await archive.store(file)
+        await #expect(throws: ArchiveError.self) { try await file.write(ByteBuffer(repeating: 1, count: 1)) }
+        await #expect(throws: ArchiveError.self) { try await archive.store(file) }
+        await archive.discard(file)
+        #expect(files.fileExists(atPath: path(stored.hash)))
+    }
+
+    @Test("a file that is discarded is gone; so is one that is let go")
+    func discarded() async throws {
+        let file = try await archive.receive(limit: 10)
+        try await file.write(ByteBuffer(repeating: 1, count: 10))
+        #expect(try incoming().count == 1)
+        await archive.discard(file)
+        #expect(try incoming() == [])
+        await #expect(throws: ArchiveError.self) { try await archive.store(file) }
+
+        try await (archive.receive(limit: 10)).write(ByteBuffer(repeating: 1, count: 10))
+        // The thread that wrote may be the last to let go, a moment later; the time limit stops this if none does.
+        while try !incoming().isEmpty { await Task.yield() }
+    }
+
+    @Test("a canceled task still stores what it has")
+    func canceled() async throws {
+        let stored = try await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await store(SamplePictures.gif.bytes)
+        }.value
+        #expect(files.fileExists(atPath: path(stored.hash)))
+    }
+
+    @Test("the same content from many at once is one file")
+    func concurrentStores() async throws {
+        let bytes = SamplePictures.avif.bytes
+        let hashes = try await withThrowingTaskGroup(of: ContentHash.self) { group in
+            for _ in 0..<64 { group.addTask { try await store(bytes).hash } }
+            return try await group.reduce(into: Set()) { $0.insert($1) }
+        }
+        let hash = try #require(hashes.first)
+        #expect(hashes.count == 1)
+        #expect(
+            try files.contentsOfDirectory(atPath: directory.path("objects/sha256/\(hash.hex.prefix(2))")) == [hash.hex])
+        #expect(try Data(contentsOf: URL(filePath: path(hash))) == Data(bytes))
+        #expect(try incoming() == [])
+    }
+
+    @Test("storing content again mends a damaged file")
+    func mended() async throws {
+        let hash = try await store(SamplePictures.png.bytes).hash
+        try files.removeItem(atPath: path(hash))
+        #expect(files.createFile(atPath: path(hash), contents: Data([0])))
+        _ = try await store(SamplePictures.png.bytes)
+        #expect(try Data(contentsOf: URL(filePath: path(hash))) == Data(SamplePictures.png.bytes))
+    }
+
+    @Test("content that nobody stored is missing")
+    func missing() async throws {
+        let hash = ContentHash(digest: [UInt8](repeating: 5, count: 32))
+        await #expect(throws: ArchiveError.missing(hash)) { try await archive.open(hash) }
+        #expect(try await archive.remove(hash, olderThan: .zero) == false)
+    }
+
+    @Test("removes what is old enough, and leaves its readers alone")
+    func removal() async throws {
+        let sample = SamplePictures.lossyWebP
+        let hash = try await store(sample.bytes).hash
+        #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
+        try setAge(of: hash, seconds: 3601)
+        let reader = try await archive.open(hash)
+        #expect(try await archive.remove(hash, olderThan: .seconds(3600)))
+        #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
+        await #expect(throws: ArchiveError.missing(hash)) { try await archive.open(hash) }
+        #expect(try await reader.read(at: 0, count: 1 << 20) == ByteBuffer(bytes: sample.bytes))
+    }
+
+    @Test("a file that was slow to come is young once it is stored")
+    func young() async throws {
+        let file = try await archive.receive(limit: 10)
+        let name = try #require(try incoming().first)
+        try files.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -9000)], ofItemAtPath: directory.path("incoming/\(name)"))
+        let hash = try await archive.store(file).hash
+        #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
+    }
+
+    private func setAge(of hash: ContentHash, seconds: Double) throws {
+        try files.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -seconds)], ofItemAtPath: path(hash))
+    }
+
+    @Test("errors say what to do, and which are fatal")
+    func errors() {
+        let full = ArchiveError(.write, "/x", errno: ENOSPC)
+        #expect(full == .full(operation: .write, path: "/x"))
+        #expect(ArchiveError(.sync, "/x", errno: EDQUOT) == .full(operation: .sync, path: "/x"))
+        #expect(!full.isFatal && full.description.contains("make room"))
+        #expect(ArchiveError(.sync, "/x", errno: EIO).isFatal)
+        #expect(ArchiveError(.write, "/x", errno: EIO).isFatal)
+        #expect(!ArchiveError(.read, "/x", errno: EIO).isFatal)
+        #expect(!ArchiveError(.sync, "/x", errno: EROFS).isFatal)
+        #expect(ArchiveError(.rename, "/x", errno: EACCES).description.contains("/x: Permission denied; the user"))
+    }
+}

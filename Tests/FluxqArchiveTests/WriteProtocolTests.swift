@@ -1,0 +1,130 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@Suite("The write protocol, as the kernel sees it", .enabled(if: ProbeRun.canTrace), .timeLimit(.minutes(2)))
+struct WriteProtocolTests {
+    private let directory: TemporaryDirectory
+    private let input: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        input = directory.path("picture")
+        // Several writes' worth.
+        let bytes = Data(SamplePictures.jpeg.bytes + [UInt8](repeating: 7, count: 200_000))
+        try bytes.write(to: URL(filePath: input))
+    }
+
+    @Test("open, write, read-only, fsync, rename, fsync of the directory, and only then the report")
+    func order() async throws {
+        let state = try TemporaryDirectory()
+        let log = directory.path("log")
+        // The first run makes the directories.
+        _ = try await ProbeRun(directory: state.path, input: "/dev/null")
+        let calls =
+            "open,openat,creat,write,pwrite64,fchmod,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink"
+        let run = try await ProbeRun(
+            directory: state.path, input: input, tracing: ["-y", "-s", "80", "-o", log, "-e", "trace=\(calls)"])
+        #expect(run.status == 0, "\(run.errorOutput)")
+        let hash = run.output.trimmingCharacters(in: .newlines)
+        let bucket = "\(state.path)/objects/sha256/\(hash.prefix(2))"
+
+        let seen = try systemCalls(ofLog: log).filter { $0.contains(state.path) || $0.contains(hash) }
+        var steps: [String] = []
+        for call in seen {
+            guard let step = Self.step(of: call, state: state.path, bucket: bucket, hash: hash) else { continue }
+            if steps.last != step { steps.append(step) }
+        }
+        #expect(
+            steps == [
+                "new temporary file", "write it", "make it read-only", "fsync it", "rename it into place",
+                "fsync the directory", "report",
+            ], "\(seen.joined(separator: "\n"))")
+    }
+
+    /// What a call is in the protocol; anything unforeseen as it is. Reading a directory changes nothing: nil.
+    private static func step(of call: String, state: String, bucket: String, hash: String) -> String? {
+        func isAbout(_ name: String, _ path: String) -> Bool {
+            call.hasPrefix(name) && call.contains(path) && !call.hasSuffix("= -1")
+        }
+        let incoming = "\(state)/incoming/"
+        if call.hasPrefix("open"), call.contains("O_DIRECTORY") { return nil }
+        if isAbout("open", incoming), call.contains("O_CREAT|O_EXCL|O_CLOEXEC, 0600") { return "new temporary file" }
+        if isAbout("pwrite64(", "<\(incoming)") { return "write it" }
+        if isAbout("fchmod(", "<\(incoming)"), call.contains(", 0400) = 0") { return "make it read-only" }
+        if isAbout("fsync(", "<\(incoming)"), call.hasSuffix("= 0") { return "fsync it" }
+        if isAbout("rename(\"\(incoming)", ", \"\(bucket)/\(hash)\") = 0") { return "rename it into place" }
+        if isAbout("fsync(", "<\(bucket)>) "), call.hasSuffix("= 0") { return "fsync the directory" }
+        if isAbout("write(1<", hash) { return "report" }
+        return call
+    }
+
+    @Test(
+        "A call that fails is reported, leaves nothing half done, and the next try succeeds",
+        arguments: [
+            ("fsync", "EIO", 1, 2 as Int32), ("fsync", "EIO", 2, 2), ("fsync", "ENOSPC", 1, 1),
+            ("rename", "ENOSPC", 1, 1),
+            ("rename", "EIO", 1, 2), ("fchmod", "EPERM", 1, 1), ("utimensat", "EIO", 1, 2),
+        ])
+    func failure(call: String, error: String, occurrence: Int, status: Int32) async throws {
+        let state = try TemporaryDirectory()
+        _ = try await ProbeRun(directory: state.path, input: "/dev/null")
+        let broken = try await ProbeRun(
+            directory: state.path, input: input,
+            tracing: [
+                "-o", "/dev/null", "-e", "trace=\(call)",
+                "-e", "inject=\(call):error=\(error):when=\(occurrence)",
+            ])
+        #expect(broken.status == status, "\(broken.errorOutput)")
+        #expect(broken.output == "")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state.path("incoming")) == [])
+
+        let next = try await ProbeRun(directory: state.path, input: input)
+        #expect(next.status == 0, "\(next.errorOutput)")
+        #expect(next.output.count == 65)
+    }
+
+    @Test("Calls that a signal interrupts are made again")
+    func interrupted() async throws {
+        let state = try TemporaryDirectory()
+        let run = try await ProbeRun(
+            directory: state.path, input: input,
+            tracing: [
+                "-o", "/dev/null", "-e", "trace=fsync,rename,fchmod,utimensat",
+                "-e", "inject=fsync,rename,fchmod,utimensat:error=EINTR:when=1+2",
+            ])
+        #expect(run.status == 0, "\(run.errorOutput)")
+    }
+
+    @Test("no removal deletes what is being stored again, though it takes its time between looking and deleting")
+    func removalAgainstStore() async throws {
+        let state = try TemporaryDirectory()
+        let first = try await ProbeRun(directory: state.path, input: input)
+        let hash = first.output.trimmingCharacters(in: .newlines)
+        let path = "\(state.path)/objects/sha256/\(hash.prefix(2))/\(hash)"
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path)
+        // Half a second between the removal's look at the file's age and its unlink: ample for the store's rename.
+        let run = try await ProbeRun(
+            directory: state.path, input: input, removing: hash,
+            tracing: ["-o", "/dev/null", "-e", "trace=unlink", "-e", "inject=unlink:delay_enter=500000"])
+        #expect(run.status == 0, "\(run.errorOutput)")
+        #expect(FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("sha256sum alone can check the archive")
+    func checksum() async throws {
+        let state = try TemporaryDirectory()
+        let run = try await ProbeRun(directory: state.path, input: input)
+        let hash = run.output.trimmingCharacters(in: .newlines)
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: "/usr/bin/sha256sum")
+        process.arguments = ["\(state.path)/objects/sha256/\(hash.prefix(2))/\(hash)"]
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(text.hasPrefix("\(hash)  "))
+    }
+}
