@@ -1,0 +1,40 @@
+/// The key that pays. It shows itself to nobody: every way of printing it gives `[hidden]`, and its text is visible to
+/// this module alone.
+package struct APIKey: Sendable {
+    package enum Invalid: Error, Hashable, Sendable, CustomStringConvertible {
+        case empty
+        case tooLong(limit: Int)
+        /// A line break, a space, or anything else that is not a visible ASCII character.
+        case notPrintable(position: Int)
+
+        package var description: String {
+            switch self {
+            case .empty: "The API key is empty."
+            case .tooLong(let limit): "The API key is longer than \(limit) characters; is it the right file?"
+            case .notPrintable(let position):
+                "The API key must be one line of visible ASCII characters, but its character \(position) is none "
+                    + "(a line break, a space or a letter beyond ASCII)."
+            }
+        }
+    }
+
+    package static let longest = 4096
+
+    let secret: String
+
+    /// - Throws: where the text could not stand in an HTTP header. The error does not hold the text.
+    package init(_ text: String) throws(Invalid) {
+        guard !text.isEmpty else { throw .empty }
+        guard text.utf8.count <= Self.longest else { throw .tooLong(limit: Self.longest) }
+        if let position = text.unicodeScalars.enumerated().first(where: { !("!"..."~").contains($0.element) }) {
+            throw .notPrintable(position: position.offset + 1)
+        }
+        secret = text
+    }
+}
+
+extension APIKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "[hidden]" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

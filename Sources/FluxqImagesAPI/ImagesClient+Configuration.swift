@@ -1,0 +1,63 @@
+import FluxqModel
+
+extension ImagesClient {
+    package struct Configuration: Sendable {
+        /// `api.base_url`, such as `https://api.umodelverse.ai/v1`.
+        package var baseURL: String
+        package var apiKey: APIKey
+        /// `api.timeout_seconds`: one call, from its first byte to the answer's last.
+        package var timeout: Duration
+        /// `api.unbilled_statuses`.
+        package var unbilledStatuses: Set<Int>
+        package var downloads: Downloads
+
+        package init(
+            baseURL: String, apiKey: APIKey, timeout: Duration = .seconds(300),
+            unbilledStatuses: Set<Int> = [500, 503],
+            downloads: Downloads = .init()
+        ) {
+            self.baseURL = baseURL
+            self.apiKey = apiKey
+            self.timeout = timeout
+            self.unbilledStatuses = unbilledStatuses
+            self.downloads = downloads
+        }
+
+        package struct Downloads: Sendable {
+            /// `downloads.trusted_hosts`: `host` or `host:port`.
+            package var trustedHosts: [String]
+            /// `downloads.max_bytes`: of one picture, whether it comes by a link or inside of the answer.
+            package var maxBytes: Int64
+            /// One download with all its redirects.
+            package var timeout: Duration
+
+            package init(
+                trustedHosts: [String] = [], maxBytes: Int64 = 64 << 20, timeout: Duration = .seconds(300)
+            ) {
+                self.trustedHosts = trustedHosts
+                self.maxBytes = maxBytes
+                self.timeout = timeout
+            }
+        }
+    }
+
+    /// What cannot be, by the name it has in the configuration file.
+    package struct InvalidConfiguration: Error, Hashable, Sendable, CustomStringConvertible {
+        /// Such as `api.base_url`.
+        package let key: String
+        /// What it must be and what it is.
+        package let problem: String
+
+        package var description: String { "\(key) \(problem)" }
+    }
+
+    enum Limits {
+        /// Name, connection and TLS of either kind of request.
+        static let connect = Duration.seconds(10)
+        /// A download during which nothing comes for this long is over.
+        static let downloadIdle = Duration.seconds(60)
+        static let redirects = 2
+        /// How many addresses of one host are tried.
+        static let addresses = 4
+    }
+}

@@ -1,0 +1,254 @@
+import AsyncHTTPClient
+import FluxqFormats
+package import FluxqModel
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// The paid call and the downloads over real HTTP.
+///
+/// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, uses no proxy and is never repeated by the
+/// library: whatever happens is reported once, as one `CallOutcome`. `shutdown` must be called before the client is let go.
+package final class ImagesClient: ImagesAPI {
+    let configuration: Configuration
+    let guardOfLinks: LinkGuard
+    let resolver: HostResolver
+    let quotation: Quotation
+    private let endpoint: String
+    private let table: OutcomeTable
+    private let http: HTTPClient
+
+    /// - Throws: `InvalidConfiguration` where a value cannot be.
+    package init(_ configuration: Configuration) throws(InvalidConfiguration) {
+        endpoint = try Self.endpoint(of: configuration.baseURL)
+        guardOfLinks = try LinkGuard(trustedHosts: configuration.downloads.trustedHosts)
+        self.configuration = configuration
+        quotation = Quotation(hiding: configuration.apiKey)
+        table = OutcomeTable(unbilledStatuses: configuration.unbilledStatuses, quotation: quotation)
+        var settings = Self.httpConfiguration()
+        settings.http1_1ConnectionDebugInitializer = { EarlyAnswer.install(in: $0) }
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        resolver = HostResolver()
+    }
+
+    /// Ends the connections that are still open. Nothing can be called afterwards.
+    package func shutdown() async {
+        do {
+            try await http.shutdown()
+        } catch {
+            // It was shut down before: that is what was wanted.
+        }
+        await resolver.shutdown()
+    }
+
+    package func generate(
+        _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
+    ) async -> CallReport {
+        guard !Task.isCancelled else {
+            return CallReport(outcome: .notSent(message: "The call was canceled before anything was sent."))
+        }
+        let gate = SendGate()
+        let body: RequestBody
+        do {
+            body = try RequestBody(request, picture: picture, gate: gate, clock: Self.now)
+        } catch {
+            return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
+        }
+        let limit = configuration.timeout
+        let (end, isTimedOut) = await Self.limited(to: limit, otherwise: End.failed(CancellationError())) {
+            await self.exchange(body, receiver: receiver)
+        }
+        return report(
+            on: end, sentAt: gate.close(), overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
+    }
+
+    // MARK: - The exchange
+
+    /// How an exchange ended.
+    private enum End: Sendable {
+        case reply(Reply)
+        case failed(any Error)
+        /// A 2xx whose picture could not be stored here.
+        case notStored(Reply, any Error)
+    }
+
+    private func exchange(_ body: RequestBody, receiver: any PictureReceiver) async -> End {
+        var request = HTTPClientRequest(url: endpoint)
+        request.method = .POST
+        request.headers = [
+            "Authorization": "Bearer \(configuration.apiKey.secret)", "Content-Type": "application/json",
+            "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fluxq",
+            "Connection": "close",
+        ]
+        request.body = .stream(body, length: .known(body.length))
+        do {
+            // The time limit is around all of this; the library's own would end with the answer's head.
+            let response = try await http.execute(request, deadline: .distantFuture)
+            let reply = Reply(head: response, now: Self.now())
+            return reply.isSuccess
+                ? await readSuccess(response.body, of: reply, into: receiver)
+                : await readFailure(response.body, of: reply)
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private func readSuccess(
+        _ body: HTTPClientResponse.Body, of reply: Reply, into receiver: any PictureReceiver
+    ) async -> End {
+        var reply = reply
+        if let encoding = reply.encoding {
+            reply.defect = "its body came as \(encoding), which was not asked for"
+            return .reply(reply)
+        }
+        var reader = AnswerReader(receiver: receiver, maxPictureBytes: configuration.downloads.maxBytes)
+        do {
+            do {
+                for try await piece in body { try await reader.read(piece) }
+                if reply.isDelimitedByClose, reader.looksCut { reply.defect = "its body broke off" }
+            } catch let error as AnswerReader.NotStored {
+                throw error
+            } catch is EarlyAnswer.Complete {
+                // All of it has come.
+            } catch {
+                reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
+            }
+            try await reader.abandon()
+        } catch let error as AnswerReader.NotStored {
+            return .notStored(reply, error.underlying)
+        } catch {
+            return .failed(error)
+        }
+        if reply.defect == nil { reply.read(reader, quotation: quotation) }
+        return .reply(reply)
+    }
+
+    private func readFailure(_ body: HTTPClientResponse.Body, of reply: Reply) async -> End {
+        var reply = reply
+        var beginning: [UInt8] = []
+        do {
+            for try await piece in body {
+                let room = Reply.Limits.errorBytes - beginning.count
+                beginning.append(contentsOf: piece.readableBytesView.prefix(room))
+            }
+        } catch is EarlyAnswer.Complete {
+            // All of it has come.
+        } catch {
+            reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
+        }
+        if reply.defect == nil, reply.encoding == nil { reply.read(beginning) }
+        return .reply(reply)
+    }
+
+    // MARK: - The report
+
+    /// - Parameter overtime: said instead of what ended the exchange, where that was the time limit.
+    private func report(on end: End, sentAt: Timestamp?, overtime: String?) -> CallReport {
+        switch end {
+        case .reply(let reply):
+            var reply = reply
+            if let overtime, reply.defect != nil { reply.defect = overtime }
+            var outcome = table.outcome(of: reply)
+            // Before the request's last byte no answer but a 2xx can mean that anything was done.
+            if case .unknown(let error) = outcome, sentAt == nil, !reply.isSuccess {
+                outcome = .notSent(
+                    message: "\(error.message) The request had not been sent in full, so nothing was billed.")
+            }
+            return CallReport(
+                outcome: outcome, sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
+        case .notStored(let reply, let error):
+            let message =
+                "The API answered, but a picture of its answer could not be stored here: \(overtime ?? "\(error)"). "
+                + "The call was probably billed. See to the archive's disk before a retry buys it again."
+            return CallReport(
+                outcome: .unknown(
+                    APIError(
+                        status: reply.status, message: quotation.clean(message), requestID: table.requestID(of: reply))),
+                sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
+        case .failed(let error as RequestBody.Unreadable) where sentAt == nil:
+            // Holding the queue for one unreadable picture would stop everybody's jobs.
+            return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
+        case .failed(let error):
+            let trouble = overtime ?? NetworkTrouble.describe(error)
+            guard let sentAt else {
+                let message = quotation.clean(
+                    "Could not call \(endpoint): \(trouble). The request was not sent in full.")
+                return CallReport(outcome: .notSent(message: message))
+            }
+            return CallReport(outcome: table.unknown(because: trouble), sentAt: sentAt)
+        }
+    }
+
+    // MARK: - Parts
+
+    /// Runs work under a time limit and waits for its true end either way: a result that comes just then counts.
+    /// - Parameter nothing: only for the compiler; the work always ends with a value.
+    static func limited<Value: Sendable>(
+        to limit: Duration, otherwise nothing: Value, _ work: @escaping @Sendable () async -> Value
+    ) async -> (value: Value, isTimedOut: Bool) {
+        await withTaskGroup(of: Value?.self) { group in
+            group.addTask { await work() }
+            group.addTask {
+                // Sleeping is cut short where the work is done or the caller's task was canceled.
+                try? await Task.sleep(for: limit)
+                return nil
+            }
+            var result = (value: nothing, isTimedOut: false)
+            for await value in group {
+                if let value {
+                    result.value = value
+                } else if !group.isCancelled, !Task.isCancelled {
+                    result.isTimedOut = true
+                }
+                group.cancelAll()
+            }
+            return result
+        }
+    }
+
+    static func now() -> Timestamp {
+        Timestamp(rawValue: Int64(Date().timeIntervalSince1970 * 1000))
+    }
+
+    /// What holds for both kinds of request.
+    static func httpConfiguration() -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        configuration.decompression = .disabled
+        configuration.proxy = nil
+        configuration.timeout.connect = .init(Limits.connect)
+        // A fresh connection for each request, and one try to make it.
+        configuration.maximumUsesPerConnection = 1
+        configuration.connectionPool.idleTimeout = .milliseconds(1)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // How many calls run at once is for the workers to say.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
+        return configuration
+    }
+
+    private static func endpoint(of baseURL: String) throws(InvalidConfiguration) -> String {
+        let link: Link
+        do {
+            link = try Link(baseURL)
+        } catch {
+            throw InvalidConfiguration(
+                key: "api.base_url", problem: "must be a link such as https://api.example/v1, but \(error.problem)")
+        }
+        guard !link.target.contains("?"), !baseURL.contains("#") else {
+            throw InvalidConfiguration(
+                key: "api.base_url", problem: "must end with its path, without a query (? or #)")
+        }
+        let path = String(link.target.reversed().drop { $0 == "/" }.reversed())
+        return "\(link.scheme)://\(link.authority)\(path)/images/generations"
+    }
+}
+
+extension Duration {
+    /// "300 seconds", "0.05 seconds".
+    var inWords: String {
+        let milliseconds = milliseconds
+        return milliseconds.isMultiple(of: 1000)
+            ? "\(milliseconds / 1000) seconds" : "\(Double(milliseconds) / 1000) seconds"
+    }
+}

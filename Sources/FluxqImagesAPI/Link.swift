@@ -1,0 +1,126 @@
+import NIOCore
+
+/// A link of the web, taken apart without changing a byte of its path and query: signatures are made over them.
+struct Link: Hashable, Sendable {
+    enum Scheme: String, Sendable {
+        case http, https
+
+        var port: Int { self == .https ? 443 : 80 }
+    }
+
+    /// Why a link can never be right.
+    struct Malformed: Error, Hashable {
+        /// "names no host".
+        let problem: String
+    }
+
+    static let longest = 16 * 1024
+
+    let scheme: Scheme
+    /// Lower case; an IPv6 address without its brackets, a name without a dot at its end.
+    let host: String
+    let port: Int
+    /// Path and query exactly as written, with a leading slash; what the request line says.
+    let target: String
+
+    init(_ text: String) throws(Malformed) {
+        guard text.utf8.count <= Self.longest else {
+            throw Malformed(problem: "is longer than \(Self.longest) bytes")
+        }
+        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw Malformed(problem: "holds a space or a control character")
+        }
+        let parts = text.utf8.prefix { $0 != UInt8(ascii: ":") }
+        guard text.utf8.dropFirst(parts.count).starts(with: "://".utf8),
+            let scheme = Scheme(rawValue: String(Substring(parts)).lowercased())
+        else {
+            throw Malformed(problem: "begins with neither https:// nor http://")
+        }
+        let rest = text.utf8.dropFirst(parts.count + 3)
+        let authority = rest.prefix { !Self.endsAuthority($0) }
+        let target = rest.dropFirst(authority.count).prefix { $0 != UInt8(ascii: "#") }
+        self.scheme = scheme
+        (host, port) = try Self.split(Substring(authority), scheme)
+        let path = String(Substring(target))
+        self.target = path.hasPrefix("/") ? path : "/" + path
+    }
+
+    /// `host`, with its port where the scheme does not say it; IPv6 addresses in brackets.
+    var authority: String {
+        port == scheme.port ? bracketedHost : "\(bracketedHost):\(port)"
+    }
+
+    /// `host:port`, as `downloads.trusted_hosts` names it.
+    var hostAndPort: String { "\(bracketedHost):\(port)" }
+
+    /// The host's address where the link gives one instead of a name.
+    var literalAddress: SocketAddress? {
+        // Not every text that is no address is an error; a name is what is expected.
+        try? SocketAddress(ipAddress: host, port: port)
+    }
+
+    /// Where a redirect from here leads.
+    func resolving(location: String) throws(Malformed) -> Link {
+        if location.hasPrefix("//") { return try Link("\(scheme):\(location)") }
+        let origin = "\(scheme)://\(authority)"
+        if location.hasPrefix("/") { return try Link(origin + location) }
+        let name = location.utf8.prefix { $0 != UInt8(ascii: ":") && !Self.endsAuthority($0) }
+        if location.utf8.dropFirst(name.count).first == UInt8(ascii: ":") { return try Link(location) }
+        let path = target.prefix { $0 != "?" }
+        if location.isEmpty || location.hasPrefix("?") { return try Link(origin + path + location) }
+        let folder = path.reversed().drop { $0 != "/" }.reversed()
+        return try Link(origin + String(folder) + location)
+    }
+
+    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
+
+    private static func endsAuthority(_ byte: UInt8) -> Bool {
+        // A backslash is a slash to some readers and a letter to others; here it ends the host and is refused in it.
+        byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
+    }
+
+    /// Takes `host:port` apart.
+    static func split(_ authority: Substring, _ scheme: Scheme) throws(Malformed) -> (host: String, port: Int) {
+        guard !authority.contains("@") else {
+            throw Malformed(problem: "holds a user name or password")
+        }
+        var host = authority
+        var port = scheme.port
+        let afterBrackets = authority.hasPrefix("[") ? authority.drop { $0 != "]" } : authority
+        if let colon = afterBrackets.lastIndex(of: ":") {
+            host = authority[..<colon]
+            let digits = authority[authority.index(after: colon)...]
+            if !digits.isEmpty {
+                guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits),
+                    (1...65_535).contains(number)
+                else {
+                    throw Malformed(problem: "names port \(digits), which is none")
+                }
+                port = number
+            }
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            let address = host.dropFirst().dropLast().lowercased()
+            guard address.contains(":"), (try? SocketAddress(ipAddress: address, port: port)) != nil else {
+                throw Malformed(problem: "names a host that is no IPv6 address")
+            }
+            return (address, port)
+        }
+        if host.hasSuffix(".") { host = host.dropLast() }
+        guard !host.isEmpty else { throw Malformed(problem: "names no host") }
+        guard host.utf8.count <= 253, host.utf8.allSatisfy(isHostByte), !host.hasPrefix("."), !host.contains("..")
+        else {
+            throw Malformed(problem: "names a host that is no host name")
+        }
+        return (host.lowercased(), port)
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}

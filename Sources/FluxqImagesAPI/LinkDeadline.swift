@@ -1,0 +1,59 @@
+package import FluxqModel
+
+/// When a link of an answer dies.
+package enum LinkDeadline {
+    /// "The link will expire 7 days after generation" (the vendor's page of flux-kontext-max).
+    package static let lifetime = Duration.seconds(7 * 86_400)
+    /// An answer that says it was made longer ago or later than this is not believed.
+    package static let plausibleAge = Duration.seconds(86_400)
+    /// A link that claims to live longer is not believed.
+    package static let longestLifetime = Duration.seconds(366 * 86_400)
+
+    /// The link's own word where it gives one that lies ahead (`Expires=`, or a signing date with a lifetime); otherwise
+    /// `created` and seven days; otherwise seven days from now.
+    package static func of(link: String, created: Timestamp?, now: Timestamp) -> Timestamp {
+        if let claimed = claim(of: link), claimed > now, claimed - now <= longestLifetime { return claimed }
+        if let created, (.zero - plausibleAge...plausibleAge).contains(created - now) { return created + lifetime }
+        return now + lifetime
+    }
+
+    private static func claim(of link: String) -> Timestamp? {
+        var signed: [Substring: Substring] = [:]
+        let query = link.drop { $0 != "?" }.dropFirst().prefix { $0 != "#" }
+        for parameter in query.split(separator: "&") {
+            guard let equals = parameter.firstIndex(of: "=") else { continue }
+            let name = parameter[..<equals].lowercased()
+            signed[Substring(name)] = parameter[parameter.index(after: equals)...]
+        }
+        if let seconds = signed["expires"].flatMap({ number($0) }) {
+            return Timestamp(secondsSinceEpoch: seconds)
+        }
+        for vendor in ["x-amz", "x-goog", "x-tos", "x-oss"] {
+            if let date = signed["\(vendor)-date"].flatMap(basicDate),
+                let seconds = signed["\(vendor)-expires"].flatMap({ number($0) })
+            {
+                return date + .seconds(seconds)
+            }
+        }
+        return nil
+    }
+
+    /// `20261122T100000Z`.
+    private static func basicDate(_ text: Substring) -> Timestamp? {
+        let digits = Array(text.utf8)
+        guard digits.count == 16, digits[8] == UInt8(ascii: "T"), digits[15] == UInt8(ascii: "Z") else { return nil }
+        func part(_ range: Range<Int>) -> Int? {
+            number(Substring(String(decoding: digits[range], as: UTF8.self))).map(Int.init)
+        }
+        guard let year = part(0..<4), let month = part(4..<6), let day = part(6..<8), let hour = part(9..<11),
+            let minute = part(11..<13), let second = part(13..<15)
+        else { return nil }
+        return HTTPDate.seconds(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+            .map(Timestamp.init(secondsSinceEpoch:))
+    }
+
+    /// Up to 11 digits: as seconds since 1970 they reach the year 5138, and nothing overflows.
+    private static func number(_ text: Substring) -> Int64? {
+        text.utf8.count <= 11 && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
+    }
+}

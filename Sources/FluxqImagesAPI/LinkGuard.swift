@@ -1,0 +1,65 @@
+import NIOCore
+
+/// Says which links may be fetched: an answer's links come from outside, and this host may reach what nobody outside can.
+///
+/// https on port 443 of an address of the public Internet; anything else only for the hosts that an administrator trusts.
+struct LinkGuard: Sendable {
+    /// One entry of `downloads.trusted_hosts`.
+    private struct TrustedHost: Hashable {
+        let host: String
+        /// Nil for every port.
+        let port: Int?
+    }
+
+    /// The link was not connected to.
+    struct Refused: Error, Hashable {
+        /// What is wrong and what an administrator would have to trust.
+        let message: String
+    }
+
+    private let trustedHosts: Set<TrustedHost>
+
+    /// - Parameter trustedHosts: `host`, `host:port`, `[IPv6 address]`, `[IPv6 address]:port`.
+    init(trustedHosts: [String]) throws(ImagesClient.InvalidConfiguration) {
+        var parsed: Set<TrustedHost> = []
+        for entry in trustedHosts {
+            let isBareIPv6 = entry.filter { $0 == ":" }.count > 1 && !entry.hasPrefix("[")
+            let authority = isBareIPv6 ? "[\(entry)]" : entry
+            let ends = authority.hasPrefix("[") ? authority.hasSuffix("]") : !authority.contains(":")
+            guard let (host, port) = try? Link.split(Substring(authority), .https), authority.last != ":" else {
+                throw ImagesClient.InvalidConfiguration(
+                    key: "downloads.trusted_hosts",
+                    problem: "must hold entries such as cdn.example or cdn.example:8080, but one is \(entry)")
+            }
+            parsed.insert(TrustedHost(host: host, port: ends ? nil : port))
+        }
+        self.trustedHosts = parsed
+    }
+
+    func trusts(_ link: Link) -> Bool {
+        trustedHosts.contains(TrustedHost(host: link.host, port: nil))
+            || trustedHosts.contains(TrustedHost(host: link.host, port: link.port))
+    }
+
+    /// What can be said before the host's name is resolved.
+    func check(_ link: Link) throws(Refused) {
+        guard !trusts(link) else { return }
+        if link.scheme == .http { throw refusal(of: link, because: "is plain http") }
+        if link.port != 443 { throw refusal(of: link, because: "is not on port 443") }
+    }
+
+    /// What its addresses say: every one of them must be public, or the name could be made to point inwards.
+    func check(_ link: Link, addresses: [SocketAddress]) throws(Refused) {
+        guard !trusts(link) else { return }
+        for address in addresses where IPAddress(address)?.isGloballyRoutable != true {
+            throw refusal(of: link, because: "leads to \(address.ipAddress ?? "no address"), which is not public")
+        }
+    }
+
+    private func refusal(of link: Link, because reason: String) -> Refused {
+        Refused(
+            message:
+                "The link to \(link.hostAndPort) was not opened, because it \(reason). If this host is the API's own, "
+                + "an administrator can add \(link.hostAndPort) to downloads.trusted_hosts.")
+    }
+}

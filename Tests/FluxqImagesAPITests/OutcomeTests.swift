@@ -1,0 +1,292 @@
+import FluxqModel
+import Testing
+
+@testable import FluxqImagesAPI
+
+@Suite("What an answer means", .timeLimit(.minutes(2)))
+struct OutcomeTests {
+    struct Row: Sendable, CustomTestStringConvertible {
+        var status: Int
+        var headers: [String] = []
+        var body: String
+        var outcome: String
+
+        init(_ status: Int, _ body: String, _ outcome: String, headers: [String] = []) {
+            (self.status, self.body, self.outcome, self.headers) = (status, body, outcome, headers)
+        }
+
+        var testDescription: String { "\(status) \(headers.joined(separator: " ")) \(body.prefix(80)) → \(outcome)" }
+    }
+
+    private static func error(_ code: String, type: String = "", message: String = "m") -> String {
+        #"{"error":{"code":"\#(code)","type":"\#(type)","message":"\#(message)","param":"req-9"}}"#
+    }
+
+    static let page = "<html><head><title>x</title></head><body><h1>Gateway</h1></body></html>"
+    static let picture = #"{"data":[{"url":"https://h/p.png"}]}"#
+
+    static let statuses: [Row] = [
+        Row(300, "", "rejected"), Row(301, page, "rejected", headers: ["Location: https://new.example/v2"]),
+        Row(302, picture, "rejected"), Row(304, "", "rejected"), Row(307, "", "rejected"), Row(308, "", "rejected"),
+        Row(400, "", "rejected"), Row(404, page, "rejected"), Row(405, "", "rejected"), Row(413, page, "rejected"),
+        Row(422, #"{"detail":[{"loc":["body","n"],"msg":"too many"}]}"#, "rejected"), Row(418, "?", "rejected"),
+        Row(401, "", "accountClosed"), Row(402, "", "accountClosed"), Row(403, page, "accountClosed"),
+        Row(429, "", "rateLimited"), Row(429, page, "rateLimited"),
+        Row(500, "", "serverError"), Row(500, page, "serverError"), Row(503, "", "serverError"),
+        Row(503, page, "rateLimited", headers: ["Retry-After: 7"]),
+        Row(503, "", "rateLimited", headers: ["Retry-After: never"]),
+        Row(503, "", "rateLimited", headers: ["Retry-After-Ms: 7"]),
+        Row(500, "", "serverError", headers: ["Retry-After: 7"]),
+        Row(408, "", "unknown"), Row(502, page, "unknown"), Row(504, page, "unknown"),
+        Row(502, "", "unknown", headers: ["Retry-After: 7"]),
+        Row(520, "", "unknown"), Row(521, "", "unknown"), Row(522, "", "unknown"), Row(523, "", "unknown"),
+        Row(524, page, "unknown"), Row(501, "", "unknown"), Row(505, "", "unknown"), Row(529, "", "unknown"),
+        Row(599, "", "unknown"), Row(600, "", "unknown"), Row(999, "", "unknown"),
+    ]
+
+    static let vendor: [Row] = [
+        Row(400, error("param_error", type: "invalid_request_error"), "rejected"),
+        Row(400, error("invalid_messages"), "rejected"), Row(400, error("model_error"), "rejected"),
+        Row(400, error("tokens_too_long"), "rejected"), Row(400, error("sensitive_check_error"), "moderated"),
+        Row(401, error("auth_error", type: "invalid_request_error"), "accountClosed"),
+        Row(403, error("forbidden", type: "permission_error"), "accountClosed"),
+        // "403, unsure": the same by its code or its type alone.
+        Row(400, error("forbidden"), "accountClosed"), Row(400, error("", type: "permission_error"), "accountClosed"),
+        Row(408, error("timeout", type: "timeout"), "unknown"),
+        Row(429, error("rate_limit", type: "rate_limit_error"), "rateLimited"),
+        Row(500, error("internal_error"), "serverError"), Row(500, error("model_server_error"), "serverError"),
+        Row(504, error("gateway_timeout_error", type: "timeout"), "unknown"),
+    ]
+
+    static let elsewhere: [Row] = [
+        Row(429, error("insufficient_quota"), "accountClosed"),
+        Row(429, error("rate_limit", type: "insufficient_quota"), "accountClosed"),
+        Row(429, #"{"error":{"type":"insufficient_quota","code":null}}"#, "accountClosed"),
+        Row(400, error("moderation_blocked"), "moderated"), Row(400, error("content_policy_violation"), "moderated"),
+        Row(400, error("1", type: "Content Policy Violation"), "moderated"),
+        Row(403, error("moderation_blocked"), "moderated"), Row(500, error("sensitive_check_error"), "moderated"),
+        Row(400, error("billing_hard_limit_reached"), "accountClosed"), Row(400, error("rate_limit"), "rateLimited"),
+        Row(503, error("rate_limit_exceeded"), "rateLimited"), Row(500, error("auth_error"), "accountClosed"),
+        Row(422, #"{"status":"Request Moderated"}"#, "moderated"),
+        Row(422, #"{"status":"Content Moderated","details":{}}"#, "moderated"),
+        Row(400, #"{"status":"Error"}"#, "rejected"),
+        // Whatever the status, a time-out of the API's own leaves the bill open.
+        Row(400, error("timeout"), "unknown"), Row(500, error("gateway_timeout_error"), "unknown"),
+        Row(200, error("gateway_timeout_error"), "unknown"),
+        // A code corrects no redirect, and no status after which the bill is open.
+        Row(302, error("moderation_blocked"), "rejected"), Row(502, error("auth_error"), "unknown"),
+        Row(408, error("rate_limit"), "unknown"),
+        // Words in a message decide nothing.
+        Row(400, error("param_error", message: "Request Moderated insufficient_quota rate_limit"), "rejected"),
+        Row(400, #"{"error":"Content Moderated"}"#, "rejected"),
+        Row(400, #"{"message":"insufficient_quota"}"#, "rejected"),
+    ]
+
+    static let success: [Row] = [
+        Row(200, picture, "answered"), Row(201, picture, "answered"), Row(202, picture, "answered"),
+        Row(200, #"{"data":[{"b64_json":"AAEC"}]}"#, "answered"),
+        // An error beside a picture does not make it unpaid.
+        Row(200, #"{"error":{"code":"auth_error"},"data":[{"url":"https://h/p"}]}"#, "answered"),
+        Row(200, #"{"code":500,"message":"x","data":[{"url":"https://h/p"}]}"#, "answered"),
+        Row(200, #"{"data":[{"error":{"code":"internal_error"}},{"url":"https://h/p"}]}"#, "answered"),
+        Row(200, "", "noImage"), Row(204, "", "noImage"), Row(200, "null", "noImage"), Row(200, "{}", "noImage"),
+        Row(200, page, "noImage"), Row(200, "OK", "noImage"), Row(200, "[]", "noImage"),
+        Row(200, #"{"data":[]}"#, "noImage"), Row(200, #"{"data":null}"#, "noImage"),
+        Row(200, #"{"data":{}}"#, "noImage"), Row(200, #"{"data":[{}]}"#, "noImage"),
+        Row(200, #"{"data":[{"b64_json":"","url":""}]}"#, "noImage"),
+        Row(200, #"{"data":[{"b64_json":null,"url":null}]}"#, "noImage"),
+        Row(200, #"{"data":[{"b64_json":"***"}]}"#, "noImage"),
+        Row(200, #"{"code":0,"message":"success"}"#, "noImage"),
+        Row(200, #"{"code":"200","data":[]}"#, "noImage"), Row(200, #"{"code":"Success","data":[]}"#, "noImage"),
+        Row(200, #"{"error":null,"data":[]}"#, "noImage"), Row(200, #"{"error":"","data":[]}"#, "noImage"),
+        Row(200, #"{"error":{},"data":[]}"#, "noImage"), Row(200, #"{"error":false}"#, "noImage"),
+        Row(200, #"{"id":"job-1","status":"queued"}"#, "noImage"),
+        Row(200, #"{"data":[{"error":{"message":"no"}}]}"#, "noImage"),
+        Row(200, #"{"data":[{"error":{"code":"sensitive_check_error","message":"no"}}]}"#, "moderated"),
+        Row(200, #"{"data":[{"error":{"code":429}}]}"#, "rateLimited"),
+        Row(200, #"{"code":401,"message":"no"}"#, "accountClosed"),
+        Row(200, #"{"code":"401","message":"no"}"#, "accountClosed"),
+        Row(200, #"{"code":403}"#, "accountClosed"), Row(200, #"{"code":429}"#, "rateLimited"),
+        Row(200, #"{"code":400}"#, "rejected"), Row(200, #"{"code":302}"#, "rejected"),
+        Row(200, #"{"code":500}"#, "serverError"), Row(200, #"{"code":504}"#, "unknown"),
+        Row(200, #"{"code":503}"#, "rateLimited", headers: ["Retry-After: 3"]),
+        Row(200, #"{"code":"auth_error","message":"no"}"#, "accountClosed"),
+        Row(200, #"{"status":"Request Moderated"}"#, "moderated"),
+        Row(200, #"{"error":{"code":401}}"#, "accountClosed"), Row(200, #"{"error":{"code":429.0}}"#, "rateLimited"),
+        Row(200, #"{"error":401}"#, "accountClosed"), Row(200, #"{"error":[{"code":"forbidden"}]}"#, "accountClosed"),
+        Row(200, error("insufficient_quota"), "accountClosed"), Row(200, error("rate_limit"), "rateLimited"),
+        Row(200, error("content_policy_violation"), "moderated"), Row(200, error("internal_error"), "serverError"),
+        Row(200, error("x", type: "rate_limit_error"), "rateLimited"),
+        // Errors that have no row of their own count as a 4xx.
+        Row(200, error("1001"), "rejected"), Row(200, error("something_new"), "rejected"),
+        Row(200, #"{"error":"invalid api key"}"#, "rejected"), Row(200, #"{"code":7}"#, "rejected"),
+        Row(200, #"{"error":{"message":"no"}}"#, "rejected"), Row(200, #"{"error":true}"#, "rejected"),
+    ]
+
+    @Test("each answer has its row", arguments: [statuses, vendor, elsewhere, success])
+    func rows(_ table: [Row]) async throws {
+        for row in table {
+            let server = try await RawServer(.answer(row.status, headers: row.headers, row.body))
+            let report = try await withScene(server) {
+                await $0.generate(try request(), picture: nil, receiver: Album())
+            }
+            #expect(report.outcome.row == row.outcome, "\(row.testDescription)")
+            #expect(report.status == row.status)
+            #expect(report.sentAt != nil)
+        }
+    }
+
+    @Test(
+        "an administrator says which statuses are not billed",
+        arguments: [
+            (500, [], "unknown"), (503, [500], "unknown"), (502, [502], "serverError"),
+            (408, [408], "serverError"), (404, [404], "rejected"),
+        ] as [(Int, Set<Int>, String)])
+    func unbilledStatuses(status: Int, unbilled: Set<Int>, outcome: String) async throws {
+        let server = try await RawServer(.answer(status, "x"))
+        let report = try await withScene(server, unbilledStatuses: unbilled) {
+            await $0.generate(try request(), picture: nil, receiver: Album())
+        }
+        #expect(report.outcome.row == outcome)
+    }
+
+    @Test("the error's parts are kept, and the request id wherever it is")
+    func errorParts() async throws {
+        let body = #"{"error":{"code":42,"type":"t","message":"[trace_id: x] no","param":"req-9"}}"#
+        let server = try await RawServer(
+            .answer(400, headers: ["X-Request-Id: header-1"], body),
+            .answer(400, headers: ["X-Request-Id: header-1"], #"{"error":"bare"}"#),
+            .answer(502, Self.page), .answer(422, #"{"detail":[{"msg":"too many"}]}"#), .answer(400, ""),
+            .answer(200, headers: ["X-Request-Id: header-1"], Self.picture))
+        try await withScene(server) { client in
+            var reports: [CallReport] = []
+            for _ in 0..<6 { reports.append(await client.generate(try request(), picture: nil, receiver: Album())) }
+            #expect(
+                reports[0].outcome
+                    == .rejected(
+                        APIError(status: 400, code: "42", type: "t", message: "[trace_id: x] no", requestID: "req-9")))
+            #expect(reports[0].requestID == "req-9")
+            #expect(reports[1].outcome.error == APIError(status: 400, message: "bare", requestID: "header-1"))
+            #expect(reports[2].outcome.message.contains("HTTP 502: x Gateway"))
+            #expect(reports[3].outcome.message == "too many")
+            #expect(reports[4].outcome.message.contains("HTTP 400 and no message"))
+            #expect(reports[5].requestID == "header-1")
+            #expect(reports[5].outcome.answer?.requestID == "header-1")
+        }
+    }
+
+    @Test("a redirect's message says where it points and which setting to look at")
+    func redirect() async throws {
+        let server = try await RawServer(.answer(301, headers: ["Location: https://new.example/v2/images"], ""))
+        let report = try await withScene(server) {
+            await $0.generate(try request(), picture: nil, receiver: Album())
+        }
+        #expect(report.outcome.message.contains("https://new.example/v2/images"))
+        #expect(report.outcome.message.contains("api.base_url"))
+        #expect(server.received.count == 1)
+    }
+
+    @Test("Retry-After comes along, as far as it makes sense")
+    func retryAfter() async throws {
+        let server = try await RawServer(
+            .answer(429, headers: ["Retry-After: 1.5"], ""), .answer(429, headers: ["Retry-After: -3"], ""),
+            .answer(503, headers: ["Retry-After: 20"], ""))
+        try await withScene(server) { client in
+            for expected in [Duration.milliseconds(1500), nil, .seconds(20)] {
+                let report = await client.generate(try request(), picture: nil, receiver: Album())
+                guard case .rateLimited(_, let retryAfter) = report.outcome else {
+                    Issue.record("\(report.outcome)")
+                    continue
+                }
+                #expect(retryAfter == expected)
+            }
+        }
+    }
+
+    @Test("the key is hidden and terminal controls are dropped, wherever an answer repeats them")
+    func redaction() async throws {
+        let error =
+            #"{"error":{"code":"c\#(secret)","type":"\#(secret)","message":"\u001b[31mBearer \#(secret)","param":"\#(secret)"}}"#
+        let server = try await RawServer(
+            .answer(400, error), .answer(200, "<html>\(secret)\u{1B}[2J</html>"),
+            .answer(200, #"{"data":[{"error":"\#(secret)"}],"usage":{"key":"\#(secret)"}}"#),
+            .answer(302, headers: ["Location: https://h/?key=\(secret)"], ""))
+        try await withScene(server) { client in
+            for _ in 0..<4 {
+                let report = await client.generate(try request(), picture: nil, receiver: Album())
+                let text = "\(report)"
+                #expect(!text.contains(secret))
+                #expect(!text.unicodeScalars.contains("\u{1B}"))
+                #expect(text.contains("[hidden]"))
+            }
+        }
+    }
+
+    @Test("an answer that is compressed all the same is not read: unknown where it may be billed, its status otherwise")
+    func compressed() async throws {
+        let server = try await RawServer(
+            .answer(200, headers: ["Content-Encoding: gzip"], Self.picture),
+            .answer(400, headers: ["Content-Encoding: br"], "x"), .answer(500, headers: ["Content-Encoding: gzip"], "x")
+        )
+        try await withScene(server) { client in
+            var rows: [String] = []
+            for _ in 0..<3 {
+                rows.append(await client.generate(try request(), picture: nil, receiver: Album()).outcome.row)
+            }
+            #expect(rows == ["unknown", "rejected", "serverError"])
+        }
+    }
+
+    @Test(
+        "an answer that breaks off is unknown, unless its status says that nothing was billed",
+        arguments: [
+            ("200 OK", "unknown"), ("500 No", "unknown"), ("503 No", "unknown"), ("502 No", "unknown"),
+            ("400 No", "rejected"), ("401 No", "accountClosed"), ("429 No", "rateLimited"), ("302 No", "rejected"),
+        ])
+    func brokenOff(status: String, outcome: String) async throws {
+        let framings = [
+            "Content-Length: 1000\r\n\r\n\(Self.picture)",
+            "Transfer-Encoding: chunked\r\n\r\n24\r\n\(Self.picture)\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n100\r\n\(Self.picture)",
+        ]
+        for framing in framings {
+            let server = try await RawServer(.raw("HTTP/1.1 \(status)\r\n\(framing)"))
+            let report = try await withScene(server) {
+                await $0.generate(try request(), picture: nil, receiver: Album())
+            }
+            #expect(report.outcome.row == outcome, "\(framing.prefix(20))")
+        }
+    }
+
+    @Test("an answer that ends with its connection counts as whole only if it is")
+    func delimitedByClose() async throws {
+        let head = "HTTP/1.1 200 OK\r\n\r\n"
+        let server = try await RawServer(
+            .raw(head + Self.picture), .raw(head + Self.picture.dropLast()), .raw(head + Self.page))
+        try await withScene(server) { client in
+            var rows: [String] = []
+            for _ in 0..<3 {
+                rows.append(await client.generate(try request(), picture: nil, receiver: Album()).outcome.row)
+            }
+            #expect(rows == ["answered", "unknown", "noImage"])
+        }
+    }
+
+    @Test("floods end within limits")
+    func floods() async throws {
+        let header = String(repeating: "X-Flood: \(String(repeating: "a", count: 1000))\r\n", count: 4000)
+        let body = String(repeating: " ", count: 3 << 20)
+        let server = try await RawServer(
+            .raw("HTTP/1.1 200 OK\r\n\(header)\r\n"), .answer(200, body), .answer(500, body),
+            .answer(200, #"{"data":[{"b64_json":"AAEC"},"# + body))
+        try await withScene(server) { client in
+            var outcomes: [CallOutcome] = []
+            for _ in 0..<4 {
+                outcomes.append(await client.generate(try request(), picture: nil, receiver: Album()).outcome)
+            }
+            #expect(outcomes.map(\.row) == ["unknown", "noImage", "serverError", "answered"])
+            #expect(outcomes[1].answer?.excerpt.count ?? 0 <= Reply.Limits.excerptCharacters + 1)
+            #expect(outcomes[3].answer?.items == [AnswerItem(inline: 0)])
+        }
+    }
+}

@@ -1,0 +1,318 @@
+import FluxqModel
+import FoundationEssentials
+import NIOCore
+import Testing
+
+@testable import FluxqImagesAPI
+
+@Suite("Whether a request was sent is known, not guessed", .timeLimit(.minutes(2)))
+struct SendingTests {
+    static let picture = #"{"data":[{"url":"https://h/p.png"}]}"#
+    /// More than the buffers of both sides of a connection hold together.
+    static let large = PatternSource(size: 24 << 20)
+
+    private struct NoBody: Error {}
+
+    private func split(_ request: [UInt8]) throws -> (head: [String], body: [UInt8]) {
+        guard let end = request.firstRange(of: Array("\r\n\r\n".utf8)) else { throw NoBody() }
+        let head = String(decoding: request[..<end.lowerBound], as: UTF8.self)
+        return (head.split(separator: "\r\n").map(String.init), Array(request[end.upperBound...]))
+    }
+
+    @Test("the head is what the API wants and asks for nothing that could surprise")
+    func head() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        _ = try await withScene(server) { await $0.generate(try request(), picture: nil, receiver: Album()) }
+        let (head, body) = try split(server.received[0])
+        #expect(head.first == "POST /v1/images/generations HTTP/1.1")
+        let fields = Set(head.dropFirst().map { $0.lowercased() })
+        #expect(
+            fields == [
+                "authorization: bearer \(secret)", "content-type: application/json", "accept: application/json",
+                "accept-encoding: identity", "connection: close", "user-agent: fluxq",
+                "host: 127.0.0.1:\(server.port)", "content-length: \(body.count)",
+            ])
+    }
+
+    @Test(
+        "the path of the base URL is kept, with and without a slash at its end",
+        arguments: [("/v1", "/v1"), ("/v1/", "/v1"), ("", ""), ("/", ""), ("/a/b%20c", "/a/b%20c")])
+    func basePath(path: String, expected: String) async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        _ = try await withScene(server, path: path) {
+            await $0.generate(try request(), picture: nil, receiver: Album())
+        }
+        #expect(try split(server.received[0]).head.first == "POST \(expected)/images/generations HTTP/1.1")
+    }
+
+    @Test("every field that is set is sent, and no other")
+    func fields() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        let all = try request {
+            $0.n = 4
+            $0.strength = 0.8
+            $0.seed = -1
+            $0.steps = 20
+            $0.guidanceScale = 2.5
+            $0.negativePrompt = "blurry/é"
+            $0.responseFormat = .b64JSON
+        }
+        try await withScene(server) { client in
+            _ = await client.generate(try request(), picture: nil, receiver: Album())
+            _ = await client.generate(all, picture: nil, receiver: Album())
+        }
+        #expect(
+            try String(decoding: split(server.received[0]).body, as: UTF8.self)
+                == #"{"image":"https://example.com/cat.png","model":"black-forest-labs/flux-kontext-max","prompt":"Convert to \"quick\" pencil sketch","response_format":"url","seed":7}"#
+        )
+        #expect(
+            try String(decoding: split(server.received[1]).body, as: UTF8.self)
+                == #"{"guidance_scale":2.5,"image":"https://example.com/cat.png","model":"black-forest-labs/flux-kontext-max","n":4,"negative_prompt":"blurry/é","prompt":"Convert to \"quick\" pencil sketch","response_format":"b64_json","seed":-1,"steps":20,"strength":0.8}"#
+        )
+    }
+
+    @Test(
+        "a picture goes out as a data: URI in place of its hash, byte for byte",
+        arguments: [1, 2, 3, RequestBody.pieceBytes - 1, RequestBody.pieceBytes, RequestBody.pieceBytes + 1, 1_000_001])
+    func pictureBytes(size: Int) async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        let picture = PatternSource(size: Int64(size))
+        // A prompt that looks like the field must stay what it is.
+        let wire = "\"image\":\"\(ContentHash(digest: [UInt8](repeating: 0xAB, count: 32)))\""
+        let edit = try request(image: someContent) { $0.prompt = wire }
+        let report = try await withScene(server) { await $0.generate(edit, picture: picture, receiver: Album()) }
+        #expect(report.outcome.row == "answered")
+        let body = try split(server.received[0]).body
+        let base64 = Data((0..<Int64(size)).map(PatternSource.byte)).base64EncodedString()
+        let prompt = wire.replacing("\"", with: "\\\"")
+        let expected =
+            #"{"image":"data:image/png;base64,\#(base64)","model":"black-forest-labs/flux-kontext-max","prompt":"\#(prompt)","response_format":"url","seed":7}"#
+        #expect(body == Array(expected.utf8))
+    }
+
+    @Test("a connection that is refused: nothing was sent")
+    func refused() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        try await server.shutdown()
+        let client = try ImagesClient(.init(baseURL: "http://127.0.0.1:\(server.port)", apiKey: APIKey(secret)))
+        let report = await client.generate(try request(), picture: nil, receiver: Album())
+        await client.shutdown()
+        #expect(report.outcome.row == "notSent")
+        #expect(report.sentAt == nil)
+        #expect(report.outcome.message.contains("Connection refused"))
+    }
+
+    @Test("a name that does not resolve: nothing was sent")
+    func unresolved() async throws {
+        let client = try ImagesClient(.init(baseURL: "http://nowhere.invalid", apiKey: APIKey(secret)))
+        let report = await client.generate(try request(), picture: nil, receiver: Album())
+        await client.shutdown()
+        #expect(report.outcome.row == "notSent")
+        #expect(report.outcome.message.contains("nowhere.invalid"))
+    }
+
+    @Test("a TLS handshake that fails: nothing was sent")
+    func noTLS() async throws {
+        let server = try await RawServer(.raw("HTTP/1.1 400 No\r\n\r\n", at: .bytes(1)))
+        let client = try ImagesClient(.init(baseURL: "https://127.0.0.1:\(server.port)", apiKey: APIKey(secret)))
+        let report = await client.generate(try request(), picture: nil, receiver: Album())
+        await client.shutdown()
+        try await server.shutdown()
+        #expect(report.outcome.row == "notSent")
+        #expect(!server.received.contains { $0.firstRange(of: Array(secret.utf8)) != nil })
+    }
+
+    @Test("a connection that closes before the last byte: nothing was sent in full")
+    func closedBefore() async throws {
+        let server = try await RawServer(.raw("", at: .bytes(10_000)))
+        let report = try await withScene(server) {
+            await $0.generate(try request(image: someContent), picture: Self.large, receiver: Album())
+        }
+        #expect(report.outcome.row == "notSent")
+        #expect(report.sentAt == nil)
+        #expect(report.status == nil)
+    }
+
+    @Test(
+        "a connection that closes after the last byte: unknown",
+        arguments: [
+            "", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 100 Continue\r\n\r\n", "nonsense\r\n\r\n",
+        ])
+    func closedAfter(reply: String) async throws {
+        let server = try await RawServer(.raw(reply))
+        let report = try await withScene(server) {
+            await $0.generate(try request(), picture: nil, receiver: Album())
+        }
+        #expect(report.outcome.row == "unknown")
+        #expect(report.sentAt != nil)
+        #expect(server.received.count == 1, "never sent twice")
+    }
+
+    @Test("time that runs out before the last byte: nothing was sent in full")
+    func timeoutBefore() async throws {
+        let server = try await RawServer(.raw("", at: .bytes(10_000), then: .stall))
+        let report = try await withScene(server, timeout: .milliseconds(400)) {
+            await $0.generate(try request(image: someContent), picture: Self.large, receiver: Album())
+        }
+        #expect(report.outcome.row == "notSent")
+        #expect(report.outcome.message.contains("0.4 seconds"))
+    }
+
+    @Test(
+        "time that runs out after the last byte: unknown, with or without the answer's beginning",
+        arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"da"])
+    func timeoutAfter(reply: String) async throws {
+        let server = try await RawServer(.raw(reply, then: .stall))
+        let report = try await withScene(server, timeout: .milliseconds(400)) {
+            await $0.generate(try request(), picture: nil, receiver: Album())
+        }
+        #expect(report.outcome.row == "unknown")
+        #expect(report.sentAt != nil)
+        #expect(report.outcome.message.contains("0.4 seconds"))
+    }
+
+    @Test("a canceled task: nothing sent or unknown, by what was sent, and at once")
+    func canceled() async throws {
+        for (moment, outcome) in [(RawServer.Script.Moment.bytes(10_000), "notSent"), (.wholeRequest, "unknown")] {
+            let server = try await RawServer(.raw("", at: moment, then: .stall))
+            let picture = outcome == "notSent" ? Self.large : PatternSource(size: 1000)
+            let report = try await withScene(server, timeout: .seconds(3600)) { client in
+                let edit = try request(image: someContent)
+                return await withTaskGroup(of: CallReport?.self) { group in
+                    group.addTask { await client.generate(edit, picture: picture, receiver: Album()) }
+                    for await _ in server.moments { break }
+                    group.cancelAll()
+                    return await group.next() ?? nil
+                }
+            }
+            #expect(report?.outcome.row == outcome)
+            #expect(report?.outcome.message.contains("canceled") == true)
+        }
+    }
+
+    @Test("a task that was canceled before: nothing is connected to")
+    func canceledBefore() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        try await withScene(server) { client in
+            let edit = try request()
+            let report = await withTaskGroup(of: CallReport?.self) { group in
+                group.cancelAll()
+                group.addTask { await client.generate(edit, picture: nil, receiver: Album()) }
+                return await group.next() ?? nil
+            }
+            #expect(report?.outcome.row == "notSent")
+        }
+        #expect(server.received.isEmpty)
+    }
+
+    @Test(
+        "an answer that comes before the request's end counts, unless it leaves the bill open: then nothing was sent",
+        arguments: [
+            (413, "rejected"), (401, "accountClosed"), (429, "rateLimited"), (500, "serverError"), (502, "notSent"),
+            (408, "notSent"), (302, "rejected"),
+        ])
+    func earlyAnswer(status: Int, outcome: String) async throws {
+        var script = RawServer.Script.answer(status, "no", at: .bytes(10_000))
+        script.ending = .stall
+        let server = try await RawServer(script)
+        let report = try await withScene(server) {
+            await $0.generate(try request(image: someContent), picture: Self.large, receiver: Album())
+        }
+        #expect(report.outcome.row == outcome)
+        #expect(report.status == status)
+        #expect(report.sentAt == nil)
+    }
+
+    @Test(
+        "an answer that comes before the request's end is read whole, and the picture is let go", arguments: [413, 200])
+    func earlyAnswerLetsGo(status: Int) async throws {
+        let body = status == 200 ? Self.picture : #"{"error":{"code":"too_large","message":"at most 10 MB"}}"#
+        var script = RawServer.Script.answer(status, body, at: .bytes(10_000))
+        script.ending = .stall
+        let server = try await RawServer(script)
+        let (isHeld, release) = AsyncStream.makeStream(of: Void.self)
+        try await withScene(server) { client in
+            let picture = HeldSource(release)
+            let edit = try request(image: someContent)
+            let report = await client.generate(edit, picture: picture, receiver: Album())
+            #expect(report.outcome.row == (status == 200 ? "answered" : "rejected"))
+            if status == 413 { #expect(report.outcome.message == "at most 10 MB") }
+        }
+        for await _ in isHeld {}
+    }
+
+    /// Says when nobody holds it any more.
+    private final class HeldSource: PictureSource {
+        let mediaType = "image/png"
+        let size = SendingTests.large.size
+        private let release: AsyncStream<Void>.Continuation
+
+        init(_ release: AsyncStream<Void>.Continuation) {
+            self.release = release
+        }
+
+        deinit {
+            release.finish()
+        }
+
+        func read(at offset: Int64, count: Int) -> ByteBuffer { SendingTests.large.read(at: offset, count: count) }
+    }
+
+    @Test("a picture that cannot be read fails its own job and holds nobody else's")
+    func unreadablePicture() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        try await withScene(server) { client in
+            let edit = try request(image: someContent)
+            var shrunk = PatternSource(size: 1_000_000)
+            shrunk.readable = 999_999
+            for picture in [BrokenSource(), shrunk, nil] as [(any PictureSource)?] {
+                let report = await client.generate(edit, picture: picture, receiver: Album())
+                #expect(report.outcome.row == "rejected")
+                #expect(report.sentAt == nil)
+                #expect(report.outcome.message.contains("picture"))
+            }
+        }
+    }
+
+    @Test("the gate lets the last byte out once, and never after it was closed")
+    func gate() {
+        let time = Timestamp(rawValue: 5)
+        let sent = SendGate()
+        #expect(sent.release(at: time))
+        #expect(!sent.release(at: time))
+        #expect(sent.close() == time)
+        let closed = SendGate()
+        #expect(closed.close() == nil)
+        #expect(!closed.release(at: time))
+        #expect(closed.close() == nil)
+    }
+
+    @Test("each call has a connection of its own, and many run at once")
+    func connections() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        try await withScene(server) { client in
+            let edit = try request()
+            await withTaskGroup(of: String.self) { group in
+                for _ in 0..<20 {
+                    group.addTask { await client.generate(edit, picture: nil, receiver: Album()).outcome.row }
+                }
+                for await row in group { #expect(row == "answered") }
+            }
+        }
+        #expect(server.received.count == 20)
+    }
+
+    @Test(
+        "a base URL that cannot be is refused by the name of its setting",
+        arguments: [
+            "", "api.example", "ftp://h", "https://", "https://u:p@h", "https://h/v1?x=1", "https://h/#f",
+            "https://h:0",
+        ])
+    func invalidBaseURL(text: String) throws {
+        let key = try APIKey(secret)
+        let error = #expect(throws: ImagesClient.InvalidConfiguration.self) {
+            try ImagesClient(.init(baseURL: text, apiKey: key))
+        }
+        #expect(error?.key == "api.base_url")
+    }
+}
