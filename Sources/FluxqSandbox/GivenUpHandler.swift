@@ -1,0 +1,11 @@
+import NIOCore
+
+/// Closes a connection whose client has closed its side: it has given up, and nobody would read the answer.
+final class GivenUpHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = Any
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+}

@@ -1,0 +1,60 @@
+import NIOCore
+import Synchronization
+
+/// The calls that are being answered, so that all of them can be ended at once.
+final class LiveCalls: Sendable {
+    private struct State {
+        var stopped = false
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var pauses: [Int: Task<Void, any Error>] = [:]
+        var pausesSoFar = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// - Throws: `CancellationError` once all have been stopped.
+    func begin(_ channel: any Channel) throws {
+        try state.withLock { state in
+            if state.stopped { throw CancellationError() }
+            state.channels[ObjectIdentifier(channel)] = channel
+        }
+    }
+
+    func end(_ channel: any Channel) {
+        state.withLock { $0.channels[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// Waits that long.
+    ///
+    /// - Throws: `CancellationError` as soon as all are stopped.
+    func pause(for duration: Duration) async throws {
+        guard duration > .zero else { return }
+        // A task of its own, because `stop` ends it from elsewhere without ending the call that waits.
+        let pause = Task { try await Task.sleep(for: duration) }
+        let number = state.withLock { state in
+            state.pausesSoFar += 1
+            if state.stopped {
+                pause.cancel()
+            } else {
+                state.pauses[state.pausesSoFar] = pause
+            }
+            return state.pausesSoFar
+        }
+        defer { state.withLock { _ = $0.pauses.removeValue(forKey: number) } }
+        try await withTaskCancellationHandler {
+            try await pause.value
+        } onCancel: {
+            pause.cancel()
+        }
+    }
+
+    /// Ends every pause and closes every connection that has a call on it, now and from now on.
+    func stop() {
+        let (channels, pauses) = state.withLock { state in
+            state.stopped = true
+            return (Array(state.channels.values), Array(state.pauses.values))
+        }
+        for pause in pauses { pause.cancel() }
+        for channel in channels { channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,186 @@
+import Crypto
+import FluxqFormats
+import Glibc
+import NIOPosix
+
+/// The `image` of a request, read as it streams in: a link is kept as text, a picture goes decoded into a nameless file, so
+/// that no picture is ever held in memory.
+struct ReceivedPicture {
+    enum Defect: Error, Hashable {
+        case notBase64
+        case linkTooLong
+    }
+
+    private enum Content {
+        /// Too short so far to tell a link from base64.
+        case undecided([UInt8])
+        case link([UInt8])
+        case picture(Base64Decoder, PictureFile)
+    }
+
+    private var content = Content.undecided([])
+    private var pending: [UInt8] = []
+    private var hash = SHA256()
+    private var defect: Defect?
+    private let directory: String
+
+    static let linkLimitBytes = 8192
+    /// Decoded bytes are gathered up to that before they are written.
+    private static let writeBytes = 256 * 1024
+
+    /// - Parameter directory: where the picture's file lies.
+    init(directory: String) {
+        self.directory = directory
+    }
+
+    /// - Throws: `SandboxError` where the file cannot be written. What is wrong with the text itself, `finish` says.
+    mutating func consume(_ text: [UInt8]) async throws {
+        guard defect == nil else { return }
+        switch content {
+        case .undecided(let start):
+            let start = start + text
+            if start.count < "https://".utf8.count {
+                content = .undecided(start)
+            } else if Self.isLink(start) {
+                content = .link([])
+                try await consume(start)
+            } else {
+                try await beginPicture()
+                try await consume(start)
+            }
+        case .link(let link):
+            if link.count + text.count > Self.linkLimitBytes { defect = .linkTooLong }
+            hash.update(data: text)
+            content = .link(link + text)
+        case .picture(var decoder, let file):
+            do {
+                pending += try decoder.decode(text)
+            } catch {
+                defect = .notBase64
+            }
+            content = .picture(decoder, file)
+            if pending.count >= Self.writeBytes { try await write(to: file) }
+        }
+    }
+
+    /// Says that the text has ended.
+    ///
+    /// - Returns: a digest of the decoded bytes, or of the link.
+    /// - Throws: `VendorError` where it is neither a link nor a whole picture; `SandboxError` where the file fails.
+    mutating func finish() async throws -> String {
+        if case .undecided(let start) = content {
+            try await beginPicture()
+            try await consume(start)
+        }
+        switch content {
+        case _ where defect == .linkTooLong:
+            throw VendorError.param("image is a link of more than \(Self.linkLimitBytes) bytes; use a shorter one")
+        case _ where defect == .notBase64:
+            throw Self.notBase64
+        case .undecided:
+            throw Self.notBase64
+        case .link:
+            return "link:\(hexadecimal(hash.finalize()))"
+        case .picture(var decoder, let file):
+            do {
+                pending += try decoder.finish()
+            } catch {
+                throw Self.notBase64
+            }
+            try await write(to: file)
+            try await check(file)
+            return "picture:\(hexadecimal(hash.finalize()))"
+        }
+    }
+
+    private static let notBase64 = VendorError.param(
+        "image must be a link that begins with http:// or https://, or a picture as base64; it is neither")
+
+    private static func isLink(_ start: [UInt8]) -> Bool {
+        let text = String(decoding: start.prefix(8), as: UTF8.self).lowercased()
+        return text.hasPrefix("http://") || text.hasPrefix("https://")
+    }
+
+    private mutating func beginPicture() async throws {
+        let file = try await NIOThreadPool.singleton.runIfActive { [directory] in try PictureFile(in: directory) }
+        content = .picture(Base64Decoder(), file)
+    }
+
+    private mutating func write(to file: PictureFile) async throws {
+        let bytes = pending
+        pending = []
+        hash.update(data: bytes)
+        try await NIOThreadPool.singleton.runIfActive { try file.append(bytes) }
+    }
+
+    private func check(_ file: PictureFile) async throws {
+        let result = try await NIOThreadPool.singleton.runIfActive { try PictureReader.inspect(file.content()) }
+        switch result {
+        case .success: return
+        case .failure(.notAPicture(let looksLike)):
+            throw VendorError.param("image is not a picture; it looks like this: \(looksLike)")
+        case .failure(.incomplete(let format)):
+            throw VendorError.param("image begins as \(format.rawValue) and ends early; send the whole file")
+        case .failure(.corrupt(let format, let what)):
+            throw VendorError.param("image is a broken \(format.rawValue): \(what)")
+        case .failure(.tooManyPixels(let width, let height)):
+            throw VendorError.param("image claims to be \(width) by \(height) pixels, which is too large")
+        }
+    }
+}
+
+/// A nameless file that is written from front to back and then read anywhere.
+private final class PictureFile: Sendable {
+    private let descriptor: Int32
+    private let directory: String
+
+    init(in directory: String) throws {
+        self.directory = directory
+        descriptor = try SandboxFile.openNameless(in: directory)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func append(_ bytes: [UInt8]) throws {
+        try SandboxFile.write(bytes, to: descriptor, path: directory)
+    }
+
+    /// All that has been written.
+    func content() throws -> Content {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw SandboxError.file(path: directory, doing: "read", errno: errno)
+        }
+        return Content(file: self, size: Int64(status.st_size))
+    }
+
+    struct Content: ByteSource {
+        fileprivate let file: PictureFile
+        let size: Int64
+
+        func read(at offset: Int64, count: Int) throws -> [UInt8] {
+            guard offset >= 0, offset < size, count > 0 else { return [] }
+            let wanted = Int(min(Int64(count), size - offset))
+            var failure: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+                while filled < wanted {
+                    let count = pread(
+                        file.descriptor, buffer.baseAddress.map { $0 + filled }, wanted - filled,
+                        off_t(offset) + off_t(filled))
+                    if count < 0, errno == EINTR { continue }
+                    if count < 0 { failure = errno }
+                    if count <= 0 { return }
+                    filled += count
+                }
+            }
+            guard failure == 0 else { throw SandboxError.file(path: file.directory, doing: "read", errno: failure) }
+            return bytes
+        }
+    }
+}
+
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+}

@@ -1,0 +1,90 @@
+import Glibc
+
+/// Small files of the sandbox's directory, by system calls. Everything here blocks: call it off the cooperative pool.
+enum SandboxFile {
+    /// Only the user who runs the sandbox may read what it writes.
+    private static let mode: mode_t = 0o600
+
+    /// Makes the directory and those above it that are missing.
+    static func createDirectory(_ path: String) throws(SandboxError) {
+        if mkdir(path, 0o700) == 0 { return }
+        let failure = errno
+        if failure == ENOENT, let slash = path.dropLast().lastIndex(of: "/"), slash != path.startIndex {
+            try createDirectory(String(path[..<slash]))
+            if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        }
+        guard failure == EEXIST else { throw .file(path: path, doing: "create", errno: failure) }
+    }
+
+    /// - Parameter limit: bytes after it are not read.
+    /// - Returns: nil where there is no such file.
+    static func read(_ path: String, limit: Int) throws(SandboxError) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .file(path: path, doing: "read", errno: errno)
+        }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < limit {
+            let count = Glibc.read(file, &buffer, min(buffer.count, limit - bytes.count))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .file(path: path, doing: "read", errno: errno)
+            }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    /// Puts a whole new file in the place of whatever was there.
+    static func replace(_ path: String, with bytes: [UInt8]) throws(SandboxError) {
+        let temporary = "\(path).new"
+        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard file >= 0 else { throw .file(path: temporary, doing: "write", errno: errno) }
+        do {
+            defer { close(file) }
+            try write(bytes, to: file, path: temporary)
+        }
+        guard rename(temporary, path) == 0 else { throw .file(path: path, doing: "write", errno: errno) }
+    }
+
+    /// A descriptor whose every write goes to the file's end.
+    static func openForAppending(_ path: String) throws(SandboxError) -> Int32 {
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
+        guard file >= 0 else { throw .file(path: path, doing: "write", errno: errno) }
+        return file
+    }
+
+    /// A file without a name, gone when its descriptor is closed or the process ends.
+    static func openNameless(in directory: String) throws(SandboxError) -> Int32 {
+        let path = "\(directory)/picture-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+        let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard file >= 0 else { throw .file(path: path, doing: "write", errno: errno) }
+        guard unlink(path) == 0 else {
+            let failure = errno
+            close(file)
+            throw .file(path: path, doing: "remove", errno: failure)
+        }
+        return file
+    }
+
+    static func write(_ bytes: [UInt8], to file: Int32, path: String) throws(SandboxError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .file(path: path, doing: "write", errno: errno)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
+
+/// What `strerror` says, such as "No space left on device".
+func describe(errno: Int32) -> String {
+    String(cString: strerror(errno))
+}

@@ -1,0 +1,119 @@
+import FoundationEssentials
+import Glibc
+import NIOPosix
+
+/// What the sandbox would have billed: one line of JSON for each call it received, in the order in which they were judged.
+///
+/// A line is on record before the first byte of the call's answer goes out, and before any waiting, in one write to the
+/// file's end: it outlives a kill -9 of the process.
+package struct SandboxLedger: Sendable {
+    /// One call.
+    package struct Entry: Codable, Hashable, Sendable {
+        /// The request's id, as `error.param` and the header `x-request-id` have it.
+        package let id: String
+        /// When the request's head arrived: ISO 8601 with milliseconds, UTC.
+        package let receivedAt: String
+        /// The same in microseconds since 1970.
+        package let receivedUnixMicroseconds: Int64
+        /// The same by CLOCK_MONOTONIC, which every process of the host shares.
+        package let receivedMonotonicNanoseconds: Int64
+        /// nil where the request had none, as for the three after it.
+        package let prompt: String?
+        package let model: String?
+        package let n: Int64?
+        package let seed: Int64?
+        /// Of the answer; nil where none was given.
+        package let status: Int?
+        /// Whether the real vendor would, or may, have billed it.
+        package let billed: Bool
+        /// How many pictures it would have billed.
+        package let images: Int
+
+        enum CodingKeys: String, CodingKey {
+            case id, prompt, model, n, seed, status, billed, images
+            case receivedAt = "received_at"
+            case receivedUnixMicroseconds = "received_unix_us"
+            case receivedMonotonicNanoseconds = "received_monotonic_ns"
+        }
+    }
+
+    package let path: String
+
+    /// More than any test or demonstration writes; what lies behind it is not read.
+    private static let limitBytes = 1 << 30
+
+    package init(directory: String) {
+        path = "\(directory)/ledger.jsonl"
+    }
+
+    /// Every call so far; none where there is no ledger. Reads the file, from any process. Blocks.
+    ///
+    /// - Throws: `SandboxError`.
+    package func entries() throws -> [Entry] {
+        guard let bytes = try SandboxFile.read(path, limit: Self.limitBytes) else { return [] }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let decoder = JSONDecoder()
+        // After the last line end stands nothing, or a line that is being written.
+        return try lines.dropLast().enumerated().map { number, line in
+            do {
+                return try decoder.decode(Entry.self, from: Data(line))
+            } catch {
+                throw SandboxError.ledgerLine(path: path, line: number + 1)
+            }
+        }
+    }
+}
+
+/// The writing end of the ledger.
+final class LedgerWriter: Sendable {
+    private let file: Int32
+    private let path: String
+
+    init(_ ledger: SandboxLedger) throws(SandboxError) {
+        path = ledger.path
+        file = try SandboxFile.openForAppending(ledger.path)
+    }
+
+    deinit {
+        close(file)
+    }
+
+    /// - Throws: `SandboxError`, the line not being on record.
+    func append(_ entry: SandboxLedger.Entry) async throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let line = Array(try encoder.encode(entry)) + [UInt8(ascii: "\n")]
+        try await NIOThreadPool.singleton.runIfActive { [file, path] in
+            let count = line.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            if count != line.count {
+                throw SandboxError.file(path: path, doing: "write", errno: count < 0 ? errno : ENOSPC)
+            }
+        }
+    }
+}
+
+/// When a request's head arrived, by both clocks.
+struct Arrival: Sendable {
+    private let wall: timespec
+    private let monotonic: timespec
+
+    init() {
+        var wall = timespec()
+        var monotonic = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        self.wall = wall
+        self.monotonic = monotonic
+    }
+
+    var unixSeconds: Int { wall.tv_sec }
+
+    var unixMicroseconds: Int64 { Int64(wall.tv_sec) * 1_000_000 + Int64(wall.tv_nsec) / 1000 }
+
+    var monotonicNanoseconds: Int64 { Int64(monotonic.tv_sec) * 1_000_000_000 + Int64(monotonic.tv_nsec) }
+
+    var text: String {
+        Date(timeIntervalSince1970: Double(unixMicroseconds / 1000) / 1000)
+            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import HTTPTypes
+import HummingbirdCore
+
+/// Links: `/files/<opaque>.png?Expires=…&Signature=…`.
+extension SandboxResponder {
+    func serveFile(_ request: Request, target: String, _ writer: consuming ResponseWriter) async throws {
+        // Some hosts of pictures take the API's key for a wrong password of their own.
+        guard request.headers[.authorization] == nil else {
+            return try await refuseFile(401, "send no Authorization header: the link is enough", request, writer)
+        }
+        guard let (link, expires) = signer.read(target) else {
+            return try await refuseFile(403, "the signature does not match: use the link as it is", request, writer)
+        }
+        guard time(nil) < expires else {
+            return try await refuseFile(403, "the link has expired", request, writer)
+        }
+        if let seconds = link.traits.slowSeconds { try await live.pause(for: .seconds(seconds)) }
+        if link.traits.dead == true { return try await refuseFile(404, "the file is gone", request, writer) }
+        if let hops = link.traits.hops, hops > 0 {
+            var next = link
+            next.traits.hops = hops - 1
+            let location = try signer.target(next, expires: expires)
+            return try await refuseFile(302, "it is elsewhere", headers: [.location: location], request, writer)
+        }
+
+        var pieces = ResultBytes(link.picture, inline: false)
+        let type =
+            link.picture.content == .notAPicture
+            ? "text/html; charset=utf-8" : link.traits.jpeg == true ? "image/JPEG" : "image/png"
+        guard request.method == .get else {
+            let headers: HTTPFields = [.contentType: type, .contentLength: "\(pieces.count)"]
+            return try await writer.writeResponse(HTTPResponse(status: .ok, headerFields: headers))
+        }
+        let time = link.traits.flaky == nil && link.traits.cut == nil ? 0 : downloads.next(target)
+        if time <= link.traits.flaky ?? 0, time > 0 {
+            return try await refuseFile(503, "try again", request, writer)
+        }
+        // Downloads that failed whole do not count as broken off.
+        let cut = time > 0 && time <= (link.traits.flaky ?? 0) + (link.traits.cut ?? 0)
+        try await send(&pieces, count: pieces.count, type: type, status: 200, breakingOff: cut, to: writer)
+    }
+
+    /// An error in the form of the object stores behind such links.
+    private func refuseFile(
+        _ status: Int, _ message: String, headers: HTTPFields = [:], _ request: Request,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        let body = Array("<Error><Code>\(status)</Code><Message>\(message)</Message></Error>\n".utf8)
+        guard request.method != .head else {
+            var headers = headers
+            headers[.contentLength] = "\(body.count)"
+            return try await writer.writeResponse(HTTPResponse(status: .init(code: status), headerFields: headers))
+        }
+        try await send(body, type: "application/xml", status: status, headers: headers, to: writer)
+    }
+}

@@ -1,0 +1,246 @@
+/// A word that makes the sandbox play something when it stands in a prompt, as `sandbox:word` or `sandbox:word=value`.
+///
+/// The table below is all there is to know about a word: its name, its value, what it plays and how.
+package struct SandboxWord: Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
+        case outcome = "How the call ends"
+        case answer = "What a good answer looks like"
+        case link = "What becomes of links"
+        case picture = "What the pictures are"
+        case rule = "When"
+    }
+
+    package let name: String
+    /// What may follow the name: nothing, `K`, or `[SECONDS]` where it may be left out.
+    package let value: String
+    package let description: String
+    package internal(set) var kind: Kind
+    let play: @Sendable (inout Script, WordValue) throws(WordError) -> Void
+
+    /// How it is written in a prompt.
+    package var syntax: String {
+        if value.isEmpty {
+            "sandbox:\(name)"
+        } else if value.hasPrefix("[") {
+            "sandbox:\(name)[=\(value.dropFirst().dropLast())]"
+        } else {
+            "sandbox:\(name)=\(value)"
+        }
+    }
+
+    private init(
+        _ name: String, takes value: String = "", _ description: String,
+        play: @escaping @Sendable (inout Script, WordValue) throws(WordError) -> Void
+    ) {
+        self.name = name
+        self.value = value
+        self.description = description
+        self.kind = .outcome
+        self.play = play
+    }
+
+    /// Every word, in the order in which a reader wants them.
+    package static let allCases: [SandboxWord] = [
+        (Kind.outcome, outcomes), (.answer, answers), (.link, links), (.picture, pictures), (.rule, rules),
+    ].flatMap { kind, words in
+        words.map { word in
+            var word = word
+            word.kind = kind
+            return word
+        }
+    }
+
+    /// The table as Markdown, for the README.
+    package static var markdownTable: String {
+        Kind.allCases.map { kind in
+            "| \(kind.rawValue) | |\n|---|---|\n"
+                + allCases.filter { $0.kind == kind }.map { "| `\($0.syntax)` | \($0.description) |\n" }.joined()
+        }.joined(separator: "\n")
+    }
+}
+
+extension SandboxWord {
+    private static let outcomes: [SandboxWord] = [
+        .init("status", takes: "CODE", "answers with that status, 200 to 599; `sandbox:429` is short for it") {
+            script, value throws(WordError) in
+            let status = try value.number(in: 200...599)
+            script.outcome = status < 300 ? .answer(status: status) : .refuse(.usual(for: status), retryAfter: nil)
+        },
+        .init("rejected", takes: "[CODE]", "400 `param_error`, or another code") { script, value in
+            script.outcome = .refuse(
+                .init(
+                    status: 400, type: "invalid_request_error", code: value.text ?? "param_error",
+                    message: "the request cannot be served"), retryAfter: nil)
+        },
+        .init(
+            "moderated", takes: "[CODE]",
+            "400 `sensitive_check_error`, or another code such as `content_policy_violation`"
+        ) {
+            script, value in
+            script.outcome = .refuse(
+                .init(
+                    status: 400, type: "invalid_request_error", code: value.text ?? "sensitive_check_error",
+                    message: "Request Moderated"), retryAfter: nil)
+        },
+        .init("bad-key", "401 `auth_error`") { script, _ in
+            script.outcome = .refuse(.usual(for: 401), retryAfter: nil)
+        },
+        .init("no-money", "402: the balance is used up") { script, _ in
+            script.outcome = .refuse(.usual(for: 402), retryAfter: nil)
+        },
+        .init("forbidden", "403 `forbidden`: the spend cap is reached") { script, _ in
+            script.outcome = .refuse(.usual(for: 403), retryAfter: nil)
+        },
+        .init("quota", "429 `insufficient_quota`, which does not pass") { script, _ in
+            script.outcome = .refuse(
+                .init(
+                    status: 429, type: "insufficient_quota", code: "insufficient_quota",
+                    message: "the quota is used up; look at the plan and its billing"), retryAfter: nil)
+        },
+        .init("rate-limit", takes: "[SECONDS]", "429, with Retry-After as it is written; `date:5` gives an HTTP date") {
+            script, value throws(WordError) in
+            script.outcome = .refuse(.usual(for: 429), retryAfter: try value.retryAfter())
+        },
+        .init("busy", takes: "[SECONDS]", "503 with Retry-After, 1 if nothing else is written") {
+            script, value throws(WordError) in
+            script.outcome = .refuse(.usual(for: 503), retryAfter: try value.retryAfter() ?? .verbatim("1"))
+        },
+        .init("server-error", "500 `internal_error`") { script, _ in
+            script.outcome = .refuse(.usual(for: 500), retryAfter: nil)
+        },
+        .init("gateway", takes: "[CODE]", "504, or another status, with a gateway's HTML page") {
+            script, value throws(WordError) in
+            script.outcome = .page(status: try value.number(in: 300...599, absent: 504))
+        },
+        .init("redirect", takes: "[CODE]", "302, or another redirect, to a page that does not exist") {
+            script, value throws(WordError) in
+            script.outcome = .redirect(status: try value.number(in: 300...399, absent: 302))
+        },
+        .init("html", "200 with an HTML page") { script, _ in script.outcome = .page(status: 200) },
+        .init("envelope", takes: "CODE", "200 with `{\"code\": CODE, \"message\": …}`") {
+            script, value throws(WordError) in
+            script.outcome = .envelope(code: try value.number(in: 200...599))
+        },
+        .init("error-string", takes: "[CODE]", "401, or another status, with `{\"error\": \"a bare string\"}`") {
+            script, value throws(WordError) in
+            script.outcome = .bareError(status: try value.number(in: 200...599, absent: 401))
+        },
+        .init("error-in-200", takes: "[CODE]", "200 with the error object of a 400, or of another status") {
+            script, value throws(WordError) in
+            script.outcome = .errorObject(.usual(for: try value.number(in: 300...599, absent: 400)))
+        },
+        .init("number-codes", "an error's `code` is the status as a number") { script, _ in
+            script.errorStyle.numberCodes = true
+        },
+        .init("trace-id", "an error's message begins with `[trace_id: …]`") { script, _ in
+            script.errorStyle.traceID = true
+        },
+        .init("truncated", "the answer breaks off in the middle") { script, _ in script.outcome = .truncated },
+        .init("reset", "the connection is reset once the request has been read") { script, _ in
+            script.outcome = .reset
+        },
+        .init("stall", "no answer, ever") { script, _ in script.outcome = .stall },
+        .init(
+            "hangup", "the connection is reset before the picture is read, where the prompt stands before a large one"
+        ) {
+            script, _ in
+            script.outcome = .hangup
+        },
+    ]
+
+    private static let answers: [SandboxWord] = [
+        .init("empty", "`data` is an empty list") { script, _ in script.dataField = .empty },
+        .init("null-data", "`data` is null") { script, _ in script.dataField = .null },
+        .init("no-data", "`data` is missing") { script, _ in script.dataField = .missing },
+        .init("fewer", takes: "K", "at most K pictures, however many were asked for") {
+            script, value throws(WordError) in
+            script.fewer = try value.number(in: 0...4)
+        },
+        .init("item-error", "the last picture is an error object instead") { script, _ in script.itemError = true },
+        .init("inline", "pictures as base64, whatever was asked for") { script, _ in script.form = .inline },
+        .init("link", "pictures as links, whatever was asked for") { script, _ in script.form = .link },
+        .init("both", "each picture as link and as base64") { script, _ in script.form = .both },
+        .init("empty-other", "the field that was not asked for is there as an empty string") { script, _ in
+            script.emptyOther = true
+        },
+        .init("created-string", "`created` is a string") { script, _ in script.created = .string },
+        .init("no-created", "`created` is missing") { script, _ in script.created = .missing },
+        .init("jpeg", "pictures are said to be `image/JPEG`, though they are PNG") { script, _ in
+            script.prefix = .upperCaseJPEG
+            script.linkTraits.jpeg = true
+        },
+        .init("no-mime", "base64 after `data:;base64,`, without a type") { script, _ in script.prefix = .noType },
+        .init("b64-bare", "base64 without a `data:` prefix") { script, _ in script.prefix = .none },
+        .init("b64-lines", "base64 in lines of 76 characters") { script, _ in script.base64.lines = true },
+        .init("b64-urlsafe", "base64 in the URL-safe alphabet") { script, _ in script.base64.urlSafe = true },
+        .init("b64-unpadded", "base64 without padding") { script, _ in script.base64.padded = false },
+    ]
+
+    private static let links: [SandboxWord] = [
+        .init("dead-link", "links answer 404") { script, _ in script.linkTraits.dead = true },
+        .init("flaky-link", takes: "K", "the first K downloads of each link fail with 503") {
+            script, value throws(WordError) in
+            script.linkTraits.flaky = try value.number(in: 1...1000)
+        },
+        .init("cut-link", takes: "K", "the first K downloads of each link break off in the middle") {
+            script, value throws(WordError) in
+            script.linkTraits.cut = try value.number(in: 1...1000)
+        },
+        .init("slow-link", takes: "SECONDS", "links wait that long before they answer") {
+            script, value throws(WordError) in
+            script.linkTraits.slowSeconds = try value.seconds(in: 0...3600)
+        },
+        .init("redirect-link", takes: "[K]", "links redirect once, or K times, before they answer") {
+            script, value throws(WordError) in
+            script.linkTraits.hops = try value.number(in: 1...20, absent: 1)
+        },
+        .init("expires", takes: "SECONDS", "links end so many seconds after the answer") {
+            script, value throws(WordError) in
+            script.linkSeconds = try value.number(in: -1_000_000_000...1_000_000_000)
+        },
+        .init("expired-link", "links have ended a minute before the answer") { script, _ in
+            script.linkSeconds = -60
+        },
+        .init("forbidden-link", "links lead to a private address, https://10.0.0.1") { script, _ in
+            script.host = .privateAddress
+        },
+        .init("bad-scheme-link", "links begin with ftp://") { script, _ in script.host = .otherScheme },
+    ]
+
+    private static let pictures: [SandboxWord] = [
+        .init("not-a-picture", "links lead to an HTML page, base64 holds a text") { script, _ in
+            script.content = .notAPicture
+        },
+        .init("truncated-picture", "pictures end in the middle, though they arrive whole") { script, _ in
+            script.content = .truncated
+        },
+        .init("size", takes: "WxH", "pictures of that many pixels, each side at most 4096") {
+            script, value throws(WordError) in
+            script.size = try value.size(sides: 1...4096)
+        },
+        .init("bytes", takes: "N", "picture files of N bytes, at most 256 MiB") { script, value throws(WordError) in
+            script.bytes = try value.number(in: 1...256 << 20)
+        },
+    ]
+
+    private static let rules: [SandboxWord] = [
+        .init("slow", takes: "SECONDS", "waits that long before it answers") { script, value throws(WordError) in
+            script.slowSeconds = try value.seconds(in: 0...3600)
+        },
+        .init(
+            "times", takes: "K",
+            "the words of the first three tables and `not-a-picture` and `truncated-picture` hold for the first K calls of the same request only"
+        ) { script, value throws(WordError) in
+            script.times = try value.number(in: 0...1_000_000)
+        },
+    ]
+
+    /// Whether `sandbox:times` ends it.
+    var passes: Bool {
+        switch kind {
+        case .outcome, .answer, .link: true
+        case .picture: name == "not-a-picture" || name == "truncated-picture"
+        case .rule: false
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import FluxqFormats
+
+/// An error as the vendor answers it: `{"error": {"message", "type", "param", "code"}}` (vendor's page, "Response
+/// Parameters"), `param` being the request's id.
+struct VendorError: Error, Hashable, Sendable {
+    let status: Int
+    let type: String
+    let code: String
+    let message: String
+
+    init(status: Int, type: String, code: String, message: String) {
+        self.status = status
+        self.type = type
+        self.code = code
+        self.message = message
+    }
+
+    /// A request that the vendor's page does not allow.
+    static func param(_ message: String) -> VendorError {
+        VendorError(status: 400, type: "invalid_request_error", code: "param_error", message: message)
+    }
+
+    static func auth(_ message: String) -> VendorError {
+        VendorError(status: 401, type: "invalid_request_error", code: "auth_error", message: message)
+    }
+
+    static func tooLarge(limit: Int) -> VendorError {
+        VendorError(
+            status: 413, type: "invalid_request_error", code: "request_too_large",
+            message: "the request is longer than \(limit) bytes; send a smaller picture")
+    }
+
+    /// What the vendor answers with a status. Types and codes of 402, 404, 413, 422 and 503 are not known to be the vendor's.
+    static func usual(for status: Int) -> VendorError {
+        let (type, code, message): (String, String, String) =
+            switch status {
+            case 401: ("invalid_request_error", "auth_error", "the API key is not valid")
+            case 402: ("invalid_request_error", "insufficient_balance", "the account's balance is used up")
+            case 403: ("permission_error", "forbidden", "the account may not do this: its spend cap is reached")
+            case 404: ("invalid_request_error", "not_found", "there is nothing here")
+            case 408: ("timeout", "timeout", "the request took too long")
+            case 413: ("invalid_request_error", "request_too_large", "the request is too long")
+            case 429: ("rate_limit_error", "rate_limit", "too many requests; try again later")
+            case 503: ("internal_error", "service_unavailable", "the service is busy; try again later")
+            case 504: ("timeout", "gateway_timeout_error", "the model took too long to answer")
+            case 300...499: ("invalid_request_error", "param_error", "the request cannot be served")
+            default: ("internal_error", "internal_error", "something went wrong inside the service")
+            }
+        return VendorError(status: status, type: type, code: code, message: message)
+    }
+
+    func body(requestID: String, style: Style = Style()) -> JSONValue {
+        .object(["error": object(requestID: requestID, style: style)])
+    }
+
+    func object(requestID: String, style: Style = Style()) -> JSONValue {
+        .object([
+            "message": .string(style.traceID ? "[trace_id: \(requestID)] \(message)" : message),
+            "type": .string(type),
+            "param": .string(requestID),
+            "code": style.numberCodes ? .integer(Int64(status)) : .string(code),
+        ])
+    }
+
+    /// How errors have been seen to differ from the vendor's page.
+    struct Style: Hashable, Sendable {
+        var numberCodes = false
+        var traceID = false
+    }
+}
+
+/// Whether a call with that status may have cost money at the real vendor. Those that leave it open count as billed: it is
+/// the dearer guess.
+func isBilled(status: Int) -> Bool {
+    switch status {
+    case 200..<300, 408, 502, 504, 520...524: true
+    default: false
+    }
+}

@@ -1,0 +1,95 @@
+/// A word of a prompt that the sandbox cannot play, and what it could.
+struct WordError: Error, Hashable, Sendable {
+    let message: String
+}
+
+/// What stands after a word's `=`.
+struct WordValue: Sendable {
+    let word: String
+    /// nil where there is no `=`.
+    let text: String?
+
+    /// - Parameter absent: what it is where nothing is written; nil where something must be.
+    func number(in range: ClosedRange<Int>, absent: Int? = nil) throws(WordError) -> Int {
+        if text == nil, let absent { return absent }
+        guard let number = text.flatMap({ Int($0) }), range.contains(number) else {
+            throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func seconds(in range: ClosedRange<Double>) throws(WordError) -> Double {
+        guard let number = text.flatMap({ Double($0) }), range.contains(number) else {
+            throw wrong("a number of seconds from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func size(sides: ClosedRange<Int>) throws(WordError) -> Script.Size {
+        let parts = (text ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let width = parts[0], let height = parts[1], sides.contains(width),
+            sides.contains(height)
+        else { throw wrong("WIDTHxHEIGHT, each from \(sides.lowerBound) to \(sides.upperBound)") }
+        return Script.Size(width: width, height: height)
+    }
+
+    /// nil where nothing is written.
+    func retryAfter() throws(WordError) -> RetryAfter? {
+        guard let text else { return nil }
+        if text.hasPrefix("date:") {
+            guard let seconds = Int(text.dropFirst(5)), abs(seconds) < 1_000_000_000 else {
+                throw wrong("date: and a whole number of seconds")
+            }
+            return .date(secondsAhead: seconds)
+        }
+        guard Double(text) != nil else { throw wrong("a number of seconds, or date: and a whole number of seconds") }
+        return .verbatim(text)
+    }
+
+    private func wrong(_ expected: String) -> WordError {
+        let found = text.map { "is \($0)" } ?? "is missing"
+        return WordError(message: "the value of sandbox:\(word) must be \(expected), but \(found)")
+    }
+}
+
+/// The words of one prompt.
+struct SpokenWords: Sendable {
+    private let words: [(word: SandboxWord, value: WordValue)]
+    /// All of them played together; of two that contradict each other the later one holds.
+    let script: Script
+
+    init(in prompt: some StringProtocol) throws(WordError) {
+        var words: [(word: SandboxWord, value: WordValue)] = []
+        for token in prompt.split(whereSeparator: \.isWhitespace) where token.hasPrefix("sandbox:") && token.count > 8 {
+            words.append(try Self.word(token.dropFirst(8)))
+        }
+        self.words = words
+        script = try Self.script(of: words)
+    }
+
+    /// What is left once `sandbox:times` is used up.
+    func scriptAfterwards() throws(WordError) -> Script {
+        try Self.script(of: words.filter { !$0.word.passes })
+    }
+
+    private static func word(_ token: some StringProtocol) throws(WordError) -> (SandboxWord, WordValue) {
+        let parts = token.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
+        var name = parts[0]
+        var text = parts.count == 2 ? parts[1] : nil
+        if Int(name) != nil, text == nil { (name, text) = ("status", name) }
+        guard let word = SandboxWord.allCases.first(where: { $0.name == name }) else {
+            let names = SandboxWord.allCases.map(\.name).joined(separator: ", ")
+            throw WordError(message: "sandbox:\(name) is none of the sandbox's words, which are: \(names)")
+        }
+        if word.value.isEmpty, text != nil {
+            throw WordError(message: "sandbox:\(name) takes no value; write it without =")
+        }
+        return (word, WordValue(word: name, text: text))
+    }
+
+    private static func script(of words: [(word: SandboxWord, value: WordValue)]) throws(WordError) -> Script {
+        var script = Script()
+        for (word, value) in words { try word.play(&script, value) }
+        return script
+    }
+}
