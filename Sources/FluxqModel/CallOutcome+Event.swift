@@ -1,7 +1,7 @@
 extension CallOutcome {
     /// What an outcome means for the job's life: the third column of the outcome table, with the words that people read.
     ///
-    /// - Parameter nextTry: when the next attempt may begin, for the outcomes that allow one.
+    /// - Parameter nextTry: when the next call may begin, for the outcomes that allow one.
     package func event(nextTry: Timestamp) -> Lifecycle.Event {
         switch self {
         case .answered:
@@ -30,15 +30,16 @@ extension CallOutcome {
                     error: error),
                 .notBilled)
         case .notSent, .accountClosed, .rateLimited:
-            .deferred
+            .deferred(nextTry: nextTry)
         case .serverError(let error):
             .attemptFailed(.init(reason: .exhausted, message: error.message.sentence, error: error), nextTry: nextTry)
         case .unknown(let error):
             .outcomeUnknown(
                 .init(
                     reason: .outcomeUnknown,
-                    message: "The request was sent, and nobody knows what became of it: \(error.message.sentence) "
-                        + "It may have been billed, so it is not sent again by itself; a retry sends it again.",
+                    message:
+                        "Nobody knows what became of the call, which may have been billed: \(error.message.sentence) "
+                        + "It is not sent again by itself; a retry sends it again.",
                     error: error),
                 nextTry: nextTry)
         }

@@ -43,8 +43,9 @@ package struct Lifecycle: Hashable, Sendable {
         case claimed
         /// A 2xx with pictures that may be usable.
         case answered
-        /// Known not to have been billed; nobody's fault but the queue's. Not an attempt.
-        case deferred
+        /// Known not to have been billed; nobody's fault but the queue's. Not an attempt. Others go first until that time,
+        /// so that a job which is itself the trouble does not keep everybody waiting behind it.
+        case deferred(nextTry: Timestamp)
         /// Known not to have been billed, and an attempt; the next one not before that time.
         case attemptFailed(Failure, nextTry: Timestamp)
         /// Rejected, moderated or without a picture: sending it again would change nothing.
@@ -125,12 +126,12 @@ package struct Lifecycle: Hashable, Sendable {
             state = .running(.archiving, cancelRequested: cancelRequested)
             return [.settleAttempt(.billed)]
 
-        case (.running(.calling, let cancelRequested), .deferred):
+        case (.running(.calling, let cancelRequested), .deferred(let nextTry)):
             attempts -= 1
             state =
                 cancelRequested
                 ? .failed(.init(reason: .canceled, message: "Canceled; its call never took place and was not billed."))
-                : .queued(notBefore: nil, afterBackoff: false)
+                : .queued(notBefore: nextTry, afterBackoff: true)
             return [.settleAttempt(.notBilled)]
 
         case (.running(.calling, let cancelRequested), .attemptFailed(let failure, let nextTry)):

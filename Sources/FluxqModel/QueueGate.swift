@@ -72,6 +72,11 @@ package struct QueueGate: Hashable, Sendable {
         return now < hold.probeAt ? .closed(until: hold.probeAt) : .probe
     }
 
+    /// When calls may begin again, where that is later than now.
+    package func opens(after now: Timestamp) -> Timestamp? {
+        [hold?.probeAt, rateLimitedUntil].compactMap(\.self).filter { $0 > now }.max()
+    }
+
     /// What a call's outcome says about the queue.
     ///
     /// - Parameter startedAt: when the call began; one that began before the hold proves nothing about its end.

@@ -35,8 +35,9 @@ extension Store {
             let interrupted = try rows.map(JobRow.init)
             let report = CallReport(
                 outcome: .unknown(.init(message: "fluxqd was stopped while it waited for the answer.")))
+            let gate = try transaction.gate()
             for job in interrupted {
-                let advance = try transaction.end(job, with: report)
+                let advance = try transaction.end(job, with: report, gate: gate)
                 guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
             }
             transaction.wakeWorkers()
@@ -46,6 +47,9 @@ extension Store {
 }
 
 extension Transaction {
+    /// How long other jobs go first once the queue opens after a job's call has closed it.
+    private static let turnOfOthers = Duration.seconds(1)
+
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
         var gate = try gate()
         let before = gate
@@ -60,16 +64,23 @@ extension Transaction {
                 [claim.job, claim.attempt])
         else { return .stale }
         let job = try JobRow(row)
-        let advance = try end(job, with: report)
+        let advance = try end(job, with: report, gate: gate)
         guard case .advanced(.running) = advance else { return advance }
         try add(pictures, to: job, attempt: claim.attempt)
         return try settleIfComplete(job.id) ?? advance
     }
 
     /// Ends the current call of a job.
-    fileprivate func end(_ job: JobRow, with report: CallReport) throws -> Advance {
-        let pause = policy.attemptBackoff.pause(failures: job.lifecycle.strikes + 1, using: &generator)
-        let event = report.outcome.event(nextTry: now + pause)
+    ///
+    /// - Parameter gate: as the call has left it.
+    fileprivate func end(_ job: JobRow, with report: CallReport, gate: QueueGate) throws -> Advance {
+        let nextTry: Timestamp
+        if let opening = gate.opens(after: now) {
+            nextTry = opening + Self.turnOfOthers
+        } else {
+            nextTry = now + policy.attemptBackoff.pause(failures: job.lifecycle.strikes + 1, using: &generator)
+        }
+        let event = report.outcome.event(nextTry: nextTry)
         let advance = try advance(job, event, settlement: AttemptSettlement(report))
         if case .advanced(let state) = advance {
             let kind: EventKind

@@ -24,7 +24,7 @@ struct LifecycleTests {
     @Test("an attempt that was never made is taken back, so that an outage costs no job")
     func deferral() throws {
         var job = Lifecycle(state: .calling, attempt: 7, attempts: 3, strikes: 2, onUnknown: .fail)
-        _ = try job.apply(.deferred, maxAttempts: 3)
+        _ = try job.apply(.deferred(nextTry: LifecycleTable.Event.nextTry), maxAttempts: 3)
         #expect((job.attempt, job.attempts, job.strikes) == (7, 2, 2))
     }
 
@@ -93,7 +93,7 @@ extension LifecycleTable.Event {
         return switch self {
         case .claimed: .claimed
         case .answered: .answered
-        case .deferred: .deferred
+        case .deferred: CallOutcome.notSent(message: "refused").event(nextTry: Self.nextTry)
         case .attemptFailed: CallOutcome.serverError(error).event(nextTry: Self.nextTry)
         case .rejected: CallOutcome.rejected(error).event(nextTry: Self.nextTry)
         case .moderated: CallOutcome.moderated(error).event(nextTry: Self.nextTry)

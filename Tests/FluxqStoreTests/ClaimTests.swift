@@ -56,12 +56,15 @@ struct ClaimTests {
         #expect(try await fixture.job(ids[0]).lifecycle.attempts == 0)
         #expect(try await fixture.store.claim() == .nothing(until: hold.probeAt))
         fixture.pass(hold.probeAt - fixture.now)
+        // Another job is the probe, in case the first one is itself the trouble.
         let probe = try await fixture.claim()
-        #expect(probe.job == ids[0] && probe.attempt == 2)
+        #expect(probe.job == ids[1])
+        fixture.pass(.seconds(1))
         #expect(try await fixture.store.claim() == .nothing(until: nil))
         _ = try await fixture.store.record(StoreFixture.answered(1), of: probe, pictures: fixture.links(1))
         #expect(try await fixture.store.queue(uid: StoreFixture.alice.uid).gate.hold == nil)
-        #expect(try await fixture.claim().job == ids[1])
+        let again = try await fixture.claim()
+        #expect(again.job == ids[0] && again.attempt == 2)
     }
 
     @Test("a rate limit keeps everybody waiting until its time")
@@ -73,7 +76,7 @@ struct ClaimTests {
         _ = try await fixture.store.record(report, of: fixture.claim())
         #expect(try await fixture.store.claim() == .nothing(until: fixture.now + .seconds(30)))
         #expect(try await fixture.job(id).waiting == .rateLimited)
-        fixture.pass(.seconds(30))
+        fixture.pass(.seconds(31))
         #expect(try await fixture.claim().job == id)
     }
 
