@@ -1,0 +1,143 @@
+import FluxqArchive
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Claims jobs and calls the API for them, as many at once as the pace allows. Archiving does not hold a call's place.
+final class CallDispatcher: Sendable {
+    private let store: Store
+    private let archive: Archive
+    private let api: any ImagesAPI
+    private let clock: any WorkClock
+    private let settings: Workers.Settings
+    private let logger: Logger
+    private let pace: Mutex<Pace>
+
+    init(_ parts: Workers.Parts) {
+        store = parts.store
+        archive = parts.archive
+        api = parts.api
+        clock = parts.clock
+        settings = parts.settings
+        logger = parts.logger
+        pace = Mutex(Pace(ceiling: settings.concurrency))
+    }
+
+    /// Runs until the task is canceled or the daemon shuts down; then the calls in flight are waited for.
+    /// Canceling the task ends those too, and what became of them is still recorded.
+    func run() async {
+        let wakeup = Wakeup(signal: store.signal, clock: clock)
+        await withDiscardingTaskGroup { calls in
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                let seen = store.signal.count
+                guard pace.withLock({ $0.hasPlace }) else {
+                    await wakeup.wait(for: .work, after: seen, until: nil)
+                    continue
+                }
+                switch await claim() {
+                case .claimed(let claim):
+                    let place = pace.withLock { $0.begin() }
+                    calls.addTask { await self.call(claim, in: place) }
+                case .nothing(let until):
+                    await wakeup.wait(for: .work, after: seen, until: until)
+                }
+            }
+        }
+    }
+
+    /// A store that cannot write now (a full disk) is asked again after a pause: no call begins without its intent on the disk.
+    private func claim() async -> Store.ClaimResult {
+        do {
+            return try await store.claim()
+        } catch {
+            logger.error("cannot claim a job", metadata: ["error": "\(error)"])
+            return .nothing(until: clock.now() + settings.storeRetryPause)
+        }
+    }
+
+    private func call(_ claim: Claim, in place: Pace.Place) async {
+        let inbox = Inbox(archive: archive, maxBytes: settings.maxPictureBytes)
+        let report = await report(of: claim, inbox: inbox)
+        // The place is free as soon as the answer is here.
+        pace.withLock { $0.end(place, report.outcome) }
+        var pictures: [NewPicture] = []
+        if case .answered(let answer) = report.outcome {
+            for item in answer.items { pictures.append(await keep(item, of: answer, from: inbox, claim)) }
+        }
+        await record(report, of: claim, pictures: pictures)
+        store.signal.ring([.work])
+    }
+
+    private func report(of claim: Claim, inbox: Inbox) async -> CallReport {
+        guard case .content(let hash) = claim.request.image else {
+            return await api.generate(claim.request, picture: nil, receiver: inbox)
+        }
+        do {
+            let file = try await archive.open(hash)
+            let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
+            return await api.generate(claim.request, picture: picture, receiver: inbox)
+        } catch {
+            return CallReport(
+                outcome: .rejected(
+                    APIError(message: "fluxqd could not read the job's picture from its archive: \(error)")))
+        }
+    }
+
+    /// Takes one item of the answer as far as it can be taken without another request.
+    private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox, _ claim: Claim) async -> NewPicture {
+        var unusable: NewPicture?
+        if let ordinal = item.inline, let arrival = inbox.take(ordinal) {
+            unusable = await keep(arrival.file, isValid: arrival.isValid, claim)
+            if case .saved(let picture) = unusable { return .saved(picture) }
+        }
+        if let link = item.link {
+            return .link(link, deadline: LinkDeadline.of(link: link, created: answer.created, now: clock.now()))
+        }
+        return unusable ?? .unusable(nil, message: item.error ?? "The API sent neither a link nor a picture.")
+    }
+
+    /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.
+    private func keep(_ file: IncomingFile, isValid: Bool, _ claim: Claim) async -> NewPicture? {
+        await untilDone("store a picture", job: claim.job) {
+            var message = "What came inline is not base64."
+            if isValid {
+                switch try await archive.storePicture(file) {
+                case .success(let picture): return .saved(picture)
+                case .failure(let defect): message = "What came inline \(defect)."
+                }
+            }
+            return .unusable(try await archive.store(file).hash, message: message)
+        }
+    }
+
+    /// The answer is the one thing that cannot be had again: its record is tried until it is on the disk.
+    private func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) async {
+        let advance = await untilDone("record an answer", job: claim.job) {
+            try await store.record(report, of: claim, pictures: pictures)
+        }
+        logger.info(
+            "call ended",
+            metadata: [
+                "job.id": "\(claim.job)", "attempt": "\(claim.attempt)", "status": "\(report.status ?? 0)",
+                "billing": "\(report.outcome.billing.rawValue)",
+                "result": "\(advance.map { "\($0)" } ?? "not recorded")",
+            ])
+    }
+
+    /// Repeats what only the host's trouble can hinder, such as a full disk, until it is done or the daemon has to stop.
+    private func untilDone<Value: Sendable>(
+        _ what: String, job: JobID, _ work: () async throws -> Value
+    ) async -> Value? {
+        while true {
+            do {
+                return try await work()
+            } catch {
+                logger.error("cannot \(what)", metadata: ["job.id": "\(job)", "error": "\(error)"])
+                do { try await clock.sleep(until: clock.now() + settings.storeRetryPause) } catch { return nil }
+            }
+        }
+    }
+}

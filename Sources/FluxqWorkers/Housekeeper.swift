@@ -1,0 +1,34 @@
+import FluxqArchive
+import FluxqModel
+import FluxqStore
+import Logging
+import ServiceLifecycle
+
+/// Forgets what nobody uses: inputs that no job took, and old events.
+struct Housekeeper: Sendable {
+    /// Content is removed only when its file is older than that: a younger one may belong to a row that is being written.
+    private static let contentGrace = Duration.seconds(3600)
+    private static let eventRound = Duration.seconds(24 * 3600)
+
+    let parts: Workers.Parts
+
+    /// Runs until the task is canceled or the daemon shuts down.
+    func run() async {
+        let wakeup = Wakeup(signal: parts.store.signal, clock: parts.clock)
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            let seen = parts.store.signal.count
+            var next = parts.clock.now() + Self.eventRound
+            do {
+                while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {
+                    for hash in unused { _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace) }
+                }
+                while try await parts.store.pruneEvents() > 0 {}
+                if let expiry = try await parts.store.nextInputExpiry() { next = min(next, expiry) }
+            } catch {
+                parts.logger.error("cannot forget what is not used any more", metadata: ["error": "\(error)"])
+                next = parts.clock.now() + parts.settings.storeRetryPause
+            }
+            await wakeup.wait(for: .inputs, after: seen, until: next)
+        }
+    }
+}

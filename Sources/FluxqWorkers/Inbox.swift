@@ -1,0 +1,35 @@
+import FluxqArchive
+import FluxqImagesAPI
+import Synchronization
+
+/// Takes the inline pictures of one answer into temporary files of the archive while the answer streams in.
+final class Inbox: PictureReceiver {
+    private struct Arrival {
+        var file: IncomingFile
+        var isValid = false
+    }
+
+    private let archive: Archive
+    private let maxBytes: Int64
+    private let arrivals = Mutex<[Int: Arrival]>([:])
+
+    init(archive: Archive, maxBytes: Int64) {
+        self.archive = archive
+        self.maxBytes = maxBytes
+    }
+
+    func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
+        let file = try await archive.receive(limit: maxBytes)
+        arrivals.withLock { $0[ordinal] = Arrival(file: file) }
+        return IncomingPicture(file: file)
+    }
+
+    func endPicture(_ ordinal: Int, isValid: Bool) async throws {
+        arrivals.withLock { $0[ordinal]?.isValid = isValid }
+    }
+
+    /// Hands out what came under that number, once; `isValid` is false where it was no base64 to its end.
+    func take(_ ordinal: Int) -> (file: IncomingFile, isValid: Bool)? {
+        arrivals.withLock { $0.removeValue(forKey: ordinal) }.map { ($0.file, $0.isValid) }
+    }
+}

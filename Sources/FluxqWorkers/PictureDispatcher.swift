@@ -1,0 +1,107 @@
+import FluxqArchive
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Fetches the links of answers into the archive, soonest to expire first. A restart goes on where it was.
+final class PictureDispatcher: Sendable {
+    private let store: Store
+    private let archive: Archive
+    private let api: any ImagesAPI
+    private let clock: any WorkClock
+    private let settings: Workers.Settings
+    private let logger: Logger
+    private let inFlight = Mutex<Set<PictureID>>([])
+
+    init(_ parts: Workers.Parts) {
+        store = parts.store
+        archive = parts.archive
+        api = parts.api
+        clock = parts.clock
+        settings = parts.settings
+        logger = parts.logger
+    }
+
+    /// Runs until the task is canceled or the daemon shuts down. A download in flight is given up: it costs nothing to repeat.
+    func run() async {
+        let wakeup = Wakeup(signal: store.signal, clock: clock)
+        await withDiscardingTaskGroup { downloads in
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                let seen = store.signal.count
+                let busy = inFlight.withLock { $0 }
+                let (due, next) = await due(excluding: busy)
+                for picture in due {
+                    inFlight.withLock { _ = $0.insert(picture.id) }
+                    downloads.addTask {
+                        await self.fetch(picture)
+                        self.inFlight.withLock { _ = $0.remove(picture.id) }
+                        self.store.signal.ring([.work])
+                    }
+                }
+                // With no place free only the end of a download matters.
+                let isFull = busy.count + due.count >= settings.downloads
+                await wakeup.wait(for: .work, after: seen, until: isFull ? nil : next)
+            }
+            downloads.cancelAll()
+        }
+    }
+
+    private func due(excluding busy: Set<PictureID>) async -> (due: [PendingPicture], next: Timestamp?) {
+        let free = settings.downloads - busy.count
+        guard free > 0 else { return ([], nil) }
+        do {
+            return try await store.duePictures(limit: free, excluding: busy)
+        } catch {
+            logger.error("cannot look for pictures to fetch", metadata: ["error": "\(error)"])
+            return ([], clock.now() + settings.storeRetryPause)
+        }
+    }
+
+    private func fetch(_ picture: PendingPicture) async {
+        do {
+            let advance = try await fetchOnce(picture)
+            logger.info(
+                "picture fetched or postponed",
+                metadata: [
+                    "job.id": "\(picture.job)", "index": "\(picture.index)",
+                    "result": "\(advance.map { "\($0)" } ?? "given up")",
+                ])
+        } catch {
+            // The row is as it was and due: a pause keeps a full disk from turning this into a busy loop.
+            logger.error("cannot keep a picture", metadata: ["job.id": "\(picture.job)", "error": "\(error)"])
+            // Canceled at shutdown, where the pause does not matter.
+            try? await clock.sleep(until: clock.now() + settings.storeRetryPause)
+        }
+    }
+
+    /// - Returns: nil where the daemon stops meanwhile.
+    private func fetchOnce(_ picture: PendingPicture) async throws -> Advance? {
+        let file = try await archive.receive(limit: settings.maxPictureBytes)
+        let outcome = await api.download(picture.download.link, into: IncomingPicture(file: file))
+        if outcome != .complete { await archive.discard(file) }
+        if Task.isCancelled { return nil }
+        switch outcome {
+        case .complete:
+            switch try await archive.storePicture(file) {
+            case .success(let saved):
+                return try await store.savePicture(picture, as: saved)
+            case .failure(let defect):
+                return try await store.postponePicture(picture, message: "What the link gave \(defect).")
+            }
+        case .failed(let message), .refused(let message):
+            return try await store.postponePicture(picture, message: message)
+        case .notStored(let message):
+            throw NotStored(message: message)
+        case .impossible(let message):
+            return try await store.losePicture(picture, message: message)
+        }
+    }
+
+    private struct NotStored: Error, CustomStringConvertible {
+        let message: String
+        var description: String { message }
+    }
+}

@@ -1,0 +1,92 @@
+package import FluxqArchive
+package import FluxqImagesAPI
+import FluxqModel
+package import FluxqStore
+package import Logging
+import ServiceLifecycle
+
+/// Everything that happens to a job between its submit and its end.
+///
+/// ```
+/// store.signal ──> CallDispatcher:    claim → call → record answer    as many at once as the pace allows
+///              ──> PictureDispatcher: due links → archive → row       beside the calls
+///              ──> Housekeeper:       unused inputs, old events
+/// ```
+package struct Workers: Service {
+    package struct Settings: Sendable {
+        /// `workers.concurrency`.
+        package var concurrency = 4
+        /// `workers.drain_seconds`.
+        package var drain = Duration.seconds(100)
+        /// `downloads.max_bytes`.
+        package var maxPictureBytes: Int64 = 64 << 20
+        /// Links fetched at once.
+        package var downloads = 8
+        /// Until something is tried again that the host hindered, such as a write to a full disk.
+        package var storeRetryPause = Duration.seconds(5)
+
+        package init() {}
+    }
+
+    /// What the workers work with.
+    package struct Parts: Sendable {
+        package var store: Store
+        package var archive: Archive
+        package var api: any ImagesAPI
+        package var clock: any WorkClock
+        package var settings: Settings
+        package var logger: Logger
+
+        package init(
+            store: Store, archive: Archive, api: any ImagesAPI, clock: any WorkClock, settings: Settings, logger: Logger
+        ) {
+            self.store = store
+            self.archive = archive
+            self.api = api
+            self.clock = clock
+            self.settings = settings
+            self.logger = logger
+        }
+    }
+
+    private let parts: Parts
+
+    package init(_ parts: Parts) {
+        self.parts = parts
+    }
+
+    /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
+    /// and recorded; what is left is recorded as unknown. Canceling the task does that at once.
+    package func run() async {
+        let calls = CallDispatcher(parts)
+        let pictures = PictureDispatcher(parts)
+        let housekeeper = Housekeeper(parts: parts)
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    await pictures.run()
+                    return false
+                }
+                group.addTask {
+                    await housekeeper.run()
+                    return false
+                }
+                group.addTask {
+                    await calls.run()
+                    return true
+                }
+                group.addTask {
+                    // Both throw only when the calls end first and this task is canceled.
+                    try? await gracefulShutdown()
+                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.drain)
+                    return true
+                }
+                // The end of the calls, or of their time.
+                while let isOver = await group.next(), !isOver {}
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            parts.store.signal.ring([.work, .inputs])
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import FluxqArchive
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+@testable import FluxqWorkers
+
+/// Real workers on a real store and a real archive, with a simulated API.
+final class WorkersFixture: Sendable {
+    static let alice = Owner(uid: 1000, name: "alice")
+
+    let directory: TemporaryDirectory
+    let store: Store
+    let archive: Archive
+    let api = SimulatedAPI()
+    let settings: Workers.Settings
+
+    init(
+        _ change: (inout Workers.Settings) -> Void = { _ in }, policy: (inout StorePolicy) -> Void = { _ in }
+    ) throws {
+        directory = try TemporaryDirectory()
+        var settings = Workers.Settings()
+        change(&settings)
+        self.settings = settings
+        var rules = StorePolicy()
+        rules.downloadBackoff = Backoff(base: .milliseconds(1), cap: .milliseconds(1))
+        policy(&rules)
+        store = try Store(
+            path: directory.path("queue.sqlite"), policy: rules, now: { FluxqWorkers.SystemClock().now() })
+        archive = try Archive(directory: directory.path)
+    }
+
+    /// Runs the workers beside the body, then shuts them down gracefully and waits for their end.
+    func run(_ body: @Sendable @escaping (_ shutDown: @Sendable @escaping () async -> Void) async throws -> Void)
+        async throws
+    {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let workers = Workers(
+            .init(
+                store: store, archive: archive, api: api, clock: FluxqWorkers.SystemClock(), settings: settings,
+                logger: logger))
+        let services = ServiceGroup(services: [workers], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            try await body { await services.triggerGracefulShutdown() }
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+    }
+
+    @discardableResult
+    func submit(_ prompt: String, n: Int? = nil) async throws -> JobID {
+        var draft = EditRequest.Draft()
+        draft.prompt = prompt
+        draft.n = n
+        let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
+        guard case .created(let job) = try await store.submit(.init(owner: Self.alice, request: request)) else {
+            throw Unexpected()
+        }
+        return job.id
+    }
+
+    /// The job once it is in a state that the test waits for.
+    func job(_ id: JobID, when isReached: (Job) -> Bool) async throws -> Job {
+        while true {
+            let seen = store.signal.count
+            guard let job = try await store.job(id, uid: Self.alice.uid) else { throw Unexpected() }
+            if isReached(job) { return job }
+            _ = await store.signal.change(of: .job(id), after: seen)
+        }
+    }
+
+    func end(of id: JobID) async throws -> Job {
+        try await job(id) { [.done, .failed].contains(JobState($0.lifecycle.state)) }
+    }
+
+    static func answered(_ items: [AnswerItem]) -> CallReport {
+        CallReport(outcome: .answered(Answer(items: items)), sentAt: Timestamp(rawValue: 1), status: 200)
+    }
+
+    struct Unexpected: Error {}
+}

@@ -1,0 +1,225 @@
+import FluxqArchive
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import Testing
+
+@testable import FluxqWorkers
+
+@Suite("The workers", .timeLimit(.minutes(1)))
+struct WorkersTests {
+    @Test("never call more at once than allowed, and the next one as soon as a place is free")
+    func concurrency() async throws {
+        let fixture = try WorkersFixture { $0.concurrency = 3 }
+        for number in 0..<12 { try await fixture.submit("\(number)") }
+        try await fixture.run { _ in
+            var waiting: [SimulatedAPI.Pending<CallReport>] = []
+            for _ in 0..<3 { waiting.append(try #require(await fixture.api.nextCall())) }
+            for _ in 3..<12 {
+                waiting.removeFirst().answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+                waiting.append(try #require(await fixture.api.nextCall()))
+            }
+            for call in waiting { call.answer(CallReport(outcome: .rejected(APIError(message: "no")))) }
+        }
+        #expect(fixture.api.mostInFlight == 3)
+        #expect(try await fixture.store.queue(uid: WorkersFixture.alice.uid).counts[.failed] == 12)
+    }
+
+    @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")
+    func archivingBeside() async throws {
+        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let first = try await fixture.submit("first")
+        let second = try await fixture.submit("second")
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered([AnswerItem(link: "https://example.org/1.png")]))
+            let slow = try #require(await fixture.api.nextDownload())
+            // The only place is free although the first job is still being archived.
+            let call = try #require(await fixture.api.nextCall())
+            #expect(call.prompt == "second")
+            call.answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+            _ = try await fixture.end(of: second)
+
+            slow.answer(.failed(message: "HTTP 503"))
+            let again = try #require(await fixture.api.nextDownload())
+            try await #require(again.sink).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            again.answer(.complete)
+            let job = try await fixture.end(of: first)
+            #expect(job.lifecycle.state == .done(warning: nil) && job.lifecycle.attempt == 1)
+        }
+    }
+
+    @Test("what a link gives must be a whole picture; until it is, the job stays archiving")
+    func wholePictures() async throws {
+        let fixture = try WorkersFixture()
+        let id = try await fixture.submit("x")
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered([AnswerItem(link: "https://example.org/1.png")]))
+            for bytes in [Array("<html>".utf8), [], Array(SamplePictures.jpeg.bytes.dropLast(9))] {
+                let download = try #require(await fixture.api.nextDownload())
+                try await #require(download.sink).write(ByteBuffer(bytes: bytes))
+                download.answer(.complete)
+            }
+            let whole = try #require(await fixture.api.nextDownload())
+            try await #require(whole.sink).write(ByteBuffer(bytes: SamplePictures.jpeg.bytes))
+            whole.answer(.complete)
+            let job = try await fixture.end(of: id)
+            guard case .saved(let picture) = job.pictures[0].state else {
+                Issue.record("\(job.pictures)")
+                return
+            }
+            #expect(picture.mediaType == "image/jpeg")
+            #expect(try await fixture.archive.open(picture.hash).size == Int64(SamplePictures.jpeg.bytes.count))
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming")) == [])
+    }
+
+    @Test("inline pictures are in the archive before the answer's record; what is none of them is kept for a person")
+    func inline() async throws {
+        let fixture = try WorkersFixture()
+        let id = try await fixture.submit("x", n: 3)
+        let text = Array("not a picture".utf8)
+        try await fixture.run { _ in
+            let call = try #require(await fixture.api.nextCall())
+            let receiver = try #require(call.receiver)
+            for (ordinal, bytes) in [SamplePictures.png.bytes, text, SamplePictures.avif.bytes].enumerated() {
+                try await receiver.beginPicture(ordinal).write(ByteBuffer(bytes: bytes))
+                try await receiver.endPicture(ordinal, isValid: true)
+            }
+            call.answer(WorkersFixture.answered((0..<3).map { AnswerItem(inline: $0) }))
+            let job = try await fixture.end(of: id)
+            #expect(job.lifecycle.state == .done(warning: "2 of 3 pictures came"))
+            guard case .unusable(let hash?, _) = job.pictures[1].state else {
+                Issue.record("\(job.pictures[1])")
+                return
+            }
+            let kept = try await fixture.archive.open(hash).read(at: 0, count: 100)
+            #expect(Array(kept.readableBytesView) == text)
+        }
+    }
+
+    @Test("an inline picture that is none falls back on the link beside it")
+    func fallBack() async throws {
+        let fixture = try WorkersFixture()
+        let id = try await fixture.submit("x")
+        try await fixture.run { _ in
+            let call = try #require(await fixture.api.nextCall())
+            try await #require(call.receiver).beginPicture(0).write(ByteBuffer(string: "cut"))
+            try await #require(call.receiver).endPicture(0, isValid: false)
+            call.answer(WorkersFixture.answered([AnswerItem(link: "https://example.org/1.png", inline: 0)]))
+            let download = try #require(await fixture.api.nextDownload())
+            try await #require(download.sink).write(ByteBuffer(bytes: SamplePictures.gif.bytes))
+            download.answer(.complete)
+            #expect(try await fixture.end(of: id).lifecycle.state == .done(warning: nil))
+        }
+    }
+
+    @Test("a link that can never be right is lost at once; one that the guard refuses waits and says what to trust")
+    func links() async throws {
+        let fixture = try WorkersFixture()
+        let lost = try await fixture.submit("lost")
+        let refused = try await fixture.submit("refused")
+        try await fixture.run { _ in
+            for _ in 0..<2 {
+                let call = try #require(await fixture.api.nextCall())
+                call.answer(WorkersFixture.answered([AnswerItem(link: "https://\(call.prompt)/")]))
+            }
+            for _ in 0..<2 {
+                let download = try #require(await fixture.api.nextDownload())
+                download.answer(
+                    download.prompt.contains("lost") ? .impossible(message: "ftp") : .refused(message: "trust it"))
+            }
+            let failed = try await fixture.end(of: lost)
+            #expect(LifecycleTable.Outcome(failed.lifecycle.state).reason == .linkLost)
+            let waiting = try await fixture.job(refused) { job in
+                if case .pending(let download)? = job.pictures.first?.state {
+                    download.message == "trust it"
+                } else {
+                    false
+                }
+            }
+            #expect(waiting.lifecycle.state == .running(.archiving, cancelRequested: false))
+        }
+    }
+
+    @Test("a graceful shutdown claims nothing more and waits for the call in flight")
+    func drain() async throws {
+        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let first = try await fixture.submit("first")
+        let second = try await fixture.submit("second")
+        try await fixture.run { shutDown in
+            let call = try #require(await fixture.api.nextCall())
+            await shutDown()
+            call.answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+        }
+        func state(_ id: JobID) async throws -> JobState? {
+            try await fixture.store.job(id, uid: WorkersFixture.alice.uid).map { JobState($0.lifecycle.state) }
+        }
+        #expect(try await state(first) == .failed)
+        #expect(try await state(second) == .queued)
+    }
+
+    @Test("after the time to drain the call in flight is given up, and recorded as unknown")
+    func drainEnds() async throws {
+        let fixture = try WorkersFixture { $0.drain = .zero }
+        let id = try await fixture.submit("x")
+        try await fixture.run { _ in _ = await fixture.api.nextCall() }
+        let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
+        #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .outcomeUnknown)
+    }
+
+    @Test("an input that no job has used is forgotten, and its content removed once it is old enough")
+    func housekeeping() async throws {
+        let fixture = try WorkersFixture(policy: { $0.inputLifetime = .zero })
+        let file = try await fixture.archive.receive(limit: .max)
+        try await file.write(ByteBuffer(bytes: SamplePictures.png.bytes))
+        let picture = try await fixture.archive.storePicture(file).get()
+        let path = fixture.directory.path("objects/sha256/\(picture.hash.hex.prefix(2))/\(picture.hash.hex)")
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path)
+        try await fixture.store.addInput(picture, owner: WorkersFixture.alice)
+        try await fixture.run { _ in
+            while FileManager.default.fileExists(atPath: path) { await Task.yield() }
+        }
+        #expect(try await fixture.store.nextInputExpiry() == nil)
+    }
+}
+
+@Suite("The pace of calls")
+struct PaceTests {
+    private let limited = CallOutcome.rateLimited(APIError(message: "slow down"), retryAfter: nil)
+    private let answered = CallOutcome.answered(Answer(items: []))
+
+    @Test("too many requests halve it, once for all calls that were in flight together, and never below one")
+    func decrease() {
+        var pace = Pace(ceiling: 8)
+        var places = (0..<8).map { _ in pace.begin() }
+        #expect(!pace.hasPlace)
+        for place in places { pace.end(place, limited) }
+        #expect(pace.limit == 4)
+        for expected in [2, 1, 1] {
+            places = [pace.begin()]
+            pace.end(places[0], limited)
+            #expect(pace.limit == expected)
+        }
+    }
+
+    @Test("a run of as many successes as it allows raises it by one, up to the configured concurrency")
+    func increase() {
+        var pace = Pace(ceiling: 3)
+        pace.end(pace.begin(), limited)
+        #expect(pace.limit == 1)
+        pace.end(pace.begin(), answered)
+        #expect(pace.limit == 2)
+        pace.end(pace.begin(), answered)
+        #expect(pace.limit == 2)
+        pace.end(pace.begin(), answered)
+        #expect(pace.limit == 3)
+        for _ in 0..<10 { pace.end(pace.begin(), answered) }
+        #expect(pace.limit == 3)
+    }
+}
