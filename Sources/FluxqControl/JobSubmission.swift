@@ -38,9 +38,17 @@ extension JobSubmission {
     /// Reads a submission from JSON, or says every field that is unknown or of the wrong type.
     /// Ranges of the request's fields are the business of `EditRequest.Draft.validated`.
     package init(json: JSONValue) throws(EditRequest.Invalid) {
+        let (submission, wrong) = Self.reading(json)
+        guard wrong.isEmpty else { throw .init(fields: wrong) }
+        self = submission
+    }
+
+    /// Reads what can be read from JSON, and says every field that is unknown or of the wrong type; that one is absent.
+    package static func reading(_ json: JSONValue) -> (submission: JobSubmission, wrong: [EditRequest.FieldError]) {
         var reader = FieldReader(path: "")
         guard case .object(let members) = json else {
-            throw .init(fields: [.init(field: "body", problem: "must be a JSON object, but is \(json.kind)")])
+            let problem = "must be a JSON object, but is \(json.kind)"
+            return (JobSubmission(request: .init()), [.init(field: "body", problem: problem)])
         }
         reader.known(["request", "options"], in: members)
         let request = reader.object("request", of: members)
@@ -77,8 +85,7 @@ extension JobSubmission {
             chosen.key = fields.text("key", of: options, maxBytes: Job.Bounds.keyBytes)
             reader.wrong += fields.wrong
         }
-        guard reader.wrong.isEmpty else { throw .init(fields: reader.wrong) }
-        self.init(request: draft, options: chosen)
+        return (JobSubmission(request: draft, options: chosen), reader.wrong)
     }
 }
 

@@ -1,0 +1,19 @@
+import FluxqControl
+import FluxqStore
+import HummingbirdCore
+import Logging
+
+extension Routes {
+    /// `POST /v1/jobs/{id}/cancel`: a queued job fails at once; a running one is marked, and what it brings is kept.
+    func cancelJob(_ call: Call) async throws -> Response {
+        try call.takesNoQuery()
+        let id = try call.jobID()
+        switch try await store.cancel(id, uid: call.peer.uid) {
+        case .granted(let job):
+            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
+            return try Response(JobDocument(job))
+        case .forbidden(let job): throw Problem.cannot("canceled", job)
+        case .noSuchJob: throw Problem.noSuchJob
+        }
+    }
+}

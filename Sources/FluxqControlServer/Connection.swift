@@ -1,0 +1,110 @@
+import FluxqControl
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTPTypes
+import ServiceLifecycle
+
+/// One client's connection: a request, its response, and again, until either side has had enough.
+struct Connection: Sendable {
+    let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    /// By the kernel; nil where it cannot tell.
+    let uid: UInt32?
+    let routes: Routes
+    let users: UserNames
+    let cap: ConnectionCap
+    let logger: Logger
+
+    /// Returns when the connection is closed.
+    func run() async {
+        guard let uid else {
+            logger.info("A connection of nobody was refused.")
+            return await refuse(.nobody)
+        }
+        guard cap.enter(uid: uid) else {
+            logger.info("A connection over the limit was refused.", metadata: ["uid": "\(uid)"])
+            return await refuse(.tooManyConnections)
+        }
+        defer { cap.leave(uid: uid) }
+        let peer = Peer(uid: uid, name: await users.name(of: uid))
+        let state = ConnectionState()
+        channel.channel.closeFuture.whenComplete { _ in state.clientLeft() }
+
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await converse(with: peer, state)
+            } onGracefulShutdown: {
+                // Ends the wait for a next request. A body on its way in is let through.
+                if !state.isReadingBody { channel.channel.close(mode: .input, promise: nil) }
+            }
+        } onCancel: {
+            channel.channel.close(promise: nil)
+        }
+    }
+
+    private func converse(with peer: Peer, _ state: ConnectionState) async {
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                let requests = RequestReader(inbound.makeAsyncIterator(), outbound: outbound, connection: state)
+                do {
+                    while let head = try await requests.next() {
+                        guard try await answer(head, requests, peer, state, outbound) else { break }
+                    }
+                } catch is RequestReader.Failure {
+                    var response = Response(.notHTTP)
+                    response.headers[.connection] = "close"
+                    try await write(response, to: outbound)
+                }
+            }
+        } catch {
+            logger.debug("A connection broke.", metadata: ["uid": "\(peer.uid)", "error": "\(error)"])
+        }
+    }
+
+    /// - Returns: whether another request may follow.
+    private func answer(
+        _ head: HTTPRequest, _ requests: RequestReader, _ peer: Peer, _ state: ConnectionState,
+        _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
+    ) async throws -> Bool {
+        let call = Call(head: head, body: requests, peer: peer, connection: state)
+        var response = Task.isShuttingDownGracefully ? Response(.shuttingDown) : await routes.response(to: call)
+        // Who is refused before the end of the body may stop sending it.
+        let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
+        let isLast =
+            isBodyRefused || Task.isShuttingDownGracefully
+            || head.headerFields[.connection]?.lowercased() == "close"
+        if isLast { response.headers[.connection] = "close" }
+        if head.method == .head { response = response.createHeadResponse() }
+        logger.debug(
+            "A request was answered.",
+            metadata: ["uid": "\(peer.uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
+        try await write(response, to: outbound)
+        return await requests.drain() && !isLast
+    }
+
+    /// Says why and closes.
+    private func refuse(_ problem: Problem) async {
+        do {
+            try await channel.executeThenClose { _, outbound in
+                var response = Response(problem)
+                response.headers[.connection] = "close"
+                try await write(response, to: outbound)
+            }
+        } catch {
+            logger.debug("A connection broke.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func write(
+        _ response: Response, to outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
+    ) async throws {
+        try await response.body.write(ResponseStream(response.head, channel: channel, outbound: outbound))
+    }
+}
+
+extension HTTPRequest {
+    fileprivate var hasBody: Bool {
+        headerFields[.transferEncoding] != nil || headerFields[.contentLength].map { $0 != "0" } ?? false
+    }
+}

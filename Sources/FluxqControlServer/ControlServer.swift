@@ -1,0 +1,114 @@
+package import FluxqArchive
+import FluxqModel
+package import FluxqStore
+import HTTPTypes
+import HummingbirdCore
+package import Logging
+import NIOCore
+import NIOHTTPTypes
+import NIOPosix
+import ServiceLifecycle
+
+/// The control interface: HTTP/1.1 with JSON on a Unix socket.
+///
+/// ```
+/// accept ──> who is it? (SO_PEERCRED) ──> Connection ──> Routes ──> one file per route
+/// ```
+package struct ControlServer: Service {
+    /// What configuration decides, and limits that only tests change.
+    package struct Settings: Sendable {
+        /// `api.model`.
+        package var defaultModel: String
+        /// `inputs.max_bytes`.
+        package var maxInputBytes: Int64
+        /// One of `EditRequest.Bounds.drawnSeeds`.
+        package var drawSeed: @Sendable () -> Int64
+        package var maxConnections = 512
+        package var maxConnectionsPerUser = 64
+        /// A connection on which nothing is asked or sent for so long is closed.
+        package var idleTime = Duration.seconds(60)
+        /// How long a shutdown waits for requests in progress.
+        package var shutdownGrace = Duration.seconds(10)
+        /// Between the signs of life of an event stream.
+        package var eventPause = Duration.seconds(15)
+
+        package init(
+            defaultModel: String, maxInputBytes: Int64 = 20 << 20,
+            drawSeed: @escaping @Sendable () -> Int64 = { .random(in: EditRequest.Bounds.drawnSeeds) }
+        ) {
+            self.defaultModel = defaultModel
+            self.maxInputBytes = maxInputBytes
+            self.drawSeed = drawSeed
+        }
+    }
+
+    private let socket: CInt
+    private let settings: Settings
+    private let logger: Logger
+    private let routes: Routes
+    private let cap: ConnectionCap
+    private let users = UserNames()
+
+    /// - Parameter fd: a listening Unix socket, which `run()` takes over and closes.
+    package init(socket fd: CInt, store: Store, archive: Archive, settings: Settings, logger: Logger) {
+        socket = fd
+        self.settings = settings
+        self.logger = logger
+        routes = Routes(store: store, archive: archive, settings: settings, logger: logger)
+        cap = ConnectionCap(perUser: settings.maxConnectionsPerUser, total: settings.maxConnections)
+    }
+
+    /// Serves until graceful shutdown: then nobody new is let in, long polls and event streams end at once, other
+    /// requests in progress get `Settings.shutdownGrace` to end, and it returns.
+    package func run() async throws {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            // Somebody who has said all there is to say still gets the answer.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .bind(socket) { channel in accept(channel) }
+        logger.info("The control interface is open.")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await serve(listener) }
+            group.addTask {
+                try await gracefulShutdown()
+                try await Task.sleep(for: settings.shutdownGrace)
+                logger.info("Requests that are still in progress are broken off.")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        logger.info("The control interface is closed.")
+    }
+
+    private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async throws {
+        try await withGracefulShutdownHandler {
+            try await listener.executeThenClose { connections in
+                try await withThrowingDiscardingTaskGroup { group in
+                    for try await connection in connections {
+                        group.addTask { await connection.run() }
+                    }
+                }
+            }
+        } onGracefulShutdown: {
+            listener.channel.close(promise: nil)
+        }
+    }
+
+    /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
+    private func accept(_ channel: any Channel) -> EventLoopFuture<Connection> {
+        let idleTime = TimeAmount(settings.idleTime)
+        // Only its pipeline is used; the conversation itself is `Connection`'s.
+        let http = HTTP1Channel(
+            responder: { _, _, _ in },
+            configuration: .init(
+                idleTimeout: idleTime,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
+                    maxHeaderFieldCount: Limits.headerFields)))
+        return PeerCredential.uid(of: channel).flatMap { uid in
+            http.setup(channel: channel, logger: logger).map { http in
+                Connection(
+                    channel: http, uid: uid, routes: routes, users: users, cap: cap, logger: logger)
+            }
+        }
+    }
+}

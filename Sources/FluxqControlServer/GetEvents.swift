@@ -1,0 +1,74 @@
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import ServiceLifecycle
+
+extension Routes {
+    /// `GET /v1/events`: what happens to the caller's jobs, as server-sent events. Goes on after the event numbered
+    /// `Last-Event-ID` or `since`, and with news only where there is neither.
+    func getEvents(_ call: Call) async throws -> Response {
+        var query = QueryReader(call.uri, takes: ["since"])
+        let since = query.integer("since", in: 0 ... .max)
+        try query.finish()
+        // A browser's event source repeats the query when it connects again, and says where it stopped in the header.
+        var start = since
+        if let last = HTTPField.Name("Last-Event-ID").flatMap({ call.head.headerFields[$0] }) {
+            guard let last = Int64(last), last >= 0 else { throw Problem.badLastEventID }
+            start = last
+        }
+        let first: Int64
+        if let start { first = start } else { first = try await store.newestEvent() }
+        let uid = call.peer.uid
+        let connection = call.connection
+        return Response(
+            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                try await stream(to: &writer, after: first, uid: uid, connection)
+                try await writer.finish(nil)
+            })
+    }
+
+    /// A client that reads slowly is waited for, with no more than one page in memory.
+    private func stream(
+        to writer: inout any ResponseBodyWriter, after first: Int64, uid: UInt32, _ connection: ConnectionState
+    ) async throws {
+        // Sends the head on its way, however long the first event takes.
+        try await writer.write(ByteBuffer(string: ": events of fluxqd\n\n"))
+        var cursor = first
+        var nextSign = ContinuousClock.now + settings.eventPause
+        while true {
+            let seen = store.signal.count
+            let events = try await store.events(uid: uid, since: cursor, limit: Limits.eventsPerRead)
+            if let last = events.last {
+                try await writer.write(ByteBuffer(string: events.map(Self.frame).joined()))
+                cursor = last.id
+                nextSign = ContinuousClock.now + settings.eventPause
+                if Task.isShuttingDownGracefully { return }
+                continue
+            }
+            switch await change(of: .owner(uid: uid), after: seen, until: nextSign, connection) {
+            case .changed: continue
+            case .timeUp:
+                try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                nextSign = ContinuousClock.now + settings.eventPause
+            case .over: return
+            }
+        }
+    }
+
+    private static func frame(_ event: Event) throws -> String {
+        let document = EventDocument(
+            id: event.id, at: WireTime(event.at), job: event.job.rawValue, kind: event.kind.rawValue,
+            state: event.state.rawValue)
+        return "id: \(event.id)\nevent: \(document.kind)\ndata: \(try jsonLine(document))\n\n"
+    }
+}
+
+extension Problem {
+    fileprivate static let badLastEventID = Problem.badQuery([
+        .init(field: "Last-Event-ID", problem: "must be the number of an event, as `id` of the last one gave it")
+    ])
+}

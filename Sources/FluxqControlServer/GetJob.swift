@@ -1,0 +1,29 @@
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import HummingbirdCore
+
+extension Routes {
+    /// `GET /v1/jobs/{id}`: the job; with `?wait=SECONDS`, as soon as it is done or failed, and as it is when the time is up.
+    func getJob(_ call: Call) async throws -> Response {
+        var query = QueryReader(call.uri, takes: ["wait"])
+        let wait = query.integer("wait", in: Limits.waitSeconds) ?? 0
+        try query.finish()
+        let id = try call.jobID()
+        let deadline = ContinuousClock.now + .seconds(wait)
+        while true {
+            let seen = store.signal.count
+            guard let job = try await store.job(id, uid: call.peer.uid) else { throw Problem.noSuchJob }
+            let isOver =
+                switch JobState(job.lifecycle.state) {
+                case .done, .failed: true
+                case .queued, .running: false
+                }
+            if isOver || wait == 0 { return try Response(JobDocument(job)) }
+            switch await change(of: .job(id), after: seen, until: deadline, call.connection) {
+            case .changed: continue
+            case .timeUp, .over: return try Response(JobDocument(job))
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+/// Bounds of the control interface that nobody configures.
+enum Limits {
+    /// Of a request's line and header fields together, and how many fields.
+    static let headerBytes = 16 << 10
+    static let headerFields = 100
+    /// Of the body of `POST /v1/jobs` besides its picture.
+    static let submissionBytes = 1 << 20
+    /// How much of a body that is refused is still read, so that its sender gets to read why.
+    static let drainedBytes = 64 << 20
+    /// A piece of a picture on its way out.
+    static let pieceBytes = 256 << 10
+    static let jobsPerPage: ClosedRange<Int64> = 1...500
+    static let jobsPerPageByDefault = 50
+    static let waitSeconds: ClosedRange<Int64> = 0...300
+    /// Events that are read from the store at once.
+    static let eventsPerRead = 500
+}

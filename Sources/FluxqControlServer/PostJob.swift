@@ -1,0 +1,140 @@
+import Crypto
+import FluxqArchive
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+import FoundationEssentials
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+
+extension Routes {
+    /// `POST /v1/jobs`: checks every field before anything is kept, then queues the job.
+    func postJob(_ call: Call) async throws -> Response {
+        try call.takesNoQuery()
+        guard call.isJSON else { throw Problem.notJSON }
+        var image = SubmittedImage(archive: archive, maxBytes: settings.maxInputBytes)
+        do {
+            let json = try await read(call, &image)
+            let submission = try await check(json, image)
+            return try await submit(submission, image, for: call.peer)
+        } catch {
+            if let file = image.file { await archive.discard(file) }
+            throw error
+        }
+    }
+
+    /// Reads the body; its picture never lies in memory as a whole.
+    /// - Returns: the body without the picture, for which a text stands that no hash or link is.
+    private func read(_ call: Call, _ image: inout SubmittedImage) async throws -> JSONValue {
+        // Base64 takes four bytes for three, and JSON may escape some or break its lines: twice is ample.
+        let bodyLimit = 2 * settings.maxInputBytes + Int64(Limits.submissionBytes)
+        if let length = call.contentLength, length > bodyLimit {
+            throw Problem.pictureTooLarge(limit: settings.maxInputBytes)
+        }
+        var diverter = JSONDiverter(
+            path: [.key("request"), .key("image")], remainderLimit: Limits.submissionBytes)
+        var bytes: Int64 = 0
+        while let piece = try await call.body.piece() {
+            bytes += Int64(piece.readableBytes)
+            guard bytes <= bodyLimit else { throw Problem.pictureTooLarge(limit: settings.maxInputBytes) }
+            let events: [JSONDiverter.Event]
+            do {
+                events = try diverter.consume(piece.readableBytesView)
+            } catch {
+                throw Problem.submissionTooLarge(limit: Limits.submissionBytes)
+            }
+            for event in events { try await image.take(event) }
+        }
+        do {
+            return try JSONDecoder().decode(JSONValue.self, from: Data(diverter.remainder))
+        } catch {
+            // The decoder does not tell where it stopped.
+            throw bytes == 0 ? Problem.emptySubmission : .malformedJSON
+        }
+    }
+
+    /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
+    /// - Returns: the submission; where its picture came as bytes, with a hash that only stands for it.
+    private func check(_ json: JSONValue, _ image: SubmittedImage) async throws -> JobSubmission {
+        var (submission, wrong) = JobSubmission.reading(json)
+        func note(_ problem: String) { wrong.append(.init(field: "image", problem: problem)) }
+        switch image.content {
+        case .absent: break
+        case .text(let text, let bytes) where bytes <= EditRequest.Bounds.linkBytes:
+            submission.request.image = .init(wire: String(decoding: text, as: UTF8.self))
+        case .text(_, let bytes):
+            submission.request.image = .content(.placeholder)
+            note("must be a link of at most \(EditRequest.Bounds.linkBytes) bytes, but has \(bytes)")
+        case .picture(let file):
+            submission.request.image = .content(.placeholder)
+            if case .failure(let defect) = try await archive.inspect(file) { note(defect.description) }
+        case .undecodable:
+            submission.request.image = .content(.placeholder)
+            note("is a data: URI whose text is not base64, or ends early")
+        }
+        if case .failure(let invalid) = submission.request.validated(
+            defaultModel: settings.defaultModel, drawSeed: { EditRequest.Bounds.lowestSeed })
+        {
+            // A field of the wrong kind is absent here; what that leads to is not worth saying.
+            let named = Set(wrong.map(\.field))
+            wrong += invalid.fields.filter { !named.contains($0.field) }
+        }
+        guard wrong.isEmpty else { throw EditRequest.Invalid(fields: wrong) }
+        return submission
+    }
+
+    private func submit(
+        _ checked: JobSubmission, _ image: SubmittedImage, for peer: Peer
+    ) async throws -> Response {
+        var submission = checked
+        if let file = image.file { submission.request.image = .content(try await keep(file, for: peer).hash) }
+        let request = try submission.request.validated(
+            defaultModel: settings.defaultModel, drawSeed: settings.drawSeed
+        ).get()
+        let options = submission.options
+        let order = Store.Order(
+            owner: peer.owner, request: request, priority: options.priority ?? 0, label: options.label,
+            notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
+            key: try options.key.map { .init(text: $0, fingerprint: try Self.fingerprint(of: submission)) })
+
+        switch try await store.submit(order) {
+        case .created(let job):
+            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(peer.uid)"])
+            var response = try Response(JobDocument(job), status: .created)
+            response.headers[.location] = "/v1/jobs/\(job.id)"
+            return response
+        case .existing(let job):
+            var response = try Response(JobDocument(job))
+            response.headers[.location] = "/v1/jobs/\(job.id)"
+            return response
+        case .keyReused: throw Problem.keyReused
+        case .unknownInput:
+            guard case .content(let hash) = request.image else { throw Problem.failed }
+            throw Problem.noSuchInput(hash)
+        case .overLimit(let limit): throw Problem.overLimit(limit)
+        }
+    }
+
+    /// Of what the caller sent, before anything is drawn or filled in: equal for equal submissions however they were
+    /// written, with the picture by its content.
+    private static func fingerprint(of submission: JobSubmission) throws -> ContentHash {
+        ContentHash(digest: Array(SHA256.hash(data: Data(try jsonLine(submission).utf8))))
+    }
+}
+
+extension Call {
+    /// Whether the body claims to be JSON, or claims nothing.
+    fileprivate var isJSON: Bool {
+        guard let type = head.headerFields[.contentType] else { return true }
+        let essence = type.prefix { $0 != ";" && $0 != " " }.lowercased()
+        return essence == "application/json" || essence.hasSuffix("+json")
+    }
+}
+
+extension ContentHash {
+    /// Stands for a picture whose hash is not known before it is kept.
+    fileprivate static let placeholder = ContentHash(digest: [UInt8](repeating: 0, count: 32))
+}

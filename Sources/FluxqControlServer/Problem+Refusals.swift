@@ -1,0 +1,168 @@
+import FluxqArchive
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+
+// Every way in which a route says no, in words that name the remedy.
+
+extension Problem {
+    /// What an error means to the caller. What only an administrator can use goes to the log instead.
+    init(_ error: any Error) {
+        self =
+            switch error {
+            case let problem as Problem: problem
+            case let invalid as EditRequest.Invalid: Problem(invalid: invalid.fields)
+            case RequestReader.Failure.malformed: .notHTTP
+            case RequestReader.Failure.bodyCut: .bodyCut
+            case StoreError.full, ArchiveError.full: .storageFull
+            case ArchiveError.tooLarge(let limit): .pictureTooLarge(limit: limit)
+            default: .failed
+            }
+    }
+
+    static let noSuchRoute = Problem(
+        status: 404, code: .noSuchRoute, title: "No such route",
+        detail: "fluxqd has nothing at that path. Its routes begin with /v1/; the README lists them.")
+
+    static func methodNotAllowed(allowed: String) -> Problem {
+        .init(
+            status: 405, code: .methodNotAllowed, title: "Wrong method",
+            detail: "That path takes \(allowed) and nothing else.")
+    }
+
+    /// The same for what is not there and for what is somebody else's.
+    static let noSuchJob = Problem(
+        status: 404, code: .noSuchJob, title: "No such job",
+        detail: "You have no job of that number. GET /v1/jobs lists yours.")
+
+    static let noSuchImage = Problem(
+        status: 404, code: .noSuchImage, title: "No such image",
+        detail:
+            "The job has no picture of that index. Its `images` list those that are there; more may come while it runs."
+    )
+
+    static let noInputOfJob = Problem(
+        status: 404, code: .noSuchInput, title: "No input here",
+        detail: "The job edits a link, or no picture at all; fluxqd has no bytes of its input.")
+
+    static func noSuchInput(_ hash: ContentHash) -> Problem {
+        .init(
+            status: 422, code: .noSuchInput, title: "No such input",
+            detail: "You have no input \(hash); one that no job used for a day is removed. "
+                + "Send the picture with PUT /v1/inputs, then submit again. Nothing was queued.")
+    }
+
+    static func notAPicture(_ defect: PictureDefect) -> Problem {
+        .init(
+            status: 422, code: .notAPicture, title: "Not a picture",
+            detail: "What was sent \(defect). Send a whole PNG, JPEG, WebP, GIF or AVIF file. Nothing was kept.")
+    }
+
+    static let emptyInput = Problem(
+        status: 400, code: .badRequest, title: "Nothing was sent",
+        detail: "The body is empty. Send the picture's bytes in it (curl: --upload-file FILE).")
+
+    static func pictureTooLarge(limit: Int64) -> Problem {
+        .init(
+            status: 413, code: .tooLarge, title: "The picture is too large",
+            detail: "It has more than \(limit) bytes, which is the limit here (inputs.max_bytes). "
+                + "Make it smaller, or ask an administrator to raise the limit. Nothing was kept.")
+    }
+
+    static func submissionTooLarge(limit: Int) -> Problem {
+        .init(
+            status: 413, code: .tooLarge, title: "The request is too large",
+            detail: "Without its picture it has more than \(limit) bytes, which is the limit. Nothing was queued.")
+    }
+
+    static let notJSON = Problem(
+        status: 415, code: .unsupportedMediaType, title: "Not JSON",
+        detail: "A job is submitted as application/json (curl: --json). Nothing was queued.")
+
+    static let emptySubmission = Problem(
+        status: 400, code: .badRequest, title: "Nothing was sent",
+        detail: "The body is empty. Send the job as JSON in it (curl: --json). Nothing was queued.")
+
+    static let malformedJSON = Problem(
+        status: 400, code: .badRequest, title: "Not JSON",
+        detail: "The body is not JSON: it breaks the grammar, ends early, or holds a number that is too large. "
+            + "Look at it with: jq . FILE. Nothing was queued.")
+
+    static let imageGivenTwice = Problem(
+        status: 400, code: .badRequest, title: "Two pictures",
+        detail: "The body has request.image more than once. Give one picture. Nothing was queued.")
+
+    static func badQuery(_ wrong: [Problem.Field]) -> Problem {
+        .init(
+            status: 400, code: .badRequest, title: "Bad query",
+            detail: wrong.map { "\($0.field) \($0.problem)" }.joined(separator: "; ") + ".", fields: wrong)
+    }
+
+    static let bodyCut = Problem(
+        status: 400, code: .badRequest, title: "The body ends early",
+        detail:
+            "The connection ended, or its framing broke, in the middle of the body. Nothing was kept; send it again.")
+
+    static let notHTTP = Problem(
+        status: 400, code: .badRequest, title: "Not HTTP/1.1",
+        detail: "What was sent is no HTTP/1.1 request, or its header has more than \(Limits.headerBytes) bytes "
+            + "or \(Limits.headerFields) fields.")
+
+    static func rangeNotSatisfiable(size: Int64) -> Problem {
+        .init(
+            status: 416, code: .rangeNotSatisfiable, title: "No such range",
+            detail: "The picture has \(size) bytes, numbered from 0; the range lies outside of them.")
+    }
+
+    static let keyReused = Problem(
+        status: 409, code: .keyReused, title: "The key is taken",
+        detail: "You submitted another request under that key before. Use a new key for a new request, "
+            + "or submit the same request to get its job. Nothing was queued.")
+
+    static func overLimit(_ limit: Int) -> Problem {
+        .init(
+            status: 429, code: .overLimit, title: "Too many jobs queued",
+            detail:
+                "You have \(limit) jobs queued, which is the limit. Submit again when some have run, or cancel some. "
+                + "Nothing was queued.")
+    }
+
+    static func cannot(_ verb: String, _ job: Job) -> Problem {
+        let state = JobState(job.lifecycle.state)
+        let remedy =
+            switch state {
+            case .queued, .running: "Cancel it first, or wait until it has ended."
+            case .done: "Submit the request again for more pictures."
+            case .failed: "There is nothing left to stop."
+            }
+        return .init(
+            status: 409, code: .conflict, title: "The job is \(state.rawValue)",
+            detail: "Job \(job.id) is \(state.rawValue), and a job in that state cannot be \(verb). \(remedy)")
+    }
+
+    static let nobody = Problem(
+        status: 403, code: .notAllowed, title: "Nobody is there",
+        detail: "The kernel names no user for this connection, or the one that stands for users of another "
+            + "namespace. Connect as a user of this host.")
+
+    static let tooManyConnections = Problem(
+        status: 503, code: .overLimit, title: "Too many connections",
+        detail:
+            "You, or all users together, have as many connections open as fluxqd allows. Close some, then try again.")
+
+    static let shuttingDown = Problem(
+        status: 503, code: .shuttingDown, title: "fluxqd is stopping",
+        detail: "Try again when it has started again. Queued jobs are kept.")
+
+    static let storageFull = Problem(
+        status: 507, code: .storageFull, title: "No room",
+        detail: "The file system of fluxqd's state directory is full. Nothing was kept; "
+            + "an administrator has to make room, then try again.")
+
+    static let failed = Problem(
+        status: 500, code: .internal, title: "fluxqd failed",
+        detail:
+            "It could not do what was asked; its log says why (journalctl -u fluxqd). Try again, or tell an administrator."
+    )
+}

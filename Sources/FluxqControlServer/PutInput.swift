@@ -1,0 +1,30 @@
+import FluxqArchive
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import HummingbirdCore
+import Logging
+import NIOCore
+
+extension Routes {
+    /// `PUT /v1/inputs`: the body's bytes become an input of the caller.
+    func putInput(_ call: Call) async throws -> Response {
+        try call.takesNoQuery()
+        let limit = settings.maxInputBytes
+        if let length = call.contentLength, length > limit { throw Problem.pictureTooLarge(limit: limit) }
+        let file = try await archive.receive(limit: limit)
+        do {
+            while let piece = try await call.body.piece() { try await file.write(piece) }
+            guard file.bytes > 0 else { throw Problem.emptyInput }
+            let picture = try await keep(file, for: call.peer)
+            logger.info("An input was kept.", metadata: ["uid": "\(call.peer.uid)", "bytes": "\(picture.bytes)"])
+            return try Response(
+                InputDocument(
+                    image: picture.hash.description, mediaType: picture.mediaType, width: picture.width,
+                    height: picture.height, bytes: picture.bytes))
+        } catch {
+            await archive.discard(file)
+            throw error
+        }
+    }
+}

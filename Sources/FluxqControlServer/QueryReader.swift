@@ -1,0 +1,59 @@
+import FluxqControl
+import FluxqModel
+import HummingbirdCore
+
+/// Takes typed parameters out of a query and collects every one that is not what it must be.
+struct QueryReader {
+    private var values: [String: String] = [:]
+    private var wrong: [Problem.Field] = []
+
+    /// - Parameter names: all that the route takes.
+    init(_ uri: URI, takes names: [String]) {
+        for (name, value) in uri.queryParameters where !name.isEmpty {
+            let name = String(name)
+            if !names.contains(name) {
+                let taken = names.isEmpty ? "takes no parameters" : "takes \(names.joined(separator: ", "))"
+                fail(name, "is not supported: this route \(taken)")
+            } else if values.updateValue(String(value), forKey: name) != nil {
+                fail(name, "is given more than once")
+            }
+        }
+    }
+
+    private mutating func fail(_ name: String, _ problem: String) {
+        wrong.append(.init(field: name, problem: problem))
+    }
+
+    mutating func text(_ name: String, maxBytes: Int) -> String? {
+        guard let value = values[name] else { return nil }
+        if value.utf8.count > maxBytes { fail(name, "must be at most \(maxBytes) bytes, but is \(value.utf8.count)") }
+        return value
+    }
+
+    mutating func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
+        guard let value = values[name] else { return nil }
+        guard let number = Int64(value), range.contains(number) else {
+            let bounds =
+                range.upperBound == .max
+                ? "from \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+            fail(name, "must be a whole number \(bounds), but is \"\(value.prefix(40))\"")
+            return nil
+        }
+        return number
+    }
+
+    mutating func choice<Choice: CaseIterable & RawRepresentable<String>>(_ name: String) -> Choice? {
+        guard let value = values[name] else { return nil }
+        guard let choice = Choice(rawValue: value) else {
+            let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            fail(name, "must be one of \(choices), but is \"\(value.prefix(40))\"")
+            return nil
+        }
+        return choice
+    }
+
+    /// - Throws: where anything was wrong, with each named.
+    mutating func finish() throws(Problem) {
+        if !wrong.isEmpty { throw .badQuery(wrong) }
+    }
+}

@@ -1,0 +1,84 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Takes requests off a connection, one after the other, their bodies piece by piece.
+/// Belongs to the one task of its connection.
+final class RequestReader {
+    enum Failure: Error {
+        /// What came is not HTTP, or its header is too long.
+        case malformed
+        /// The body ended before its end, or is not framed as HTTP frames it.
+        case bodyCut
+    }
+
+    private var parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator
+    private let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
+    private let connection: ConnectionState
+    /// The client holds its body back until it is told to go on (RFC 9110, 10.1.1).
+    private(set) var awaitsInvitation = false
+    private(set) var isBodyOver = true {
+        didSet { connection.isReadingBody = !isBodyOver }
+    }
+
+    init(
+        _ parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator,
+        outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, connection: ConnectionState
+    ) {
+        self.parts = parts
+        self.outbound = outbound
+        self.connection = connection
+    }
+
+    /// The next request, once the body of the last has been read; nil where the client has no more.
+    func next() async throws(Failure) -> HTTPRequest? {
+        let part: HTTPRequestPart?
+        do { part = try await parts.next() } catch { throw .malformed }
+        switch part {
+        case nil: return nil
+        case .head(let head):
+            awaitsInvitation = head.headerFields[.expect]?.lowercased() == "100-continue"
+            isBodyOver = false
+            return head
+        case .body, .end: throw .malformed
+        }
+    }
+
+    /// The next piece of the body; nil at its end.
+    func piece() async throws(Failure) -> ByteBuffer? {
+        if isBodyOver { return nil }
+        let part: HTTPRequestPart?
+        do {
+            if awaitsInvitation {
+                awaitsInvitation = false
+                try await outbound.write(.head(HTTPResponse(status: .continue)))
+            }
+            part = try await parts.next()
+        } catch {
+            throw .bodyCut
+        }
+        switch part {
+        case .body(let piece): return piece
+        case .end:
+            isBodyOver = true
+            return nil
+        case nil, .head: throw .bodyCut
+        }
+    }
+
+    /// Reads what is left of the body and forgets it.
+    /// - Returns: whether the next request may follow: not where too much is left, or it was cut.
+    func drain() async -> Bool {
+        if awaitsInvitation { return isBodyOver }
+        var left = Limits.drainedBytes
+        do {
+            while let piece = try await piece() {
+                left -= piece.readableBytes
+                if left < 0 { return false }
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import FluxqControl
+import FoundationEssentials
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+
+extension Response {
+    /// A document, its keys in a fixed order so that equal answers are equal bytes.
+    init(
+        _ document: some Encodable, status: HTTPResponse.Status = .ok, mediaType: String = "application/json"
+    ) throws {
+        self.init(
+            status: status, headers: [.contentType: mediaType],
+            body: .init(byteBuffer: ByteBuffer(string: try jsonLine(document) + "\n")))
+    }
+
+    init(_ problem: Problem) {
+        let status = HTTPResponse.Status(code: problem.status)
+        do {
+            try self.init(problem, status: status, mediaType: Problem.mediaType)
+        } catch {
+            // A problem is made of strings and numbers, which always encode; its status is what matters most.
+            self.init(status: status)
+        }
+    }
+}
+
+/// JSON without a line break.
+func jsonLine(_ document: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(document), as: UTF8.self)
+}

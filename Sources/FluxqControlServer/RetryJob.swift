@@ -1,0 +1,19 @@
+import FluxqControl
+import FluxqStore
+import HummingbirdCore
+import Logging
+
+extension Routes {
+    /// `POST /v1/jobs/{id}/retry`: a failed job goes back to the queue under its own number.
+    func retryJob(_ call: Call) async throws -> Response {
+        try call.takesNoQuery()
+        let id = try call.jobID()
+        switch try await store.retry(id, uid: call.peer.uid) {
+        case .granted(let job):
+            logger.info("A job was put back.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
+            return try Response(JobDocument(job))
+        case .forbidden(let job): throw Problem.cannot("retried", job)
+        case .noSuchJob: throw Problem.noSuchJob
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import FluxqArchive
+import FluxqControl
+import FluxqStore
+import HTTPTypes
+import HummingbirdCore
+import Logging
+
+/// The control interface's routes: one list here, one file for each.
+struct Routes: Sendable {
+    let store: Store
+    let archive: Archive
+    let settings: ControlServer.Settings
+    let logger: Logger
+
+    static let all: [Route] = [
+        Route(.put, "/v1/inputs", Routes.putInput),
+        Route(.post, "/v1/jobs", Routes.postJob),
+        Route(.get, "/v1/jobs", Routes.listJobs),
+        Route(.get, "/v1/jobs/{id}", Routes.getJob),
+        Route(.get, "/v1/jobs/{id}/images/{index}", Routes.getImage),
+        Route(.get, "/v1/jobs/{id}/input", Routes.getInput),
+        Route(.post, "/v1/jobs/{id}/cancel", Routes.cancelJob),
+        Route(.post, "/v1/jobs/{id}/retry", Routes.retryJob),
+        Route(.get, "/v1/events", Routes.getEvents),
+        Route(.get, "/v1/queue", Routes.getQueue),
+    ]
+
+    /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.
+    func response(to call: Call) async -> Response {
+        do {
+            return try await route(call)
+        } catch {
+            let problem = Problem(error)
+            if problem.code == .internal {
+                logger.error(
+                    "A request failed.",
+                    metadata: ["uid": "\(call.peer.uid)", "method": "\(call.head.method)", "error": "\(error)"])
+            }
+            return Response(problem)
+        }
+    }
+
+    private func route(_ call: Call) async throws -> Response {
+        // HEAD is a GET whose body stays here; the connection leaves it away.
+        let method = call.head.method == .head ? .get : call.head.method
+        let path = call.uri.path
+        var others: [HTTPRequest.Method] = []
+        for route in Self.all {
+            guard let parameters = route.parameters(of: path) else { continue }
+            guard route.method == method else {
+                others.append(route.method)
+                continue
+            }
+            var call = call
+            call.parameters = parameters
+            return try await route.handler(self)(call)
+        }
+        guard !others.isEmpty else { throw Problem.noSuchRoute }
+        let allowed = others.flatMap { $0 == .get ? ["GET", "HEAD"] : [$0.rawValue] }.joined(separator: ", ")
+        var response = Response(.methodNotAllowed(allowed: allowed))
+        response.headers[.allow] = allowed
+        return response
+    }
+}
+
+/// One line of the list.
+struct Route: Sendable {
+    typealias Handler = @Sendable (Routes) -> (Call) async throws -> Response
+
+    let method: HTTPRequest.Method
+    let handler: Handler
+    private let segments: [Substring]
+
+    /// - Parameter path: with a name in braces where anything but a slash may stand.
+    init(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+        self.method = method
+        self.handler = handler
+        segments = path.split(separator: "/", omittingEmptySubsequences: false)
+    }
+
+    /// What stands in the named places; nil where the path is another's.
+    func parameters(of path: String) -> [String: Substring]? {
+        let given = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard given.count == segments.count else { return nil }
+        var parameters: [String: Substring] = [:]
+        for (given, segment) in zip(given, segments) {
+            if segment.hasPrefix("{"), !given.isEmpty {
+                parameters[String(segment.dropFirst().dropLast())] = given
+            } else if given != segment {
+                return nil
+            }
+        }
+        return parameters
+    }
+}

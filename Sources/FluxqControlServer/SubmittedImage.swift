@@ -1,0 +1,87 @@
+import FluxqArchive
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import NIOCore
+
+/// The `image` of a submitted job as it streams in: a `data:` URI goes, decoded, straight into a file of the archive; a
+/// hash or a link is short and stays text.
+struct SubmittedImage {
+    enum Content {
+        case absent
+        /// As much of it as matters, and how many bytes it has in all.
+        case text([UInt8], bytes: Int)
+        /// The decoded bytes of a `data:` URI.
+        case picture(IncomingFile)
+        /// A `data:` URI that cannot be decoded; what still comes of it is not looked at.
+        case undecodable
+    }
+
+    private static let scheme = Array("data:".utf8)
+
+    private(set) var content = Content.absent
+    private var decoder = Base64Decoder()
+    private let archive: Archive
+    private let maxBytes: Int64
+
+    init(archive: Archive, maxBytes: Int64) {
+        self.archive = archive
+        self.maxBytes = maxBytes
+    }
+
+    /// The received file, where there is one.
+    var file: IncomingFile? {
+        if case .picture(let file) = content { file } else { nil }
+    }
+
+    /// - Throws: `Problem` where a second picture comes; `ArchiveError`, `.tooLarge` among them.
+    mutating func take(_ event: JSONDiverter.Event) async throws {
+        switch event {
+        case .begin(let ordinal):
+            guard ordinal == 0 else { throw Problem.imageGivenTwice }
+            content = .text([], bytes: 0)
+        case .bytes(let bytes):
+            try await take(bytes)
+        case .end:
+            guard case .picture(let file) = content else { return }
+            try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.finish() }
+        }
+    }
+
+    private mutating func take(_ bytes: [UInt8]) async throws {
+        switch content {
+        case .absent, .undecodable: return
+        case .picture(let file):
+            try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.decode(bytes) }
+        case .text(var text, let count):
+            text += bytes.prefix(EditRequest.Bounds.linkBytes + 1 - min(text.count, EditRequest.Bounds.linkBytes + 1))
+            guard Self.isDataURI(text) else {
+                content = .text(text, bytes: count + bytes.count)
+                return
+            }
+            // Its first bytes came one by one, or in one large piece of which only the beginning was kept.
+            let start = text.prefix(count) + bytes
+            let file = try await archive.receive(limit: maxBytes)
+            content = .picture(file)
+            try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.decode(start) }
+        }
+    }
+
+    private static func isDataURI(_ text: [UInt8]) -> Bool {
+        text.count >= scheme.count && zip(text, scheme).allSatisfy { $0 | ($1 == UInt8(ascii: ":") ? 0 : 0x20) == $1 }
+    }
+
+    private mutating func write(
+        to file: IncomingFile, _ decode: (inout Base64Decoder) throws(Base64Decoder.Failure) -> [UInt8]
+    ) async throws {
+        let bytes: [UInt8]
+        do throws(Base64Decoder.Failure) {
+            bytes = try decode(&decoder)
+        } catch {
+            await archive.discard(file)
+            content = .undecodable
+            return
+        }
+        if !bytes.isEmpty { try await file.write(ByteBuffer(bytes: bytes)) }
+    }
+}

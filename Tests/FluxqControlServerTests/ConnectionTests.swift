@@ -1,0 +1,163 @@
+import FluxqControl
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import Testing
+
+@testable import FluxqControlServer
+
+@Suite("A connection", .timeLimit(.minutes(1)))
+struct ConnectionTests {
+    private static let queue = "GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    @Test("serves requests one after the other, even those sent before an answer has come")
+    func pipelined() async throws {
+        try await TestServer.run { server in
+            for _ in 1...3 { _ = try await server.submit() }
+            try await RawClient.connect(to: server) { client in
+                let paths = ["/v1/jobs/1", "/v1/jobs/77", "/v1/jobs/2", "/nowhere", "/v1/jobs/3"]
+                try await client.send(paths.map { "GET \($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+                for answer in ["\"id\":1,", "no_such_job", "\"id\":2,", "no_such_route", "\"id\":3,"] {
+                    #expect(try await client.read(through: answer).components(separatedBy: "HTTP/1.1 ").count == 2)
+                }
+                // A body that its route does not want is passed over.
+                try await client.send("POST /v1/jobs/1/cancel HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello\(Self.queue)")
+                #expect(try await client.read(through: "\"usage\"").contains("\"failed\":1"))
+            }
+        }
+    }
+
+    @Test("is closed after the answer where the client asks for it")
+    func closed() async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n")
+                #expect(try await client.readToEnd().contains("\"counts\""))
+            }
+        }
+    }
+
+    @Test("of somebody who has nothing more to say still gets its answer")
+    func halfClosed() async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send(Self.queue)
+                client.finish()
+                #expect(try await client.readToEnd().contains("\"counts\""))
+            }
+        }
+    }
+
+    @Test(
+        "that brings no HTTP is told so and closed",
+        arguments: [
+            "nonsense\r\n\r\n", "GET\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\r\n\r\n",
+            "GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 20_000))\r\n\r\n",
+            "GET / HTTP/1.1\r\n\(String(repeating: "X: y\r\n", count: 200))\r\n",
+            "POST /v1/jobs HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ])
+    func notHTTP(bytes: String) async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send(bytes)
+                let answer = try await client.readToEnd()
+                #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"), "\(answer)")
+                #expect(answer.contains("application/problem+json") && answer.contains("\"code\":\"bad_request\""))
+            }
+            #expect(try await server.get("/v1/queue").status == 200)
+        }
+    }
+
+    @Test("whose body is framed wrongly is told so")
+    func badChunk() async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("PUT /v1/inputs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n")
+                #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+            }
+            #expect(try server.files(in: "incoming").isEmpty)
+        }
+    }
+
+    @Test(
+        "over a user's limit, or everybody's, is refused, and let in when another has gone",
+        arguments: [(2, 512), (64, 2)])
+    func limit(perUser: Int, total: Int) async throws {
+        try await TestServer.run(settings: {
+            $0.maxConnectionsPerUser = perUser
+            $0.maxConnections = total
+        }) { server in
+            let request = "GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n"
+            try await RawClient.connect(to: server) { first in
+                try await first.send(Self.queue)
+                _ = try await first.read(through: "\"usage\"")
+                try await RawClient.connect(to: server) { second in
+                    try await second.send(Self.queue)
+                    _ = try await second.read(through: "\"usage\"")
+                    try await RawClient.connect(to: server) { third in
+                        let answer = try await third.readToEnd()
+                        #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.contains("\"code\":\"over_limit\""))
+                    }
+                }
+                var status = 503
+                while status == 503 { status = try await RawClient.status(of: request, server) }
+                #expect(status == 200)
+            }
+        }
+    }
+
+    @Test("that says nothing for too long is closed", arguments: ["", "GET /v1/queue HT", queue])
+    func idle(beginning: String) async throws {
+        try await TestServer.run(settings: { $0.idleTime = .milliseconds(100) }) { server in
+            try await RawClient.connect(to: server) { client in
+                if !beginning.isEmpty { try await client.send(beginning) }
+                let answer = try await client.readToEnd()
+                #expect(answer.isEmpty == (beginning != Self.queue))
+            }
+        }
+    }
+
+    @Test("is let finish what it had begun when fluxqd stops; nobody new gets in")
+    func shutdown() async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                let bytes = SamplePictures.gif.bytes
+                try await client.send(
+                    "PUT /v1/inputs HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: \(bytes.count)\r\n\r\n")
+                // The route is reading.
+                _ = try await client.read(through: "100 Continue\r\n\r\n")
+                await server.shutDown()
+                try await client.send(bytes)
+                let answer = try await client.readToEnd()
+                #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.contains("\"image\":\"sha256:"))
+            }
+            await #expect(throws: (any Error).self) { try await RawClient.connect(to: server) { _ in } }
+        }
+    }
+
+    @Test("that is in the way of a stop for too long is broken off")
+    func overdue() async throws {
+        try await TestServer.run(settings: { $0.shutdownGrace = .milliseconds(50) }) { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("PUT /v1/inputs HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+                _ = try await client.read(through: "100 Continue\r\n\r\n")
+                await server.shutDown()
+                _ = try await client.readToEnd()
+            }
+        }
+    }
+
+    @Test("that is idle is closed at once when fluxqd stops")
+    func idleAtShutdown() async throws {
+        try await TestServer.run(settings: { $0.shutdownGrace = .seconds(3600) }) { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send(Self.queue)
+                _ = try await client.read(through: "\"usage\"")
+                await server.shutDown()
+                _ = try await client.readToEnd()
+            }
+        }
+    }
+}

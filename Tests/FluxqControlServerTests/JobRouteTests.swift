@@ -1,0 +1,229 @@
+import FluxqArchive
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import NIOHTTP1
+import Testing
+
+@testable import FluxqControlServer
+
+@Suite("The routes of jobs", .timeLimit(.minutes(1)))
+struct JobRouteTests {
+    @Test("a job of somebody else, one that is not there and a number that is none get the same answer, byte for byte")
+    func noSuchJob() async throws {
+        try await TestServer.run { server in
+            let foreign = try await server.finished(owner: TestServer.somebodyElse)
+            let numbers = [
+                "\(foreign.id)", "99", "0", "-1", "9223372036854775807", "9223372036854775808", "abc", "01", "1.0",
+                "+1",
+                "%31", "1%20",
+            ]
+            let routes: [(HTTPMethod, String)] = [
+                (.GET, ""), (.GET, "?wait=1"), (.POST, "/cancel"), (.POST, "/retry"), (.GET, "/images/1"),
+                (.GET, "/input"),
+            ]
+            for (method, rest) in routes {
+                var answers: Set<[UInt8]> = []
+                for number in numbers {
+                    let reply = try await server.send(method, "/v1/jobs/\(number)\(rest)")
+                    #expect(reply.status == 404, "\(method) \(number)\(rest)")
+                    #expect(try reply.problem.code == .noSuchJob)
+                    #expect(reply.headers.map(\.name) == ["Content-Type", "Content-Length"])
+                    answers.insert(reply.body)
+                }
+                #expect(answers.count == 1)
+            }
+            let untouched = try await server.store.job(foreign.id, uid: TestServer.somebodyElse.uid)
+            #expect(untouched.map { JobState($0.lifecycle.state) } == .done)
+        }
+    }
+
+    @Test("a done job shows its pictures")
+    func done() async throws {
+        try await TestServer.run { server in
+            let job = try await server.finished()
+            let document: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
+            #expect(document.state == "done" && document.attempts == 1)
+            #expect(document.images.map(\.index) == [1])
+            #expect(document.images.map(\.mediaType) == ["image/png"])
+        }
+    }
+
+    @Test("the list has the newest first, in pages, and nobody else's jobs")
+    func pages() async throws {
+        try await TestServer.run { server in
+            for _ in 1...5 { _ = try await server.submit() }
+            _ = try await server.submit(owner: TestServer.somebodyElse)
+            var seen: [Int64] = []
+            var next: Int64? = 1000
+            while let before = next {
+                let page: JobPage = try await server.get("/v1/jobs?limit=2&before=\(before)").document()
+                #expect(page.jobs.count <= 2)
+                seen += page.jobs.map(\.id)
+                next = page.next
+            }
+            #expect(seen == [5, 4, 3, 2, 1])
+            let exact: JobPage = try await server.get("/v1/jobs?limit=5").document()
+            #expect(exact.jobs.count == 5 && exact.next == nil)
+        }
+    }
+
+    @Test("the list is narrowed by state and label")
+    func filters() async throws {
+        try await TestServer.run { server in
+            let done = try await server.finished()
+            let labelled = try await server.submit(label: "a b&c")
+            func ids(_ query: String) async throws -> [Int64] {
+                try await server.get("/v1/jobs?\(query)").document(JobPage.self).jobs.map(\.id)
+            }
+            #expect(try await ids("state=done") == [done.id.rawValue])
+            #expect(try await ids("state=queued") == [labelled.id.rawValue])
+            #expect(try await ids("state=running").isEmpty)
+            #expect(try await ids("label=a%20b%26c") == [labelled.id.rawValue])
+            #expect(try await ids("label=a%20b%26c&state=done").isEmpty)
+        }
+    }
+
+    @Test("a bad query is refused with every parameter named")
+    func badQueries() async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            let cases = [
+                ("/v1/jobs?state=sleeping&limit=0&before=x&all=1", ["state", "limit", "before", "all"]),
+                ("/v1/jobs?limit=501", ["limit"]), ("/v1/jobs?limit=-1", ["limit"]), ("/v1/jobs?before=0", ["before"]),
+                ("/v1/jobs?state=done&state=failed", ["state"]), ("/v1/jobs?state", ["state"]),
+                ("/v1/jobs?label=\(String(repeating: "a", count: 201))", ["label"]),
+                ("/v1/jobs/\(job.id)?wait=-1", ["wait"]), ("/v1/jobs/\(job.id)?wait=301", ["wait"]),
+                ("/v1/jobs/\(job.id)?wait=soon&x=1", ["wait", "x"]), ("/v1/events?since=-1", ["since"]),
+                ("/v1/queue?all=true", ["all"]), ("/v1/jobs/\(job.id)/input?x", ["x"]),
+            ]
+            for (path, names) in cases {
+                let reply = try await server.get(path)
+                #expect(reply.status == 400, "\(path)")
+                let problem = try reply.problem
+                #expect(problem.code == .badRequest)
+                #expect(Set(problem.fields?.map(\.field) ?? []) == Set(names), "\(path)")
+                for name in names { #expect(problem.detail.contains("\(name) ")) }
+            }
+            #expect(try await server.get("/v1/jobs?all=1").problem.detail.contains("all is not supported"))
+        }
+    }
+
+    @Test("cancel ends a queued job, marks a running one, and is refused to an ended one")
+    func cancel() async throws {
+        try await TestServer.run { server in
+            let queued = try await server.submit()
+            let canceled: JobDocument = try await server.send(.POST, "/v1/jobs/\(queued.id)/cancel").document()
+            #expect(canceled.state == "failed" && canceled.reason == "canceled")
+            let again = try await server.send(.POST, "/v1/jobs/\(queued.id)/cancel")
+            #expect(again.status == 409)
+            #expect(try again.problem.code == .conflict)
+            #expect(try again.problem.detail.contains("is failed"))
+
+            let running = try await server.submit()
+            _ = try await server.claim()
+            let marked: JobDocument = try await server.send(.POST, "/v1/jobs/\(running.id)/cancel").document()
+            #expect(marked.state == "running" && marked.cancelRequested == true)
+        }
+    }
+
+    @Test("retry puts a failed job back under its number, and is refused to any other")
+    func retry() async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            #expect(try await server.send(.POST, "/v1/jobs/\(job.id)/retry").status == 409)
+            #expect(try await server.send(.POST, "/v1/jobs/\(job.id)/cancel").status == 200)
+            let retried: JobDocument = try await server.send(.POST, "/v1/jobs/\(job.id)/retry").document()
+            #expect(retried.id == job.id.rawValue && retried.state == "queued")
+            try await server.answer(job)
+            let refusal = try await server.send(.POST, "/v1/jobs/\(job.id)/retry")
+            #expect(refusal.status == 409)
+            #expect(try refusal.problem.detail.contains("is done"))
+        }
+    }
+
+    @Test("HEAD answers as GET does, without the body")
+    func head() async throws {
+        try await TestServer.run { server in
+            let job = try await server.finished()
+            for path in [
+                "/v1/jobs", "/v1/jobs/\(job.id)", "/v1/jobs/\(job.id)/images/1", "/v1/queue", "/v1/jobs/77", "/x",
+            ] {
+                let get = try await server.get(path)
+                let head = try await server.send(.HEAD, path)
+                #expect(head.status == get.status)
+                #expect(head.headers.map { "\($0)" } == get.headers.map { "\($0)" })
+                #expect(head.body.isEmpty)
+            }
+            #expect(try await server.send(.HEAD, "/v1/events").status == 200)
+        }
+    }
+
+    @Test(
+        "what is no route says so",
+        arguments: [
+            "/", "/v1", "/v1/", "/v1/jobs/", "//v1/jobs", "/v1/jobs/1/", "/v1/jobs/1/images", "/v1/jobs//cancel",
+            "/v2/jobs",
+            "/v1/queue/pause", "/v1/queue/resume", "/v1/jobs/../queue",
+        ])
+    func noRoute(path: String) async throws {
+        try await TestServer.run { server in
+            for method in [HTTPMethod.GET, .POST] {
+                let reply = try await server.send(method, path)
+                #expect(reply.status == 404)
+                #expect(try reply.problem.code == .noSuchRoute)
+            }
+        }
+    }
+
+    @Test(
+        "a route says which methods it takes",
+        arguments: [
+            (.DELETE, "/v1/jobs", "POST, GET, HEAD"), (.GET, "/v1/inputs", "PUT"), (.POST, "/v1/queue", "GET, HEAD"),
+            (.GET, "/v1/jobs/1/cancel", "POST"), (.PUT, "/v1/jobs/1", "GET, HEAD"),
+            (.PROPFIND, "/v1/events", "GET, HEAD"),
+        ] as [(HTTPMethod, String, String)])
+    func wrongMethod(method: HTTPMethod, path: String, allowed: String) async throws {
+        try await TestServer.run { server in
+            let reply = try await server.send(method, path)
+            #expect(reply.status == 405)
+            #expect(reply.headers.first(name: "allow") == allowed)
+            #expect(try reply.problem.code == .methodNotAllowed)
+        }
+    }
+
+    @Test("the queue tells the caller's counts and what holds everybody")
+    func queue() async throws {
+        try await TestServer.run { server in
+            _ = try await server.submit(owner: TestServer.somebodyElse)
+            let empty: QueueDocument = try await server.get("/v1/queue").document()
+            #expect(empty.counts == .init(queued: 0, running: 0, done: 0, failed: 0))
+            #expect(empty.held == nil && empty.paused == nil && empty.usage.imagesToday == 0)
+
+            let claim = try await server.claim()
+            _ = try await server.store.record(
+                CallReport(outcome: .notSent(message: "No route to host.")), of: claim)
+            _ = try await server.submit()
+            let held: QueueDocument = try await server.get("/v1/queue").document()
+            #expect(held.counts.queued == 1)
+            #expect(held.held?.cause == "unreachable" && held.held?.message == "No route to host.")
+        }
+    }
+
+    @Test("a fault inside says nothing of itself to the caller and everything to the log")
+    func fault() async throws {
+        try await TestServer.run { server in
+            let job = try await server.finished()
+            let hash = try await server.get("/v1/jobs/\(job.id)").document(JobDocument.self).images[0].hash
+            let stored = try #require(ContentHash(wire: hash))
+            _ = try await server.archive.remove(stored, olderThan: .zero)
+            let reply = try await server.get("/v1/jobs/\(job.id)/images/1")
+            #expect(reply.status == 500)
+            let problem = try reply.problem
+            #expect(problem == .failed && !problem.detail.contains(stored.hex))
+            #expect(server.log.text.contains("error A request failed.") && server.log.text.contains(stored.hex))
+        }
+    }
+}

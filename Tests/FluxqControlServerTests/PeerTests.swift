@@ -1,0 +1,111 @@
+import FluxqControl
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import NIOHTTP1
+import Testing
+
+@testable import FluxqControlServer
+
+/// Asks as another user, through a process of that user's.
+private func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async throws -> (
+    status: Int, body: String
+) {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/setpriv")
+    process.arguments =
+        [
+            "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "curl", "--silent", "--unix-socket",
+            server.socketPath,
+            "--write-out", "\n%{http_code}",
+        ] + arguments
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        process.terminationHandler = { _ in continuation.resume() }
+        do { try process.run() } catch { continuation.resume(throwing: error) }
+    }
+    let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    let end = try #require(text.lastIndex(of: "\n"))
+    return (try #require(Int(text[text.index(after: end)...])), String(text[..<end]))
+}
+
+/// Only root can become somebody else.
+private let canBecomeOthers =
+    getuid() == 0 && ["/usr/bin/setpriv", "/usr/bin/curl"].allSatisfy(FileManager.default.isExecutableFile)
+
+@Suite("The caller", .enabled(if: canBecomeOthers), .timeLimit(.minutes(1)))
+struct PeerTests {
+    @Test("is who the kernel says, whatever the request claims, and sees nobody else's")
+    func separate() async throws {
+        try await TestServer.run { server in
+            let mine = try await server.finished()
+            let body = #"{"request": {"prompt": "a", "image": "\#(TestServer.link)"}}"#
+            let submitted = try await ask(
+                server, as: 1234,
+                [
+                    "--json", body, "-H", "X-Uid: 0", "-H", "Authorization: Basic cm9vdDo=",
+                    "http://root@localhost/v1/jobs",
+                ])
+            #expect(submitted.status == 201)
+            let theirs = try JSONDecoder().decode(JobDocument.self, from: Data(submitted.body.utf8))
+            #expect(theirs.uid == 1234 && theirs.owner == "1234")
+
+            let list = try await ask(server, as: 1234, ["http://localhost/v1/jobs"])
+            let page = try JSONDecoder().decode(JobPage.self, from: Data(list.body.utf8))
+            #expect(page.jobs.map(\.id) == [theirs.id])
+
+            let unknown = try await ask(server, as: 1234, ["http://localhost/v1/jobs/999"])
+            #expect(unknown.status == 404)
+            for rest in ["", "?wait=300", "/images/1", "/input"] {
+                let foreign = try await ask(server, as: 1234, ["http://localhost/v1/jobs/\(mine.id)\(rest)"])
+                #expect(foreign == unknown)
+            }
+            for verb in ["cancel", "retry"] {
+                let foreign = try await ask(
+                    server, as: 1234, ["-X", "POST", "http://localhost/v1/jobs/\(mine.id)/\(verb)"])
+                #expect(foreign == unknown)
+            }
+            // Root is no exception here.
+            #expect(try await server.get("/v1/jobs/\(theirs.id)").status == 404)
+        }
+    }
+
+    @Test("cannot use another's input or key")
+    func inputsAndKeys() async throws {
+        try await TestServer.run { server in
+            let input: InputDocument = try await server.put(SamplePictures.png.bytes).document()
+            let body = #"{"request": {"prompt": "a", "image": "\#(input.image)"}, "options": {"key": "k"}}"#
+            #expect(try await server.post(body).status == 201)
+            let stolen = try await ask(server, as: 1234, ["--json", body, "http://localhost/v1/jobs"])
+            #expect(stolen.status == 422 && stolen.body.contains("no_such_input"))
+
+            let file = server.directory.path("mine.png")
+            try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
+            #expect(try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"]).status == 200)
+            let own = try await ask(server, as: 1234, ["--json", body, "http://localhost/v1/jobs"])
+            #expect(own.status == 201)
+        }
+    }
+
+    @Test("is refused where it is nobody")
+    func nobody() async throws {
+        try await TestServer.run { server in
+            let reply = try await ask(server, as: 65534, ["http://localhost/v1/queue"])
+            #expect(reply.status == 403)
+            #expect(reply.body.contains("\"code\":\"not_allowed\""))
+        }
+    }
+
+    @Test("over its own limit of connections does not keep others out")
+    func greedy() async throws {
+        try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n")
+                _ = try await client.read(through: "\"usage\"")
+                #expect(try await ask(server, as: 1234, ["http://localhost/v1/queue"]).status == 200)
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+import AsyncHTTPClient
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@testable import FluxqControlServer
+
+@Suite("POST /v1/jobs", .timeLimit(.minutes(1)))
+struct PostJobTests {
+    static let link = TestServer.link
+
+    @Test("queues a job, says where it is, and draws a seed where none was given")
+    func created() async throws {
+        try await TestServer.run { server in
+            let reply = try await server.post(
+                #"""
+                {"request": {"prompt": "bluer", "image": "\#(Self.link)", "n": 2, "strength": 0.5, "steps": 30,
+                  "guidance_scale": 3.5, "negative_prompt": "red", "response_format": "b64_json"},
+                 "options": {"priority": 5, "label": "holiday", "not_before": "2030-01-01T00:00:00Z"}}
+                """#)
+            #expect(reply.status == 201)
+            let job: JobDocument = try reply.document()
+            #expect(reply.headers.first(name: "location") == "/v1/jobs/\(job.id)")
+            #expect(job.state == "queued" && job.waiting == "scheduled")
+            #expect(job.uid == TestServer.uid)
+            #expect(job.owner == String(cString: getpwuid(TestServer.uid).pointee.pw_name))
+            #expect(job.label == "holiday" && job.priority == 5)
+            #expect(job.request.model == EditRequest.modelThatRequiresImage)
+            #expect(job.request.seed == 4711)
+            #expect(job.request.image == .link(Self.link))
+            #expect(job.request.n == 2 && job.request.strength == 0.5 && job.request.steps == 30)
+            #expect(job.request.guidanceScale == 3.5 && job.request.negativePrompt == "red")
+            #expect(job.request.responseFormat == .b64JSON)
+            #expect(try await server.get("/v1/jobs/\(job.id)").body == reply.body)
+        }
+    }
+
+    @Test("names everything that is wrong at once and queues nothing")
+    func allWrong() async throws {
+        try await TestServer.run { server in
+            let reply = try await server.post(
+                #"""
+                {"request": {"prompt": 7, "image": "data:image/png;base64,aGVsbG8=", "n": 9, "strength": 2, "steps": "many",
+                  "guidance_scale": 11, "seed": -2, "size": "big"},
+                 "options": {"priority": 101, "label": "", "colour": 1, "on_unknown": "panic"}, "extra": null}
+                """#)
+            #expect(reply.status == 422)
+            let problem = try reply.problem
+            #expect(problem.code == .invalidFields)
+            let fields = try #require(problem.fields)
+            #expect(
+                Set(fields.map(\.field)) == [
+                    "prompt", "image", "n", "strength", "steps", "guidance_scale", "seed", "size", "options.priority",
+                    "options.label", "options.colour", "options.on_unknown", "extra",
+                ])
+            #expect(Set(fields.map(\.field)).count == fields.count)
+            #expect(fields.first { $0.field == "image" }?.problem == "is text, not a picture")
+            #expect(fields.first { $0.field == "n" }?.problem.contains("from 1 to 4") == true)
+            try await nothingWasKept(by: server)
+        }
+    }
+
+    @Test(
+        "refuses a body that is not a submission",
+        arguments: [
+            ("", 400, "The body is empty"), ("{", 400, "not JSON"), ("nonsense", 400, "not JSON"),
+            ("[]", 422, "body must be"),
+            (#"{"request": {"prompt": "a", "image": "data:image/png;base64,iVBORw0"#, 400, "not JSON"),
+            (#"{}"#, 422, "request is missing"), (#"{"request": []}"#, 422, "request must be an object"),
+            (#"{"request": {"prompt": "  ", "image": "https://a.example/"}}"#, 422, "prompt must say"),
+            (#"{"request": {"prompt": "a"}}"#, 422, "image is required"),
+            (#"{"request": {"prompt": "a", "image": 7}}"#, 422, "image must be a string"),
+            (#"{"request": {"prompt": "a", "image": "/etc/passwd"}}"#, 422, "image must be a picture file"),
+            (#"{"request": {"prompt": "a", "image": "file:///etc/passwd"}}"#, 422, "image must be a picture file"),
+            (#"{"request": {"prompt": "a", "image": "data:image/png;base64,*"}}"#, 422, "image is a data: URI"),
+            (#"{"request": {"prompt": "a", "image": "data:"}}"#, 422, "image is a data: URI"),
+            (#"{"request": {"prompt": "a", "image": "data:,"}}"#, 422, "image is empty"),
+            (
+                #"{"request": {"prompt": "a", "image": "https://a.example/", "image": "https://b.example/"}}"#, 400,
+                "more than once"
+            ),
+            (
+                #"{"request": {"prompt": "a", "image": "https://a.example/\#(String(repeating: "a", count: 9000))"}}"#,
+                422, "but has 9018"
+            ),
+            (#"{"request": {"prompt": "a", "image": "https://a.example/", "n": 1e999}}"#, 400, "not JSON"),
+        ])
+    func bad(body: String, status: Int, said: String) async throws {
+        try await TestServer.run { server in
+            let reply = try await server.post(body)
+            #expect(reply.status == status)
+            let problem = try reply.problem
+            #expect(problem.detail.contains(said), "\(problem.detail)")
+            try await nothingWasKept(by: server)
+        }
+    }
+
+    @Test("takes JSON, whatever its kind is called, and nothing else")
+    func mediaTypes() async throws {
+        try await TestServer.run { server in
+            let body = #"{"request": {"prompt": "a", "image": "\#(Self.link)"}}"#
+            for type in ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.fluxq+json"] {
+                #expect(try await server.post(body, headers: ["content-type": type]).status == 201)
+            }
+            #expect(try await server.post(body, headers: [:]).status == 201)
+            for type in ["application/x-www-form-urlencoded", "text/plain", "application/jsonp", ""] {
+                let reply = try await server.post(body, headers: ["content-type": type])
+                #expect(reply.status == 415)
+                #expect(try reply.problem.code == .unsupportedMediaType)
+            }
+        }
+    }
+
+    @Test("takes a data: URI, with its letters escaped or its lines broken as JSON allows")
+    func dataURI() async throws {
+        try await TestServer.run { server in
+            let base64 = Data(SamplePictures.png.bytes).base64EncodedString()
+            let spellings = [
+                "data:image/png;base64,\(base64)", "DATA:;base64,\(base64)",
+                "data:image\\/png;base64,\(base64.replacing("/", with: "\\/"))",
+                "\\u0064ata:image/jpeg;base64,\(base64.prefix(76))\\r\\n\(base64.dropFirst(76))",
+            ]
+            for spelling in spellings {
+                let reply = try await server.post(#"{"request": {"prompt": "a", "image": "\#(spelling)"}}"#)
+                #expect(reply.status == 201)
+                let job: JobDocument = try reply.document()
+                #expect(try await server.get("/v1/jobs/\(job.id)/input").body == SamplePictures.png.bytes)
+            }
+            #expect(try server.files(in: "objects").count == 1)
+            #expect(try server.files(in: "incoming").isEmpty)
+        }
+    }
+
+    @Test("takes a picture of 20 MiB inside its body")
+    func largePicture() async throws {
+        try await TestServer.run { server in
+            let picture = Self.jpeg(bytes: 20 << 20)
+            let base64 = Data(picture).base64EncodedString()
+            let body =
+                #"{"options": {"key": "k"}, "request": {"image": "data:image/jpeg;base64,\#(base64)", "prompt": "a"}}"#
+            let reply = try await server.post(body)
+            #expect(reply.status == 201)
+            let job: JobDocument = try reply.document()
+            #expect(try await server.get("/v1/jobs/\(job.id)/input").body == picture)
+            // One byte more is too much.
+            let tooLarge = Data(Self.jpeg(bytes: 20 << 20 + 1)).base64EncodedString()
+            let refusal = try await refusal(
+                of: #"{"request": {"prompt": "a", "image": "data:;base64,\#(tooLarge)"}}"#, by: server)
+            #expect(refusal.hasPrefix("HTTP/1.1 413 ") && refusal.contains("20971520 bytes"))
+            #expect(try server.files(in: "objects").count == 1 && server.files(in: "incoming").isEmpty)
+        }
+    }
+
+    @Test("bounds what a body holds besides its picture")
+    func longBody() async throws {
+        try await TestServer.run { server in
+            let body = #"{"request": {"prompt": "\#(String(repeating: "a", count: 1 << 20))"}}"#
+            let refusal = try await refusal(of: body, by: server)
+            #expect(refusal.hasPrefix("HTTP/1.1 413 ") && refusal.contains("\"code\":\"too_large\""))
+        }
+    }
+
+    @Test("leaves nothing behind of a body that stops in the middle of its picture")
+    func halfBody() async throws {
+        try await TestServer.run { server in
+            try await RawClient.connect(to: server) { client in
+                let base64 = Data(SamplePictures.jpeg.bytes).base64EncodedString()
+                try await client.send(
+                    "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+                        + #"{"request": {"image": "data:image/jpeg;base64,\#(base64)"#)
+                client.finish()
+                #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+            }
+            try await nothingWasKept(by: server)
+        }
+    }
+
+    @Test("returns the same job for the same key and submission, however that is written, and refuses another")
+    func keys() async throws {
+        try await TestServer.run { server in
+            let image = "data:image/png;base64,\(Data(SamplePictures.png.bytes).base64EncodedString())"
+            let first = try await server.post(
+                #"{"request": {"prompt": "a", "image": "\#(image)", "strength": 1}, "options": {"key": "k", "label": null}}"#
+            )
+            #expect(first.status == 201)
+            let job: JobDocument = try first.document()
+            let input: InputDocument = try await server.put(SamplePictures.png.bytes).document()
+
+            let again = try await server.post(
+                #"{"options": {"key": "k"}, "request": {"strength": 1.0, "image": "\#(input.image)", "prompt": "\u0061"}}"#
+            )
+            #expect(again.status == 200)
+            #expect(again.headers.first(name: "location") == "/v1/jobs/\(job.id)")
+            #expect(again.body == first.body)
+
+            let other = try await server.post(
+                #"{"request": {"prompt": "b", "image": "\#(image)", "strength": 1}, "options": {"key": "k"}}"#)
+            #expect(other.status == 409)
+            #expect(try other.problem.code == .keyReused)
+            let page: JobPage = try await server.get("/v1/jobs").document()
+            #expect(page.jobs.map(\.id) == [job.id])
+        }
+    }
+
+    @Test("opens nothing with a hash of somebody else's input")
+    func foreignInput() async throws {
+        try await TestServer.run { server in
+            let picture = try await server.archived(SamplePictures.png)
+            try await server.store.addInput(picture, owner: TestServer.somebodyElse)
+            let reply = try await server.post(#"{"request": {"prompt": "a", "image": "\#(picture.hash)"}}"#)
+            #expect(reply.status == 422)
+            let problem = try reply.problem
+            #expect(problem.code == .noSuchInput)
+            #expect(problem.detail.contains(picture.hash.description))
+        }
+    }
+
+    @Test("refuses more queued jobs than allowed until some have gone")
+    func overLimit() async throws {
+        var policy = StorePolicy()
+        policy.queuedJobsPerOwner = 2
+        try await TestServer.run(policy: policy) { server in
+            let body = #"{"request": {"prompt": "a", "image": "\#(Self.link)"}}"#
+            #expect(try await server.post(body).status == 201)
+            #expect(try await server.post(body).status == 201)
+            let reply = try await server.post(body)
+            #expect(reply.status == 429)
+            let problem = try reply.problem
+            #expect(problem.code == .overLimit)
+            #expect(problem.detail.contains("2 jobs"))
+            #expect(try await server.send(.POST, "/v1/jobs/1/cancel").status == 200)
+            #expect(try await server.post(body).status == 201)
+        }
+    }
+
+    @Test("keeps prompts and labels out of the log")
+    func log() async throws {
+        try await TestServer.run { server in
+            let body =
+                #"{"request": {"prompt": "a secret wish", "image": "\#(Self.link)"}, "options": {"label": "hush"}}"#
+            let statuses = [try await server.post(body).status, try await server.get("/v1/jobs?label=hush").status]
+            #expect(statuses == [201, 200])
+            #expect(server.log.text.contains("A job was submitted."))
+            #expect(server.log.text.contains(#""job.id": 1"#))
+            for secret in ["secret", "hush", "pictures.example"] { #expect(!server.log.text.contains(secret)) }
+        }
+    }
+
+    /// The answer to a body that is refused before its end; a client library may give up sending before it reads that.
+    private func refusal(of body: String, by server: TestServer) async throws -> String {
+        try await RawClient.connect(to: server) { client in
+            try await client.send(
+                "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            return try await client.readToEnd()
+        }
+    }
+
+    private func nothingWasKept(by server: TestServer) async throws {
+        let page: JobPage = try await server.get("/v1/jobs").document()
+        #expect(page.jobs.isEmpty)
+        #expect(try server.files(in: "objects").isEmpty && server.files(in: "incoming").isEmpty)
+    }
+
+    /// A JPEG of exactly that many bytes: a small one, filled up with comments.
+    static func jpeg(bytes: Int) -> [UInt8] {
+        let picture = SamplePictures.jpeg.bytes
+        var filled = Array(picture.prefix(2))
+        var missing = bytes - picture.count
+        while missing > 0 {
+            // A comment has at least four bytes; none may be left over that are fewer.
+            let size = missing <= 65_000 ? missing : min(65_000, missing - 4)
+            filled += [0xFF, 0xFE, UInt8((size - 2) >> 8), UInt8((size - 2) & 0xFF)]
+            filled += [UInt8](repeating: UInt8(truncatingIfNeeded: missing % 251), count: size - 4)
+            missing -= size
+        }
+        return filled + picture.dropFirst(2)
+    }
+}

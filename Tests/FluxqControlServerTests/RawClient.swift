@@ -1,0 +1,83 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import FluxqControlServer
+
+/// A connection that says whatever a test wants, HTTP or not.
+struct RawClient {
+    private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+    /// Connects, runs `body`, closes.
+    static func connect<Result>(
+        to server: TestServer,
+        _ body: (inout Conversation) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .connect(unixDomainSocketPath: server.socketPath) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel,
+                        configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            var conversation = Conversation(inbound: inbound.makeAsyncIterator(), outbound: outbound)
+            return try await body(&conversation)
+        }
+    }
+
+    struct Conversation {
+        fileprivate var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        /// What came and was not taken yet.
+        private var pending = ""
+
+        fileprivate init(
+            inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+            outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        ) {
+            self.inbound = inbound
+            self.outbound = outbound
+        }
+
+        func send(_ text: String) async throws {
+            try await outbound.write(ByteBuffer(string: text))
+        }
+
+        func send(_ bytes: [UInt8]) async throws {
+            try await outbound.write(ByteBuffer(bytes: bytes))
+        }
+
+        /// Says that nothing more will be sent.
+        func finish() {
+            outbound.finish()
+        }
+
+        /// What comes up to and with that text.
+        mutating func read(through text: String) async throws -> String {
+            while true {
+                if let range = pending.range(of: text) {
+                    defer { pending = String(pending[range.upperBound...]) }
+                    return String(pending[..<range.upperBound])
+                }
+                let piece = try #require(
+                    try await inbound.next(), "the connection ended after: \(pending), before: \(text)")
+                pending += String(buffer: piece)
+            }
+        }
+
+        /// What comes until the server closes the connection.
+        mutating func readToEnd() async throws -> String {
+            do {
+                while let piece = try await inbound.next() { pending += String(buffer: piece) }
+            } catch is IOError {
+                // Closed with bytes of ours unread.
+            }
+            defer { pending = "" }
+            return pending
+        }
+    }
+}

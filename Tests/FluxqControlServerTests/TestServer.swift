@@ -1,0 +1,233 @@
+import AsyncHTTPClient
+import FluxqArchive
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import FluxqControlServer
+
+/// A control server on a real socket with a real store and archive, for the length of one test.
+struct TestServer: Sendable {
+    let directory: TemporaryDirectory
+    let store: Store
+    let archive: Archive
+    let socketPath: String
+    private let group: ServiceGroup
+    /// What the server logged.
+    let log: RecordedLog
+
+    /// The user that this test process runs as, and so the one that the server sees.
+    static let uid = getuid()
+    static let now = Timestamp(secondsSinceEpoch: 1_790_000_000)
+
+    /// Runs the server while `body` runs, then shuts it down and waits for it.
+    static func run(
+        policy: StorePolicy = .init(), settings configure: (inout ControlServer.Settings) -> Void = { _ in },
+        _ body: (TestServer) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.path("queue.sqlite"), policy: policy, now: { now })
+        let archive = try Archive(directory: directory.path)
+        let socketPath = directory.path("control.sock")
+        var settings = ControlServer.Settings(
+            defaultModel: EditRequest.modelThatRequiresImage, drawSeed: { 4711 })
+        configure(&settings)
+        let log = RecordedLog()
+        var logger = Logger(label: "test") { _ in log }
+        logger.logLevel = .trace
+        let server = ControlServer(
+            socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, logger: logger)
+        let group = ServiceGroup(configuration: .init(services: [server], logger: Logger(label: "services")))
+        let test = TestServer(
+            directory: directory, store: store, archive: archive, socketPath: socketPath, group: group, log: log)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            do {
+                try await body(test)
+            } catch {
+                await group.triggerGracefulShutdown()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+        try store.close()
+    }
+
+    private init(
+        directory: TemporaryDirectory, store: Store, archive: Archive, socketPath: String, group: ServiceGroup,
+        log: RecordedLog
+    ) {
+        self.directory = directory
+        self.store = store
+        self.archive = archive
+        self.socketPath = socketPath
+        self.group = group
+        self.log = log
+    }
+
+    private static func listen(at path: String) throws -> CInt {
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        try #require(descriptor >= 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        try #require(path.utf8.count < MemoryLayout.size(ofValue: address.sun_path))
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(bound == 0)
+        try #require(chmod(path, 0o666) == 0)
+        try #require(Glibc.listen(descriptor, 64) == 0)
+        return descriptor
+    }
+
+    func shutDown() async {
+        await group.triggerGracefulShutdown()
+    }
+}
+
+/// One response as it came.
+struct Reply {
+    let status: Int
+    let headers: HTTPHeaders
+    let body: [UInt8]
+
+    func document<Document: Decodable>(_ type: Document.Type = Document.self) throws -> Document {
+        try #require(headers.first(name: "content-type") == "application/json")
+        return try JSONDecoder().decode(Document.self, from: Data(body))
+    }
+
+    /// The code of a problem, whose document is checked on the way.
+    var problem: Problem {
+        get throws {
+            try #require(headers.first(name: "content-type") == "application/problem+json")
+            let problem = try JSONDecoder().decode(Problem.self, from: Data(body))
+            #expect(problem.status == status)
+            #expect(!problem.title.isEmpty && problem.detail.hasSuffix("."))
+            return problem
+        }
+    }
+}
+
+extension TestServer {
+    func send(
+        _ method: HTTPMethod, _ path: String, body: HTTPClientRequest.Body? = nil, headers: HTTPHeaders = [:]
+    ) async throws -> Reply {
+        let host = try #require(socketPath.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+        var request = HTTPClientRequest(url: "http+unix://\(host)\(path)")
+        request.method = method
+        request.headers = headers
+        request.body = body
+        let response = try await HTTPClient.shared.execute(request, timeout: .minutes(2))
+        let bytes = try await response.body.collect(upTo: 64 << 20)
+        return Reply(status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView))
+    }
+
+    func get(_ path: String, headers: HTTPHeaders = [:]) async throws -> Reply {
+        try await send(.GET, path, headers: headers)
+    }
+
+    func put(_ bytes: [UInt8]) async throws -> Reply {
+        try await send(.PUT, "/v1/inputs", body: .bytes(ByteBuffer(bytes: bytes)))
+    }
+
+    func post(_ json: String, headers: HTTPHeaders = ["content-type": "application/json"]) async throws -> Reply {
+        try await send(.POST, "/v1/jobs", body: .bytes(ByteBuffer(string: json)), headers: headers)
+    }
+
+    /// Files under the archive's directory of that name.
+    func files(in name: String) throws -> [String] {
+        let url = URL(filePath: directory.path(name))
+        let names = FileManager.default.enumerator(at: url, includingPropertiesForKeys: [.isRegularFileKey])
+        return try (names.map { $0.compactMap { $0 as? URL } } ?? []).filter {
+            try $0.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true
+        }.map(\.lastPathComponent)
+    }
+}
+
+// Jobs brought into states by the store's own verbs.
+extension TestServer {
+    static let me = Owner(uid: uid, name: "me")
+    static let somebodyElse = Owner(uid: 54321, name: "eve")
+    static let link = "https://pictures.example/a.png"
+
+    /// A queued job that edits a link.
+    func submit(owner: Owner = me, label: String? = nil) async throws -> Job {
+        var draft = EditRequest.Draft()
+        draft.prompt = "make it blue"
+        draft.image = .link(Self.link)
+        let request = try draft.validated(defaultModel: "m", drawSeed: { 1 }).get()
+        let submission = try await store.submit(Store.Order(owner: owner, request: request, label: label))
+        guard case .created(let job) = submission else { throw Unexpected() }
+        return job
+    }
+
+    func claim() async throws -> Claim {
+        guard case .claimed(let claim) = try await store.claim() else { throw Unexpected() }
+        return claim
+    }
+
+    /// Puts a picture into the archive.
+    func archived(_ sample: SamplePicture) async throws -> StoredPicture {
+        let file = try await archive.receive(limit: 1 << 20)
+        try await file.write(ByteBuffer(bytes: sample.bytes))
+        let object = try await archive.store(file)
+        return StoredPicture(
+            hash: object.hash, mediaType: sample.format.mediaType, width: sample.width, height: sample.height,
+            bytes: object.bytes)
+    }
+
+    /// A job that is done, with one picture.
+    func finished(_ sample: SamplePicture = SamplePictures.png, owner: Owner = me) async throws -> Job {
+        let job = try await submit(owner: owner)
+        try await answer(job, with: sample)
+        return job
+    }
+
+    /// Claims the job, which must be the next one, and lets the API answer with an inline picture.
+    func answer(_ job: Job, with sample: SamplePicture = SamplePictures.png) async throws {
+        let claim = try await claim()
+        try #require(claim.job == job.id)
+        let report = CallReport(outcome: .answered(Answer(items: [AnswerItem(inline: 0)])), sentAt: Self.now)
+        let advance = try await store.record(report, of: claim, pictures: [.saved(try await archived(sample))])
+        try #require(advance == .advanced(.done))
+    }
+}
+
+struct Unexpected: Error {}
+
+/// Keeps what is logged.
+final class RecordedLog: LogHandler, Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+    var logLevel: Logger.Level {
+        get { .trace }
+        set {}
+    }
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) {
+        lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+    }
+
+    var text: String { lines.withLock { $0.joined(separator: "\n") } }
+}

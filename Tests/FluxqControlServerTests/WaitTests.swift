@@ -1,0 +1,101 @@
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Testing
+
+@testable import FluxqControlServer
+
+@Suite("Waiting for a job", .timeLimit(.minutes(1)))
+struct WaitTests {
+    @Test("ends as soon as the job is done or failed, however long it was meant to last", arguments: [true, false])
+    func answered(succeeds: Bool) async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            async let reply = server.get("/v1/jobs/\(job.id)?wait=300")
+            // Neither another job's end nor a step of its own ends the wait.
+            _ = try await server.submit(owner: TestServer.somebodyElse)
+            if succeeds {
+                try await server.answer(job)
+            } else {
+                let claim = try await server.claim()
+                _ = try await server.store.record(
+                    CallReport(outcome: .rejected(APIError(status: 400, message: "No."))), of: claim)
+            }
+            let document: JobDocument = try await reply.document()
+            #expect(document.state == (succeeds ? "done" : "failed"))
+            #expect(document.reason == (succeeds ? nil : "rejected"))
+        }
+    }
+
+    @Test("answers with the job as it is when the time is up")
+    func timeUp() async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            let started = ContinuousClock.now
+            let document: JobDocument = try await server.get("/v1/jobs/\(job.id)?wait=1").document()
+            #expect(document.state == "queued")
+            #expect(ContinuousClock.now - started >= .seconds(1))
+            #expect(try await server.get("/v1/jobs/\(job.id)?wait=0").document(JobDocument.self).state == "queued")
+        }
+    }
+
+    @Test("ends for a job that has ended already, at once")
+    func over() async throws {
+        try await TestServer.run { server in
+            let job = try await server.finished()
+            #expect(try await server.get("/v1/jobs/\(job.id)?wait=300").document(JobDocument.self).state == "done")
+        }
+    }
+
+    @Test("ends when the client goes away, so that its place is free again")
+    func clientLeaves() async throws {
+        try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
+            let job = try await server.submit()
+            try await RawClient.connect(to: server) { client in
+                try await client.send("GET /v1/jobs/\(job.id) HTTP/1.1\r\nHost: x\r\n\r\n")
+                _ = try await client.read(through: "\n")
+                try await client.send("GET /v1/jobs/\(job.id)?wait=300 HTTP/1.1\r\nHost: x\r\n\r\n")
+            }
+            // The place is given back a moment after the connection has closed; until then the answer is 503.
+            var statuses: Set<Int> = []
+            while !statuses.contains(200) {
+                statuses.insert(
+                    try await RawClient.status(of: "GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n", server))
+            }
+            #expect(statuses.isSubset(of: [200, 503]))
+        }
+    }
+
+    @Test("ends when fluxqd stops, with the job as it is")
+    func shutdown() async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            try await RawClient.connect(to: server) { client in
+                // Both requests come in one piece: when the first is answered, the second has been read.
+                try await client.send(
+                    "GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs/\(job.id)?wait=300 HTTP/1.1\r\nHost: x\r\n\r\n"
+                )
+                _ = try await client.read(through: "\"usage\"")
+                await server.shutDown()
+                let answer = try await client.readToEnd()
+                // Which of the two depends on whether the wait had begun.
+                #expect(
+                    answer.contains("\"state\":\"queued\"") || answer.contains("\"code\":\"shutting_down\""),
+                    "\(answer)")
+                #expect(answer.contains("Connection: close") || answer.contains("connection: close"))
+            }
+        }
+    }
+}
+
+extension RawClient {
+    /// The status of the answer to one request on a connection of its own.
+    static func status(of request: String, _ server: TestServer) async throws -> Int {
+        try await connect(to: server) { client in
+            try await client.send(request)
+            let line = try await client.readToEnd().prefix(while: { $0 != "\r\n" })
+            return try #require(Int(line.split(separator: " ").dropFirst().first ?? ""))
+        }
+    }
+}

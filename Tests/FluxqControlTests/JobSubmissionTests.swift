@@ -1,0 +1,91 @@
+import FluxqFormats
+import FluxqModel
+import Foundation
+import Testing
+
+@testable import FluxqControl
+
+@Suite("A submission's JSON")
+struct JobSubmissionTests {
+    private static func json(_ text: String) throws -> JSONValue {
+        try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+    }
+
+    @Test("every field is read, whole numbers however they are written")
+    func whole() throws {
+        let submission = try JobSubmission(
+            json: Self.json(
+                """
+                {"request": {"model": "m", "prompt": "p", "image": "https://h/x.png", "n": 2.0, "strength": 1, "seed": 7,
+                  "steps": 20, "guidance_scale": 2.5, "negative_prompt": "x", "response_format": "b64_json"},
+                 "options": {"priority": -3, "label": "l", "not_before": "2026-11-22T10:00:00Z", "on_unknown": "retry",
+                  "key": "k"}}
+                """))
+        #expect(submission.request.n == 2 && submission.request.strength == 1)
+        #expect(submission.request.image == .link("https://h/x.png"))
+        #expect(submission.request.responseFormat == .b64JSON)
+        #expect(submission.options.priority == -3 && submission.options.onUnknown == .retry)
+        #expect(submission.options.notBefore?.timestamp == Timestamp(secondsSinceEpoch: 1_795_341_600))
+        // What is written is read again as it was.
+        let again = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(submission))
+        #expect(try JobSubmission(json: again) == submission)
+    }
+
+    @Test("null is the same as absent")
+    func null() throws {
+        let submission = try JobSubmission(
+            json: Self.json(#"{"request": {"prompt": "p", "n": null}, "options": null}"#))
+        #expect(submission.request.n == nil && submission.options == .init())
+    }
+
+    @Test(
+        "what is unknown or of the wrong type is named",
+        arguments: [
+            ("[]", "body"), ("3", "body"), ("{}", "request"), (#"{"request": 3}"#, "request"),
+            (#"{"request": {}, "extra": 1}"#, "extra"), (#"{"request": {"promt": "x"}}"#, "promt"),
+            (#"{"request": {"n": "2"}}"#, "n"), (#"{"request": {"n": 1.5}}"#, "n"), (#"{"request": {"n": true}}"#, "n"),
+            (#"{"request": {"n": 99999999999999999999}}"#, "n"), (#"{"request": {"prompt": ["x"]}}"#, "prompt"),
+            (#"{"request": {"strength": "high"}}"#, "strength"), (#"{"request": {"image": {}}}"#, "image"),
+            (#"{"request": {"response_format": "png"}}"#, "response_format"),
+            (#"{"request": {}, "options": {"priority": 101}}"#, "options.priority"),
+            (#"{"request": {}, "options": {"label": ""}}"#, "options.label"),
+            (#"{"request": {}, "options": {"label": "a\u0007"}}"#, "options.label"),
+            (#"{"request": {}, "options": {"not_before": "tomorrow"}}"#, "options.not_before"),
+            (#"{"request": {}, "options": {"not_before": 12}}"#, "options.not_before"),
+            (#"{"request": {}, "options": {"on_unknown": "ask"}}"#, "options.on_unknown"),
+            (#"{"request": {}, "options": {"user": "root"}}"#, "options.user"),
+        ])
+    func wrong(_ text: String, _ field: String) throws {
+        let json = try Self.json(text)
+        do throws(EditRequest.Invalid) {
+            _ = try JobSubmission(json: json)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.fields.map(\.field) == [field])
+        }
+    }
+}
+
+@Suite("A time on the wire")
+struct WireTimeTests {
+    @Test("is ISO 8601 in UTC with milliseconds")
+    func form() throws {
+        let time = WireTime(Timestamp(rawValue: 1_795_341_600_123))
+        #expect(time.text == "2026-11-22T10:00:00.123Z")
+        #expect(WireTime("2026-11-22T10:00:00.123Z") == time)
+        #expect(WireTime("2026-11-22T12:00:00.123+02:00") == time)
+    }
+
+    @Test("every millisecond comes back as it was")
+    func roundTrip() {
+        for milliseconds in stride(from: Int64(1_795_341_600_000), to: 1_795_341_601_000, by: 1) {
+            let time = WireTime(Timestamp(rawValue: milliseconds))
+            #expect(WireTime(time.text) == time)
+        }
+    }
+
+    @Test("is nothing else", arguments: ["", "now", "2026-11-22", "10:00", "2026-13-22T10:00:00Z", "1795341600"])
+    func wrong(_ text: String) {
+        #expect(WireTime(text) == nil)
+    }
+}
