@@ -1,1 +1,3 @@
-print("stub")
+import FluxqCommands
+
+await FluxqProgram.run()

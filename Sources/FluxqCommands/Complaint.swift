@@ -1,0 +1,57 @@
+import FluxqControl
+import FluxqFormats
+import Glibc
+
+/// Why a verb did not do what it was asked, for a person, for a program and for the shell.
+struct Complaint: Error, Hashable, Sendable {
+    var status: ExitStatus
+    /// Stable, for programs: the daemon's problem code, or this program's own such as `no_daemon`.
+    var code: String
+    /// What happened and what to do about it.
+    var detail: String
+    /// The fields of a submitted job that are wrong.
+    var fields: [Problem.Field] = []
+    /// The daemon's own document, where it was the daemon that said no.
+    var problem: Problem?
+
+    init(_ status: ExitStatus, code: String, _ detail: String) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+    }
+
+    /// - Parameter subject: what it is about, such as `job 42`, where the daemon's words do not say.
+    init(_ problem: Problem, about subject: String? = nil) {
+        self.init(ExitStatus(problem.code), code: problem.code.rawValue, problem.detail)
+        self.problem = problem
+        if let listed = problem.fields, !listed.isEmpty {
+            fields = listed
+            detail = "\(problem.title). Nothing was queued. These have to be changed:"
+        } else if let subject {
+            detail = "\(subject): \(problem.detail)"
+        }
+    }
+
+    /// What a person reads on standard error.
+    var lines: [String] {
+        ["fluxq: \(TerminalText.line(detail))"]
+            + fields.map { "  \(TerminalText.line($0.field)) \(TerminalText.line($0.problem))" }
+    }
+
+    /// What a program reads on standard error: the daemon's problem document, or one of the same shape.
+    var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "code": .string(code), "detail": .string(problem?.detail ?? detail),
+            "exit": .integer(Int64(status.rawValue)),
+        ]
+        if let problem {
+            members["status"] = .integer(Int64(problem.status))
+            members["title"] = .string(problem.title)
+        }
+        if !fields.isEmpty {
+            members["fields"] = .array(
+                fields.map { .object(["field": .string($0.field), "problem": .string($0.problem)]) })
+        }
+        return .object(members)
+    }
+}

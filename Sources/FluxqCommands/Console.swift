@@ -1,0 +1,106 @@
+import FluxqFormats
+import Glibc
+
+/// Standard output could not be written.
+struct OutputError: Error {
+    let system: SystemError
+}
+
+/// Standard output for results, standard error for everything else.
+struct Console: Sendable {
+    let json: Bool
+    private let output: Int32
+    private let errors: Int32
+    /// Of standard output.
+    private let palette: Palette
+    private let width: Int?
+    /// Columns of standard error; nil where it is no terminal.
+    let liveWidth: Int?
+
+    private static let defaultColumns = 80
+
+    init(json: Bool, output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO) {
+        self.json = json
+        self.output = output
+        self.errors = errors
+        let isTerminal = isatty(output) == 1
+        let wantsColours = Self.environment("NO_COLOR") == nil && Self.environment("TERM") != "dumb"
+        palette = Palette(colours: isTerminal && wantsColours)
+        width = isTerminal ? Self.columns(of: output) : nil
+        liveWidth =
+            isatty(errors) == 1 && Self.environment("TERM") != "dumb" ? Self.columns(of: errors) : nil
+    }
+
+    /// For the present moment.
+    var presentation: Presentation {
+        Presentation(palette: palette, width: width, now: .now(), clock: .system)
+    }
+
+    func print(_ lines: [String]) throws(OutputError) {
+        try Self.write(lines.map { $0 + "\n" }.joined(), to: output)
+    }
+
+    func print(_ line: String) throws(OutputError) {
+        try print([line])
+    }
+
+    /// One document on a line of its own.
+    func print(_ document: JSONValue) throws {
+        try print(JSONText.line(document))
+    }
+
+    /// A word beside the results. Where nobody can read it, nothing depends on it.
+    func note(_ text: String) {
+        show("fluxq: \(text)\n")
+    }
+
+    func complain(_ complaint: Complaint) {
+        let text: String
+        if json, let line = try? JSONText.line(complaint.json) {
+            text = line + "\n"
+        } else {
+            text = complaint.lines.map { $0 + "\n" }.joined()
+        }
+        show(text)
+    }
+
+    /// Standard error has no place to report its own failures to.
+    func show(_ text: String) {
+        do { try Self.write(text, to: errors) } catch {}
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                bytes = bytes.dropFirst(count)
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&ready, 1, -1)
+            case EPIPE where descriptor == STDOUT_FILENO:
+                // The reader has seen enough, as with `| head`: end as every filter ends. The network library ignores
+                // the signal for the whole process.
+                signal(SIGPIPE, SIG_DFL)
+                raise(SIGPIPE)
+                throw OutputError(system: .init(code: EPIPE))
+            case let code: throw OutputError(system: .init(code: code))
+            }
+        }
+    }
+
+    private static func environment(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
+
+    private static func columns(of descriptor: Int32) -> Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return defaultColumns }
+        return Int(size.ws_col)
+    }
+}

@@ -1,0 +1,48 @@
+/// Why a picture could not be put where it was to go.
+enum DestinationError: Error, Hashable, Sendable {
+    /// There is a file of that name with other content.
+    case different(path: String)
+    case symbolicLink(path: String)
+    case notAFile(path: String)
+    /// What came is not what the archive holds.
+    case damaged(path: String)
+    case system(path: String, SystemError)
+    /// The directory itself cannot be opened or made.
+    case directory(path: String, SystemError)
+}
+
+extension Complaint {
+    init(_ error: DestinationError) {
+        switch error {
+        case .different(let path):
+            self.init(
+                .badInput, code: "file_exists",
+                "\(path) exists and is another picture; it is left as it is. Move it away, or fetch into another "
+                    + "directory with --output DIR.")
+        case .symbolicLink(let path):
+            self.init(
+                .badInput, code: "file_exists",
+                "\(path) is a symbolic link and is not followed. Remove it, or fetch into another directory with "
+                    + "--output DIR.")
+        case .notAFile(let path):
+            self.init(
+                .badInput, code: "file_exists",
+                "\(path) exists and is not a file. Fetch into another directory with --output DIR.")
+        case .damaged(let path):
+            self.init(
+                .unavailable, code: "damaged",
+                "What came for \(path) is not what the archive's hash says; nothing was kept. Fetch it again; if it "
+                    + "stays so, tell the administrator.")
+        case .directory(let path, let error):
+            self.init(
+                .init(errno: error.code), code: "unwritable_output",
+                "Cannot put pictures into \(path): \(error). Give a directory that you may write with --output DIR; "
+                    + "it is made if it is missing, its parent is not.")
+        case .system(let path, let error):
+            self.init(
+                .init(errno: error.code), code: "unwritable_output",
+                "Cannot write \(path): \(error). The picture stays in the archive; choose another directory with "
+                    + "--output DIR and fetch it again.")
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+
+/// `fluxq`: the root of all verbs.
+///
+/// Every verb names itself: finding a name by reflection costs a millisecond at each start.
+struct FluxqCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fluxq",
+        abstract: "Have pictures edited by a paid images API, through this host's spooler.",
+        discussion: """
+            You give a prompt and a picture; the daemon fluxqd calls the API, which takes 10 to 90 seconds, and keeps \
+            every picture that was paid for. Nothing is lost when you log out, and nothing is bought twice unasked.
+
+            EXAMPLES
+              fluxq submit --image photo.jpg "Convert to quick pencil sketch"
+              fluxq wait 42 && fluxq fetch 42
+              fluxq submit --image photo.jpg --output . "Make it snow"
+              fluxq status
+
+            Every verb has its own help: fluxq help submit.
+
+            \(ExitStatus.help)
+
+            ENVIRONMENT
+              FLUXQ_SOCKET   the daemon's socket, where --socket does not name it
+              NO_COLOR       no colours
+            """,
+        version: "fluxq 0.1.0",
+        subcommands: [
+            Submit.self, Status.self, List.self, Wait.self, Fetch.self, Cancel.self, Retry.self,
+        ])
+}

@@ -1,0 +1,52 @@
+import FluxqFormats
+import FoundationEssentials
+
+/// JSON as it goes to standard output: what the daemon sent, each document on one line.
+enum JSONText {
+    /// The daemon's own document, unknown fields included.
+    static func value(_ bytes: [UInt8]) throws(Complaint) -> JSONValue {
+        do {
+            return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+        } catch {
+            throw Complaint(.unavailable, code: "protocol_error", "The daemon's answer is not JSON.")
+        }
+    }
+
+    static func line(_ value: JSONValue) throws(Complaint) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return harmless(String(decoding: try encoder.encode(value), as: UTF8.self))
+        } catch {
+            throw Complaint(
+                .unavailable, code: "protocol_error", "The daemon's answer has a number that JSON cannot have.")
+        }
+    }
+
+    /// A list with one element on each line.
+    static func lines(_ values: [JSONValue]) throws(Complaint) -> [String] {
+        if values.isEmpty { return ["[]"] }
+        var result = ["["]
+        for (index, value) in values.enumerated() {
+            result.append(try line(value) + (index == values.count - 1 ? "" : ","))
+        }
+        return result + ["]"]
+    }
+
+    /// Escapes what a terminal could obey; the encoder leaves all but the first 32 as they are.
+    private static func harmless(_ text: String) -> String {
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if TerminalText.isHarmless(scalar) {
+                result.unicodeScalars.append(scalar)
+            } else {
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,84 @@
+import FluxqControl
+import FluxqModel
+
+/// Everything about one job, for a person.
+struct JobDetails {
+    let job: JobDocument
+
+    func lines(_ presentation: Presentation) -> [String] {
+        let words = JobWords(job)
+        var sheet = Sheet(palette: presentation.palette)
+        sheet.lines.append(
+            presentation.palette("job \(job.id): ", .heading) + presentation.palette(words.state, words.ink))
+        sheet.add("message", job.message)
+        sheet.add("warning", job.warning)
+        for advice in words.advice(presentation) { sheet.add("", advice) }
+        if let error = job.error { sheet.add("api error", Self.line(error)) }
+
+        sheet.add("submitted", "\(presentation.fullMoment(job.createdAt)) by \(job.owner) (uid \(job.uid))")
+        sheet.add("not before", job.notBefore.map(presentation.fullMoment))
+        sheet.add("started", job.startedAt.map(presentation.fullMoment))
+        if let finishedAt = job.finishedAt {
+            let took = job.startedAt.map { ", took \(Elapsed.words(finishedAt.timestamp - $0.timestamp))" } ?? ""
+            sheet.add("finished", presentation.fullMoment(finishedAt) + took)
+        }
+        sheet.add("attempts", "\(job.attempts)")
+        sheet.add("label", job.label)
+        if job.priority != 0 { sheet.add("priority", "\(job.priority)") }
+        add(job.request, to: &sheet)
+        sheet.add("request id", job.api?.requestID)
+        for image in job.images {
+            sheet.add("picture \(image.index)", Self.line(image))
+        }
+        return sheet.lines
+    }
+
+    private func add(_ request: EditRequest, to sheet: inout Sheet) {
+        sheet.add("prompt", request.prompt)
+        sheet.add("not wanted", request.negativePrompt)
+        sheet.add("image", request.image?.wire)
+        sheet.add("model", request.model)
+        sheet.add("seed", request.seed == -1 ? "-1 (drawn by the API)" : "\(request.seed)")
+        let parameters: [(String, String?)] = [
+            ("n", request.n.map(String.init)), ("strength", request.strength.map { "\($0)" }),
+            ("steps", request.steps.map(String.init)), ("guidance-scale", request.guidanceScale.map { "\($0)" }),
+            ("response-format", request.responseFormat == .url ? nil : request.responseFormat.rawValue),
+        ]
+        let set = parameters.compactMap { name, value in value.map { "\(name) \($0)" } }
+        sheet.add("parameters", set.isEmpty ? nil : set.joined(separator: ", "))
+    }
+
+    private static func line(_ image: JobDocument.ImageDocument) -> String {
+        "\(image.mediaType), \(image.width) x \(image.height), \(ByteCount.words(image.bytes)), \(image.hash)"
+    }
+
+    private static func line(_ error: JobDocument.ErrorDocument) -> String {
+        let facts = [
+            error.status.map { "HTTP \($0)" }, error.type, error.code, error.requestID.map { "request id \($0)" },
+        ]
+        let known = facts.compactMap { $0 }
+        return error.message + (known.isEmpty ? "" : " (\(known.joined(separator: ", ")))")
+    }
+
+    /// Names on the left, values on the right; a value of several lines stays on the right.
+    private struct Sheet {
+        static let nameColumns = 12
+
+        let palette: Palette
+        var lines: [String] = []
+
+        init(palette: Palette) {
+            self.palette = palette
+        }
+
+        /// Nothing where there is no value.
+        mutating func add(_ name: String, _ value: String?) {
+            guard let value else { return }
+            for (index, text) in TerminalText.lines(value).enumerated() {
+                let label = index == 0 ? name : ""
+                let padding = String(repeating: " ", count: max(Self.nameColumns - label.count, 1))
+                lines.append("  " + palette(label, .quiet) + padding + text)
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import FluxqControl
+import FluxqModel
+
+/// A job's state in words: the word itself, what varies inside it, and what it means.
+struct JobWords {
+    let job: JobDocument
+
+    init(_ job: JobDocument) {
+        self.job = job
+    }
+
+    /// `queued`, `queued: backoff`, `running: calling`, `done`, `failed: moderated`.
+    var state: String {
+        let detail =
+            switch JobState(rawValue: job.state) {
+            case .queued: job.waiting == Waiting.ready.rawValue ? nil : job.waiting
+            case .running: job.cancelRequested == true ? "\(job.phase ?? ""), canceling" : job.phase
+            case .failed: job.reason
+            case .done, nil: String?.none
+            }
+        return TerminalText.line(detail.map { "\(job.state): \($0)" } ?? job.state)
+    }
+
+    var ink: Ink? {
+        switch JobState(rawValue: job.state) {
+        case .queued: .waiting
+        case .running: .active
+        case .done: .good
+        case .failed: .bad
+        case nil: nil
+        }
+    }
+
+    /// Whether it is done or failed.
+    var isFinished: Bool {
+        job.state == JobState.done.rawValue || job.state == JobState.failed.rawValue
+    }
+
+    /// `4`, or `2 of 4` while others are still to come or did not come.
+    var pictures: String? {
+        let saved = job.images.count
+        if let pending = job.pending { return "\(saved) of \(saved + pending.pictures)" }
+        if saved == 0 { return nil }
+        return saved < job.request.imagesWanted ? "\(saved) of \(job.request.imagesWanted)" : "\(saved)"
+    }
+
+    /// One line for a job that has ended, or a moment of one that has not.
+    var summary: String {
+        var text = "job \(job.id): \(state)"
+        if let startedAt = job.startedAt, let finishedAt = job.finishedAt {
+            text += " after \(Elapsed.words(finishedAt.timestamp - startedAt.timestamp))"
+        }
+        if let pictures { text += ", \(pictures) \(pictures == "1" ? "picture" : "pictures")" }
+        if let message = job.message ?? job.warning { text += ": \(TerminalText.line(message))" }
+        return text
+    }
+
+    /// The line that a terminal shows while the job lives.
+    func live(now: Timestamp) -> String {
+        let since = job.state == JobState.running.rawValue ? job.startedAt ?? job.createdAt : job.createdAt
+        var text = "job \(job.id)  \(state)"
+        if job.phase == Phase.archiving.rawValue, let pictures { text += ", \(pictures) saved" }
+        return text + "  \(Elapsed.words(now - since.timestamp))"
+    }
+
+    /// Why it is as it is, and what a person can do: whole sentences.
+    func advice(_ presentation: Presentation) -> [String] {
+        switch JobState(rawValue: job.state) {
+        case .queued: queuedAdvice(presentation)
+        case .running: runningAdvice(presentation)
+        case .failed: [failedAdvice].compactMap { $0 }
+        case .done: ["Its pictures come with: fluxq fetch \(job.id)"]
+        case nil: []
+        }
+    }
+
+    private func queuedAdvice(_ presentation: Presentation) -> [String] {
+        let time = job.notBefore.map { " (\(presentation.fullMoment($0)))" } ?? ""
+        return switch job.waiting.flatMap(Waiting.init(rawValue:)) {
+        case .ready: ["It runs as soon as a worker is free."]
+        case .scheduled: ["It waits for its time\(time)."]
+        case .backoff: ["Its last attempt failed and was not billed; the next one comes by itself\(time)."]
+        case .rateLimited: ["The API has asked for patience; it goes on by itself."]
+        case .userLimit: ["Your own limit is reached; it goes on when others of your jobs have ended, or tomorrow."]
+        case .budget: ["Your budget is used up; it goes on tomorrow (00:00 UTC), or when an administrator raises it."]
+        case .held: ["The API cannot be used at present; why, says: fluxq status. It goes on by itself."]
+        case .paused: ["An administrator has paused the queue; it goes on when the queue does."]
+        case nil: []
+        }
+    }
+
+    private func runningAdvice(_ presentation: Presentation) -> [String] {
+        var result: [String] = []
+        if job.phase == Phase.archiving.rawValue {
+            var text = "Paid"
+            if let pictures { text += ", \(pictures) saved" }
+            if let pending = job.pending {
+                text += ", links die in \(Elapsed.words(pending.linksDieAt.timestamp - presentation.now))"
+            }
+            result.append(text + ". Saving what is left costs nothing and goes on by itself.")
+        } else {
+            result.append("The API is being called.")
+        }
+        if job.cancelRequested == true {
+            result.append("It is being canceled; what its call still brings has been paid for and stays fetchable.")
+        }
+        return result
+    }
+
+    private var failedAdvice: String? {
+        let retry = "fluxq retry \(job.id)"
+        return switch job.reason.flatMap(FailureReason.init(rawValue:)) {
+        case .rejected: "The API refuses this request as it is; it was not billed. Submit it anew with other values."
+        case .moderated: "The API refuses what it is about; it was not billed. Submit another prompt or picture."
+        case .noImage: "The API answered without a usable picture, and billed it. Buy it again with: \(retry)"
+        case .outcomeUnknown:
+            "It may have been billed: nobody knows what became of the call, so it is not sent again by itself. "
+                + "Buy it again with: \(retry)"
+        case .exhausted: "None of its attempts was billed. Try again with: \(retry)"
+        case .linkLost:
+            "It was paid for, but its links died before every picture was fetched. Buy it again with: \(retry)"
+        case .canceled: "Queue it again with: \(retry)"
+        case nil: nil
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import FluxqControl
+import FluxqControlClient
+import FluxqFormats
+import FluxqModel
+
+/// A job of a page, as this program reads it and as the daemon wrote it.
+struct Listed {
+    let document: JobDocument
+    let json: JSONValue
+
+    /// - Parameter json: whether the daemon's own words are wanted; reading them takes time that a start-up feels.
+    static func jobs(of page: Answered<JobPage>, json: Bool) throws(Complaint) -> [Listed] {
+        guard json else { return page.document.jobs.map { Listed(document: $0, json: .null) } }
+        guard case .array(let values) = try JSONText.value(page.json)["jobs"], values.count == page.document.jobs.count
+        else { throw Complaint(.unavailable, code: "protocol_error", "The daemon's answer is not a page of jobs.") }
+        return zip(page.document.jobs, values).map(Listed.init)
+    }
+
+    /// When it ended; for one that has not, when it was submitted.
+    var ended: Int64 { (document.finishedAt ?? document.createdAt).timestamp.rawValue }
+}

@@ -1,0 +1,19 @@
+/// One line on standard error that is written over as things change. Nothing where nobody watches.
+struct LiveLine {
+    private let console: Console
+
+    init(_ console: Console) {
+        self.console = console
+    }
+
+    var isShown: Bool { console.liveWidth != nil }
+
+    func show(_ text: String) {
+        guard let width = console.liveWidth else { return }
+        console.show("\r\u{1B}[K" + TerminalText.truncated(text, toColumns: width - 1))
+    }
+
+    func clear() {
+        if isShown { console.show("\r\u{1B}[K") }
+    }
+}

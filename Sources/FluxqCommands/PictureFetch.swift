@@ -1,0 +1,71 @@
+import FluxqControl
+import FluxqControlClient
+import FluxqFormats
+import FluxqModel
+
+/// Brings a job's pictures into a directory and prints where they are.
+struct PictureFetch {
+    let client: ControlClient
+    let console: Console
+    let directory: OutputDirectory
+
+    /// Fetches every picture of a job, or one.
+    ///
+    /// - Throws: `Complaint` where there is nothing to fetch, or less than there will be or was to be.
+    func fetch(_ job: JobDocument, index: Int? = nil) async throws {
+        let wanted = job.images.filter { index == nil || $0.index == index }
+        for image in wanted { try await fetch(image, of: job) }
+        if let complaint = Self.missing(in: job, index: index) { throw complaint }
+    }
+
+    private func fetch(_ image: JobDocument.ImageDocument, of job: JobDocument) async throws {
+        guard let hash = ContentHash(wire: image.hash) else {
+            throw Complaint(
+                .unavailable, code: "protocol_error", "The daemon gave a picture no hash that can be checked.")
+        }
+        let path = try await directory.save(Self.name(of: image, job: job.id), hash: hash, bytes: image.bytes) {
+            try await client.image(job.id, index: image.index, into: $0)
+        }
+        if console.json {
+            try console.print(
+                .object([
+                    "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path),
+                    "hash": .string(image.hash), "media_type": .string(image.mediaType),
+                    "bytes": .integer(image.bytes),
+                ]))
+        } else {
+            try console.print(path)
+        }
+    }
+
+    /// `<id>-<index>.<ext>`, the extension from what the bytes are.
+    static func name(of image: JobDocument.ImageDocument, job: Int64) -> String {
+        let suffix = PictureFormat(mediaType: image.mediaType)?.fileExtension ?? "bin"
+        return "\(job)-\(image.index).\(suffix)"
+    }
+
+    /// What a caller who wanted all of it (or that one) has to be told.
+    static func missing(in job: JobDocument, index: Int?) -> Complaint? {
+        let words = JobWords(job)
+        if let index {
+            if job.images.contains(where: { $0.index == index }) { return nil }
+            guard words.isFinished else { return notYet(job, "picture \(index) is not there yet") }
+            let has = job.images.map { "\($0.index)" }.joined(separator: ", ")
+            return Complaint(
+                .badInput, code: "no_such_image",
+                "Job \(job.id) has no picture \(index)" + (has.isEmpty ? "; it has none." : "; it has \(has)."))
+        }
+        guard words.isFinished else {
+            return notYet(job, job.images.isEmpty ? "no picture is there yet" : "more pictures are to come")
+        }
+        guard job.images.isEmpty else { return nil }
+        return Complaint(
+            .jobFailed, code: "no_picture", "No picture to fetch (see: fluxq status \(job.id)): \(words.summary)")
+    }
+
+    private static func notYet(_ job: JobDocument, _ what: String) -> Complaint {
+        Complaint(
+            .tryLater, code: "not_finished",
+            "Job \(job.id) is \(JobWords(job).state): \(what). Wait for it with: fluxq wait \(job.id)")
+    }
+}

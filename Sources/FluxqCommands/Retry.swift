@@ -1,0 +1,42 @@
+import ArgumentParser
+import FluxqControl
+import FluxqControlClient
+
+struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Queue failed jobs again, under their own numbers.",
+        discussion: """
+            The job is called again and may be billed again; fluxq status ID says what is known about that. Earlier \
+            attempts and pictures are kept. Only a failed job can be retried; any other: exit status 65.
+
+            Prints what became of each job; with --json each job's document on one line.
+
+            EXAMPLES
+              fluxq retry 42
+              fluxq list --state failed --json | jq -r '.[] | select(.reason=="exhausted").id' | xargs -r fluxq retry
+
+            \(ExitStatus.help)
+            """)
+
+    @OptionGroup var global: GlobalOptions
+
+    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    var ids: [Int64]
+
+    func run() async throws {
+        try await global.run { console in
+            try await ControlClient.withConnection(to: global.controlSocket) { client in
+                try await EachJob(ids: ids, console: console).run { id in
+                    let answer = try await client.retry(id)
+                    if console.json {
+                        try console.print(JSONText.value(answer.json))
+                    } else {
+                        try console.print("job \(id): \(JobWords(answer.document).state) again")
+                    }
+                    return .success
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import FluxqControl
+import FluxqControlClient
+import FluxqFormats
+import FluxqModel
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how the queue is doing, or everything about single jobs.",
+        discussion: """
+            Without a number: whether the queue is held, paused or slowed down, why, and what to do about it; how many \
+            jobs you have; those that wait or run; and the last that ended.
+
+            With numbers: each job's state and what it means, its times, its request, its pictures, and what the API \
+            said.
+
+            A job is queued, running, done or failed. A queued one says what it waits for: scheduled, backoff, \
+            rate_limited, user_limit, budget, held or paused. A failed one says why: rejected, moderated, no_image, \
+            outcome_unknown, exhausted, link_lost or canceled.
+
+            With --json: one document with queue, running, queued and finished; or each job's document on one line.
+
+            EXAMPLES
+              fluxq status
+              fluxq status 42
+              fluxq status --json 42 | jq -r .state
+
+            \(ExitStatus.help)
+            """)
+
+    @OptionGroup var global: GlobalOptions
+
+    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    var ids: [Int64] = []
+
+    func run() async throws {
+        try await global.run { console in
+            try await ControlClient.withConnection(to: global.controlSocket) { client in
+                ids.isEmpty ? try await overview(client, console) : try await details(client, console)
+            }
+        }
+    }
+
+    private func details(_ client: ControlClient, _ console: Console) async throws -> ExitStatus {
+        var isFirst = true
+        return try await EachJob(ids: ids, console: console).run { id in
+            let answer = try await client.job(id)
+            if console.json {
+                try console.print(JSONText.value(answer.json))
+            } else {
+                let lines = JobDetails(job: answer.document).lines(console.presentation)
+                try console.print(isFirst ? lines : [""] + lines)
+                isFirst = false
+            }
+            return .success
+        }
+    }
+
+    /// Jobs of one state that the overview shows.
+    private static let most = 20
+    private static let mostFinished = 5
+
+    private func overview(_ client: ControlClient, _ console: Console) async throws -> ExitStatus {
+        let queue = try await client.queue()
+        let counts = queue.document.counts
+        func jobs(_ state: JobState, _ count: Int, most: Int) async throws -> [Listed] {
+            if count == 0 { return [] }
+            return try Listed.jobs(of: try await client.jobs(state: state.rawValue, limit: most), json: console.json)
+        }
+        let running = try await jobs(.running, counts.running, most: Self.most)
+        let queued = try await jobs(.queued, counts.queued, most: Self.most)
+        let finished =
+            (try await jobs(.done, counts.done, most: Self.mostFinished)
+            + jobs(.failed, counts.failed, most: Self.mostFinished))
+            .sorted { $0.ended > $1.ended }.prefix(Self.mostFinished)
+
+        if console.json {
+            try console.print(
+                .object([
+                    "queue": try JSONText.value(queue.json), "running": .array(running.map(\.json)),
+                    "queued": .array(queued.map(\.json)), "finished": .array(finished.map(\.json)),
+                ]))
+            return .success
+        }
+        let presentation = console.presentation
+        var lines = QueueSummary(queue: queue.document).lines(presentation)
+        let live = (running + queued).map(\.document)
+        if !live.isEmpty { lines += ["", "Waiting and running:"] + JobTable(jobs: live).lines(presentation) }
+        let unseen = counts.running + counts.queued - live.count
+        if unseen > 0 { lines.append("and \(unseen) more; see: fluxq list --state queued --limit 1000") }
+        if !finished.isEmpty {
+            lines += ["", "Last ended:"] + JobTable(jobs: finished.map(\.document)).lines(presentation)
+        }
+        if counts.queued + counts.running + counts.done + counts.failed == 0 {
+            lines.append("Begin with: fluxq submit --image photo.jpg \"Convert to quick pencil sketch\"")
+        }
+        try console.print(lines)
+        return .success
+    }
+}

@@ -1,0 +1,217 @@
+import ArgumentParser
+import FluxqControl
+import FluxqControlClient
+import FluxqModel
+
+extension EditRequest.ResponseFormat: ExpressibleByArgument {}
+extension OnUnknown: ExpressibleByArgument {}
+
+struct Submit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "submit",
+        abstract: "Queue one edit; print the job's number.",
+        discussion: """
+            The job's number is printed alone on standard output, so that a script can keep it. The job is then \
+            safely queued: it runs whether or not anybody waits for it. A value out of its range is refused before \
+            anything is queued or paid for.
+
+            With --wait the number is printed at once, and fluxq ends when the job does: 0 if it is done, 1 if it \
+            failed. Ctrl-C ends the waiting, not the job. With --output the pictures are fetched as well, and after \
+            the number each picture's path is printed on a line of its own.
+
+            With --json the job's document is printed on one line: as it was queued, or with --wait as it ended.
+
+            EXAMPLES
+              fluxq submit --image photo.jpg "Convert to quick pencil sketch"
+              fluxq submit --image https://example.org/a.jpg --n 4 --strength 0.6 "Autumn"
+              convert a.tiff png:- | fluxq submit --image - --wait "Remove the fence"
+              fluxq submit --image photo.jpg --at 22:00 --output results "Make it night"
+              id=$(fluxq submit --image photo.jpg --key order-1881 "Restore the colours")
+
+            TIMES (--at)
+              2026-11-24T08:00:00Z      ISO 8601 with a zone
+              "2026-11-24 08:00"        local time
+              08:00                     the next time that it is 08:00 here
+              now+2h, +30min, +1h30min  from now; s, min, h and d
+
+            \(ExitStatus.help)
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "The picture to edit: a file, an http(s) link, or - for standard input.", valueName: "FILE|LINK|-"))
+    var image: String?
+
+    @Option(
+        name: .customLong("n"), parsing: .unconditional,
+        help: ArgumentHelp("How many pictures, 1 to 4.", valueName: "N"))
+    var count: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How far to depart from the picture, 0 to 1.", valueName: "X"), transform: Self.number)
+    var strength: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The same seed gives the same result. Without it fluxq draws one and records it; -1 lets the API draw.",
+            valueName: "N"))
+    var seed: Int64?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Inference steps, 1 to 50.", valueName: "N"))
+    var steps: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How closely to follow the prompt, 1 to 10.", valueName: "X"), transform: Self.number)
+    var guidanceScale: Double?
+
+    @Option(help: ArgumentHelp("What the result should not show.", valueName: "TEXT"))
+    var negativePrompt: String?
+
+    @Option(help: ArgumentHelp("How the API hands over the pictures.", valueName: "FORMAT"))
+    var responseFormat: EditRequest.ResponseFormat?
+
+    @Option(help: ArgumentHelp("Another model than the daemon's own.", valueName: "MODEL"))
+    var model: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("-100 to 100; the higher runs first among your own jobs.", valueName: "N"))
+    var priority: Int?
+
+    @Option(help: ArgumentHelp("A word of your own, to find the job by.", valueName: "TEXT"))
+    var label: String?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Not before then; see TIMES above.", valueName: "TIME"),
+        transform: Self.time)
+    var at: Timestamp?
+
+    @Option(
+        help: ArgumentHelp(
+            "Submitting again with the same key and values gives the same job, not another.", valueName: "KEY"))
+    var key: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where nobody knows whether a call was billed: fail and let you decide, or retry and perhaps pay twice.",
+            valueName: "CHOICE"))
+    var onUnknown: OnUnknown?
+
+    @Flag(help: "Wait until the job is done or failed.")
+    var wait = false
+
+    @Option(help: ArgumentHelp("Wait, then fetch the pictures into this directory.", valueName: "DIR"))
+    var output: String?
+
+    @OptionGroup var global: GlobalOptions
+
+    @Argument(help: ArgumentHelp("What to do with the picture. One argument: put it in quotes.", valueName: "PROMPT"))
+    var prompt: String
+
+    func run() async throws {
+        try await global.run { console in
+            // First what is wrong here, before anything is queued: the picture, and a place for the result.
+            let named = image.map(PictureSource.init(argument:))
+            let picture = try await OpenPicture.open(named)
+            defer { picture?.close() }
+            let directory = try await openOutput()
+            defer { directory?.close() }
+            let job = try await ControlClient.withConnection(to: global.controlSocket) { client in
+                try await submit(named, picture, client)
+            }
+            let waits = wait || directory != nil
+            if !waits || !console.json { try announce(job, console) }
+            if !waits { return .success }
+
+            let ended = try await follow(job.document.id, console)
+            if console.json { try announce(ended, console) }
+            if let directory, !ended.document.images.isEmpty {
+                _ = try await ControlClient.withConnection(to: global.controlSocket) { client in
+                    try await PictureFetch(client: client, console: console, directory: directory).fetch(ended.document)
+                }
+            }
+            return ended.document.state == JobState.done.rawValue ? .success : .jobFailed
+        }
+    }
+
+    private func openOutput() async throws -> OutputDirectory? {
+        guard let output else { return nil }
+        return try await OutputDirectory.open(output)
+    }
+
+    private func submit(
+        _ named: PictureSource?, _ picture: OpenPicture?, _ client: ControlClient
+    ) async throws -> Answered<JobDocument> {
+        var request = EditRequest.Draft()
+        request.model = model
+        request.prompt = prompt
+        if case .reference(let text) = named { request.image = EditRequest.Image(wire: text) }
+        if let picture { request.image = EditRequest.Image(wire: try await client.putInput(picture.source).image) }
+        request.n = count
+        request.strength = strength
+        request.seed = seed
+        request.steps = steps
+        request.guidanceScale = guidanceScale
+        request.negativePrompt = negativePrompt
+        request.responseFormat = responseFormat
+        let options = JobSubmission.Options(
+            priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown, key: key)
+        do {
+            return try await client.submit(JobSubmission(request: request, options: options))
+        } catch ControlClientError.connectionLost(let path, let why) where key != nil {
+            throw Complaint(
+                .unavailable, code: "connection_lost",
+                "The connection to the daemon at \(path) was lost: \(why). Submit it again with the same --key: if "
+                    + "it was queued, you get the same job.")
+        }
+    }
+
+    private func announce(_ job: Answered<JobDocument>, _ console: Console) throws {
+        if console.json {
+            try console.print(JSONText.value(job.json))
+        } else {
+            try console.print("\(job.document.id)")
+        }
+    }
+
+    private func follow(_ id: Int64, _ console: Console) async throws -> Answered<JobDocument> {
+        let interruption = Interruption(saying: "job \(id) goes on; look with: fluxq status \(id)", on: console)
+        defer { interruption.end() }
+        let watch = JobWatch(socket: global.controlSocket, console: console, deadline: nil)
+        let ending: JobWatch.Ending
+        do {
+            ending = try await watch.follow(id)
+        } catch {
+            console.note("job \(id) was queued and goes on; look with: fluxq status \(id)")
+            throw error
+        }
+        switch ending {
+        case .finished(let job):
+            let words = JobWords(job.document)
+            let failed = job.document.state != JobState.done.rawValue
+            if failed || job.document.warning != nil || console.liveWidth != nil { console.note(words.summary) }
+            if failed { console.note("more with: fluxq status \(id)") }
+            return job
+        case .timedOut(let job):
+            throw Complaint(.tryLater, code: "timed_out", JobWords(job).summary)
+        }
+    }
+
+    private static func number(_ text: String) throws -> Double {
+        guard let number = Double(text), number.isFinite else {
+            throw ValidationError("it is not a number.")
+        }
+        return number
+    }
+
+    private static func time(_ text: String) throws -> Timestamp {
+        do {
+            return try StartTime.parse(text, now: .now(), clock: .system)
+        } catch {
+            throw ValidationError("\(error).")
+        }
+    }
+}

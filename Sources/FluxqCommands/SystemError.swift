@@ -1,0 +1,19 @@
+import Glibc
+
+/// An error number of the system, in words and by what can be done about it.
+struct SystemError: Hashable, Sendable, CustomStringConvertible {
+    let code: Int32
+
+    enum Kind { case missing, denied, wrongKind, passing }
+
+    var kind: Kind {
+        switch code {
+        case ENOENT: .missing
+        case EACCES, EPERM, EROFS: .denied
+        case ENOTDIR, EISDIR, EEXIST, ENAMETOOLONG, ELOOP, EINVAL, EFBIG: .wrongKind
+        default: .passing
+        }
+    }
+
+    var description: String { String(cString: strerror(code)) }
+}

@@ -1,0 +1,78 @@
+package import FluxqControl
+import FoundationEssentials
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+extension ControlClient {
+    /// The longest that one `?wait` is asked to last. Below `SilenceHandler.limit`.
+    package static let maxWaitSeconds = 30
+    /// Jobs that one page is asked for.
+    package static let maxPageJobs = 100
+
+    /// `PUT /v1/inputs`.
+    package func putInput(_ source: UploadSource) async throws -> InputDocument {
+        let answer: Answered<InputDocument> = try await document(.PUT, "/v1/inputs", .upload(source))
+        return answer.document
+    }
+
+    /// `POST /v1/jobs`.
+    package func submit(_ submission: JobSubmission) async throws -> Answered<JobDocument> {
+        try await document(.POST, "/v1/jobs", .json([UInt8](try JSONEncoder().encode(submission))))
+    }
+
+    /// `GET /v1/jobs/{id}`; with `waitSeconds` it answers as soon as the job is done or failed, or when they are over.
+    package func job(_ id: Int64, waitSeconds: Int = 0) async throws -> Answered<JobDocument> {
+        let wait = min(waitSeconds, Self.maxWaitSeconds)
+        return try await document(.GET, "/v1/jobs/\(id)" + (wait > 0 ? "?wait=\(wait)" : ""))
+    }
+
+    /// `GET /v1/jobs`, newest first.
+    ///
+    /// - Parameter before: the `next` of the page before this one.
+    package func jobs(
+        state: String? = nil, label: String? = nil, before: Int64? = nil, limit: Int
+    ) async throws -> Answered<JobPage> {
+        var query = ["limit=\(min(limit, Self.maxPageJobs))"]
+        if let state { query.append("state=\(PercentEncoding.encoded(state))") }
+        if let label { query.append("label=\(PercentEncoding.encoded(label))") }
+        if let before { query.append("before=\(before)") }
+        return try await document(.GET, "/v1/jobs?" + query.joined(separator: "&"))
+    }
+
+    /// `POST /v1/jobs/{id}/cancel`.
+    package func cancel(_ id: Int64) async throws -> Answered<JobDocument> {
+        try await document(.POST, "/v1/jobs/\(id)/cancel")
+    }
+
+    /// `POST /v1/jobs/{id}/retry`.
+    package func retry(_ id: Int64) async throws -> Answered<JobDocument> {
+        try await document(.POST, "/v1/jobs/\(id)/retry")
+    }
+
+    /// `GET /v1/queue`.
+    package func queue() async throws -> Answered<QueueDocument> {
+        try await document(.GET, "/v1/queue")
+    }
+
+    /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it comes.
+    package func image(_ id: Int64, index: Int, into descriptor: Int32) async throws {
+        try await stream(.GET, "/v1/jobs/\(id)/images/\(index)") { piece in
+            try await NIOThreadPool.singleton.runIfActive { try Self.write(piece, to: descriptor) }
+        }
+    }
+
+    private static func write(_ piece: ByteBuffer, to descriptor: Int32) throws(ControlClientError) {
+        let failure: Int32? = piece.withUnsafeReadableBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count < 0, errno != EINTR { return errno }
+                rest = rest.dropFirst(max(count, 0))
+            }
+            return nil
+        }
+        if let failure { throw .downloadUnwritable(errno: failure) }
+    }
+}

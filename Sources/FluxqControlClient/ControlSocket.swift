@@ -1,0 +1,76 @@
+import FluxqControl
+import Glibc
+
+/// The socket that a client is to use, and whether it may.
+package struct ControlSocket: Hashable, Sendable {
+    package let path: String
+    /// The user named it: whose it is is the user's business.
+    package let chosen: Bool
+
+    /// - Parameters:
+    ///   - option: what `--socket` says.
+    ///   - environment: what `$FLUXQ_SOCKET` says; empty is the same as absent.
+    package init(option: String?, environment: String?) {
+        let named = option ?? environment.flatMap { $0.isEmpty ? nil : $0 }
+        path = named ?? SocketPath.standard
+        chosen = named != nil
+    }
+
+    /// Owner and mode of a file, as far as trust depends on them.
+    struct Ownership: Hashable, Sendable {
+        var uid: UInt32
+        var mode: UInt32
+    }
+
+    /// Says before connecting what a failed connection could not say well, and refuses a socket that somebody other
+    /// than root and the caller could have put there.
+    func check(caller: UInt32 = geteuid()) throws(ControlClientError) {
+        let bytes = path.utf8.count
+        guard bytes <= SocketPath.maxBytes else { throw .pathTooLong(path: path, bytes: bytes) }
+        var file = stat()
+        // A socket that nobody chose must be one itself: a link could lead out of the directory that is checked.
+        guard (chosen ? stat(path, &file) : lstat(path, &file)) == 0 else { throw unreachable(errno) }
+        if file.st_mode & S_IFMT == S_IFLNK { throw .untrustedSocket(path: path, .symbolicLink) }
+        guard file.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: path) }
+        if chosen { return }
+        let name = directory
+        var folder = stat()
+        guard stat(name, &folder) == 0 else { throw unreachable(errno) }
+        if let distrust = Self.distrust(
+            socket: .init(uid: file.st_uid, mode: file.st_mode),
+            directory: .init(uid: folder.st_uid, mode: folder.st_mode), named: name, caller: caller)
+        {
+            throw .untrustedSocket(path: path, distrust)
+        }
+    }
+
+    /// Why the socket cannot be trusted; nil if it can. Root can do anything anyway, so what is root's is trusted.
+    static func distrust(
+        socket: Ownership, directory: Ownership, named name: String, caller: UInt32
+    ) -> ControlClientError.Distrust? {
+        let trusted: Set<UInt32> = [0, caller]
+        if !trusted.contains(socket.uid) { return .socketOwner(uid: socket.uid) }
+        if !trusted.contains(directory.uid) { return .directoryOwner(directory: name, uid: directory.uid) }
+        if directory.mode & UInt32(S_IWGRP | S_IWOTH) != 0 {
+            return .directoryWritable(directory: name, mode: directory.mode & 0o7777)
+        }
+        return nil
+    }
+
+    private var directory: String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// What a system call's error says about the daemon.
+    func unreachable(_ code: Int32) -> ControlClientError {
+        switch code {
+        case ENOENT, ENOTDIR: .noDaemon(path: path, .missing)
+        case ECONNREFUSED: .noDaemon(path: path, .nobodyListening)
+        case EAGAIN: .noDaemon(path: path, .busy)
+        case EACCES, EPERM: .permissionDenied(path: path)
+        case EPROTOTYPE: .notASocket(path: path)
+        default: .noDaemon(path: path, .unreachable(errno: code))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import FluxqControl
+import FluxqControlClient
+import FluxqFormats
+import Testing
+
+@testable import FluxqCommands
+
+@Suite("Exit statuses")
+struct ExitStatusTests {
+    @Test(
+        "every refusal of the daemon has its status",
+        arguments: [
+            (Problem.Code.badRequest, 65), (.invalidFields, 65), (.notAPicture, 65), (.tooLarge, 65),
+            (.noSuchInput, 65), (.noSuchJob, 65), (.noSuchImage, 65), (.noSuchRoute, 69), (.methodNotAllowed, 69),
+            (.notAllowed, 77), (.conflict, 65), (.keyReused, 65), (.overLimit, 75), (.unsupportedMediaType, 65),
+            (.rangeNotSatisfiable, 69), (.storageFull, 75), (.shuttingDown, 75), (.internal, 69),
+        ] as [(Problem.Code, Int32)])
+    func refusals(code: Problem.Code, status: Int32) {
+        #expect(FluxqCommands.ExitStatus(code).rawValue == status)
+    }
+
+    static let refusals = 18
+
+    @Test("the table above is complete")
+    func complete() {
+        #expect(Problem.Code.allCases.count == Self.refusals)
+    }
+
+    @Test(
+        "what fails on the way to the daemon has its status and its remedy",
+        arguments: [
+            (.noDaemon(path: "/s", .missing), 69, "No daemon at /s. Start it with: systemctl start fluxqd"),
+            (.noDaemon(path: "/s", .nobodyListening), 69, "nobody listens. Start it with: systemctl start fluxqd"),
+            (.noDaemon(path: "/s", .busy), 75, "Try again in a moment"),
+            (.noDaemon(path: "/s", .unreachable(errno: 5)), 69, "systemctl status fluxqd"),
+            (.permissionDenied(path: "/s"), 77, "add you to the group"),
+            (.pathTooLong(path: "/s", bytes: 200), 69, "has 200 bytes, and the system takes at most 107"),
+            (.notASocket(path: "/s"), 69, "--socket PATH"),
+            (.untrustedSocket(path: "/s", .symbolicLink), 77, "symbolic link"),
+            (.untrustedSocket(path: "/s", .socketOwner(uid: 7)), 77, "uid 7"),
+            (.untrustedSocket(path: "/s", .directoryOwner(directory: "/", uid: 7)), 77, "uid 7"),
+            (
+                .untrustedSocket(path: "/s", .directoryWritable(directory: "/tmp", mode: 0o1777)), 77,
+                "(mode 1777) and could put a socket of their own there; its sticky bit only"
+            ),
+            (.connectionLost(path: "/s", why: "it was closed"), 69, "fluxq list"),
+            (.protocolError(path: "/s", why: "it said hello"), 69, "same version"),
+            (.uploadUnreadable(.system(errno: 5)), 66, "Nothing was queued"),
+            (.uploadUnreadable(.shrank(toBytes: 9)), 65, "ends after 9 bytes"),
+            (.downloadUnwritable(errno: 28), 75, "stays in the archive"),
+        ] as [(ControlClientError, Int32, String)])
+    func clientErrors(error: ControlClientError, status: Int32, words: String) {
+        let complaint = Complaint(any: error)
+        #expect(complaint.status.rawValue == status)
+        #expect(complaint.detail.contains(words))
+    }
+
+    @Test(
+        "a command line that cannot be understood is 64",
+        arguments: [
+            ["submit"], ["submit", "--n", "x", "p"], ["submit", "--strength", "nan", "p"],
+            ["submit", "--at", "yesterday", "p"], ["submit", "--on-unknown", "maybe", "p"],
+            ["submit", "--response-format", "jpeg", "p"], ["submit", "two", "prompts"],
+            ["submit", "--socket", "", "p"],
+            ["submit", "--seed", "9223372036854775808", "p"], ["status", "0"], ["status", "-1"], ["status", "+1"],
+            ["status", "9223372036854775808"], ["status", "4x"], ["list", "--state", "lost"], ["list", "--limit", "0"],
+            ["wait"], ["wait", "--timeout", "-1", "1"], ["fetch"], ["fetch", "--index", "0", "1"], ["cancel"],
+            ["retry", ""], ["pause"], ["list", "--all"],
+        ])
+    func usage(arguments: [String]) {
+        let error = #expect(throws: (any Error).self) { try FluxqCommand.parseAsRoot(arguments) }
+        #expect(error.map { FluxqCommand.exitCode(for: $0).rawValue } == FluxqCommands.ExitStatus.usage.rawValue)
+    }
+
+    @Test(
+        "a negative number is a value",
+        arguments: [
+            ["submit", "--seed", "-1", "p"], ["submit", "--priority", "-100", "p"],
+            ["submit", "--strength", "-0.5", "p"], ["submit", "--image", "-", "p"],
+        ])
+    func negative(arguments: [String]) throws {
+        let command = try FluxqCommand.parseAsRoot(arguments)
+        #expect((command as? Submit)?.prompt == "p")
+    }
+
+    @Test(
+        "the help of every verb has examples and the exit statuses",
+        arguments: FluxqCommand.configuration.subcommands.map { $0._commandName })
+    func help(verb: String) throws {
+        let verbs = FluxqCommand.configuration.subcommands
+        let command = try #require(verbs.first { $0._commandName == verb })
+        let help = FluxqCommand.helpMessage(for: command, columns: 80)
+        #expect(help.contains("EXAMPLES\n  fluxq \(verb)") || help.contains("EXAMPLES\n  id="))
+        #expect(help.contains("EXIT STATUS\n  0   success"))
+        for option in ["--json", "--socket"] { #expect(help.contains(option)) }
+    }
+
+    @Test("each field that is wrong has a line of its own")
+    func fields() {
+        let problem = Problem(
+            status: 422, code: .invalidFields, title: "The job cannot be sent as it is", detail: "all in one",
+            fields: [
+                .init(field: "n", problem: "must be a whole number from 1 to 4, but is 9"),
+                .init(field: "options.label", problem: "must not be empty"),
+            ])
+        let complaint = Complaint(any: ControlClientError.problem(problem))
+        #expect(complaint.status == .badInput)
+        #expect(
+            complaint.lines == [
+                "fluxq: The job cannot be sent as it is. Nothing was queued. These have to be changed:",
+                "  n must be a whole number from 1 to 4, but is 9",
+                "  options.label must not be empty",
+            ])
+        #expect(complaint.json["status"]?.integer == 422)
+        #expect(complaint.json["code"]?.string == "invalid_fields")
+        #expect(complaint.json["detail"]?.string == "all in one")
+        #expect(complaint.json["exit"]?.integer == 65)
+    }
+}

@@ -1,0 +1,102 @@
+import FluxqControl
+import FluxqModel
+import Testing
+
+@testable import FluxqCommands
+
+@Suite("Everything about one job")
+struct JobDetailsTests {
+    private func text(_ state: String, _ members: [String: Any]) throws -> String {
+        JobDetails(job: try Sample.job(42, state, members)).lines(Sample.pipe).joined(separator: "\n")
+    }
+
+    @Test("a job that is done shows its times, request and pictures")
+    func done() throws {
+        let job = try Sample.job(
+            42, "done",
+            [
+                "started_at": "2026-11-22T11:00:10.000Z", "finished_at": "2026-11-22T11:01:44.000Z", "label": "night",
+                "priority": 5, "images": [Sample.image(1)], "api": ["request_id": "req-1"],
+                "request": Sample.request([
+                    "n": 2, "strength": 0.6, "negative_prompt": "snow\nrain", "image": "https://example.org/a.png",
+                ]), "warning": "1 of 2 pictures came",
+            ])
+        #expect(
+            JobDetails(job: job).lines(Sample.pipe) == [
+                "job 42: done",
+                "  warning     1 of 2 pictures came",
+                "              Its pictures come with: fluxq fetch 42",
+                "  submitted   2026-11-22 12:00:00 (1 h ago) by alice (uid 1000)",
+                "  started     2026-11-22 12:00:10 (59 min ago)",
+                "  finished    2026-11-22 12:01:44 (58 min ago), took 1 min 34 s",
+                "  attempts    1",
+                "  label       night",
+                "  priority    5",
+                "  prompt      Convert to quick pencil sketch",
+                "  not wanted  snow",
+                "              rain",
+                "  image       https://example.org/a.png",
+                "  model       m",
+                "  seed        7",
+                "  parameters  n 2, strength 0.6",
+                "  request id  req-1",
+                "  picture 1   image/png, 1024 x 768, 1.3 MiB, sha256:\(String(repeating: "a", count: 64))",
+            ])
+    }
+
+    @Test("pictures that are paid for and still to be fetched say until when")
+    func archiving() throws {
+        let text = try text(
+            "running",
+            [
+                "phase": "archiving", "message": "host not trusted",
+                "pending": ["pictures": 2, "links_die_at": "2026-11-28T15:00:00.000Z"],
+                "images": [Sample.image(1), Sample.image(2)],
+            ])
+        #expect(text.contains("Paid, 2 of 4 saved, links die in 6 d 3 h."))
+        #expect(text.contains("message     host not trusted"))
+    }
+
+    @Test("every reason to wait is explained", arguments: Waiting.allCases)
+    func waiting(_ waiting: Waiting) throws {
+        let job = try Sample.job(42, "queued", ["waiting": waiting.rawValue, "not_before": "2026-11-22T14:00:00.000Z"])
+        let advice = JobWords(job).advice(Sample.pipe)
+        #expect(advice.count == 1)
+        let hasTime = [.scheduled, .backoff].contains(waiting)
+        #expect(advice[0].contains("2026-11-22 15:00:00 (in 2 h)") == hasTime)
+    }
+
+    @Test("every reason to fail says what to do", arguments: FailureReason.allCases)
+    func failed(_ reason: FailureReason) throws {
+        let text = try text(
+            "failed",
+            [
+                "reason": reason.rawValue, "message": "The API said:\n\u{1B}[31mno",
+                "error": ["message": "no", "status": 400, "code": "param_error", "request_id": "r-7"],
+            ])
+        #expect(text.hasPrefix("job 42: failed: \(reason.rawValue)\n"))
+        #expect(text.contains("  message     The API said:\n              \\e[31mno\n"))
+        #expect(text.contains("  api error   no (HTTP 400, param_error, request id r-7)"))
+        let isRetryable = ![.rejected, .moderated].contains(reason)
+        #expect(text.contains("fluxq retry 42") == isRetryable)
+    }
+
+    @Test("an unknown outcome says that it may have been billed")
+    func unknown() throws {
+        #expect(try text("failed", ["reason": "outcome_unknown"]).contains("It may have been billed"))
+    }
+
+    @Test("one line sums a job up")
+    func summary() throws {
+        let done = try Sample.job(
+            42, "done",
+            [
+                "started_at": "2026-11-22T11:00:00.000Z", "finished_at": "2026-11-22T11:00:34.000Z",
+                "images": [Sample.image(1)],
+            ])
+        #expect(JobWords(done).summary == "job 42: done after 34 s, 1 picture")
+        let failed = try Sample.job(7, "failed", ["reason": "moderated", "message": "no\nway"])
+        #expect(JobWords(failed).summary == #"job 7: failed: moderated: no\nway"#)
+        #expect(JobWords(try Sample.job(7, "queued")).live(now: Sample.now) == "job 7  queued  1 h")
+    }
+}

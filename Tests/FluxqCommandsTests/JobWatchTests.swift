@@ -1,0 +1,108 @@
+import FluxqControl
+import FluxqControlClient
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqCommands
+
+@Suite("Waiting for a job", .timeLimit(.minutes(1)))
+struct JobWatchTests {
+    private let directory: TemporaryDirectory
+    private let silent = FileHandle(forWritingAtPath: "/dev/null")
+
+    init() throws {
+        directory = try TemporaryDirectory()
+    }
+
+    private func json(_ state: String) -> String {
+        """
+        {"id":42,"state":"\(state)","owner":"alice","uid":1000,"priority":0,"created_at":"2026-11-22T10:00:00.123Z",
+         "attempts":1,"request":{"model":"m","prompt":"p","seed":7,"response_format":"url"},"images":[]}
+        """
+    }
+
+    private func watch(seconds: Int?) throws -> JobWatch {
+        let null = try #require(silent).fileDescriptor
+        return JobWatch(
+            socket: ControlSocket(option: directory.path("s"), environment: nil),
+            console: Console(json: false, output: null, errors: null),
+            deadline: seconds.map { .now + .seconds($0) }, restartPause: .zero)
+    }
+
+    @Test("polls go on until the job has ended")
+    func polls() async throws {
+        let states = ["queued", "running", "failed"].map(json)
+        _ = try ScriptedDaemon(
+            directory.path("s"),
+            [
+                { peer in
+                    for state in states {
+                        let head = try peer.readHead()
+                        #expect(head.hasPrefix("GET /v1/jobs/42?wait=30 "))
+                        try peer.answer("200 OK", state)
+                    }
+                }
+            ])
+        guard case .finished(let job) = try await watch(seconds: nil).follow(42) else {
+            Issue.record("timed out without a time")
+            return
+        }
+        #expect(job.document.state == "failed")
+    }
+
+    @Test("a restart of the daemon in the middle is waited over")
+    func restart() async throws {
+        let running = json("running"), done = json("done")
+        let shuttingDown = #"{"status":503,"code":"shutting_down","title":"No","detail":"Later."}"#
+        _ = try ScriptedDaemon(
+            directory.path("s"),
+            [
+                { peer in
+                    _ = try peer.readHead()
+                    try peer.answer("200 OK", running)
+                    _ = try peer.readHead()
+                },
+                { peer in
+                    _ = try peer.readHead()
+                    try peer.answer("503 Service Unavailable", shuttingDown, type: Problem.mediaType)
+                },
+                { peer in
+                    _ = try peer.readHead()
+                    try peer.answer("200 OK", done)
+                },
+            ])
+        guard case .finished(let job) = try await watch(seconds: nil).follow(42) else {
+            Issue.record("timed out without a time")
+            return
+        }
+        #expect(job.document.state == "done")
+    }
+
+    @Test("a daemon that was never there is not waited for")
+    func never() async throws {
+        let watch = try watch(seconds: nil)
+        await #expect(throws: ControlClientError.noDaemon(path: directory.path("s"), .missing)) {
+            _ = try await watch.follow(42)
+        }
+    }
+
+    @Test("no time at all is one look")
+    func timeout() async throws {
+        let running = json("running")
+        _ = try ScriptedDaemon(
+            directory.path("s"),
+            [
+                { peer in
+                    let head = try peer.readHead()
+                    #expect(head.hasPrefix("GET /v1/jobs/42 "))
+                    try peer.answer("200 OK", running)
+                }
+            ])
+        guard case .timedOut(let job) = try await watch(seconds: 0).follow(42) else {
+            Issue.record("a running job is not at its end")
+            return
+        }
+        #expect(job.state == "running")
+    }
+}

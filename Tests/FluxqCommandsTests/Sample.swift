@@ -1,0 +1,56 @@
+import FluxqControl
+import FluxqModel
+import Foundation
+
+@testable import FluxqCommands
+
+/// Documents as the daemon sends them, and a fixed moment at which they are looked at.
+enum Sample {
+    /// 2026-11-22T12:00:00Z.
+    static let now = Timestamp(secondsSinceEpoch: 1_795_348_800)
+
+    /// A clock that is `hours` ahead of UTC and leaves out the hour after `gap`.
+    static func clock(hoursAhead hours: Int = 1, gap: CivilTime? = nil) -> LocalClock {
+        LocalClock(
+            civil: { time in
+                let seconds = Int(time.rawValue / 1000) + hours * 3600
+                var fields = tm()
+                var whole = time_t(seconds)
+                gmtime_r(&whole, &fields)
+                return CivilTime(
+                    year: Int(fields.tm_year) + 1900, month: Int(fields.tm_mon) + 1, day: Int(fields.tm_mday),
+                    hour: Int(fields.tm_hour), minute: Int(fields.tm_min), second: Int(fields.tm_sec))
+            },
+            timestamp: { civil in
+                civil == gap ? nil : civil.timestamp(offsetSeconds: hours * 3600)
+            })
+    }
+
+    static let pipe = Presentation(palette: .plain, width: nil, now: now, clock: clock())
+
+    static func terminal(_ columns: Int, colours: Bool = false) -> Presentation {
+        Presentation(palette: Palette(colours: colours), width: columns, now: now, clock: clock())
+    }
+
+    /// A job submitted an hour before `now`, with the given members set or replaced.
+    static func job(_ id: Int64 = 42, _ state: String = "done", _ members: [String: Any] = [:]) throws -> JobDocument {
+        var document: [String: Any] = [
+            "id": id, "state": state, "owner": "alice", "uid": 1000, "priority": 0, "attempts": 1,
+            "created_at": "2026-11-22T11:00:00.000Z", "request": request(), "images": [Any](),
+        ]
+        document.merge(members) { $1 }
+        return try JSONDecoder().decode(JobDocument.self, from: JSONSerialization.data(withJSONObject: document))
+    }
+
+    static func request(_ members: [String: Any] = [:]) -> [String: Any] {
+        ["model": "m", "prompt": "Convert to quick pencil sketch", "seed": 7, "response_format": "url"]
+            .merging(members) { $1 }
+    }
+
+    static func image(
+        _ index: Int, _ mediaType: String = "image/png", hash: String = "sha256:" + String(repeating: "a", count: 64),
+        bytes: Int = 1_398_101
+    ) -> [String: Any] {
+        ["index": index, "hash": hash, "media_type": mediaType, "width": 1024, "height": 768, "bytes": bytes]
+    }
+}

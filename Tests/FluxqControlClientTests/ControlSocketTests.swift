@@ -1,0 +1,100 @@
+import FluxqControl
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqControlClient
+
+@Suite("The choice of the socket")
+struct ControlSocketTests {
+    @Test("--socket comes before $FLUXQ_SOCKET, and that before the standard place")
+    func choice() {
+        #expect(ControlSocket(option: "/a", environment: "/b").path == "/a")
+        #expect(ControlSocket(option: nil, environment: "/b").path == "/b")
+        #expect(ControlSocket(option: nil, environment: "/b").chosen)
+        for environment in [nil, ""] {
+            let standard = ControlSocket(option: nil, environment: environment)
+            #expect(standard.path == SocketPath.standard)
+            #expect(!standard.chosen)
+        }
+    }
+
+    private func failure(_ path: String) async -> ControlClientError? {
+        do {
+            try await ControlClient.withConnection(to: ControlSocket(option: path, environment: nil)) { _ in }
+            return nil
+        } catch {
+            return error as? ControlClientError
+        }
+    }
+
+    @Test("a path without a socket that somebody listens on is said to be so")
+    func unusable() async throws {
+        let directory = try TemporaryDirectory()
+        let missing = directory.path("missing")
+        #expect(await failure(missing) == .noDaemon(path: missing, .missing))
+        let nowhere = directory.path("no/where")
+        #expect(await failure(nowhere) == .noDaemon(path: nowhere, .missing))
+
+        let file = directory.path("file")
+        try Data("x".utf8).write(to: URL(filePath: file))
+        #expect(await failure(file) == .notASocket(path: file))
+        #expect(await failure(directory.path) == .notASocket(path: directory.path))
+        let below = file + "/below"
+        #expect(await failure(below) == .noDaemon(path: below, .missing))
+
+        let long = "/" + String(repeating: "x", count: SocketPath.maxBytes)
+        #expect(await failure(long) == .pathTooLong(path: long, bytes: SocketPath.maxBytes + 1))
+    }
+
+    @Test("a socket that nobody listens on any more is said to be so")
+    func dead() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("dead")
+        _ = try ScriptedDaemon(path, [{ $0.close() }])
+        // Uses up the only script; then the daemon stops listening, and its socket stays.
+        _ = await failure(path)
+        var last: ControlClientError?
+        repeat { last = await failure(path) } while last == nil
+        #expect(last == .noDaemon(path: path, .nobodyListening))
+    }
+
+    @Test(
+        "a system error says what to do about it",
+        arguments: [
+            (EACCES, ControlClientError.permissionDenied(path: "/s")), (EPERM, .permissionDenied(path: "/s")),
+            (EAGAIN, .noDaemon(path: "/s", .busy)), (ECONNREFUSED, .noDaemon(path: "/s", .nobodyListening)),
+            (ENOENT, .noDaemon(path: "/s", .missing)), (EPROTOTYPE, .notASocket(path: "/s")),
+            (EIO, .noDaemon(path: "/s", .unreachable(errno: EIO))),
+        ])
+    func systemErrors(code: Int32, error: ControlClientError) {
+        #expect(ControlSocket(option: "/s", environment: nil).unreachable(code) == error)
+    }
+
+    typealias Ownership = ControlSocket.Ownership
+
+    @Test(
+        "only root's sockets and one's own are trusted, in a directory that nobody else can write",
+        arguments: [
+            (Ownership(uid: 0, mode: 0o666), Ownership(uid: 0, mode: 0o755), nil),
+            (Ownership(uid: 1000, mode: 0o600), Ownership(uid: 1000, mode: 0o700), nil),
+            (Ownership(uid: 0, mode: 0o660), Ownership(uid: 1000, mode: 0o755), nil),
+            (Ownership(uid: 1001, mode: 0o666), Ownership(uid: 0, mode: 0o755), .socketOwner(uid: 1001)),
+            (
+                Ownership(uid: 0, mode: 0o666), Ownership(uid: 1001, mode: 0o755),
+                .directoryOwner(directory: "/d", uid: 1001)
+            ),
+            (
+                Ownership(uid: 0, mode: 0o666), Ownership(uid: 0, mode: 0o1777),
+                .directoryWritable(directory: "/d", mode: 0o1777)
+            ),
+            (
+                Ownership(uid: 1000, mode: 0o666), Ownership(uid: 1000, mode: 0o775),
+                .directoryWritable(directory: "/d", mode: 0o775)
+            ),
+        ] as [(Ownership, Ownership, ControlClientError.Distrust?)])
+    func trust(socket: Ownership, directory: Ownership, distrust: ControlClientError.Distrust?) {
+        #expect(
+            ControlSocket.distrust(socket: socket, directory: directory, named: "/d", caller: 1000) == distrust)
+    }
+}

@@ -1,0 +1,21 @@
+import Foundation
+
+/// Both ends of a pipe; what nobody closed is closed with it.
+final class StreamPipe: Sendable {
+    let reading: Int32
+    private let writer: FileHandle
+    private let pipe = Pipe()
+
+    init() {
+        reading = pipe.fileHandleForReading.fileDescriptor
+        writer = pipe.fileHandleForWriting
+    }
+
+    func write(_ bytes: [UInt8]) throws {
+        try writer.write(contentsOf: Data(bytes))
+    }
+
+    func end() throws {
+        try writer.close()
+    }
+}
