@@ -1,1 +1,3 @@
-print("stub")
+import FluxqDaemon
+
+await FluxqdProgram.run()

@@ -1,0 +1,21 @@
+/// Sizes as people write them: `1048576`, `1024 KiB`, `1 MiB`.
+enum ByteSize {
+    private static let units: [(name: String, bytes: Int64)] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+
+    /// Nil where the text is no whole number with or without one of the units, or too large.
+    static func parse(_ text: String) -> Int64? {
+        let number = text.prefix { ("0"..."9").contains($0) }
+        let name = text.dropFirst(number.count).drop { $0 == " " }
+        guard let count = FixedPoint.parse(String(number), decimals: 0) else { return nil }
+        if name.isEmpty { return count }
+        guard let unit = units.first(where: { $0.name == name }) else { return nil }
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: unit.bytes)
+        return overflow ? nil : bytes
+    }
+
+    /// In the largest unit that leaves a whole number.
+    static func text(_ bytes: Int64) -> String {
+        guard bytes > 0, let unit = units.first(where: { bytes.isMultiple(of: $0.bytes) }) else { return "\(bytes)" }
+        return "\(bytes / unit.bytes) \(unit.name)"
+    }
+}

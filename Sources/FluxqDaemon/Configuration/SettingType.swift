@@ -1,0 +1,217 @@
+import FluxqModel
+
+/// How the values of one kind are read and written. The ranges stand in `Setting.all`.
+struct SettingType<Value: Sendable>: Sendable {
+    var shape: Setting.Shape = .one
+    let read: @Sendable (SettingNode) throws(SettingRejection) -> Value
+    /// As it stands in the file; nil for no value.
+    let write: @Sendable (Value) -> String?
+}
+
+extension SettingType {
+    /// A value written as one word or sentence.
+    ///
+    /// - Parameters:
+    ///   - expectation: follows "must be".
+    ///   - isShown: false where a message must not repeat the value, because people paste secrets into such places.
+    ///   - parse: nil where the text is not such a value.
+    static func one(
+        _ expectation: String, isShown: Bool = true, write: @escaping @Sendable (Value) -> String?,
+        parse: @escaping @Sendable (String) -> Value?
+    ) -> SettingType {
+        SettingType(
+            read: { node throws(SettingRejection) in
+                let text = try node.word(expectation)
+                guard let value = parse(text) else {
+                    throw node.rejection("must be \(expectation)" + (isShown ? ", but is \(text.quoted)" : ""))
+                }
+                return value
+            }, write: write)
+    }
+
+    /// A list whose elements are each read alone, so that each wrong one is named.
+    static func list<Element>(
+        of element: SettingType<Element>, _ expectation: String, make: @escaping @Sendable ([Element]) -> Value,
+        elements: @escaping @Sendable (Value) -> [Element]
+    ) -> SettingType {
+        SettingType(
+            shape: .list,
+            read: { node throws(SettingRejection) in
+                guard case .list(let nodes) = node.content else {
+                    throw node.rejection("must be \(expectation), but is \(node.kind)")
+                }
+                var values: [Element] = []
+                var reasons: [SettingRejection.Reason] = []
+                for node in nodes {
+                    do throws(SettingRejection) {
+                        values.append(try element.read(node))
+                    } catch {
+                        reasons += error.reasons.map {
+                            .init(origin: $0.origin, text: "has an element that \($0.text)")
+                        }
+                    }
+                }
+                guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }
+                return make(values)
+            },
+            write: { "[\(elements($0).compactMap(element.write).joined(separator: ", "))]" })
+    }
+}
+
+extension SettingType<Int> {
+    static func whole(_ range: ClosedRange<Int>) -> SettingType {
+        .one("a whole number from \(range.lowerBound) to \(range.upperBound)", write: { "\($0)" }) { text in
+            guard let value = FixedPoint.parse(text, decimals: 0).flatMap(Int.init(exactly:)) else { return nil }
+            return range.contains(value) ? value : nil
+        }
+    }
+}
+
+extension SettingType<Int?> {
+    static func optionalWhole(_ range: ClosedRange<Int>) -> SettingType {
+        let type = SettingType<Int>.whole(range)
+        return SettingType(
+            read: { node throws(SettingRejection) in try type.read(node) }, write: { $0.flatMap(type.write) })
+    }
+}
+
+extension SettingType<Duration> {
+    /// Seconds with at most three decimals.
+    static func seconds(_ lowest: Double, _ highest: Int) -> SettingType {
+        let lowestText = lowest == lowest.rounded() ? "\(Int(lowest))" : "\(lowest)"
+        let lowestMilliseconds = Int64((lowest * 1000).rounded())
+        return .one(
+            "a number of seconds from \(lowestText) to \(highest)",
+            write: { FixedPoint.text($0.milliseconds, decimals: 3) }
+        ) { text in
+            guard let milliseconds = FixedPoint.parse(text, decimals: 3) else { return nil }
+            let isPossible = milliseconds >= lowestMilliseconds && milliseconds <= Int64(highest) * 1000
+            return isPossible ? .milliseconds(milliseconds) : nil
+        }
+    }
+}
+
+extension SettingType<Int64> {
+    /// A size of 1 KiB to 1 GiB.
+    static var bytes: SettingType {
+        .one("a size from 1 KiB to 1 GiB, as a number of bytes or such as 64 MiB", write: ByteSize.text) { text in
+            guard let size = ByteSize.parse(text) else { return nil }
+            return (1 << 10...1 << 30).contains(size) ? size : nil
+        }
+    }
+}
+
+extension SettingType<Set<Int>> {
+    static var statuses: SettingType {
+        .list(of: .whole(500...599), "a list of HTTP statuses, such as [500, 503]", make: Set.init) { $0.sorted() }
+    }
+}
+
+extension SettingType<[String]> {
+    static var hosts: SettingType {
+        .list(of: .host, "a list of hosts, such as [images.example.org]", make: { $0 }, elements: { $0 })
+    }
+}
+
+extension SettingType<String?> {
+    static var absolutePath: SettingType {
+        .one("an absolute path, such as /etc/fluxq/api-key", isShown: false, write: { $0 }) { text in
+            text.hasPrefix("/") && !text.utf8.contains(0) ? .some(text) : nil
+        }
+    }
+}
+
+extension SettingType<String> {
+    static var modelName: SettingType {
+        let limit = EditRequest.Bounds.modelBytes
+        return .one("the name of a model, at most \(limit) bytes", write: { $0 }) { text in
+            text.utf8.count <= limit && !text.utf8.contains { $0 <= 0x20 || $0 == 0x7F } ? text : nil
+        }
+    }
+
+    static var currency: SettingType {
+        .one("a currency's three capital letters, such as USD", write: { $0 }) { text in
+            text.utf8.count == 3 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) } ? text : nil
+        }
+    }
+
+    static var host: SettingType {
+        .one("a host or host:port, such as images.example.org or [fd00::7]:8080", write: { $0 }) { text in
+            HostAndPort(text)?.description
+        }
+    }
+
+    static var webAddress: SettingType {
+        SettingType(
+            read: { node throws(SettingRejection) in
+                let text = try node.word("a URL")
+                do throws(BaseURL.Invalid) {
+                    return try BaseURL.checked(text)
+                } catch {
+                    throw node.rejection(error.text)
+                }
+            }, write: { $0 })
+    }
+}
+
+extension SettingType<[String: Int64]> {
+    /// By model, in millionths.
+    static var prices: SettingType {
+        let price = SettingType<Int64>.one(
+            "a price of at most 1000000 with at most six decimals, such as 0.08",
+            write: { FixedPoint.text($0, decimals: 6) }
+        ) { text in
+            guard let micros = FixedPoint.parse(text, decimals: 6) else { return nil }
+            return micros <= 1_000_000_000_000 ? micros : nil
+        }
+        return SettingType(
+            shape: .mapping,
+            read: { node throws(SettingRejection) in
+                guard case .mapping(let entries) = node.content else {
+                    throw node.rejection("must be a group of models with their prices, but is \(node.kind)")
+                }
+                var prices: [String: Int64] = [:]
+                var reasons: [SettingRejection.Reason] = []
+                for entry in entries {
+                    do throws(SettingRejection) {
+                        if entry.name.isEmpty { throw entry.value.rejection("names no model; write MODEL=PRICE") }
+                        if prices[entry.name] != nil { throw entry.value.rejection("gives \(entry.name.quoted) twice") }
+                        prices[entry.name] = try price.read(entry.value)
+                    } catch {
+                        reasons += error.reasons.map { reason in
+                            .init(origin: reason.origin, text: "of \(entry.name.quoted) \(reason.text)")
+                        }
+                    }
+                }
+                guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }
+                return prices
+            },
+            write: { prices in
+                prices.isEmpty ? nil : prices.sorted { $0.key < $1.key }.map { "\($0): \($1)" }.joined(separator: ", ")
+            })
+    }
+}
+
+extension SettingNode {
+    /// The text of a value that must be one word or sentence.
+    fileprivate func word(_ expectation: String) throws(SettingRejection) -> String {
+        switch content {
+        case .text(let text): return text
+        case .nothing: throw rejection("has no value. Give it \(expectation), or remove it")
+        case .list, .mapping: throw rejection("must be \(expectation), but is \(kind)")
+        }
+    }
+
+    fileprivate func rejection(_ text: String) -> SettingRejection {
+        SettingRejection(reasons: [.init(origin: origin, text: text)])
+    }
+
+    fileprivate var kind: String {
+        switch content {
+        case .text(let text): text.quoted
+        case .nothing: "empty"
+        case .list: "a list"
+        case .mapping: "a group of keys"
+        }
+    }
+}

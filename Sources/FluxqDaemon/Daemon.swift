@@ -1,0 +1,197 @@
+import FluxqArchive
+import FluxqControl
+import FluxqControlServer
+import FluxqImagesAPI
+import FluxqModel
+import FluxqSandbox
+import FluxqStore
+import FluxqWorkers
+import Glibc
+package import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// Puts the parts together, runs them until a signal, and takes them apart again.
+///
+/// ```
+/// state directory (lock) ─ archive ─ store ─┬─ workers ── images API (or the sandbox)
+///                                           └─ control server ── socket
+/// ```
+package struct Daemon: Sendable {
+    package struct Options: Sendable {
+        package var configurationFile: String?
+        package var stateDirectory: String?
+        package var socket: String?
+        package var isSandboxed: Bool
+
+        package init(configurationFile: String?, stateDirectory: String?, socket: String?, isSandboxed: Bool) {
+            self.configurationFile = configurationFile
+            self.stateDirectory = stateDirectory
+            self.socket = socket
+            self.isSandboxed = isSandboxed
+        }
+    }
+
+    private let options: Options
+    private let environment: [String: String]
+    private let logger: Logger
+
+    package init(options: Options, environment: [String: String], logger: Logger) {
+        self.options = options
+        self.environment = environment
+        self.logger = logger
+    }
+
+    /// Returns after a SIGTERM or SIGINT, when everything has ended in order.
+    ///
+    /// - Throws: what keeps it from starting, with words for the administrator.
+    package func run() async throws {
+        umask(0o077)
+        // A client that hangs up is an error of one write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+
+        var configuration = try Configuration.load(file: options.configurationFile, environment: environment)
+        let apiKey = options.isSandboxed ? "sandbox" : try configuration.apiKey(environment: environment)
+        let notifier = try ServiceNotifier(environment: environment)
+        let directory = try StateDirectory.open(
+            path: options.stateDirectory ?? StateDirectory.defaultPath(environment: environment))
+        defer { directory.release() }
+
+        let archive = try Archive(directory: directory.path, onFatal: exitAtOnce)
+        let clock = SystemClock()
+        let store = try Store(
+            path: "\(directory.path)/queue.sqlite", policy: configuration.storePolicy, now: { clock.now() },
+            onFatal: exitAtOnce)
+        for job in try await store.recover() {
+            logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
+        }
+
+        let socket = try ControlSocket.open(path: options.socket, environment: environment)
+        let sandbox = try await startSandbox(in: directory.path, &configuration)
+        let api: ImagesClient
+        do {
+            api = try ImagesClient(configuration.imagesClient(apiKey: try APIKey(apiKey)))
+        } catch {
+            await sandbox?.shutdown()
+            throw error
+        }
+        logger.notice(
+            "fluxqd is ready.",
+            metadata: [
+                "socket": "\(socket.name)", "state_directory": "\(directory.path)",
+                "api": "\(options.isSandboxed ? "sandbox" : configuration.api.baseURL)",
+            ])
+        let workers = Workers(
+            .init(
+                store: store, archive: archive, api: api, clock: clock, settings: configuration.workerSettings,
+                logger: logger))
+        let server = ControlServer(
+            socket: socket.descriptor, store: store, archive: archive,
+            settings: .init(defaultModel: configuration.api.model, maxInputBytes: configuration.inputs.maxBytes),
+            logger: logger)
+        let health = HealthReport(
+            notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
+
+        // Shut down in reverse: calls in flight are waited for while status can still be asked.
+        let end = await runUntilSignal(
+            ServiceGroup(services: [health, server, workers, StoppingNotice(notifier: notifier)], logger: logger))
+
+        await api.shutdown()
+        await sandbox?.shutdown()
+        try end.get()
+        try store.close()
+        try socket.removeName()
+        logger.notice("fluxqd has stopped.")
+    }
+
+    /// Puts the stand-in of the images API in the place of the real one, where that was asked for.
+    private func startSandbox(in directory: String, _ configuration: inout Configuration) async throws -> Sandbox? {
+        guard options.isSandboxed else { return nil }
+        let sandbox = try await Sandbox.start(
+            .init(
+                directory: "\(directory)/sandbox", latency: configuration.sandbox.latency,
+                linkLifetime: configuration.sandbox.linkLifetime),
+            logger: logger)
+        configuration.api.baseURL = sandbox.baseURL
+        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
+        return sandbox
+    }
+
+    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up.
+    private func runUntilSignal(_ services: ServiceGroup) async -> Result<Void, any Error> {
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            group.addTask { [logger] in
+                var isDraining = false
+                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+                    if signal == .sighup {
+                        logger.notice(
+                            "The configuration is read at start alone. To change it: systemctl restart fluxqd")
+                    } else if isDraining {
+                        logger.warning("A second signal: calls in flight are given up; their outcome is unknown.")
+                        return
+                    } else {
+                        logger.notice("Stopping: no new calls; those in flight are waited for.")
+                        isDraining = true
+                        await services.triggerGracefulShutdown()
+                    }
+                }
+            }
+            // The services' end, or the second signal; canceling the other is no failure of it.
+            let end = await group.nextResult() ?? .success(())
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return end
+        }
+    }
+
+    /// After a failed fsync what the system's cache holds can no longer be believed; a new start reads the disk.
+    private func exitAtOnce(_ error: any Error) {
+        logger.critical("The disk has failed; exiting to recover.", metadata: ["error": "\(error)"])
+        _exit(EX_IOERR)
+    }
+}
+
+/// Where clients come in: handed over by systemd, or bound here.
+private struct ControlSocket {
+    let descriptor: CInt
+    let name: String
+    private let bound: ListeningSocket?
+
+    static func open(path: String?, environment: [String: String]) throws -> ControlSocket {
+        if path == nil, let inherited = try InheritedSocket.take(environment: environment) {
+            return ControlSocket(descriptor: inherited, name: "systemd", bound: nil)
+        }
+        let path = path ?? environment[SocketPath.environmentVariable] ?? SocketPath.standard
+        let bound = try ListeningSocket.bind(path: path)
+        return ControlSocket(descriptor: bound.descriptor, name: path, bound: bound)
+    }
+
+    func removeName() throws {
+        try bound?.removeName()
+    }
+}
+
+extension Configuration {
+    fileprivate var storePolicy: StorePolicy {
+        var policy = StorePolicy()
+        policy.maxAttempts = workers.maxAttempts
+        policy.queuedJobsPerOwner = limits.queuedJobs
+        policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
+        return policy
+    }
+
+    fileprivate var workerSettings: FluxqWorkers.Workers.Settings {
+        var settings = FluxqWorkers.Workers.Settings()
+        settings.concurrency = workers.concurrency
+        settings.drain = workers.drain
+        settings.maxPictureBytes = downloads.maxBytes
+        return settings
+    }
+
+    fileprivate func imagesClient(apiKey: APIKey) -> ImagesClient.Configuration {
+        ImagesClient.Configuration(
+            baseURL: api.baseURL, apiKey: apiKey, timeout: api.timeout, unbilledStatuses: api.unbilledStatuses,
+            downloads: .init(trustedHosts: downloads.trustedHosts, maxBytes: downloads.maxBytes))
+    }
+}

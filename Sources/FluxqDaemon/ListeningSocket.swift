@@ -1,0 +1,102 @@
+import Glibc
+import Synchronization
+
+/// A Unix socket that fluxqd binds itself, where systemd handed none over.
+package final class ListeningSocket: Sendable {
+    /// Everybody may connect: the kernel says who each peer is, and that decides what it may do.
+    package static let standardMode: UInt32 = 0o666
+    /// Connections that wait for accept.
+    package static let backlog: Int32 = 512
+
+    /// Linux's `O_PATH`, which C's headers show to GNU programs alone. The same on x86-64 and arm64.
+    private static let openPathOnly: Int32 = 0o10000000
+
+    package let path: String
+    /// Listening, closed on exec. Whoever serves it closes it.
+    package let descriptor: Int32
+    /// Holds the file that `path` was when it was bound, so that no other file gets its inode; nil once removed.
+    private let file: Mutex<Int32?>
+
+    private init(path: String, descriptor: Int32, file: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+        self.file = Mutex(file)
+    }
+
+    /// Binds and listens. A socket at `path` that nobody serves any more is replaced.
+    package static func bind(
+        path: String, mode: UInt32 = standardMode
+    ) throws(ListeningSocketError) -> ListeningSocket {
+        guard let address = path.hasPrefix("@") ? nil : UnixSocketAddress(path) else { throw .badPath(path) }
+        try removeStale(path, address)
+
+        let descriptor = try makeSocket(path)
+        do throws(ListeningSocketError) {
+            guard address.withSocketAddress({ Glibc.bind(descriptor, $0, $1) }) == 0 else {
+                switch errno {
+                case ENOENT: throw .directoryMissing(path)
+                case ENOTDIR: throw .badPath(path)
+                case EACCES, EPERM, EROFS: throw .notPermitted(path)
+                case EADDRINUSE: throw .inUse(path)
+                default: throw .failed(path, SystemError("bind"))
+                }
+            }
+            // Before listen, so that nobody meets a socket with the wrong mode: until then connections are refused.
+            guard chmod(path, mode) == 0 else { throw .failed(path, SystemError("chmod")) }
+            guard listen(descriptor, backlog) == 0 else { throw .failed(path, SystemError("listen")) }
+            let file = open(path, openPathOnly | O_NOFOLLOW | O_CLOEXEC)
+            guard file >= 0 else { throw .failed(path, SystemError("open")) }
+            return ListeningSocket(path: path, descriptor: descriptor, file: file)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Takes the name away, unless another file has it by now. To be called once nothing is accepted any more.
+    package func removeName() throws(ListeningSocketError) {
+        let held = file.withLock { file in
+            defer { file = nil }
+            return file
+        }
+        guard let held else { return }
+        defer { close(held) }
+        var bound = stat()
+        var present = stat()
+        guard fstat(held, &bound) == 0, lstat(path, &present) == 0,
+            bound.st_dev == present.st_dev, bound.st_ino == present.st_ino
+        else { return }
+        if unlink(path) != 0, errno != ENOENT { throw .failed(path, SystemError("unlink")) }
+    }
+
+    private static func removeStale(_ path: String, _ address: UnixSocketAddress) throws(ListeningSocketError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path) }
+
+        let probe = try makeSocket(path)
+        defer { close(probe) }
+        if address.withSocketAddress({ connect(probe, $0, $1) }) == 0 { throw .inUse(path) }
+        switch errno {
+        case ECONNREFUSED: break
+        case ENOENT: return
+        // Its backlog is full: somebody listens.
+        case EAGAIN: throw .inUse(path)
+        case EACCES, EPERM: throw .notPermitted(path)
+        default: throw .failed(path, SystemError("connect"))
+        }
+        guard unlink(path) == 0 || errno == ENOENT else {
+            switch errno {
+            case EACCES, EPERM, EROFS: throw .notPermitted(path)
+            default: throw .failed(path, SystemError("unlink"))
+            }
+        }
+    }
+
+    private static func makeSocket(_ path: String) throws(ListeningSocketError) -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { throw .failed(path, SystemError("socket")) }
+        return descriptor
+    }
+}

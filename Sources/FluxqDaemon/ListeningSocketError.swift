@@ -1,0 +1,33 @@
+/// Why fluxqd cannot listen at a path. Every description says what to do.
+package enum ListeningSocketError: Error, Hashable, Sendable {
+    case badPath(String)
+    case directoryMissing(String)
+    case notPermitted(String)
+    case notASocket(String)
+    case inUse(String)
+    case failed(String, SystemError)
+}
+
+extension ListeningSocketError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .badPath(let path) where path.utf8.count > UnixSocketAddress.maxPathBytes:
+            "The socket's path has \(path.utf8.count) bytes, but Linux takes at most "
+                + "\(UnixSocketAddress.maxPathBytes): \(path.quoted). Name a shorter one with --socket."
+        case .badPath(let path):
+            "A socket cannot be at \(path.quoted). Name a path in a directory with --socket."
+        case .directoryMissing(let path):
+            "The socket cannot be at \(path), because the directory above it does not exist. Make that "
+                + "directory, or name another path with --socket."
+        case .notPermitted(let path):
+            "fluxqd may not make its socket at \(path). Let fluxqd's user write the directory above it, or "
+                + "name another path with --socket."
+        case .notASocket(let path):
+            "There is something at \(path) that is not a socket. Move it away, or name another path with --socket."
+        case .inUse(let path):
+            "Another fluxqd listens at \(path). Stop that one first, or name another path with --socket."
+        case .failed(let path, let error):
+            "fluxqd cannot listen at \(path) (\(error)). Name another path with --socket."
+        }
+    }
+}

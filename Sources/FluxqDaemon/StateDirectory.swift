@@ -1,0 +1,120 @@
+import Glibc
+import Synchronization
+
+/// The directory that holds everything fluxqd keeps, locked against a second daemon.
+///
+/// The lock is held until `release()` or the end of the process. It does not end with this object's life, because the
+/// optimizer may end that early.
+package final class StateDirectory: Sendable {
+    package static let standardPath = "/var/lib/fluxq"
+    private static let lockName = "lock"
+
+    package let path: String
+    /// Of the lock file; nil once released.
+    private let lock: Mutex<Int32?>
+
+    private init(path: String, lock: Int32) {
+        self.path = path
+        self.lock = Mutex(lock)
+    }
+
+    /// Where nobody named a directory: systemd's `StateDirectory=`, else `/var/lib/fluxq`.
+    package static func defaultPath(environment: [String: String]) -> String {
+        // Several directories come colon-separated; the first one is ours.
+        let first = environment["STATE_DIRECTORY"]?.prefix { $0 != ":" } ?? ""
+        return first.isEmpty ? standardPath : String(first)
+    }
+
+    /// Makes the directory with mode 0700 where it is missing (its parent must exist), checks it and takes its lock.
+    package static func open(path: String) throws(StateDirectoryError) -> StateDirectory {
+        if mkdir(path, 0o700) != 0 {
+            switch errno {
+            case EEXIST: break
+            case ENOENT: throw .parentMissing(path: path)
+            case EACCES, EPERM: throw .notWritable(path: path)
+            case EROFS: throw .readOnlyFileSystem(path: path)
+            case ENOTDIR: throw .notADirectory(path: path)
+            case ENOSPC, EDQUOT: throw .noSpace(path: path)
+            default: throw .failed(path: path, SystemError("mkdir"))
+            }
+        }
+        // Everything below goes through this descriptor, so that nobody can swap the directory between two looks at it.
+        let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else {
+            switch errno {
+            case ENOTDIR: throw .notADirectory(path: path)
+            case EACCES: throw .notWritable(path: path)
+            default: throw .failed(path: path, SystemError("open"))
+            }
+        }
+        defer { close(directory) }
+        try check(directory, path: path)
+        return StateDirectory(path: path, lock: try takeLock(in: directory, path: path))
+    }
+
+    /// Lets another daemon have the directory.
+    package func release() {
+        lock.withLock { descriptor in
+            if let open = descriptor { close(open) }
+            descriptor = nil
+        }
+    }
+
+    private static func check(_ directory: Int32, path: String) throws(StateDirectoryError) {
+        var status = stat()
+        guard fstat(directory, &status) == 0 else { throw .failed(path: path, SystemError("fstat")) }
+        guard status.st_uid == geteuid() else {
+            throw .ownedByAnother(path: path, owner: status.st_uid, daemon: geteuid())
+        }
+        guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else { throw .writableByOthers(path: path) }
+        guard faccessat(directory, ".", R_OK | W_OK | X_OK, Int32(AT_EACCESS)) == 0 else {
+            switch errno {
+            case EROFS: throw .readOnlyFileSystem(path: path)
+            case EACCES: throw .notWritable(path: path)
+            default: throw .failed(path: path, SystemError("faccessat"))
+            }
+        }
+    }
+
+    private static func takeLock(in directory: Int32, path: String) throws(StateDirectoryError) -> Int32 {
+        let lock = openat(directory, lockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        guard lock >= 0 else {
+            switch errno {
+            case EACCES, EPERM: throw .notWritable(path: path)
+            case EROFS: throw .readOnlyFileSystem(path: path)
+            case ENOSPC, EDQUOT: throw .noSpace(path: path)
+            default: throw .failed(path: path, SystemError("open \(lockName)"))
+            }
+        }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let error = SystemError("flock")
+            defer { close(lock) }
+            guard error.code == EWOULDBLOCK else { throw .failed(path: path, error) }
+            throw .inUse(path: path, processID: holder(lock))
+        }
+        do throws(SystemError) {
+            try writeProcessID(lock)
+        } catch {
+            // The number only serves the other daemon's message. On a full disk fluxqd must still start: reading goes
+            // on.
+            guard error.code == ENOSPC || error.code == EDQUOT else {
+                close(lock)
+                throw .failed(path: path, error)
+            }
+        }
+        return lock
+    }
+
+    /// Written in place and then cut, so that a file that already has its block needs no new one.
+    private static func writeProcessID(_ lock: Int32) throws(SystemError) {
+        let text = Array("\(getpid())\n".utf8)
+        guard pwrite(lock, text, text.count, 0) == text.count else { throw SystemError("write lock") }
+        guard ftruncate(lock, off_t(text.count)) == 0 else { throw SystemError("truncate lock") }
+    }
+
+    private static func holder(_ lock: Int32) -> pid_t? {
+        var text = [UInt8](repeating: 0, count: 16)
+        let count = pread(lock, &text, text.count, 0)
+        return pid_t(String(decoding: text.prefix(max(0, count)).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+}

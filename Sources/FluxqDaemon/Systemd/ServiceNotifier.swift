@@ -1,0 +1,73 @@
+import Glibc
+
+/// Tells the service manager how fluxqd is: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`.
+/// Does nothing where there is no service manager.
+package struct ServiceNotifier: Sendable {
+    package enum Message: Hashable, Sendable {
+        /// fluxqd answers on its socket.
+        case ready
+        /// It takes no new work and will end.
+        case stopping
+        /// One line for `systemctl status`.
+        case status(String)
+        /// It is alive; due within `WatchdogInterval.timeout`.
+        case watchdog
+    }
+
+    package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private static let maxStatusBytes = 512
+    private let address: UnixSocketAddress?
+
+    /// - Throws: where `$NOTIFY_SOCKET` names nothing that can be notified.
+    package init(environment: [String: String]) throws(Failure) {
+        guard let name = environment["NOTIFY_SOCKET"], !name.isEmpty else {
+            address = nil
+            return
+        }
+        guard name.hasPrefix("/") || name.hasPrefix("@"), let address = UnixSocketAddress(name) else {
+            throw Failure(
+                description:
+                    "$NOTIFY_SOCKET is \(name.quoted), which is no Unix socket's address. Unset it outside of systemd.")
+        }
+        self.address = address
+    }
+
+    /// Sends all messages in one datagram. The socket takes it at once as long as the service manager lives.
+    package func send(_ messages: Message...) throws(Failure) {
+        guard let address, !messages.isEmpty else { return }
+        let datagram = Array(messages.map(\.line).joined(separator: "\n").utf8)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Self.failure(SystemError("socket")) }
+        defer { close(descriptor) }
+        let sent = address.withSocketAddress { address, length in
+            sendto(descriptor, datagram, datagram.count, Int32(MSG_NOSIGNAL), address, length)
+        }
+        guard sent == datagram.count else { throw Self.failure(SystemError("sendto")) }
+    }
+
+    private static func failure(_ error: SystemError) -> Failure {
+        Failure(description: "The service manager cannot be told how fluxqd is (\(error)). Look at $NOTIFY_SOCKET.")
+    }
+
+    fileprivate static func oneLine(_ text: String) -> String {
+        var line = ""
+        for character in text.map({ $0.isNewline ? " " : $0 }) where line.utf8.count < maxStatusBytes {
+            line.append(character)
+        }
+        return line
+    }
+}
+
+extension ServiceNotifier.Message {
+    fileprivate var line: String {
+        switch self {
+        case .ready: "READY=1"
+        case .stopping: "STOPPING=1"
+        case .status(let text): "STATUS=\(ServiceNotifier.oneLine(text))"
+        case .watchdog: "WATCHDOG=1"
+        }
+    }
+}

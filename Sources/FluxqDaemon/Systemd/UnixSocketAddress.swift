@@ -1,0 +1,35 @@
+import Glibc
+
+/// The address of a Unix socket: a path, or, with `@` first, a name in Linux's abstract space.
+struct UnixSocketAddress {
+    /// Bytes of a path that leave room for its final NUL.
+    static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    private var address = sockaddr_un()
+    private let length: socklen_t
+
+    /// Nil where the name is empty, too long, or holds a NUL.
+    init?(_ name: String) {
+        let bytes = Array(name.utf8)
+        guard !bytes.isEmpty, bytes.count <= Self.maxPathBytes, !bytes.contains(0) else { return nil }
+        let isAbstract = bytes.first == UInt8(ascii: "@")
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { field in
+            field.copyBytes(from: bytes)
+            if isAbstract { field[0] = 0 }
+        }
+        // The length ends an abstract name; a path ends with its NUL.
+        let header = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? MemoryLayout<sa_family_t>.size
+        length = socklen_t(header + bytes.count + (isAbstract ? 0 : 1))
+    }
+
+    func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafeBytes(of: address) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) { buffer in
+                // A sockaddr_un is never empty, so the buffer has a base.
+                guard let base = buffer.baseAddress else { preconditionFailure("an address without bytes") }
+                return body(base, length)
+            }
+        }
+    }
+}

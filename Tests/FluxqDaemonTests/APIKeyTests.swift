@@ -1,0 +1,102 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite struct APIKeyTests {
+    private let directory: TemporaryDirectory
+
+    init() throws {
+        directory = try TemporaryDirectory()
+    }
+
+    private func write(_ text: String, to name: String) throws -> String {
+        try Data(text.utf8).write(to: URL(filePath: directory.path(name)))
+        return directory.path(name)
+    }
+
+    private func message(_ configuration: Configuration, _ environment: [String: String] = [:]) -> String? {
+        do {
+            _ = try configuration.apiKey(environment: environment)
+            return nil
+        } catch { return error.description }
+    }
+
+    @Test("the key file comes first, then the two variables, then systemd's credential")
+    func precedence() throws {
+        var configuration = Configuration()
+        configuration.api.keyFile = try write("from-file\n", to: "key")
+        _ = try write("from-credential", to: "api-key")
+        var environment = [
+            "FLUXQ_API_KEY": "from-fluxq", "MODELVERSE_API_KEY": "from-vendor",
+            "CREDENTIALS_DIRECTORY": directory.path,
+        ]
+        #expect(try configuration.apiKey(environment: environment) == "from-file")
+        configuration.api.keyFile = nil
+        #expect(try configuration.apiKey(environment: environment) == "from-fluxq")
+        environment["FLUXQ_API_KEY"] = ""
+        #expect(try configuration.apiKey(environment: environment) == "from-vendor")
+        environment["MODELVERSE_API_KEY"] = nil
+        #expect(try configuration.apiKey(environment: environment) == "from-credential")
+    }
+
+    @Test("one line ending is the editor's", arguments: ["key", "key\n", "key\r\n"])
+    func lineEnding(text: String) throws {
+        var configuration = Configuration()
+        configuration.api.keyFile = try write(text, to: "key")
+        #expect(try configuration.apiKey(environment: [:]) == "key")
+    }
+
+    @Test(
+        "what cannot be a key is refused, and no part of it is shown",
+        arguments: [
+            ("", "The API key is empty."), ("\n", "The API key is empty."),
+            ("hunter2\n\n", "The API key holds blanks, line breaks or other characters that no key has."),
+            ("hun ter2", "The API key holds blanks, line breaks or other characters that no key has."),
+            ("hunter2\u{0}", "The API key holds blanks, line breaks or other characters that no key has."),
+            ("hünter2", "The API key holds blanks, line breaks or other characters that no key has."),
+            (String(repeating: "hunter2", count: 600), "The file with the API key is larger than 4096 bytes."),
+        ])
+    func refused(_ text: String, _ complaint: String) throws {
+        var configuration = Configuration()
+        let path = try write(text, to: "key")
+        configuration.api.keyFile = path
+        #expect(message(configuration) == "\(path): \(complaint) Correct api.key_file or that file.")
+    }
+
+    @Test("a key file that is missing or a directory is named, with the remedy")
+    func unreadable() throws {
+        var configuration = Configuration()
+        configuration.api.keyFile = directory.path("none")
+        #expect(
+            message(configuration, ["FLUXQ_API_KEY": "other"])
+                == "\(directory.path)/none: The file with the API key cannot be read (open: No such file or "
+                + "directory). "
+                + "Correct api.key_file or that file.")
+        configuration.api.keyFile = directory.path
+        #expect(
+            message(configuration)
+                == "\(directory.path): The file with the API key is not a regular file. Correct api.key_file "
+                + "or that file."
+        )
+    }
+
+    @Test("without any key the message names every way to give one")
+    func none() {
+        #expect(
+            message(Configuration(), ["CREDENTIALS_DIRECTORY": directory.path])
+                == "There is no API key. Write it into a file that only fluxqd's user can read and name that file in "
+                + "api.key_file, or set FLUXQ_API_KEY, or try fluxqd without a key: fluxqd --sandbox.")
+    }
+
+    @Test("no description of a configuration or of an error holds the key")
+    func redaction() throws {
+        let fixture = try ConfigurationFixture()
+        let environment = ["FLUXQ_API_KEY": "hunter2", "FLUXQ_API_KEYS": "hunter2"]
+        #expect(!"\(try fixture.load(nil, environment: ["FLUXQ_API_KEY": "hunter2"]))".contains("hunter2"))
+        #expect(
+            !(try fixture.complaints("api:\n  key: hunter2\n", environment: environment)).joined().contains("hunter2"))
+        #expect(message(Configuration(), ["FLUXQ_API_KEY": "hunter2 "])?.contains("hunter2") == false)
+    }
+}

@@ -1,0 +1,278 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite struct ConfigurationMistakeTests {
+    struct Mistake: CustomTestStringConvertible {
+        var yaml: String?
+        var environment: [String: String] = [:]
+        var complaints: [String]
+
+        init(_ yaml: String, _ complaints: String...) {
+            self.yaml = yaml
+            self.complaints = complaints
+        }
+
+        init(_ environment: [String: String], _ complaints: String...) {
+            self.environment = environment
+            self.complaints = complaints
+        }
+
+        var testDescription: String { yaml ?? "\(environment)" }
+    }
+
+    @Test(
+        "a mistake in the names of keys is answered with its line and the likely name",
+        arguments: [
+            Mistake("api:\n  base_ur: x\n", "FILE:2: api.base_ur is not a key of fluxqd. Did you mean api.base_url?"),
+            Mistake("api:\n  key: sk-secret\n", "FILE:2: api.key is not a key of fluxqd. Did you mean api.key_file?"),
+            Mistake(
+                "api:\n  concurrency: 4\n",
+                "FILE:2: api.concurrency is not a key of fluxqd. Did you mean workers.concurrency?"),
+            Mistake(
+                "concurrency: 4\n", "FILE:1: concurrency is not a key of fluxqd. Did you mean workers.concurrency?"),
+            Mistake("worker:\n  concurrency: 4\n", "FILE:1: worker is not a key of fluxqd. Did you mean workers?"),
+            Mistake(
+                "inputs:\n  zzzzzzzzz: 4\n",
+                "FILE:2: inputs.zzzzzzzzz is not a key of fluxqd. The keys of inputs are max_bytes."),
+            Mistake(
+                "zzzzzzzzz: 4\n",
+                "FILE:1: zzzzzzzzz is not a key of fluxqd. "
+                    + "The groups are access, api, downloads, inputs, limits, prices, sandbox, workers."),
+            Mistake(
+                "workers.concurrency: 4\n",
+                "FILE:1: workers.concurrency must be written as \"concurrency:\", indented, below \"workers:\"."),
+            Mistake(
+                "[a, b]: 4\n",
+                "FILE:1: A key that is no plain word is not a key of fluxqd. "
+                    + "The groups are access, api, downloads, inputs, limits, prices, sandbox, workers."),
+            Mistake(
+                "limits:\n  images_per_day: 4\n",
+                "FILE:2: limits.images_per_day is not enforced by this version of fluxqd. Remove it."),
+            Mistake(
+                "access:\n  admins: [alice]\n",
+                "FILE:2: access.admins is not enforced by this version of fluxqd. Remove it."),
+            Mistake(
+                "api:\n  model: a\n  timeout_seconds: 1\n  model: b\n",
+                "FILE:2: model is given more than once, first in this line. Keep one."),
+        ])
+    func names(_ mistake: Mistake) throws {
+        #expect(try ConfigurationFixture().complaints(mistake.yaml) == mistake.complaints)
+    }
+
+    @Test(
+        "a wrong value is answered with its line and what it may be",
+        arguments: [
+            Mistake(
+                "workers:\n  concurrency: many\n",
+                "FILE:2: workers.concurrency must be a whole number from 1 to 64, but is \"many\"."),
+            Mistake(
+                "workers: {concurrency: 0}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is \"0\"."),
+            Mistake(
+                "workers: {concurrency: 65}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is \"65\"."),
+            Mistake(
+                "workers: {concurrency: 99999999999999999999}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is \"99999999999999999999\"."),
+            Mistake(
+                "workers: {concurrency: 4.0}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is \"4.0\"."),
+            Mistake(
+                "workers: {concurrency: [4]}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is a list."),
+            Mistake(
+                "workers: {concurrency: {a: 4}}\n",
+                "FILE:1: workers.concurrency must be a whole number from 1 to 64, but is a group of keys."),
+            Mistake(
+                "workers:\n  concurrency:\n  max_attempts: 3\n",
+                "FILE:2: workers.concurrency has no value. Give it a whole number from 1 to 64, or remove it."),
+            Mistake("workers: 4\n", "FILE:1: workers must be a group: write its keys below it, indented."),
+            Mistake(
+                "api: {timeout_seconds: -1}\n",
+                "FILE:1: api.timeout_seconds must be a number of seconds from 0.1 to 3600, but is \"-1\"."),
+            Mistake(
+                "api: {timeout_seconds: 1e3}\n",
+                "FILE:1: api.timeout_seconds must be a number of seconds from 0.1 to 3600, but is \"1e3\"."),
+            Mistake(
+                "api:\n  unbilled_statuses: 500\n",
+                "FILE:2: api.unbilled_statuses must be a list of HTTP statuses, such as [500, 503], but is \"500\"."),
+            Mistake(
+                "api:\n  unbilled_statuses:\n    - 500\n    - 429\n    - x\n",
+                "FILE:4: api.unbilled_statuses has an element that must be a whole number from 500 to 599, "
+                    + "but is \"429\".",
+                "FILE:5: api.unbilled_statuses has an element that must be a whole number from 500 to 599, "
+                    + "but is \"x\"."
+            ),
+            Mistake(
+                "downloads: {trusted_hosts: ['https://a.example/']}\n",
+                "FILE:1: downloads.trusted_hosts has an element that must be a host or host:port, such as "
+                    + "images.example.org or [fd00::7]:8080, but is \"https://a.example/\"."),
+            Mistake(
+                "downloads: {max_bytes: 64 MB}\n",
+                "FILE:1: downloads.max_bytes must be a size from 1 KiB to 1 GiB, as a number of bytes or "
+                    + "such as 64 MiB, "
+                    + "but is \"64 MB\"."),
+            Mistake(
+                "inputs: {max_bytes: 9999999999 GiB}\n",
+                "FILE:1: inputs.max_bytes must be a size from 1 KiB to 1 GiB, as a number of bytes or such as 64 MiB, "
+                    + "but is \"9999999999 GiB\"."),
+            Mistake(
+                "prices:\n  currency: dollars\n  a/b: 0.08\n",
+                "FILE:2: prices.currency must be a currency's three capital letters, such as USD, but is \"dollars\"."),
+            Mistake(
+                "prices:\n  a/b: 0.0000001\n  c/d: free\n",
+                "FILE:2: prices of \"a/b\" must be a price of at most 1000000 with at most six decimals, such as 0.08, "
+                    + "but is \"0.0000001\".",
+                "FILE:3: prices of \"c/d\" must be a price of at most 1000000 with at most six decimals, such as 0.08, "
+                    + "but is \"free\"."),
+            Mistake(
+                "api: {model: 'a b'}\n",
+                "FILE:1: api.model must be the name of a model, at most 200 bytes, but is \"a b\"."),
+            // Never repeated: somebody may have pasted the key itself.
+            Mistake(
+                "api: {key_file: sk-secret}\n",
+                "FILE:1: api.key_file must be an absolute path, such as /etc/fluxq/api-key."),
+        ])
+    func values(_ mistake: Mistake) throws {
+        #expect(try ConfigurationFixture().complaints(mistake.yaml) == mistake.complaints)
+    }
+
+    private static let urlExample = "such as https://api.umodelverse.ai/v1"
+
+    @Test(
+        "a base URL that cannot be used is refused without being repeated",
+        arguments: [
+            ("api.example.org/v1", "must be a URL that begins with https://, \(urlExample)"),
+            ("ftp://example.org", "must be a URL that begins with https://, \(urlExample)"),
+            ("https://exa mple.org", "must be a URL that begins with https://, \(urlExample)"),
+            (
+                "https:///v1",
+                "must name a host and, where it is not the usual one, a port from 1 to 65535, \(urlExample)"
+            ),
+            (
+                "https://example.org:0/v1",
+                "must name a host and, where it is not the usual one, a port from 1 to 65535, \(urlExample)"
+            ),
+            (
+                "https://me:secret@example.org/",
+                "must not hold a user name or password. Put the API key into a file, and its path into api.key_file"
+            ),
+            ("https://example.org/v1?key=secret", "must end before the first ? or #, \(urlExample)"),
+            ("https://example.org/v1#a", "must end before the first ? or #, \(urlExample)"),
+            ("https://example.org/v1/images/generations", "must end before /images/generations, \(urlExample)"),
+            (
+                "http://example.org/v1",
+                "must begin with https://, because http shows the API key and the pictures to the network. "
+                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1]"
+            ),
+            (
+                "http://127.0.0.1.example.org/v1",
+                "must begin with https://, because http shows the API key and the pictures to the network. "
+                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1]"
+            ),
+        ])
+    func baseURL(_ url: String, _ complaint: String) throws {
+        #expect(
+            try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == ["FILE:1: api.base_url \(complaint)."]
+        )
+    }
+
+    @Test(
+        "plain http is taken for this host alone",
+        arguments: ["http://localhost:8080/v1", "http://127.0.0.1/v1", "http://127.9.9.9", "http://[::1]:8080"])
+    func loopback(url: String) throws {
+        #expect(try ConfigurationFixture().load("api: {base_url: '\(url)//'}").api.baseURL == url)
+    }
+
+    @Test(
+        "mistakes in the environment name the variable",
+        arguments: [
+            Mistake(
+                ["FLUXQ_WORKERS_CONCURRENCY": "lots"],
+                "$FLUXQ_WORKERS_CONCURRENCY: workers.concurrency must be a whole number from 1 to 64, but "
+                    + "is \"lots\"."),
+            Mistake(
+                ["FLUXQ_API_MODEL": " "],
+                "$FLUXQ_API_MODEL: api.model has no value. Give it the name of a model, at most 200 bytes, "
+                    + "or remove it."
+            ),
+            Mistake(
+                ["FLUXQ_API_UNBILLED_STATUSES": "500,,503"],
+                "$FLUXQ_API_UNBILLED_STATUSES: api.unbilled_statuses has an element that has no value. "
+                    + "Give it a whole number from 500 to 599, or remove it."),
+            Mistake(
+                ["FLUXQ_API_BASEURL": "secret"],
+                "$FLUXQ_API_BASEURL: fluxqd knows no such variable. Did you mean FLUXQ_API_BASE_URL?"),
+            Mistake(
+                ["FLUXQ_ENTIRELY_UNKNOWN": "secret"],
+                "$FLUXQ_ENTIRELY_UNKNOWN: fluxqd knows no such variable. Unset it, or correct its name."),
+            Mistake(
+                ["FLUXQ_LIMITS_SPEND_PER_DAY": "4"],
+                "$FLUXQ_LIMITS_SPEND_PER_DAY: limits.spend_per_day is not enforced by this version of fluxqd. "
+                    + "Unset the variable."),
+            Mistake(
+                ["FLUXQ_PRICES": "a=0.08,a=0.09,=1,b"],
+                "$FLUXQ_PRICES: prices of \"a\" gives \"a\" twice.",
+                "$FLUXQ_PRICES: prices of \"\" names no model; write MODEL=PRICE.",
+                "$FLUXQ_PRICES: prices of \"b\" has no value. Give it a price of at most 1000000 with at most six "
+                    + "decimals, such as 0.08, or remove it."),
+        ])
+    func environment(_ mistake: Mistake) throws {
+        #expect(try ConfigurationFixture().complaints(nil, environment: mistake.environment) == mistake.complaints)
+    }
+
+    @Test("everything that is wrong is said at once: the file's by line, then the environment's")
+    func allAtOnce() throws {
+        let complaints = try ConfigurationFixture().complaints(
+            "prices:\n  a: free\nworkers:\n  concurency: 1\n  max_attempts: 0\napi:\n  model: ''\n",
+            environment: ["FLUXQ_INPUTS_MAX_BYTES": "x", "FLUXQ_API_MODELL": "m"])
+        #expect(
+            complaints.map { String($0.prefix { $0 != " " }) } == [
+                "FILE:2:", "FILE:4:", "FILE:5:", "FILE:7:", "$FLUXQ_API_MODELL:", "$FLUXQ_INPUTS_MAX_BYTES:",
+            ])
+    }
+
+    @Test(
+        "what is not YAML is refused with the line",
+        arguments: [
+            ("api:\n  model: a: b\n", "FILE:2: This is not YAML: mapping values are not allowed in this context"),
+            ("api:\n\tmodel: a\n", "FILE:2: This is not YAML: found character that cannot start any token"),
+            ("api: [1, 2\n", "FILE:2: This is not YAML: did not find expected ',' or ']'"),
+            ("api: \u{1}\n", "FILE: This is not YAML text: control characters are not allowed."),
+            (String(repeating: "[", count: 100_000), "FILE:1: This is not YAML: "),
+            ("just a sentence\n", "FILE:1: The file must hold groups of keys"),
+            ("- a\n- b\n", "FILE:1: The file must hold groups of keys"),
+            ("a: 1\n---\nb: 1\n", "FILE:2: This is not YAML: but found another document"),
+        ])
+    func syntax(_ yaml: String, _ beginning: String) throws {
+        let complaints = try ConfigurationFixture().complaints(yaml)
+        #expect(complaints.count == 1)
+        #expect(complaints.first?.hasPrefix(beginning) == true, "\(complaints)")
+    }
+
+    @Test("a file that is missing, a directory, too large or no text is refused")
+    func unreadable() throws {
+        let fixture = try ConfigurationFixture()
+        func complaint(_ path: String) -> String? {
+            do {
+                _ = try Configuration.load(file: path, environment: [:])
+                return nil
+            } catch { return error.description }
+        }
+        let missing = fixture.directory.path("none.yaml")
+        #expect(
+            complaint(missing)
+                == "\(missing): There is no such configuration file. Create it, or correct or leave out --config.")
+        let directory = fixture.directory.path
+        #expect(complaint(directory) == "\(directory): This is not a file. Give --config the path of a YAML file.")
+
+        let file = fixture.file
+        try Data(repeating: UInt8(ascii: "#"), count: ConfigurationFile.maxBytes + 1).write(to: URL(filePath: file))
+        #expect(complaint(file) == "\(file): The configuration file is larger than 1 MiB. Is it the right one?")
+        try Data([0x61, 0xFF, 0xFE]).write(to: URL(filePath: file))
+        #expect(complaint(file) == "\(file): The configuration file is not UTF-8 text. Save it as UTF-8.")
+    }
+}

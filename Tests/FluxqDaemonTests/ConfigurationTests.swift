@@ -1,0 +1,156 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite struct ConfigurationTests {
+    let fixture: ConfigurationFixture
+
+    init() throws {
+        fixture = try ConfigurationFixture()
+    }
+
+    @Test("without a file and without variables, every value is the design's default")
+    func defaults() throws {
+        let configuration = try fixture.load(nil)
+        #expect(configuration.api.baseURL == "https://api.umodelverse.ai/v1")
+        #expect(configuration.api.keyFile == nil)
+        #expect(configuration.api.model == "black-forest-labs/flux-kontext-max")
+        #expect(configuration.api.timeout == .seconds(300))
+        #expect(configuration.api.unbilledStatuses == [500, 503])
+        #expect(configuration.workers.concurrency == 4)
+        #expect(configuration.workers.drain == .seconds(100))
+        #expect(configuration.workers.maxAttempts == 5)
+        #expect(configuration.downloads.trustedHosts == [])
+        #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
+        #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
+        #expect(configuration.limits.queuedJobs == nil)
+        #expect(configuration.prices.microsPerImage == [:])
+        #expect(configuration.prices.currency == "USD")
+        #expect(configuration.sandbox.latency == .seconds(2))
+        #expect(configuration.sandbox.linkLifetime == .seconds(604_800))
+    }
+
+    @Test("a file that sets every key is taken as it stands")
+    func everyKey() throws {
+        let configuration = try fixture.load(
+            """
+            api:
+              base_url: http://127.0.0.1:8080/v1/
+              key_file: /run/secrets/key
+              model: "other/model"
+              timeout_seconds: 1.5
+              unbilled_statuses: [500, 502, 500]
+            workers: {concurrency: 64, drain_seconds: 0, max_attempts: '1'}
+            downloads:
+              trusted_hosts:
+                - Images.Example.org
+                - 10.0.0.7:8080
+                - "[FD00::7]:81"
+              max_bytes: 1 GiB
+            inputs:
+              max_bytes: 1024
+            limits:
+              queued_jobs: 3
+            prices:
+              other/model: 0.000001
+              currency: EUR
+              m: 12
+            sandbox:
+              latency_seconds: 0.25
+              link_lifetime_seconds: 0
+            """)
+        #expect(configuration.api.baseURL == "http://127.0.0.1:8080/v1")
+        #expect(configuration.api.keyFile == "/run/secrets/key")
+        #expect(configuration.api.model == "other/model")
+        #expect(configuration.api.timeout == .milliseconds(1500))
+        #expect(configuration.api.unbilledStatuses == [500, 502])
+        #expect(configuration.workers.concurrency == 64)
+        #expect(configuration.workers.drain == .zero)
+        #expect(configuration.workers.maxAttempts == 1)
+        #expect(configuration.downloads.trustedHosts == ["images.example.org", "10.0.0.7:8080", "[fd00::7]:81"])
+        #expect(configuration.downloads.maxBytes == 1 << 30)
+        #expect(configuration.inputs.maxBytes == 1024)
+        #expect(configuration.limits.queuedJobs == 3)
+        #expect(configuration.prices.microsPerImage == ["other/model": 1, "m": 12_000_000])
+        #expect(configuration.prices.currency == "EUR")
+        #expect(configuration.sandbox.latency == .milliseconds(250))
+        #expect(configuration.sandbox.linkLifetime == .zero)
+    }
+
+    @Test("every key can be set by the environment, and the environment wins over the file")
+    func environment() throws {
+        let configuration = try fixture.load(
+            "workers:\n  concurrency: 2\n  max_attempts: 7\n",
+            environment: [
+                "FLUXQ_API_BASE_URL": "https://example.org/v2",
+                "FLUXQ_API_KEY_FILE": "/k",
+                "FLUXQ_API_MODEL": "m",
+                "FLUXQ_API_TIMEOUT_SECONDS": "10",
+                "FLUXQ_API_UNBILLED_STATUSES": "500, 599",
+                "FLUXQ_WORKERS_CONCURRENCY": "9",
+                "FLUXQ_WORKERS_DRAIN_SECONDS": "0.5",
+                "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "a.example,b.example:81",
+                "FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB",
+                "FLUXQ_INPUTS_MAX_BYTES": "2MiB",
+                "FLUXQ_LIMITS_QUEUED_JOBS": "8",
+                "FLUXQ_PRICES_CURRENCY": "CNY",
+                "FLUXQ_PRICES": "a/b=0.08, c=1",
+                "FLUXQ_SANDBOX_LATENCY_SECONDS": "0",
+                "FLUXQ_SANDBOX_LINK_LIFETIME_SECONDS": "60",
+                "FLUXQ_SOCKET": "/tmp/s", "FLUXQ_API_KEY": "secret", "PATH": "/bin",
+            ])
+        #expect(configuration.api.baseURL == "https://example.org/v2")
+        #expect(configuration.api.keyFile == "/k")
+        #expect(configuration.api.model == "m")
+        #expect(configuration.api.timeout == .seconds(10))
+        #expect(configuration.api.unbilledStatuses == [500, 599])
+        #expect(configuration.workers.concurrency == 9)
+        #expect(configuration.workers.drain == .milliseconds(500))
+        #expect(configuration.workers.maxAttempts == 7)
+        #expect(configuration.downloads.trustedHosts == ["a.example", "b.example:81"])
+        #expect(configuration.downloads.maxBytes == 1 << 20)
+        #expect(configuration.inputs.maxBytes == 2 << 20)
+        #expect(configuration.limits.queuedJobs == 8)
+        #expect(configuration.prices.currency == "CNY")
+        #expect(configuration.prices.microsPerImage == ["a/b": 80_000, "c": 1_000_000])
+        #expect(configuration.sandbox.latency == .zero)
+        #expect(configuration.sandbox.linkLifetime == .seconds(60))
+    }
+
+    @Test("an empty variable empties a list, so that a file's list can be taken back")
+    func emptyList() throws {
+        let configuration = try fixture.load(
+            "api: {unbilled_statuses: [500]}", environment: ["FLUXQ_API_UNBILLED_STATUSES": ""])
+        #expect(configuration.api.unbilledStatuses == [])
+    }
+
+    @Test(
+        "a file that sets nothing is fine",
+        arguments: ["", "# nothing\n", "---\n", "api:\n", "api:\nworkers: {}\n", "\u{FEFF}api:\n"])
+    func nothing(yaml: String) throws {
+        #expect(try fixture.load(yaml) == Configuration())
+    }
+
+    @Test("the standard file is read where it exists and no other is named")
+    func standardFile() throws {
+        try Data("api: {model: m}".utf8).write(to: URL(filePath: fixture.file))
+        let standard = try Configuration.load(file: nil, environment: [:], standardFile: fixture.file)
+        #expect(standard.api.model == "m")
+        let other = fixture.directory.path("other.yaml")
+        try Data("api: {model: n}".utf8).write(to: URL(filePath: other))
+        #expect(try Configuration.load(file: other, environment: [:], standardFile: fixture.file).api.model == "n")
+    }
+
+    @Test("every default reads back as itself, and no two keys share a variable")
+    func tableIsConsistent() throws {
+        for setting in Setting.all {
+            guard let text = setting.defaultText else { continue }
+            let yaml = "\(setting.group):\n  \(setting.leaf): \(text)\n"
+            #expect(try fixture.load(yaml) == Configuration(), "\(setting.name)")
+        }
+        let variables = Setting.all.map(\.environmentVariable) + Setting.otherEnvironmentVariables
+        #expect(Set(variables).count == variables.count)
+    }
+}

@@ -1,0 +1,64 @@
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite struct ExampleFileTests {
+    private let name = "systemd/fluxqd.yaml"
+
+    @Test("the example file shows every key, commented out, with its default")
+    func matchesTheTable() throws {
+        #expect(try RepositoryFile.text(name) == Self.expected)
+    }
+
+    @Test("the example file as it is changes nothing")
+    func isHarmless() throws {
+        #expect(try ConfigurationFixture().load(try RepositoryFile.text(name)) == Configuration())
+    }
+
+    @Test("with every key taken out of its comment it is valid, and only keys without a default differ")
+    func isValid() throws {
+        let yaml = try RepositoryFile.text(name).replacing("  #", with: "  ").replacing("   ", with: "  # ")
+        var expected = Configuration()
+        expected.api.keyFile = "/etc/fluxq/api-key"
+        expected.downloads.trustedHosts = ["images.example.org", "10.0.0.7:8080"]
+        expected.limits.queuedJobs = 100
+        expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]
+        #expect(try ConfigurationFixture().load(yaml) == expected)
+    }
+
+    /// What the table of settings says the file must be.
+    static var expected: String {
+        var lines = [
+            "# Configuration of fluxqd: /etc/fluxq/fluxqd.yaml, or what --config names.",
+            "#",
+            "# Every key stands here with its default, or with an example where it has none. Take the # "
+                + "away to set it,",
+            "# then: systemctl restart fluxqd. A variable of the environment wins over the file; api.base_url is",
+            "# FLUXQ_API_BASE_URL. fluxqd does not start while anything here is wrong, and says where and why.",
+        ]
+        var group = ""
+        for setting in Setting.all {
+            if setting.group != group {
+                group = setting.group
+                lines += ["", "\(group):"]
+            }
+            lines += wrapped(setting.documentation).map { "  # \($0)" }
+            let value = setting.exampleText ?? setting.defaultText ?? ""
+            lines.append(setting.leaf.isEmpty ? "  #\(value)" : "  #\(setting.leaf): \(value)")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func wrapped(_ text: String) -> [String] {
+        text.split(separator: " ").reduce(into: [""]) { lines, word in
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + 1 + word.count <= 100 {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+    }
+}
