@@ -15,7 +15,6 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -65,31 +64,35 @@ let package = Package(
         room(
             "FluxqDaemon",
             [
-                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox", "FluxqControlServer",
+                "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox",
+                "FluxqControlServer",
                 "FluxqWorkers", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
             ]),
-        room("FluxqCommands", ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser]),
+        room(
+            "FluxqCommands",
+            ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto, nioPosix]),
 
         // Floor 2: the two sides of the socket, and the work.
         room(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", hummingbird,
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
         room(
-            "FluxqWorkers", ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", logging, serviceLifecycle]),
+            "FluxqWorkers",
+            ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),
         room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
         // Floor 1: one outside thing each.
         room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
-        room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioPosix]),
+        room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room("FluxqImagesAPI", ["FluxqModel", "FluxqFormats", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room(
             "FluxqSandbox",
-            ["FluxqFormats", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
+            ["FluxqFormats", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
         // The ground: knows nothing.
         room("FluxqModel", []),
@@ -97,6 +100,15 @@ let package = Package(
         .target(
             name: "FluxqMigrations", path: "migrations", resources: [.embedInCode("0001_jobs.sql")],
             swiftSettings: settings),
+
+        // `make bench`.
+        .executableTarget(
+            name: "fluxq-bench",
+            dependencies: [
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", "FluxqStore", "FluxqSandbox",
+                argumentParser, nioPosix,
+            ],
+            path: "Benchmarks/fluxq-bench", swiftSettings: settings),
 
         // Tests.
         .target(
@@ -106,26 +118,33 @@ let package = Package(
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
-        tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", nioCore]),
+        tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
+        // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
+        .executableTarget(
+            name: "archive-probe", dependencies: ["FluxqArchive", "FluxqModel", nioCore], path: "Tests/ArchiveProbe",
+            swiftSettings: settings),
         tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioPosix, nioHTTP1]),
-        tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, nioCore]),
-        tests("FluxqWorkers", also: ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging]),
+        tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, logging, nioCore, nioHTTP1]),
+        tests(
+            "FluxqWorkers",
+            also: ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),
         tests(
             "FluxqControlServer",
             also: [
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
-                nioPosix, logging,
+                nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
         tests("FluxqDaemon", also: ["FluxqModel"]),
-        tests("FluxqCommands", also: ["FluxqModel", "FluxqControl"]),
+        tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
+        tests(
+            "FluxqCommands",
+            also: ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto]),
         .testTarget(
             name: "FluxqEndToEndTests",
-            dependencies: [
-                "fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqFormats", "FluxqModel", asyncHTTPClient,
-                nioCore,
-            ],
+            dependencies: ["fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqModel", grdb],
             swiftSettings: settings),
         .testTarget(
-            name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations"], swiftSettings: settings),
+            name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
+            swiftSettings: settings),
     ]
 )

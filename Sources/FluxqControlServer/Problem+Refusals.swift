@@ -34,7 +34,7 @@ extension Problem {
     /// The same for what is not there and for what is somebody else's.
     static let noSuchJob = Problem(
         status: 404, code: .noSuchJob, title: "No such job",
-        detail: "You have no job of that number. GET /v1/jobs lists yours.")
+        detail: "You have no job of that number. List yours: fluxq list, or GET /v1/jobs.")
 
     static let noSuchImage = Problem(
         status: 404, code: .noSuchImage, title: "No such image",

@@ -1,0 +1,118 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@Suite("Exit codes", .timeLimit(.minutes(5)))
+struct ExitCodeTests {
+    @Test("0: a job that is done; the number comes alone on standard output, the pictures as files")
+    func done() async throws {
+        let daemon = try await RunningDaemon()
+        let out = daemon.directory.path("out")
+        let submit = try await daemon.run(["submit", "--image", "-", "Make it rain"], input: SamplePictures.jpeg.bytes)
+        #expect(submit.end == .exit(0) && submit.output == "1\n")
+        #expect(try await daemon.fluxq("wait", "1").end == .exit(0))
+        let fetch = try await daemon.fluxq("fetch", "1", "--output", out)
+        #expect(fetch.end == .exit(0) && fetch.lines == ["\(out)/1-1.png"])
+        #expect(try await daemon.fluxq("fetch", "1", "--output", out).end == .exit(0))
+        // A different file of that name is left alone.
+        try Data("mine".utf8).write(to: URL(filePath: "\(out)/1-1.png"))
+        let refused = try await daemon.fluxq("fetch", "1", "--output", out)
+        #expect(refused.end != .exit(0))
+        #expect(try String(contentsOfFile: "\(out)/1-1.png", encoding: .utf8) == "mine")
+    }
+
+    @Test("1: a job that failed")
+    func failed() async throws {
+        let daemon = try await RunningDaemon()
+        let run = try await daemon.run(
+            ["submit", "--image", "-", "--wait", "x sandbox:rejected"], input: SamplePictures.png.bytes)
+        #expect(run.end == .exit(1))
+        #expect(try await daemon.fluxq("wait", "1").end == .exit(1))
+    }
+
+    @Test(
+        "64: usage",
+        arguments: [
+            ["frobnicate"], ["submit"], ["submit", "--n", "two", "x"], ["status", "abc"], ["status", "0"],
+            ["status", "-1"],
+            ["status", "9223372036854775808"], ["fetch"], ["cancel"], ["submit", "--at", "someday", "x"],
+            ["list", "--state", "odd"],
+        ])
+    func usage(_ arguments: [String]) async throws {
+        let directory = try TemporaryDirectory()
+        let run = try await RunningDaemon.fluxq(
+            arguments, socket: directory.path("none.sock"), directory: directory.path)
+        #expect(run.end == .exit(64))
+        #expect(!run.errors.isEmpty && run.output.isEmpty)
+    }
+
+    @Test("65: bad input, each field by name, nothing queued and nothing billed")
+    func badInput() async throws {
+        let daemon = try await RunningDaemon()
+        let wrong: [(options: [String], names: String)] = [
+            (["--n", "5"], "n"), (["--n", "0"], "n"), (["--strength", "1.1"], "strength"), (["--seed", "-2"], "seed"),
+            (["--steps", "51"], "steps"), (["--guidance-scale", "0.5"], "guidance_scale"),
+            (["--priority", "101"], "priority"),
+        ]
+        for (options, name) in wrong {
+            let run = try await daemon.run(
+                ["submit", "--image", "-"] + options + ["x"], input: SamplePictures.png.bytes)
+            #expect(run.end == .exit(65))
+            #expect(run.errors.contains(name), "\(run.errors)")
+        }
+        for input in [Array("<html></html>".utf8), [], Array(SamplePictures.png.bytes.dropLast(5))] {
+            let run = try await daemon.run(["submit", "--image", "-", "x"], input: input)
+            #expect(run.end == .exit(65), "\(run.errors)")
+        }
+        #expect(try await daemon.run(["submit", "x"]).end == .exit(65))
+        #expect(try await daemon.fluxq("status", "1").end == .exit(65))
+        #expect(try await daemon.fluxq("status", "9223372036854775807").end == .exit(65))
+        #expect(try daemon.ledger().isEmpty)
+    }
+
+    @Test("66: no such input file, or one that cannot be read")
+    func noInput() async throws {
+        let daemon = try await RunningDaemon()
+        let run = try await daemon.fluxq("submit", "--image", daemon.directory.path("none.png"), "x")
+        #expect(run.end == .exit(66))
+        #expect(run.errors.contains("none.png"))
+    }
+
+    @Test("69: no daemon, and what to do about it")
+    func noDaemon() async throws {
+        let directory = try TemporaryDirectory()
+        let file = directory.path("file")
+        try Data().write(to: URL(filePath: file))
+        for socket in [directory.path("none.sock"), file, directory.path(String(repeating: "x", count: 120))] {
+            let run = try await RunningDaemon.fluxq(["status"], socket: socket, directory: directory.path)
+            #expect(run.end == .exit(69))
+            #expect(run.errors.contains(socket), "\(run.errors)")
+        }
+    }
+
+    @Test("75: not yet, or too much for now")
+    func later() async throws {
+        let daemon = try await RunningDaemon(environment: ["FLUXQ_LIMITS_QUEUED_JOBS": "1"])
+        let at = ["submit", "--image", "-", "--at", "2100-01-01T00:00:00Z", "x"]
+        #expect(try await daemon.run(at, input: SamplePictures.png.bytes).end == .exit(0))
+        let over = try await daemon.run(at, input: SamplePictures.png.bytes)
+        #expect(over.end == .exit(75), "\(over.errors)")
+        #expect(try await daemon.fluxq("wait", "1", "--timeout", "1").end == .exit(75))
+        #expect(try await daemon.fluxq("fetch", "1").end == .exit(75))
+    }
+
+    @Test("77: a socket that the user may not use", .enabled(if: getuid() == 0))
+    func notAllowed() async throws {
+        let daemon = try await RunningDaemon()
+        chmod(daemon.socket, 0o600)
+        chmod(daemon.directory.path, 0o755)
+        let run = try ChildProcess(
+            "setpriv",
+            [
+                "--reuid=65533", "--regid=65533", "--clear-groups", RunningDaemon.executable("fluxq"), "status",
+                "--socket", daemon.socket,
+            ],
+            environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
+        #expect(await run.wait() == .exit(77), "\(run.errors)")
+    }
+}

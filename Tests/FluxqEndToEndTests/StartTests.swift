@@ -1,0 +1,114 @@
+import FluxqTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@Suite("Starting the daemon", .timeLimit(.minutes(5)))
+struct StartTests {
+    /// Runs `fluxqd` to its end.
+    private func fluxqd(
+        _ arguments: [String], _ directory: TemporaryDirectory, environment: [String: String] = [:]
+    ) async throws -> (end: ChildProcess.End, errors: String) {
+        let process = try ChildProcess(
+            RunningDaemon.executable("fluxqd"), arguments,
+            environment: RunningDaemon.baseEnvironment.merging(environment) { $1 }, directory: directory.path)
+        return (await process.wait(), process.errors)
+    }
+
+    @Test("a second daemon on the same directory refuses to start and names the first")
+    func second() async throws {
+        let daemon = try await RunningDaemon()
+        let (end, errors) = try await fluxqd(
+            [
+                "--sandbox", "--state-directory", daemon.directory.path("state"), "--socket",
+                daemon.directory.path("2.sock"),
+            ],
+            daemon.directory)
+        #expect(end == .exit(71))
+        #expect(errors.contains("\(daemon.process.id)"), "\(errors)")
+        #expect(try await daemon.fluxq("status").end == .exit(0))
+    }
+
+    @Test("a database of a newer fluxq is refused and left alone")
+    func newer() async throws {
+        let daemon = try await RunningDaemon()
+        await daemon.stop()
+        try await DatabaseQueue(path: daemon.directory.path("state/queue.sqlite")).write { db in
+            try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('9999_from_the_future')")
+        }
+        let (end, errors) = try await fluxqd(
+            ["--sandbox", "--state-directory", daemon.directory.path("state"), "--socket", daemon.socket],
+            daemon.directory)
+        #expect(end == .exit(71))
+        #expect(errors.contains("9999_from_the_future") && errors.contains("newer"), "\(errors)")
+    }
+
+    @Test("a typing error in the configuration is named with its file, line and key")
+    func typingError() async throws {
+        let directory = try TemporaryDirectory()
+        let file = directory.path("fluxqd.yaml")
+        try "workers:\n  concurency: 3\n".write(toFile: file, atomically: false, encoding: .utf8)
+        let (end, errors) = try await fluxqd(
+            [
+                "--config", file, "--sandbox", "--state-directory", directory.path("state"), "--socket",
+                directory.path("s"),
+            ], directory)
+        #expect(end == .exit(78))
+        #expect(
+            errors.contains("\(file):2") && errors.contains("concurency") && errors.contains("concurrency"), "\(errors)"
+        )
+    }
+
+    @Test("without a key there is no start, and the message says where to put one")
+    func noKey() async throws {
+        let directory = try TemporaryDirectory()
+        let (end, errors) = try await fluxqd(
+            ["--state-directory", directory.path("state"), "--socket", directory.path("s")], directory)
+        #expect(end == .exit(78))
+        #expect(errors.contains("api.key_file") && errors.contains("--sandbox"), "\(errors)")
+    }
+
+    @Test("a socket path that is too long is named")
+    func longSocket() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path(String(repeating: "s", count: 120))
+        let (end, errors) = try await fluxqd(
+            ["--sandbox", "--state-directory", directory.path("state"), "--socket", path], directory)
+        #expect(end == .exit(71))
+        #expect(errors.contains("107"), "\(errors)")
+    }
+
+    @Test(
+        "an idle daemon makes no system call in ten seconds but the once-a-second tick of the language's dispatch library",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")))
+    func idle() async throws {
+        let daemon = try await RunningDaemon()
+        // One job, so that everything that could tick has run once.
+        _ = try await daemon.run(
+            ["submit", "--image", "-", "--wait", "x"], input: SamplePictures.png.bytes)
+        // Threads and connections that the job has used are let go some seconds later; then there is nothing any more.
+        var calls = try await systemCalls(of: daemon, seconds: 10)
+        for _ in 0..<3 where !calls.isEmpty { calls = try await systemCalls(of: daemon, seconds: 10) }
+        #expect(calls.isEmpty, "\(calls.prefix(20).joined(separator: "\n"))")
+    }
+
+    /// What a process asks of the system, without the tick: any program that uses the dispatch library sets a timer each
+    /// second on that library's own thread, by which it watches its pools.
+    private func systemCalls(of daemon: RunningDaemon, seconds: Int) async throws -> [String] {
+        let log = daemon.directory.path("strace.log")
+        let watch = try ChildProcess(
+            "timeout", ["\(seconds)", "strace", "-f", "-p", "\(daemon.process.id)", "-o", log],
+            environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
+        await watch.wait()
+        // Calls that a thread was waiting in are shown as unfinished and resumed when strace comes and goes.
+        let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+            .filter { !$0.contains("<unfinished") && !$0.contains("resumed>") && !$0.contains("<detached") }
+        let ticking = lines.filter { $0.contains(" timerfd_settime(") }
+        let threads = Set(ticking.map { $0.prefix { $0 != " " } })
+        guard threads.count <= 1, ticking.count <= seconds + 1 else { return lines }
+        return lines.filter { line in
+            let isOfTick = ["timerfd_settime(", "epoll_ctl(", "epoll_wait("].contains { line.contains(" \($0)") }
+            return !(isOfTick && threads.contains(line.prefix { $0 != " " }))
+        }
+    }
+}

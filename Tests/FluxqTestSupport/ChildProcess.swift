@@ -1,0 +1,103 @@
+import Dispatch
+package import Foundation
+import Synchronization
+
+/// A real process of a test's own. Its output goes to files, so that it never waits for a reader.
+package final class ChildProcess: Sendable {
+    package struct Failure: Error {
+        package let what: String
+    }
+
+    /// How a process ended: what a shell would show as `$?`, or the signal that ended it.
+    package enum End: Hashable, Sendable {
+        case exit(Int32)
+        case signal(Int32)
+    }
+
+    package let id: pid_t
+    private let outputPath: String
+    private let errorPath: String
+    private let end = Mutex<End?>(nil)
+
+    /// Starts it.
+    /// - Parameters:
+    ///   - environment: all of it.
+    ///   - input: what it reads from standard input.
+    package init(
+        _ executable: String, _ arguments: [String], environment: [String: String], directory: String,
+        input: [UInt8] = []
+    ) throws {
+        let name = "\(directory)/process-\(UUID().uuidString.prefix(8))"
+        (outputPath, errorPath) = ("\(name).out", "\(name).err")
+        let inputPath = "\(name).in"
+        guard FileManager.default.createFile(atPath: inputPath, contents: Data(input)) else {
+            throw Failure(what: "cannot write \(inputPath)")
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+
+        // Signals are the test runner's own business; a child starts with none blocked or ignored.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var pipe = sigset_t()
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &pipe)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+        let words = ([executable] + arguments).map { strdup($0) } + [nil]
+        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for pointer in words + variables { free(pointer) } }
+        var child = pid_t()
+        let code = posix_spawnp(&child, executable, &actions, &attributes, words, variables)
+        guard code == 0 else { throw Failure(what: "cannot start \(executable): \(String(cString: strerror(code)))") }
+        id = child
+    }
+
+    deinit {
+        if end.withLock({ $0 }) == nil {
+            kill(id, SIGKILL)
+            var status: Int32 = 0
+            waitpid(id, &status, 0)
+        }
+    }
+
+    package func send(_ signal: Int32) {
+        kill(id, signal)
+    }
+
+    /// Waits for its end.
+    @discardableResult
+    package func wait() async -> End {
+        if let end = end.withLock({ $0 }) { return end }
+        let id = id
+        let end = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                var status: Int32 = 0
+                while waitpid(id, &status, 0) < 0, errno == EINTR {}
+                let signal = status & 0x7f
+                continuation.resume(returning: signal == 0 ? End.exit((status >> 8) & 0xff) : .signal(signal))
+            }
+        }
+        self.end.withLock { $0 = end }
+        return end
+    }
+
+    /// What it has written to standard output so far.
+    package var output: String { text(outputPath) }
+
+    /// What it has written to standard error so far.
+    package var errors: String { text(errorPath) }
+
+    private func text(_ path: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    }
+}
