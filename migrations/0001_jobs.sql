@@ -79,7 +79,8 @@ CREATE TABLE jobs (
     CHECK (state NOT IN ('running', 'done') OR (attempt > 0 AND started_at IS NOT NULL))
 ) STRICT;
 -- The claim: live rows only, in the order of the claim.
-CREATE INDEX jobs_ready ON jobs (priority DESC, id) WHERE state = 'queued' AND not_before IS NULL;
+CREATE INDEX jobs_ready ON jobs (id) WHERE state = 'queued' AND not_before IS NULL;
+CREATE INDEX jobs_ready_of_owner ON jobs (uid, priority DESC, id) WHERE state = 'queued' AND not_before IS NULL;
 CREATE INDEX jobs_timed ON jobs (not_before) WHERE state = 'queued' AND not_before IS NOT NULL;
 CREATE INDEX jobs_running ON jobs (phase, id) WHERE state = 'running';
 -- The lists: an owner's jobs, newest first.

@@ -65,7 +65,7 @@ struct List: AsyncParsableCommand {
         var before: Int64?
         while jobs.count < limit {
             let page = try await client.jobs(
-                state: state?.rawValue, label: label, before: before, limit: limit - jobs.count)
+                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs))
             jobs += try Listed.jobs(of: page, json: json).prefix(limit - jobs.count)
             // A page that does not go on from the one before would go on for ever.
             guard let next = page.document.next, !page.document.jobs.isEmpty, before.map({ next < $0 }) ?? true else {

@@ -1,5 +1,8 @@
 /// The answer of `GET /v1/jobs`: newest first.
 package struct JobPage: Hashable, Sendable, Codable {
+    /// Jobs of one page at most: with the longest prompts a page stays within some megabytes.
+    package static let mostJobs = 100
+
     package var jobs: [JobDocument]
     /// The `before` of the next page; absent on the last.
     package var next: Int64?

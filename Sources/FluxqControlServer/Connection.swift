@@ -80,7 +80,8 @@ struct Connection: Sendable {
             "A request was answered.",
             metadata: ["uid": "\(peer.uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
         try await write(response, to: outbound)
-        return await requests.drain() && !isLast
+        // A shutdown that came while the body was read has not closed the connection: see `run`.
+        return await requests.drain() && !isLast && !Task.isShuttingDownGracefully
     }
 
     /// Says why and closes.

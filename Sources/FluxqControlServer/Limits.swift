@@ -1,3 +1,5 @@
+import FluxqControl
+
 /// Bounds of the control interface that nobody configures.
 enum Limits {
     /// Of a request's line and header fields together, and how many fields.
@@ -9,7 +11,7 @@ enum Limits {
     static let drainedBytes = 64 << 20
     /// A piece of a picture on its way out.
     static let pieceBytes = 256 << 10
-    static let jobsPerPage: ClosedRange<Int64> = 1...500
+    static let jobsPerPage = 1...Int64(JobPage.mostJobs)
     static let jobsPerPageByDefault = 50
     static let waitSeconds: ClosedRange<Int64> = 0...300
     /// Events that are read from the store at once.

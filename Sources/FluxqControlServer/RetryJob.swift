@@ -14,6 +14,7 @@ extension Routes {
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("retried", job)
         case .noSuchJob: throw Problem.noSuchJob
+        case .overLimit(let limit): throw Problem.overLimit(limit)
         }
     }
 }

@@ -93,8 +93,14 @@ package struct Daemon: Sendable {
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
+        let services: [any Service] = [health, server, workers, StoppingNotice(notifier: notifier, logger: logger)]
         let end = await runUntilSignal(
-            ServiceGroup(services: [health, server, workers, StoppingNotice(notifier: notifier)], logger: logger))
+            ServiceGroup(
+                configuration: .init(
+                    // A part that fails must not take the calls in flight with it: they are paid for.
+                    services: services.map {
+                        .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+                    }, logger: logger)))
 
         await api.shutdown()
         await sandbox?.shutdown()

@@ -18,12 +18,27 @@ struct HealthReport: Service {
             return
         }
         // Ends with the graceful shutdown, which reaches this service last: a drain is part of a healthy life.
-        try await cancelWhenGracefulShutdown {
-            while true {
-                _ = try await store.newestEvent()
-                try notifier.send(.watchdog)
-                try await Task.sleep(for: interval.pause)
+        do {
+            try await cancelWhenGracefulShutdown {
+                while true {
+                    await beat()
+                    try await Task.sleep(for: interval.pause)
+                }
             }
+        } catch is CancellationError {
+            // The shutdown; nothing went wrong.
+        }
+    }
+}
+
+extension HealthReport {
+    /// A word to the watchdog. One that fails is only logged: what silence means is for the service manager to decide.
+    private func beat() async {
+        do {
+            _ = try await store.newestEvent()
+            try notifier.send(.watchdog)
+        } catch {
+            logger.error("The watchdog was not fed.", metadata: ["error": "\(error)"])
         }
     }
 }
@@ -31,9 +46,15 @@ struct HealthReport: Service {
 /// Tells the service manager of a stop before anything else ends.
 struct StoppingNotice: Service {
     let notifier: ServiceNotifier
+    let logger: Logger
 
     func run() async throws {
         try await gracefulShutdown()
-        try notifier.send(.stopping)
+        do {
+            try notifier.send(.stopping)
+        } catch {
+            // No reason to give up the calls in flight.
+            logger.error("The service manager was not told of the stop.", metadata: ["error": "\(error)"])
+        }
     }
 }

@@ -17,8 +17,10 @@ extension CallOutcome {
             .refused(
                 .init(
                     reason: .rejected,
-                    message: "The API refused the request: \(error.message.sentence) Nothing was billed. "
-                        + "Submit it again with what it names changed.",
+                    message: error.status == nil
+                        ? "The request could not be sent: \(error.message.sentence) Nothing was billed."
+                        : "The API refused the request: \(error.message.sentence) Nothing was billed. "
+                            + "Submit it again with what it names changed.",
                     error: error),
                 .notBilled)
         case .moderated(let error):
@@ -38,8 +40,7 @@ extension CallOutcome {
                 .init(
                     reason: .outcomeUnknown,
                     message:
-                        "Nobody knows what became of the call, which may have been billed: \(error.message.sentence) "
-                        + "It is not sent again by itself; a retry sends it again.",
+                        "Nobody knows what became of the call, which may have been billed: \(error.message.sentence)",
                     error: error),
                 nextTry: nextTry)
         }

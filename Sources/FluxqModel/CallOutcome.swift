@@ -87,6 +87,8 @@ package struct CallReport: Hashable, Sendable {
     /// HTTP status of the answer; nil if none came.
     package var status: Int?
     package var requestID: String?
+    /// The outcome has its cause on this host (a picture that cannot be read, a shutdown), so it says nothing about the API.
+    package var isLocal = false
 
     package init(outcome: CallOutcome, sentAt: Timestamp? = nil, status: Int? = nil, requestID: String? = nil) {
         self.outcome = outcome

@@ -105,7 +105,7 @@ extension EditRequest.Draft {
         check(
             "prompt", prompt.utf8.count <= Bounds.promptBytes,
             "must be at most \(Bounds.promptBytes) bytes, but is \(prompt.utf8.count)")
-        check("prompt", !prompt.utf8.contains(0), "must not contain a NUL byte")
+        check("prompt", !Self.hasControlCharacters(prompt), "must not contain control characters but tab and new line")
 
         let model = model ?? defaultModel
         check("model", !model.isEmpty, "must name a model, but is empty")
@@ -150,7 +150,9 @@ extension EditRequest.Draft {
             check(
                 "negative_prompt", negativePrompt.utf8.count <= Bounds.promptBytes,
                 "must be at most \(Bounds.promptBytes) bytes, but is \(negativePrompt.utf8.count)")
-            check("negative_prompt", !negativePrompt.utf8.contains(0), "must not contain a NUL byte")
+            check(
+                "negative_prompt", !Self.hasControlCharacters(negativePrompt),
+                "must not contain control characters but tab and new line")
         }
 
         guard wrong.isEmpty else { return .failure(.init(fields: wrong)) }
@@ -159,6 +161,11 @@ extension EditRequest.Draft {
                 model: model, prompt: prompt, image: image, n: n, strength: strength, seed: seed ?? drawSeed(),
                 steps: steps, guidanceScale: guidanceScale, negativePrompt: negativePrompt,
                 responseFormat: responseFormat ?? .url))
+    }
+
+    /// Text of several lines is fine; what a terminal or a log would act on is not.
+    private static func hasControlCharacters(_ text: String) -> Bool {
+        text.utf8.contains { ($0 < 0x20 && ![0x09, 0x0A, 0x0D].contains($0)) || $0 == 0x7F }
     }
 
     /// An http or https link with a host and nothing that would end a header line; what lies behind it is the API's business.

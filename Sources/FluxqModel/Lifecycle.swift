@@ -161,7 +161,7 @@ package struct Lifecycle: Hashable, Sendable {
             } else if onUnknown == .retry, strikes < maxAttempts {
                 state = .queued(notBefore: nextTry, afterBackoff: true)
             } else {
-                state = .failed(failure)
+                state = .failed(failure.unknown(isResent: onUnknown == .retry))
             }
             return [.settleAttempt(.unknown)]
 
@@ -185,6 +185,15 @@ package struct Lifecycle: Hashable, Sendable {
 }
 
 extension Lifecycle.Failure {
+    /// What fluxq does about an unknown outcome, said after what happened.
+    fileprivate func unknown(isResent: Bool) -> Lifecycle.Failure {
+        let further =
+            isResent
+            ? "It was sent again as the submitter wished, as often as is allowed; earlier calls may have been billed too."
+            : "It is not sent again by itself; a retry sends it again."
+        return .init(reason: reason, message: "\(message) \(further)", error: error)
+    }
+
     /// The same end for somebody who had canceled: the wish comes first, what happened stays in the message.
     fileprivate var afterCancel: Lifecycle.Failure {
         .init(reason: .canceled, message: "Canceled while it was running. \(message)", error: error)

@@ -86,9 +86,12 @@ package struct QueueGate: Hashable, Sendable {
     ) {
         switch outcome {
         case .answered, .noImage, .rejected, .moderated:
-            rateLimitedUntil = nil
-            rateLimits = 0
-            hold = nil
+            // What was in flight when the gate closed proves nothing about its opening.
+            if rateLimitedUntil.map({ now >= $0 }) ?? true {
+                rateLimitedUntil = nil
+                rateLimits = 0
+            }
+            if let held = hold, startedAt >= held.since { hold = nil }
         case .notSent(let message):
             close(.unreachable, message: message, startedAt: startedAt, now: now, pauses: pauses, using: &generator)
         case .accountClosed(let error):
@@ -99,7 +102,7 @@ package struct QueueGate: Hashable, Sendable {
             let until = now + (retryAfter ?? pauses.rateLimit.pause(failures: rateLimits, using: &generator))
             rateLimitedUntil = max(rateLimitedUntil ?? until, until)
             // The host answered and the account is known, so whatever held the queue is over.
-            hold = nil
+            if let held = hold, startedAt >= held.since { hold = nil }
         case .serverError:
             if hold?.cause == .unreachable {
                 hold = nil

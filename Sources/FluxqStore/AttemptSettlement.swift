@@ -1,4 +1,5 @@
 import FluxqModel
+import FoundationEssentials
 import GRDB
 
 /// What the ledger says of a call that has ended.
@@ -65,9 +66,22 @@ extension Transaction {
             """,
             [
                 billing.rawValue, now, settlement.sentAt, settlement.outcome, settlement.status,
-                settlement.requestID ?? answer?.requestID, settlement.message, answer?.created, answer?.usage,
+                settlement.requestID ?? answer?.requestID, settlement.message, answer?.created, answer?.validUsage,
                 settlement.imagesCame, answer.flatMap { $0.excerpt.isEmpty ? nil : $0.excerpt }, job, number,
             ])
         guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
+    }
+}
+
+extension Answer {
+    /// `usage` where it is JSON: a side note must not keep an answer that was paid for from being recorded.
+    fileprivate var validUsage: String? {
+        guard let usage, (try? JSONDecoder().decode(AnyJSON.self, from: Data(usage.utf8))) != nil else { return nil }
+        return usage
+    }
+
+    /// Any JSON value, not looked into.
+    private struct AnyJSON: Decodable {
+        init(from decoder: any Decoder) throws {}
     }
 }

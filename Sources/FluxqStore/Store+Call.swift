@@ -53,7 +53,9 @@ extension Transaction {
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
         var gate = try gate()
         let before = gate
-        gate.record(report.outcome, startedAt: claim.begunAt, now: now, pauses: policy.pauses, using: &generator)
+        if !report.isLocal {
+            gate.record(report.outcome, startedAt: claim.begunAt, now: now, pauses: policy.pauses, using: &generator)
+        }
         if gate != before { try write(gate) }
         // Even where the gate stays as it was: a place has become free.
         wakeWorkers()

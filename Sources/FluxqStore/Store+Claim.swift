@@ -51,9 +51,14 @@ extension Transaction {
                 SELECT id FROM jobs WHERE state = 'queued' AND not_before IS NOT NULL AND not_before <= ?
                 ORDER BY not_before LIMIT 100)
             """, [now])
+        // The oldest job says whose turn it is; priorities count among that owner's own jobs alone.
         guard
             let row = try row(
-                "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1")
+                """
+                SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL AND uid =
+                    (SELECT uid FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY id LIMIT 1)
+                ORDER BY priority DESC, id LIMIT 1
+                """)
         else {
             let sql = "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before IS NOT NULL"
             return .nothing(until: try value(Timestamp.self, sql))

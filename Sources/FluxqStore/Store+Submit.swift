@@ -69,10 +69,7 @@ extension Transaction {
                 return .existing(job)
             }
         }
-        if let limit = policy.queuedJobsPerOwner {
-            let queued = try value(Int.self, "SELECT queued FROM owners WHERE uid = ?", [uid]) ?? 0
-            guard queued < limit else { return .overLimit(limit) }
-        }
+        if let limit = try reachedLimit(uid: uid) { return .overLimit(limit) }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {
             guard try execute("UPDATE inputs SET used = 1 WHERE uid = ? AND hash = ?", [uid, hash]) == 1 else {
@@ -95,6 +92,13 @@ extension Transaction {
         wakeWorkers()
         guard let job = try job(id, uid: uid) else { throw StoreError.other("job \(id) is gone after its insert") }
         return .created(job)
+    }
+
+    /// The limit of queued jobs, where the owner has reached it.
+    func reachedLimit(uid: UInt32) throws -> Int? {
+        guard let limit = policy.queuedJobsPerOwner else { return nil }
+        let queued = try value(Int.self, "SELECT queued FROM owners WHERE uid = ?", [uid]) ?? 0
+        return queued < limit ? nil : limit
     }
 
     /// Owners are known by number; the name is as of their last visit.

@@ -9,6 +9,8 @@ package enum WishResult: Hashable, Sendable {
     case forbidden(Job)
     /// No such job, or somebody else's.
     case noSuchJob
+    /// The owner has as many jobs queued as allowed.
+    case overLimit(Int)
 }
 
 extension Store {
@@ -22,7 +24,10 @@ extension Store {
 
     /// Puts a failed job back into the queue under its own number; its earlier attempts and pictures are kept.
     package func retry(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
-        try await write { transaction in try transaction.grant(.retried, to: id, uid: uid) { _ in .retried } }
+        try await write { transaction in
+            if let limit = try transaction.reachedLimit(uid: uid) { return .overLimit(limit) }
+            return try transaction.grant(.retried, to: id, uid: uid) { _ in .retried }
+        }
     }
 }
 
@@ -31,7 +36,12 @@ extension Transaction {
         _ event: Lifecycle.Event, to id: JobID, uid: UInt32, kind: (JobState) -> EventKind
     ) throws -> WishResult {
         guard let row = try row("SELECT * FROM jobs WHERE id = ? AND uid = ?", [id, uid]) else { return .noSuchJob }
-        switch try advance(try JobRow(row), event) {
+        let before = try JobRow(row)
+        if event == .canceled, case .running(_, cancelRequested: true) = before.lifecycle.state {
+            // Asked for before: nothing to write.
+            return try job(id, uid: uid).map(WishResult.granted) ?? .noSuchJob
+        }
+        switch try advance(before, event) {
         case .advanced(let state):
             try log(kind(state), job: id, uid: uid, state: state, actor: uid)
             return try job(id, uid: uid).map(WishResult.granted) ?? .noSuchJob

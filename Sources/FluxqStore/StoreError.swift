@@ -51,6 +51,8 @@ extension StoreError {
         let detail = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
         switch error.resultCode {
         case .SQLITE_FULL: self = .full
+        // The file that readers and the writer share could not grow.
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: self = .full
         case .SQLITE_IOERR: self = .failedDisk("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(detail)
         case .SQLITE_READONLY, .SQLITE_CANTOPEN: self = .readOnly(path: path)

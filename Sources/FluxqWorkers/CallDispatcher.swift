@@ -59,19 +59,32 @@ final class CallDispatcher: Sendable {
     }
 
     private func call(_ claim: Claim, in place: Pace.Place) async {
-        let inbox = Inbox(archive: archive, maxBytes: settings.maxPictureBytes)
+        let inbox = Inbox(
+            archive: archive, maxBytes: settings.maxPictureBytes,
+            patience: { [clock, settings] in try await clock.sleep(until: clock.now() + settings.storeRetryPause) })
         let report = await report(of: claim, inbox: inbox)
-        // The place is free as soon as the answer is here.
+        // The place is free as soon as the answer is here, whatever its archiving takes.
         pace.withLock { $0.end(place, report.outcome) }
+        store.signal.ring([.work])
         var pictures: [NewPicture] = []
         if case .answered(let answer) = report.outcome {
             for item in answer.items { pictures.append(await keep(item, of: answer, from: inbox, claim)) }
         }
         await record(report, of: claim, pictures: pictures)
-        store.signal.ring([.work])
     }
 
     private func report(of claim: Claim, inbox: Inbox) async -> CallReport {
+        var report = await call(claim, into: inbox)
+        switch report.outcome {
+        // The API never saw it, or it was given up by a shutdown before it left.
+        case .rejected(let error): report.isLocal = error.status == nil
+        case .notSent: report.isLocal = Task.isCancelled
+        default: break
+        }
+        return report
+    }
+
+    private func call(_ claim: Claim, into inbox: Inbox) async -> CallReport {
         guard case .content(let hash) = claim.request.image else {
             return await api.generate(claim.request, picture: nil, receiver: inbox)
         }
@@ -90,7 +103,9 @@ final class CallDispatcher: Sendable {
     private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox, _ claim: Claim) async -> NewPicture {
         var unusable: NewPicture?
         if let ordinal = item.inline, let arrival = inbox.take(ordinal) {
-            unusable = await keep(arrival.file, isValid: arrival.isValid, claim)
+            unusable =
+                await keep(arrival.file, isValid: arrival.isValid, claim)
+                ?? .unusable(nil, message: "What came inline could not be stored before fluxqd was stopped.")
             if case .saved(let picture) = unusable { return .saved(picture) }
         }
         if let link = item.link {

@@ -11,17 +11,22 @@ final class Inbox: PictureReceiver {
 
     private let archive: Archive
     private let maxBytes: Int64
+    private let patience: @Sendable () async throws -> Void
     private let arrivals = Mutex<[Int: Arrival]>([:])
 
-    init(archive: Archive, maxBytes: Int64) {
+    /// - Parameter patience: between two tries to write to a full disk; throws when the call is over.
+    init(archive: Archive, maxBytes: Int64, patience: @escaping @Sendable () async throws -> Void) {
         self.archive = archive
         self.maxBytes = maxBytes
+        self.patience = patience
     }
 
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
-        let file = try await archive.receive(limit: maxBytes)
+        let file = try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
+            try await archive.receive(limit: maxBytes)
+        }
         arrivals.withLock { $0[ordinal] = Arrival(file: file) }
-        return IncomingPicture(file: file)
+        return PaidPicture(file: file, patience: patience)
     }
 
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {

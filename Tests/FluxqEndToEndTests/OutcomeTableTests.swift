@@ -37,6 +37,9 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
         .init(play: "rate-limit=1 sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
         .init(play: "busy=1 sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
         .init(play: "bad-key sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
+        .init(play: "no-money sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
+        .init(play: "forbidden sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
+        .init(play: "quota sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
         .init(play: "envelope=401 sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
         .init(play: "error-string sandbox:times=1", exit: 0, state: "done", calls: 2, billed: 1, images: 2),
 

@@ -71,6 +71,13 @@ struct RestartTests {
         #expect(try second.ledger().count(where: \.billed) == 1)
     }
 
+    @Test("under a watchdog a stop is as clean as without one")
+    func watchdog() async throws {
+        let daemon = try await RunningDaemon(environment: ["WATCHDOG_USEC": "60000000"])
+        #expect(await daemon.stop() == .exit(0))
+        #expect(!FileManager.default.fileExists(atPath: daemon.socket))
+    }
+
     @Test("after the time to drain what is left is unknown, and the exit is clean")
     func drainEnds() async throws {
         let first = try await RunningDaemon(environment: ["FLUXQ_WORKERS_DRAIN_SECONDS": "1"])
@@ -85,7 +92,7 @@ struct RestartTests {
     @Test("a canceled job that was running keeps what its call brought")
     func canceled() async throws {
         let daemon = try await RunningDaemon()
-        _ = try await daemon.run(["submit", "--image", "-", "a sandbox:slow=10"], input: SamplePictures.png.bytes)
+        _ = try await daemon.run(["submit", "--image", "-", "a sandbox:slow=20"], input: SamplePictures.png.bytes)
         try await daemon.waitForEvent("claimed")
         #expect(try await daemon.fluxq("cancel", "1").end == .exit(0))
         #expect(try await daemon.fluxq("wait", "1").end == .exit(1))

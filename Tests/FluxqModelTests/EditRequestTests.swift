@@ -55,7 +55,7 @@ struct EditRequestTests {
             ("guidance_scale", draft { $0.guidanceScale = 0.99 }),
             ("guidance_scale", draft { $0.guidanceScale = 10.01 }),
             ("prompt", draft { $0.prompt = nil }), ("prompt", draft { $0.prompt = " \n\t" }),
-            ("prompt", draft { $0.prompt = "a\0b" }),
+            ("prompt", draft { $0.prompt = "a\0b" }), ("prompt", draft { $0.prompt = "a\u{1B}[2Jb" }),
             ("prompt", draft { $0.prompt = String(repeating: "x", count: 32_769) }),
             ("negative_prompt", draft { $0.negativePrompt = String(repeating: "x", count: 32_769) }),
             ("model", draft { $0.model = "" }), ("model", draft { $0.model = "a\nb" }),

@@ -69,6 +69,22 @@ struct QueueGateTests {
         #expect(gate.admission(at: start + .seconds(30), calling: 3) == .open)
     }
 
+    @Test("a call that was in flight when the queue closed does not open it by succeeding")
+    func overlappingSuccess() throws {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        let error = APIError(status: 429, message: "slow down")
+        let answered = CallOutcome.answered(Answer(items: []))
+        let later = start + .seconds(60)
+        gate.record(
+            .rateLimited(error, retryAfter: .seconds(60)), startedAt: start, now: start, pauses: pauses, using: &random)
+        gate.record(answered, startedAt: start, now: start + .seconds(2), pauses: pauses, using: &random)
+        #expect(gate.rateLimitedUntil == later)
+        gate.record(refused, startedAt: start, now: later, pauses: pauses, using: &random)
+        gate.record(answered, startedAt: start, now: later + .seconds(1), pauses: pauses, using: &random)
+        #expect(gate.hold?.cause == .account)
+    }
+
     @Test("what keeps everybody is named before what keeps one job")
     func waiting() {
         let later = start + .seconds(60)

@@ -19,6 +19,27 @@ struct ClaimTests {
         #expect(try await fixture.store.claim() == .nothing(until: nil))
     }
 
+    @Test("a priority counts among its owner's jobs alone")
+    func priorityOfOthers() async throws {
+        let fixture = try StoreFixture()
+        let first = try await fixture.submit(owner: StoreFixture.alice)
+        try await fixture.submit(owner: StoreFixture.bob, priority: 100)
+        #expect(try await fixture.claim().job == first)
+    }
+
+    @Test("what fails on this host says nothing about the API, so a queue that is held stays held")
+    func local() async throws {
+        let fixture = try StoreFixture()
+        for _ in 0..<2 { try await fixture.submit() }
+        let (first, second) = (try await fixture.claim(), try await fixture.claim())
+        _ = try await fixture.store.record(
+            CallReport(outcome: .accountClosed(APIError(message: "no money"))), of: first)
+        var report = CallReport(outcome: .rejected(APIError(message: "the picture cannot be read")))
+        report.isLocal = true
+        _ = try await fixture.store.record(report, of: second)
+        #expect(try await fixture.store.queue(uid: StoreFixture.alice.uid).gate.hold?.cause == .account)
+    }
+
     @Test("a job for later waits for its time, and the claim says when that is")
     func scheduled() async throws {
         let fixture = try StoreFixture()

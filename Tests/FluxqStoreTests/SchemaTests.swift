@@ -110,9 +110,12 @@ struct SchemaTests {
             }
         }
         #expect(
-            try plan(
-                "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1")
+            try plan("SELECT uid FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY id LIMIT 1")
                 == "SCAN jobs USING INDEX jobs_ready")
+        #expect(
+            try plan(
+                "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL AND uid = 1 ORDER BY priority DESC, id LIMIT 1"
+            ) == "SEARCH jobs USING INDEX jobs_ready_of_owner (uid=?)")
         #expect(
             try plan("SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before IS NOT NULL")
                 .contains("jobs_timed"))

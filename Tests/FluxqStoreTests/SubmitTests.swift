@@ -86,6 +86,15 @@ struct SubmitTests {
         #expect(created == 20)
     }
 
+    @Test("a retry is held to the limit as well")
+    func limitOfRetries() async throws {
+        let fixture = try StoreFixture { $0.queuedJobsPerOwner = 1 }
+        let first = try await fixture.submit()
+        _ = try await fixture.store.cancel(first, uid: StoreFixture.alice.uid)
+        try await fixture.submit()
+        #expect(try await fixture.store.retry(first, uid: StoreFixture.alice.uid) == .overLimit(1))
+    }
+
     @Test("an owner sees his own jobs alone, newest first, page by page, by state and by label")
     func lists() async throws {
         let fixture = try StoreFixture()
