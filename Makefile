@@ -40,9 +40,10 @@ demo: packages
 	swift build --product fluxq
 	@scripts/demo "$(IMAGE)" "$(PROMPT)"
 
+# About three minutes; BENCH=--quick takes a few seconds.
 bench: release
 	swift build $(RELEASE) --product fluxq-bench
-	.build/release/fluxq-bench $(BENCH)
+	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-bench" $(BENCH)
 
 format:
 	swift format --in-place --recursive $(SOURCES)

@@ -1,7 +1,7 @@
 import FluxqFormats
 import Glibc
 
-/// Writes real PNG files of an exact size in bytes: grey noise-like pixels in stored deflate blocks, piece by piece.
+/// Writes real PNG files of an exact size in bytes: grey noise in stored deflate blocks, piece by piece.
 struct StoredPNG {
     /// Bytes of a row: its filter and its pixels. A row is one stored block of one IDAT chunk of its own.
     private static let rowBytes = 8192

@@ -26,17 +26,3 @@ extension ControlClient {
         }
     }
 }
-
-/// What the measurements submit: an edit of a small picture whose result the sandbox draws in no time.
-enum SmallJob {
-    static let inputBytes = 20_000
-
-    static func submission(
-        _ prompt: String, image: EditRequest.Image, notBefore: WireTime? = nil
-    ) -> JobSubmission {
-        var request = EditRequest.Draft()
-        request.prompt = "\(prompt) sandbox:size=16x16"
-        request.image = image
-        return JobSubmission(request: request, options: .init(notBefore: notBefore))
-    }
-}
