@@ -8,16 +8,22 @@ PROMPT ?= Convert to quick pencil sketch
 RELEASE := -c release --static-swift-stdlib
 SOURCES := Package.swift Sources Tests migrations Benchmarks
 
-.PHONY: help build release test demo bench format lint packages
+# Where `make install` puts things, below DESTDIR.
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+UNITDIR ?= /usr/lib/systemd/system
+VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+
+.PHONY: help build release test demo bench format lint packages install deb
 
 help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
 	@echo "make bench    measure a release build"
-	@echo "make release  build fluxqd and fluxq for installing"
+	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
+	@echo "make install  install what make release has built (as root; DESTDIR=…)"
+	@echo "make deb      build a Debian package in build/"
 	@echo "make format   format the sources;  make lint  check them"
-
-# The modules' tests first, then those that start daemons: together they would wait for each other's processor time.
 
 # What the build and the tests need besides Swift; installed where it is missing.
 packages:
@@ -29,7 +35,35 @@ build: packages
 release: packages
 	swift build $(RELEASE) --product fluxqd
 	swift build $(RELEASE) --product fluxq
+	@mkdir -p build/bin
+	cp "$$(swift build $(RELEASE) --show-bin-path)"/{fluxqd,fluxq} build/bin/
+	scripts/man-pages build/man
+	scripts/completions build/completions build/bin
 
+# Only puts things in their places: it compiles nothing, so root need not.
+install:
+	@test -x build/bin/fluxqd || { echo "Nothing is built yet. First, as yourself: make release" >&2; exit 1; }
+	install -D -m 755 build/bin/fluxq "$(DESTDIR)$(PREFIX)/bin/fluxq"
+	install -D -m 755 build/bin/fluxqd "$(DESTDIR)$(PREFIX)/sbin/fluxqd"
+	install -D -m 644 -t "$(DESTDIR)$(UNITDIR)" systemd/fluxqd.service systemd/fluxqd.socket
+	install -D -m 644 systemd/fluxq.sysusers "$(DESTDIR)/usr/lib/sysusers.d/fluxq.conf"
+	install -D -m 644 systemd/fluxq.tmpfiles "$(DESTDIR)/usr/lib/tmpfiles.d/fluxq.conf"
+	@# A configuration that is there is the administrator's.
+	test -e "$(DESTDIR)$(SYSCONFDIR)/fluxq/fluxqd.yaml" || \
+	    install -D -m 644 systemd/fluxqd.yaml "$(DESTDIR)$(SYSCONFDIR)/fluxq/fluxqd.yaml"
+	for page in build/man/*; do \
+	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}" "$$page"; done
+	for program in fluxq fluxqd; do \
+	    install -D -m 644 build/completions/$$program.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program"; \
+	    install -D -m 644 build/completions/$$program.zsh "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$$program"; \
+	    install -D -m 644 build/completions/$$program.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish"; done
+
+deb: release
+	@scripts/install-packages debhelper fakeroot
+	fakeroot debian/rules binary DEB_OUTPUT="$(CURDIR)/build"
+	@echo "build/fluxq_$(VERSION)_$$(dpkg --print-architecture).deb"
+
+# The modules' tests first, then those that start daemons: together they would wait for each other's processor time.
 test: packages
 	swift build --build-tests
 	swift test --skip-build --skip FluxqEndToEndTests

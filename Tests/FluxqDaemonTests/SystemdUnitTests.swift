@@ -52,7 +52,7 @@ import Testing
     private func analyze(_ options: [String], _ units: String...) throws -> (status: Int32, output: String) {
         let directory = try TemporaryDirectory()
         for unit in units {
-            let text = try RepositoryFile.text("systemd/\(unit)").replacing("/usr/bin/fluxqd", with: "/bin/true")
+            let text = try RepositoryFile.text("systemd/\(unit)").replacing("/usr/sbin/fluxqd", with: "/bin/true")
             try Data(text.utf8).write(to: URL(filePath: directory.path(unit)))
         }
         let process = Process()
