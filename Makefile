@@ -14,7 +14,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb
+.PHONY: help build release test demo bench format lint packages install deb hosttest
 
 help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
@@ -23,6 +23,7 @@ help:
 	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
 	@echo "make deb      build a Debian package in build/"
+	@echo "make hosttest install that on a Debian 12 in a container, and use it as its users would (as root)"
 	@echo "make format   format the sources;  make lint  check them"
 
 # What the build and the tests need besides Swift; installed where it is missing.
@@ -84,3 +85,9 @@ format:
 
 lint:
 	swift format lint --strict --recursive $(SOURCES)
+
+# Root, and some 300 MB below build/.
+hosttest: deb
+	@scripts/install-packages debootstrap systemd-container
+	swift build --product sandbox-server
+	scripts/hosttest

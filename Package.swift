@@ -110,6 +110,11 @@ let package = Package(
             ],
             path: "Benchmarks/fluxq-bench", swiftSettings: settings),
 
+        // The stand-in of the API alone, for tests of a whole host.
+        .executableTarget(
+            name: "sandbox-server", dependencies: ["FluxqSandbox", argumentParser, logging],
+            path: "Proofs/sandbox-server", swiftSettings: settings),
+
         // Tests.
         .target(
             name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel"], path: "Tests/FluxqTestSupport",

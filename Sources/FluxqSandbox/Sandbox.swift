@@ -15,14 +15,18 @@ package final class Sandbox: Sendable {
         package var linkLifetime: Duration
         /// nil: the port of the last time where it is free, any free one otherwise.
         package var port: Int?
+        /// The one key that it takes, asked for at every call; nil takes any.
+        package var key: (@Sendable () -> String)?
 
         package init(
-            directory: String, latency: Duration, linkLifetime: Duration = .seconds(7 * 86_400), port: Int? = nil
+            directory: String, latency: Duration, linkLifetime: Duration = .seconds(7 * 86_400), port: Int? = nil,
+            key: (@Sendable () -> String)? = nil
         ) {
             self.directory = directory
             self.latency = latency
             self.linkLifetime = linkLifetime
             self.port = port
+            self.key = key
         }
     }
 

@@ -67,6 +67,7 @@ extension SandboxResponder {
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw .auth("the Authorization header must be: Bearer KEY")
         }
+        if let key = configuration.key?(), parts[1] != key { throw .auth("this key is not known") }
     }
 
     private func script(for order: ImageOrder, _ hangup: EarlyHangup) throws(VendorError) -> Script {

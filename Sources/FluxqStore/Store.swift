@@ -32,6 +32,8 @@ package final class Store: Sendable {
             var configuration = Configuration()
             configuration.label = "fluxq"
             configuration.maximumReaderCount = 4
+            // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
+            configuration.qos = .default
             pool = try DatabasePool(path: path, configuration: configuration)
             // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
             // opening it is what makes the library set NORMAL.
