@@ -18,6 +18,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -128,7 +129,7 @@ let package = Package(
         .executableTarget(
             name: "archive-probe", dependencies: ["FluxqArchive", "FluxqModel", nioCore], path: "Tests/ArchiveProbe",
             swiftSettings: settings),
-        tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioPosix, nioHTTP1]),
+        tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioEmbedded, nioPosix, nioHTTP1]),
         tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, logging, nioCore, nioHTTP1]),
         tests(
             "FluxqWorkers",
@@ -146,7 +147,9 @@ let package = Package(
             also: ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto]),
         .testTarget(
             name: "FluxqEndToEndTests",
-            dependencies: ["fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqModel", grdb],
+            dependencies: [
+                "fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqModel", "FluxqSandbox", grdb,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],

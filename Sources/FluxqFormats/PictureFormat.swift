@@ -1,5 +1,5 @@
 /// The picture formats that fluxq knows by their bytes.
-package enum PictureFormat: String, CaseIterable, Sendable {
+package enum PictureFormat: String, CaseIterable, Codable, Sendable {
     case png, jpeg, webp, gif, avif
 
     package var mediaType: String { "image/\(rawValue)" }

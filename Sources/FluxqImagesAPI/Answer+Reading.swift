@@ -10,11 +10,13 @@ extension Reply {
         static let usageBytes = 16 * 1024
         /// What is kept of an answer that is no 2xx.
         static let errorBytes = 256 * 1024
+        /// How much of such an answer is read to see whether it ends: one that does not is not "answered in full".
+        static let longestErrorBytes = 16 << 20
     }
 
     /// Takes what a 2xx brought.
     mutating func read(_ reader: AnswerReader, quotation: Quotation) {
-        let json = reader.isTooLong ? nil : Self.json(reader.remainder)
+        let json = reader.isTooLong ? nil : JSONValue(bounded: reader.remainder)
         let elements: [JSONValue] = if case .array(let elements) = json?["data"] { elements } else { [] }
         let items = elements.prefix(Limits.items).map { AnswerItem($0, in: reader, quotation: quotation) }
         answer = Answer(
@@ -30,14 +32,9 @@ extension Reply {
 
     /// Takes the body of anything but a 2xx.
     mutating func read(_ body: [UInt8]) {
-        let json = Self.json(body)
+        let json = JSONValue(bounded: body)
         error = json.flatMap(ErrorDocument.init(answer:))
         remark = json.flatMap(ErrorDocument.remark(in:)) ?? Self.beginning(of: body).map { "HTTP \(status): \($0)" }
-    }
-
-    private static func json(_ text: [UInt8]) -> JSONValue? {
-        // Whatever is not JSON is read as text by the caller.
-        try? JSONDecoder().decode(JSONValue.self, from: Data(text))
     }
 
     /// Seconds since 1970, or milliseconds where it can be nothing else.

@@ -13,6 +13,12 @@ struct AnswerReader {
         static let linkBytes = 16 * 1024
         /// Four can be asked for; more than this is no answer to anything.
         static let captures = 16
+
+        /// The whole answer: the four pictures that can be asked for, each as base64 with room for escapes and line
+        /// breaks, and the remainder. What goes on beyond that is not read.
+        static func answerBytes(maxPictureBytes: Int64) -> Int64 {
+            4 * 2 * maxPictureBytes + Int64(remainderBytes)
+        }
     }
 
     /// A picture could not be stored here.
@@ -50,8 +56,10 @@ struct AnswerReader {
     private var pictureBytes: Int64 = 0
     private var pictures = 0
 
+    private var bytesRead: Int64 = 0
+
     private(set) var captures: [Capture] = []
-    /// The remainder was longer than its limit; the rest of the answer is not read.
+    /// The answer or its remainder was longer than the limit; the rest of it is not read.
     private(set) var isTooLong = false
 
     init(receiver: any PictureReceiver, maxPictureBytes: Int64) {
@@ -61,6 +69,11 @@ struct AnswerReader {
 
     mutating func read(_ bytes: ByteBuffer) async throws(NotStored) {
         guard !isTooLong else { return }
+        bytesRead += Int64(bytes.readableBytes)
+        guard bytesRead <= Limits.answerBytes(maxPictureBytes: maxPictureBytes) else {
+            isTooLong = true
+            return try await abandon()
+        }
         let events: [JSONDiverter.Event]
         do {
             events = try diverter.consume(bytes.readableBytesView)

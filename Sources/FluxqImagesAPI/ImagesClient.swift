@@ -17,6 +17,7 @@ package final class ImagesClient: ImagesAPI {
     private let endpoint: String
     private let table: OutcomeTable
     private let http: HTTPClient
+    private let calls = CallsInFlight()
 
     /// - Throws: `InvalidConfiguration` where a value cannot be.
     package init(_ configuration: Configuration) throws(InvalidConfiguration) {
@@ -26,7 +27,9 @@ package final class ImagesClient: ImagesAPI {
         quotation = Quotation(hiding: configuration.apiKey)
         table = OutcomeTable(unbilledStatuses: configuration.unbilledStatuses, quotation: quotation)
         var settings = Self.httpConfiguration()
-        settings.http1_1ConnectionDebugInitializer = { EarlyAnswer.install(in: $0) }
+        settings.http1_1ConnectionDebugInitializer = { [calls] channel in
+            EarlyAnswer.install(in: channel).flatMap { OutgoingCall.install(in: channel, calls, clock: Self.now) }
+        }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         resolver = HostResolver()
     }
@@ -55,11 +58,14 @@ package final class ImagesClient: ImagesAPI {
             return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
         }
         let limit = configuration.timeout
+        let name = calls.begin(gate)
+        defer { calls.end(name) }
         let (end, isTimedOut) = await Self.limited(to: limit, otherwise: End.failed(CancellationError())) {
-            await self.exchange(body, receiver: receiver)
+            await self.exchange(body, name: name, receiver: receiver)
         }
         return report(
-            on: end, sentAt: gate.close(), overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
+            on: end, sentAt: await gate.close(),
+            overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
     }
 
     // MARK: - The exchange
@@ -72,13 +78,13 @@ package final class ImagesClient: ImagesAPI {
         case notStored(Reply, any Error)
     }
 
-    private func exchange(_ body: RequestBody, receiver: any PictureReceiver) async -> End {
+    private func exchange(_ body: RequestBody, name: String, receiver: any PictureReceiver) async -> End {
         var request = HTTPClientRequest(url: endpoint)
         request.method = .POST
         request.headers = [
             "Authorization": "Bearer \(configuration.apiKey.secret)", "Content-Type": "application/json",
             "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fluxq",
-            "Connection": "close",
+            "Connection": "close", CallsInFlight.header: name,
         ]
         request.body = .stream(body, length: .known(body.length))
         do {
@@ -104,7 +110,10 @@ package final class ImagesClient: ImagesAPI {
         var reader = AnswerReader(receiver: receiver, maxPictureBytes: configuration.downloads.maxBytes)
         do {
             do {
-                for try await piece in body { try await reader.read(piece) }
+                for try await piece in body {
+                    try await reader.read(piece)
+                    if reader.isTooLong { break }
+                }
                 if reply.isDelimitedByClose, reader.looksCut { reply.defect = "its body broke off" }
             } catch let error as AnswerReader.NotStored {
                 throw error
@@ -126,10 +135,16 @@ package final class ImagesClient: ImagesAPI {
     private func readFailure(_ body: HTTPClientResponse.Body, of reply: Reply) async -> End {
         var reply = reply
         var beginning: [UInt8] = []
+        var length = 0
         do {
             for try await piece in body {
                 let room = Reply.Limits.errorBytes - beginning.count
                 beginning.append(contentsOf: piece.readableBytesView.prefix(room))
+                length += piece.readableBytes
+                guard length <= Reply.Limits.longestErrorBytes else {
+                    reply.defect = "its body goes on beyond \(Reply.Limits.longestErrorBytes) bytes"
+                    break
+                }
             }
         } catch is EarlyAnswer.Complete {
             // All of it has come.

@@ -2,7 +2,9 @@ import FluxqModel
 import FoundationEssentials
 import NIOCore
 
-/// The body of one call: the request's JSON with the picture as a `data:` URI inside, in pieces, of a known length.
+/// The body of one call: the request's JSON with the picture as a `data:` URI at its end, in pieces, of a known length.
+///
+/// The picture comes last so that a server knows all the rest before megabytes of it: it may refuse at once.
 ///
 /// AsyncHTTPClient asks for the first piece once the connection and its TLS are up and the head is written, and for each
 /// next one when it has taken the one before; the last byte is a piece of its own behind the gate.
@@ -41,11 +43,12 @@ struct RequestBody: AsyncSequence, Sendable {
         if case .content(let hash) = request.image {
             guard let picture else { throw Unreadable(message: "The request's picture \(hash) was not given along.") }
             // Quotes inside of strings are escaped, so this can only be the field itself.
-            guard let field = json.firstRange(of: Array("\"image\":\"\(hash)\"".utf8)) else {
+            // The comma after it goes too: `model`, which every request has, comes later in the alphabet.
+            guard let field = json.firstRange(of: Array("\"image\":\"\(hash)\",".utf8)) else {
                 throw Unreadable(message: "The request's JSON has no place for its picture.")
             }
-            head = json[..<field.lowerBound] + Array("\"image\":".utf8) + opening
-            tail = Array("\"".utf8) + json[field.upperBound...]
+            head = json[..<field.lowerBound] + json[field.upperBound...].dropLast() + Array(",\"image\":".utf8) + opening
+            tail = Array("\"}".utf8)
             self.picture = picture
             length = Int64(head.count + tail.count) + (picture.size + 2) / 3 * 4
         } else {

@@ -31,13 +31,41 @@ package enum CallOutcome: Hashable, Sendable {
     /// The request left and no answer that settles the matter came back.
     case unknown(APIError)
 
-    package var billing: Billing {
+    /// The rows of the table without what they carry: the ledger's word for each.
+    package enum Kind: String, CaseIterable, Sendable {
+        case answered
+        case noImage = "no_image"
+        case rejected, moderated
+        case notSent = "not_sent"
+        case accountClosed = "account_closed"
+        case rateLimited = "rate_limited"
+        case serverError = "server_error"
+        case unknown
+
+        package var billing: Billing {
+            switch self {
+            case .answered, .noImage: .billed
+            case .rejected, .moderated, .notSent, .accountClosed, .rateLimited, .serverError: .notBilled
+            case .unknown: .unknown
+            }
+        }
+    }
+
+    package var kind: Kind {
         switch self {
-        case .answered, .noImage: .billed
-        case .rejected, .moderated, .notSent, .accountClosed, .rateLimited, .serverError: .notBilled
+        case .answered: .answered
+        case .noImage: .noImage
+        case .rejected: .rejected
+        case .moderated: .moderated
+        case .notSent: .notSent
+        case .accountClosed: .accountClosed
+        case .rateLimited: .rateLimited
+        case .serverError: .serverError
         case .unknown: .unknown
         }
     }
+
+    package var billing: Billing { kind.billing }
 }
 
 /// A 2xx answer, its inline pictures already set aside (see `PictureReceiver` of the images client).

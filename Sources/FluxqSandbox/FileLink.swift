@@ -1,13 +1,26 @@
 import Crypto
 import FluxqFormats
 import FoundationEssentials
+import Glibc
 
 /// What a link carries, and what the sandbox does when it is followed. Nothing about a link is kept: its name says all.
 struct FileLink: Codable, Hashable, Sendable {
     let picture: PicturePlan
     /// The call that it came from, so that every call's links are its own.
     let call: String
+    /// Seconds since 1970.
+    let expires: Int
     var traits: Traits
+
+    /// How a link says when it ends.
+    enum Expiry: String, CaseIterable, Codable, Sendable {
+        case capital = "Expires"
+        case small = "expires"
+        /// A signing date and a lifetime, as Amazon's and Google's stores have them.
+        case amazon = "amz"
+        case google = "goog"
+        case unsaid = "none"
+    }
 
     struct Traits: Codable, Hashable, Sendable {
         var dead: Bool?
@@ -20,6 +33,7 @@ struct FileLink: Codable, Hashable, Sendable {
         var hops: Int?
         /// Said to be a JPEG.
         var jpeg: Bool?
+        var expiry: Expiry?
 
         enum CodingKeys: String, CodingKey {
             case dead = "d"
@@ -28,12 +42,14 @@ struct FileLink: Codable, Hashable, Sendable {
             case slowSeconds = "s"
             case hops = "h"
             case jpeg = "j"
+            case expiry = "e"
         }
     }
 
     enum CodingKeys: String, CodingKey {
         case picture = "p"
         case call = "k"
+        case expires = "e"
         case traits = "t"
     }
 }
@@ -54,35 +70,53 @@ struct FileLinkSigner: Sendable {
     }
 
     /// The link's path and query.
-    func target(_ link: FileLink, expires unixSeconds: Int) throws -> String {
+    func target(_ link: FileLink) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         var base64 = Base64Encoder(Base64Form(lines: false, urlSafe: true, padded: false))
         let name = base64.encode(Array(try encoder.encode(link))) + base64.finish()
-        return signed(name: String(decoding: name, as: UTF8.self), expires: unixSeconds)
+        let query = [Self.expiry(of: link), "Signature=\(Self.version)"].filter { !$0.isEmpty }.joined(separator: "&")
+        return signed("\(Self.root)\(String(decoding: name, as: UTF8.self)).png?\(query)")
     }
 
     /// What a path and query ask for; nil where any byte of them is not as it was signed.
-    func read(_ target: String) -> (link: FileLink, expires: Int)? {
-        guard target.hasPrefix(Self.root), let dot = target.firstIndex(of: ".") else { return nil }
-        let name = String(target[target.index(target.startIndex, offsetBy: Self.root.count)..<dot])
-        let query = target[dot...]
-        let start = ".png?Expires="
-        guard query.hasPrefix(start) else { return nil }
-        let digits = query.dropFirst(start.count).prefix { $0 != "&" }
-        guard let expires = Int(digits), signed(name: name, expires: expires) == target else { return nil }
-        var base64 = Base64Decoder()
-        guard let head = try? base64.decode(name.utf8), let tail = try? base64.finish(),
-            let link = try? JSONDecoder().decode(FileLink.self, from: Data(head + tail))
+    func read(_ target: String) -> FileLink? {
+        guard target.hasPrefix(Self.root), let dot = target.firstIndex(of: "."),
+            let version = target.firstRange(of: Self.version), signed(String(target[..<version.upperBound])) == target
         else { return nil }
-        return (link, expires)
+        let name = target[target.index(target.startIndex, offsetBy: Self.root.count)..<dot]
+        var base64 = Base64Decoder()
+        guard let head = try? base64.decode(name.utf8), let tail = try? base64.finish() else { return nil }
+        return try? JSONDecoder().decode(FileLink.self, from: Data(head + tail))
     }
 
-    private func signed(name: String, expires: Int) -> String {
-        let target = "\(Self.root)\(name).png?Expires=\(expires)"
+    /// The query's parameters that say when the link ends.
+    private static func expiry(of link: FileLink) -> String {
+        switch link.traits.expiry ?? .capital {
+        case .capital: "Expires=\(link.expires)"
+        case .small: "expires=\(link.expires)"
+        case .amazon: lifetime(of: link, vendor: "X-Amz")
+        case .google: lifetime(of: link, vendor: "X-Goog")
+        case .unsaid: ""
+        }
+    }
+
+    /// As if it had been signed an hour before its end.
+    private static func lifetime(of link: FileLink, vendor: String) -> String {
+        var seconds = link.expires - 3600
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let date = "\(parts.tm_year + 1900)\(two(parts.tm_mon + 1))\(two(parts.tm_mday))"
+        let clock = "\(two(parts.tm_hour))\(two(parts.tm_min))\(two(parts.tm_sec))"
+        return "\(vendor)-Date=\(date)T\(clock)Z&\(vendor)-Expires=3600"
+    }
+
+    /// A target with the signature of all that stands before it.
+    private func signed(_ target: String) -> String {
         let code = HMAC<SHA256>.authenticationCode(for: Data(target.utf8), using: key)
         var base64 = Base64Encoder(Base64Form())
         let signature = base64.encode(Array(code)) + base64.finish()
-        return "\(target)&Signature=\(Self.version)\(String(decoding: signature, as: UTF8.self))"
+        return target + String(decoding: signature, as: UTF8.self)
     }
 }

@@ -9,10 +9,10 @@ extension SandboxResponder {
         guard request.headers[.authorization] == nil else {
             return try await refuseFile(401, "send no Authorization header: the link is enough", request, writer)
         }
-        guard let (link, expires) = signer.read(target) else {
+        guard let link = signer.read(target) else {
             return try await refuseFile(403, "the signature does not match: use the link as it is", request, writer)
         }
-        guard time(nil) < expires else {
+        guard time(nil) < link.expires else {
             return try await refuseFile(403, "the link has expired", request, writer)
         }
         if let seconds = link.traits.slowSeconds { try await live.pause(for: .seconds(seconds)) }
@@ -20,14 +20,12 @@ extension SandboxResponder {
         if let hops = link.traits.hops, hops > 0 {
             var next = link
             next.traits.hops = hops - 1
-            let location = try signer.target(next, expires: expires)
+            let location = try signer.target(next)
             return try await refuseFile(302, "it is elsewhere", headers: [.location: location], request, writer)
         }
 
         var pieces = ResultBytes(link.picture, inline: false)
-        let type =
-            link.picture.content == .notAPicture
-            ? "text/html; charset=utf-8" : link.traits.jpeg == true ? "image/JPEG" : "image/png"
+        let type = link.picture.content.mediaType ?? (link.traits.jpeg == true ? "image/JPEG" : "image/png")
         guard request.method == .get else {
             let headers: HTTPFields = [.contentType: type, .contentLength: "\(pieces.count)"]
             return try await writer.writeResponse(HTTPResponse(status: .ok, headerFields: headers))

@@ -35,8 +35,9 @@ extension SandboxResponder {
                 let script = play.script
                 try await ledger.append(
                     entry(id, arrival, fields: received.fields, script: script, status: script.status))
-                if script.isBilled { try await live.pause(for: configuration.latency) }
+                if script.isBilled(wanted: play.order.n) { try await live.pause(for: configuration.latency) }
                 try await live.pause(for: .seconds(script.slowSeconds))
+                if let name = script.untilFile { try await wait(forFile: name) }
                 try await self.play(play, id, arrival, writer, channel)
             }
         } catch let error as SandboxError {
@@ -108,11 +109,17 @@ extension SandboxResponder {
         _ id: String, _ arrival: Arrival, fields: JSONValue?, script: Script?, status: Int?
     ) -> SandboxLedger.Entry {
         let wanted = fields?["n"]?.integer
+        let images = Int(wanted ?? 1)
         return SandboxLedger.Entry(
             id: id, receivedAt: arrival.text, receivedUnixMicroseconds: arrival.unixMicroseconds,
             receivedMonotonicNanoseconds: arrival.monotonicNanoseconds, prompt: fields?["prompt"]?.string,
             model: fields?["model"]?.string, n: wanted, seed: fields?["seed"]?.integer, status: status,
-            billed: script?.isBilled ?? false, images: script?.imagesBilled(wanted: Int(wanted ?? 1)) ?? 0)
+            billed: script?.isBilled(wanted: images) ?? false, images: script?.imagesBilled(wanted: images) ?? 0)
+    }
+
+    /// Looks again and again: whoever makes the file may be any process.
+    private func wait(forFile name: String) async throws {
+        while access("\(configuration.directory)/\(name)", F_OK) != 0 { try await live.pause(for: .milliseconds(10)) }
     }
 
     private static func headers(_ id: String) -> HTTPFields {
@@ -136,7 +143,7 @@ extension SandboxResponder {
                 &pieces, count: pieces.count, type: "application/json", status: 200, headers: headers,
                 breakingOff: true, to: writer)
         case .refuse(let error, let retryAfter):
-            headers[.retryAfter] = retryAfter?.text
+            if let retryAfter, let name = HTTPField.Name(retryAfter.name) { headers[name] = retryAfter.text }
             try await send(
                 error.body(requestID: id, style: style), status: error.status, headers: headers, to: writer)
         case .errorObject(let error):
@@ -146,9 +153,10 @@ extension SandboxResponder {
                 .object(["error": .string(VendorError.usual(for: status).message)]), status: status,
                 headers: headers, to: writer)
         case .envelope(let code):
+            let written: JSONValue = style.stringCodes ? .string("\(code)") : .integer(Int64(code))
             try await send(
-                .object(["code": .integer(Int64(code)), "message": .string(VendorError.usual(for: code).message)]),
-                status: 200, headers: headers, to: writer)
+                .object(["code": written, "message": .string(VendorError.usual(for: code).message)]), status: 200,
+                headers: headers, to: writer)
         case .page(let status):
             try await send(page(status: status), type: "text/html", status: status, to: writer)
         case .redirect(let status):
@@ -183,7 +191,13 @@ extension SandboxResponder {
         case .null: text += "\"data\":null,"
         case .missing: break
         }
-        segments.append(.text(text + "\"usage\":{\"input_tokens_details\":{}}}"))
+        switch script.usage {
+        case .full: text += "\"usage\":{\"input_tokens_details\":{}},"
+        case .empty: text += "\"usage\":{},"
+        case .missing: break
+        }
+        // What was written last ends with a comma, or is the opening brace.
+        segments.append(.text((text == "{" ? text : String(text.dropLast())) + "}"))
         return AnswerPieces(segments)
     }
 
@@ -205,7 +219,7 @@ extension SandboxResponder {
             let size = script.pictureSize
             let plan = PicturePlan(
                 identity: play.order.identity(seed: seed, index: index), width: size.width, height: size.height,
-                bytes: script.bytes, content: script.content)
+                bytes: script.bytes, content: script.content, format: script.format)
             segments += item(
                 plan, link: try link(to: plan, id, script, origin: origin), script, inlineAsked: play.order.inline)
         }
@@ -231,8 +245,8 @@ extension SandboxResponder {
 
     private func link(to plan: PicturePlan, _ id: String, _ script: Script, origin: String) throws -> String {
         let seconds = script.linkSeconds ?? Int(configuration.linkLifetime.components.seconds)
-        let link = FileLink(picture: plan, call: id, traits: script.linkTraits)
-        let target = try signer.target(link, expires: time(nil) + seconds)
+        let target = try signer.target(
+            FileLink(picture: plan, call: id, expires: time(nil) + seconds, traits: script.linkTraits))
         switch script.host {
         case .sandbox: return origin + target
         case .privateAddress: return "https://10.0.0.1\(target)"

@@ -68,9 +68,7 @@ extension SandboxWord {
         },
         .init("rejected", takes: "[CODE]", "400 `param_error`, or another code") { script, value in
             script.outcome = .refuse(
-                .init(
-                    status: 400, type: "invalid_request_error", code: value.text ?? "param_error",
-                    message: "the request cannot be served"), retryAfter: nil)
+                .param("the request cannot be served", code: value.text ?? "param_error"), retryAfter: nil)
         },
         .init(
             "moderated", takes: "[CODE]",
@@ -78,9 +76,7 @@ extension SandboxWord {
         ) {
             script, value in
             script.outcome = .refuse(
-                .init(
-                    status: 400, type: "invalid_request_error", code: value.text ?? "sensitive_check_error",
-                    message: "Request Moderated"), retryAfter: nil)
+                .param("Request Moderated", code: value.text ?? "sensitive_check_error"), retryAfter: nil)
         },
         .init("bad-key", "401 `auth_error`") { script, _ in
             script.outcome = .refuse(.usual(for: 401), retryAfter: nil)
@@ -97,11 +93,14 @@ extension SandboxWord {
                     status: 429, type: "insufficient_quota", code: "insufficient_quota",
                     message: "the quota is used up; look at the plan and its billing"), retryAfter: nil)
         },
-        .init("rate-limit", takes: "[SECONDS]", "429, with Retry-After as it is written; `date:5` gives an HTTP date") {
+        .init(
+            "rate-limit", takes: "[SECONDS]",
+            "429, with Retry-After as it is written; `date:5`, `rfc850:5` and `asctime:5` give an HTTP date in one of its three forms, `ms:500` a Retry-After-Ms, `text:soon` any text"
+        ) {
             script, value throws(WordError) in
             script.outcome = .refuse(.usual(for: 429), retryAfter: try value.retryAfter())
         },
-        .init("busy", takes: "[SECONDS]", "503 with Retry-After, 1 if nothing else is written") {
+        .init("busy", takes: "[SECONDS]", "503 with Retry-After in the same forms, 1 if nothing else is written") {
             script, value throws(WordError) in
             script.outcome = .refuse(.usual(for: 503), retryAfter: try value.retryAfter() ?? .verbatim("1"))
         },
@@ -125,12 +124,21 @@ extension SandboxWord {
             script, value throws(WordError) in
             script.outcome = .bareError(status: try value.number(in: 200...599, absent: 401))
         },
-        .init("error-in-200", takes: "[CODE]", "200 with the error object of a 400, or of another status") {
+        .init(
+            "error-in-200", takes: "[CODE]", "200 with the error object of a 400, or of another status or code"
+        ) {
             script, value throws(WordError) in
-            script.outcome = .errorObject(.usual(for: try value.number(in: 300...599, absent: 400)))
+            if let code = value.text, Int(code) == nil {
+                script.outcome = .errorObject(.param("the request cannot be served", code: code))
+            } else {
+                script.outcome = .errorObject(.usual(for: try value.number(in: 300...599, absent: 400)))
+            }
         },
         .init("number-codes", "an error's `code` is the status as a number") { script, _ in
             script.errorStyle.numberCodes = true
+        },
+        .init("string-codes", "the `code` of `sandbox:envelope` is a string") { script, _ in
+            script.errorStyle.stringCodes = true
         },
         .init("trace-id", "an error's message begins with `[trace_id: …]`") { script, _ in
             script.errorStyle.traceID = true
@@ -165,6 +173,8 @@ extension SandboxWord {
         },
         .init("created-string", "`created` is a string") { script, _ in script.created = .string },
         .init("no-created", "`created` is missing") { script, _ in script.created = .missing },
+        .init("empty-usage", "`usage` is an empty object") { script, _ in script.usage = .empty },
+        .init("no-usage", "`usage` is missing") { script, _ in script.usage = .missing },
         .init("jpeg", "pictures are said to be `image/JPEG`, though they are PNG") { script, _ in
             script.prefix = .upperCaseJPEG
             script.linkTraits.jpeg = true
@@ -198,6 +208,10 @@ extension SandboxWord {
             script, value throws(WordError) in
             script.linkSeconds = try value.number(in: -1_000_000_000...1_000_000_000)
         },
+        .init(
+            "expires-as", takes: "FORM",
+            "links say when they end by `Expires=`, by lower-case `expires=`, by a signing date with `amz` or `goog` before its names, or not at all: `Expires`, `expires`, `amz`, `goog`, `none`"
+        ) { script, value throws(WordError) in script.linkTraits.expiry = try value.choice() },
         .init("expired-link", "links have ended a minute before the answer") { script, _ in
             script.linkSeconds = -60
         },
@@ -208,12 +222,19 @@ extension SandboxWord {
     ]
 
     private static let pictures: [SandboxWord] = [
-        .init("not-a-picture", "links lead to an HTML page, base64 holds a text") { script, _ in
-            script.content = .notAPicture
+        .init(
+            "not-a-picture", takes: "[KIND]",
+            "links lead to an HTML page, base64 holds a text; or both hold `json`, `svg` or `nothing`"
+        ) { script, value throws(WordError) in
+            script.content = .other(try value.choice(absent: .page))
         },
         .init("truncated-picture", "pictures end in the middle, though they arrive whole") { script, _ in
             script.content = .truncated
         },
+        .init(
+            "format", takes: "FORMAT",
+            "pictures are one small `jpeg`, `webp`, `gif` or `avif`, under `.png` and `image/png` all the same"
+        ) { script, value throws(WordError) in script.format = try value.choice() },
         .init("size", takes: "WxH", "pictures of that many pixels, each side at most 4096") {
             script, value throws(WordError) in
             script.size = try value.size(sides: 1...4096)
@@ -227,6 +248,10 @@ extension SandboxWord {
         .init("slow", takes: "SECONDS", "waits that long before it answers") { script, value throws(WordError) in
             script.slowSeconds = try value.seconds(in: 0...3600)
         },
+        .init(
+            "until", takes: "NAME",
+            "waits before it answers until there is a file of that name in the sandbox's directory"
+        ) { script, value throws(WordError) in script.untilFile = try value.fileName() },
         .init(
             "times", takes: "K",
             "the words of the first three tables and `not-a-picture` and `truncated-picture` hold for the first K calls of the same request only"

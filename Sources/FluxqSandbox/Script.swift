@@ -40,6 +40,10 @@ struct Script: Hashable, Sendable {
         case number, string, missing
     }
 
+    enum Usage: Hashable, Sendable {
+        case full, empty, missing
+    }
+
     /// What stands before inline base64.
     enum Prefix: String, Hashable, Sendable {
         case png = "data:image/png;base64,"
@@ -65,6 +69,7 @@ struct Script: Hashable, Sendable {
     /// The field that was not asked for is there and empty.
     var emptyOther = false
     var created = Created.number
+    var usage = Usage.full
     var prefix = Prefix.png
     var base64 = Base64Form()
 
@@ -74,12 +79,15 @@ struct Script: Hashable, Sendable {
     var linkSeconds: Int?
 
     var content = PicturePlan.Content.whole
+    var format = PictureFormat.png
     /// Pixels; nil: as large as `bytes` allows, at most `usualSide` square.
     var size: Size?
     var bytes: Int?
 
     /// Seconds to wait before answering.
     var slowSeconds = 0.0
+    /// A file of the sandbox's directory to wait for before answering.
+    var untilFile: String?
     /// The first so many calls of the same request fail.
     var times: Int?
 
@@ -99,10 +107,12 @@ struct Script: Hashable, Sendable {
         return Size(width: fitting, height: fitting)
     }
 
-    /// Whether the call may have cost money at the real vendor.
-    var isBilled: Bool {
+    /// Whether a call for `wanted` pictures may have cost money at the real vendor.
+    func isBilled(wanted: Int) -> Bool {
         switch outcome {
-        case .answer, .truncated, .reset, .stall: true
+        // An answer of nothing but errors sells nothing.
+        case .answer: dataField != .pictures || !itemError || made(of: wanted) > 1
+        case .truncated, .reset, .stall: true
         case .refuse(let error, _): FluxqSandbox.isBilled(status: error.status)
         case .page(let status), .bareError(let status): FluxqSandbox.isBilled(status: status)
         case .errorObject(let error): FluxqSandbox.isBilled(status: error.status)
@@ -123,9 +133,12 @@ struct Script: Hashable, Sendable {
 
     /// How many pictures a request for `wanted` is billed for.
     func imagesBilled(wanted: Int) -> Int {
-        guard isBilled else { return 0 }
+        guard isBilled(wanted: wanted) else { return 0 }
         guard case .answer = outcome, dataField == .pictures else { return wanted }
-        let made = min(fewer ?? wanted, wanted)
+        let made = made(of: wanted)
         return itemError ? max(made - 1, 0) : made
     }
+
+    /// How many elements `data` has.
+    private func made(of wanted: Int) -> Int { min(fewer ?? wanted, wanted) }
 }

@@ -15,9 +15,9 @@ struct VendorError: Error, Hashable, Sendable {
         self.message = message
     }
 
-    /// A request that the vendor's page does not allow.
-    static func param(_ message: String) -> VendorError {
-        VendorError(status: 400, type: "invalid_request_error", code: "param_error", message: message)
+    /// A request that the vendor's page does not allow, or one that it refuses with another code.
+    static func param(_ message: String, code: String = "param_error") -> VendorError {
+        VendorError(status: 400, type: "invalid_request_error", code: code, message: message)
     }
 
     static func auth(_ message: String) -> VendorError {
@@ -65,6 +65,8 @@ struct VendorError: Error, Hashable, Sendable {
     /// How errors have been seen to differ from the vendor's page.
     struct Style: Hashable, Sendable {
         var numberCodes = false
+        /// Of an envelope.
+        var stringCodes = false
         var traceID = false
     }
 }

@@ -36,14 +36,43 @@ struct WordValue: Sendable {
     /// nil where nothing is written.
     func retryAfter() throws(WordError) -> RetryAfter? {
         guard let text else { return nil }
-        if text.hasPrefix("date:") {
-            guard let seconds = Int(text.dropFirst(5)), abs(seconds) < 1_000_000_000 else {
-                throw wrong("date: and a whole number of seconds")
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
+        guard parts.count == 2 else {
+            guard Double(text) != nil else {
+                throw wrong("a number of seconds, or one of date:, rfc850:, asctime:, ms: and text: before a value")
             }
-            return .date(secondsAhead: seconds)
+            return .verbatim(text)
         }
-        guard Double(text) != nil else { throw wrong("a number of seconds, or date: and a whole number of seconds") }
-        return .verbatim(text)
+        switch parts[0] {
+        case "ms": return .milliseconds(parts[1])
+        case "text": return .verbatim(parts[1])
+        default:
+            guard let form = RetryAfter.DateForm(rawValue: parts[0]), let seconds = Int(parts[1]),
+                abs(seconds) < 1_000_000_000
+            else { throw wrong("date:, rfc850: or asctime: and a whole number of seconds") }
+            return .date(form, secondsAhead: seconds)
+        }
+    }
+
+    /// One of the names of a closed set.
+    func choice<Choice: CaseIterable & RawRepresentable<String>>(
+        absent: Choice? = nil
+    ) throws(WordError) -> Choice {
+        if text == nil, let absent { return absent }
+        guard let choice = text.flatMap({ Choice(rawValue: $0) }) else {
+            throw wrong("one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return choice
+    }
+
+    /// The name of a file: letters and digits.
+    func fileName() throws(WordError) -> String {
+        guard let text, (1...64).contains(text.utf8.count),
+            text.utf8.allSatisfy({ byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+            })
+        else { throw wrong("a name of up to 64 letters and digits") }
+        return text
     }
 
     private func wrong(_ expected: String) -> WordError {

@@ -20,25 +20,21 @@ struct AttemptSettlement {
     }
 
     init(_ report: CallReport) {
+        outcome = report.outcome.kind.rawValue
         sentAt = report.sentAt
         status = report.status
         requestID = report.requestID
         switch report.outcome {
         case .answered(let answer):
-            outcome = "answered"
             self.answer = answer
             imagesCame = answer.items.count { $0.link != nil || $0.inline != nil }
         case .noImage(let answer):
-            outcome = "no_image"
             self.answer = answer
             imagesCame = 0
-        case .rejected(let error): (outcome, message) = ("rejected", error.message)
-        case .moderated(let error): (outcome, message) = ("moderated", error.message)
-        case .notSent(let why): (outcome, message) = ("not_sent", why)
-        case .accountClosed(let error): (outcome, message) = ("account_closed", error.message)
-        case .rateLimited(let error, _): (outcome, message) = ("rate_limited", error.message)
-        case .serverError(let error): (outcome, message) = ("server_error", error.message)
-        case .unknown(let error): (outcome, message) = ("unknown", error.message)
+        case .notSent(let why): message = why
+        case .rejected(let error), .moderated(let error), .accountClosed(let error), .rateLimited(let error, _),
+            .serverError(let error), .unknown(let error):
+            message = error.message
         }
     }
 }

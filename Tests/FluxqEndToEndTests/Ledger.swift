@@ -1,25 +1,28 @@
+import FluxqModel
 import FluxqTestSupport
 import GRDB
 
 /// fluxq's own account of its calls, read from the database that a stopped daemon left.
 struct Ledger {
-    /// Billing by attempt, in the order the calls began.
-    let attempts: [String]
-
-    init(of daemon: RunningDaemon) throws {
-        attempts = try DatabaseQueue(path: daemon.directory.path("state/queue.sqlite")).read { db in
-            try String.fetchAll(db, sql: "SELECT billing FROM attempts ORDER BY begun_at, job, number")
-        }
+    struct Attempt: Equatable {
+        let job: Int64
+        /// One word of `CallOutcome.Kind`.
+        let outcome: String?
+        let billing: String
+        let message: String?
     }
 
-    /// Calls that the API billed and fluxq believes unbilled, or the other way round; unknown is never a disagreement.
-    func disagreements(with sandbox: [RunningDaemon.LedgerEntry]) -> [String] {
-        guard attempts.count == sandbox.count else { return ["\(attempts) against \(sandbox)"] }
-        return zip(attempts, sandbox).compactMap { own, theirs in
-            switch (own, theirs.billed) {
-            case ("billed", true), ("not_billed", false), ("unknown", _): nil
-            default: "\(own) against \(theirs)"
-            }
+    /// In the order the calls began.
+    let calls: [Attempt]
+
+    /// Billing by attempt.
+    var attempts: [String] { calls.map(\.billing) }
+
+    init(of daemon: RunningDaemon) throws {
+        calls = try DatabaseQueue(path: daemon.directory.path("state/queue.sqlite")).read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT job, outcome, billing, message FROM attempts ORDER BY begun_at, job, number"
+            ).map { Attempt(job: $0["job"], outcome: $0["outcome"], billing: $0["billing"], message: $0["message"]) }
         }
     }
 }

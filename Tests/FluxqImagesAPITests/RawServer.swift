@@ -25,6 +25,8 @@ final class RawServer: Sendable {
         var moment = Moment.wholeRequest
         var reply: [UInt8] = []
         var ending = Ending.close
+        /// Reading stops with the moment, so that the other side cannot send on.
+        var stopsReading = false
 
         static func raw(_ reply: String, at moment: Moment = .wholeRequest, then ending: Ending = .close) -> Script {
             Script(moment: moment, reply: Array(reply.utf8), ending: ending)
@@ -154,7 +156,9 @@ private final class ScriptHandler: ChannelInboundHandler {
         guard !isDone else { return }
         isDone = true
         tell()
-        if case .bytes = script.moment { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
+        var stops = script.stopsReading
+        if case .bytes = script.moment { stops = true }
+        if stops { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
         let written = context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: script.reply)))
         switch script.ending {
         case .close:

@@ -20,6 +20,15 @@ extension WordRow {
         Array(try #require(Data(base64Encoded: String(text))))
     }
 
+    /// How many seconds a date lies ahead.
+    private static func ahead(_ text: String, _ form: String) throws -> TimeInterval {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(identifier: "GMT")
+        format.dateFormat = form
+        return try #require(format.date(from: text)).timeIntervalSinceNow
+    }
+
     static let png = "data:image/png;base64,"
 
     static let outcomes: [WordRow] = [
@@ -46,12 +55,22 @@ extension WordRow {
         },
         WordRow("sandbox:rate-limit=date:60") { _, seen throws in
             let text = try #require(try seen.answer().headers["retry-after"])
-            let format = DateFormatter()
-            format.locale = Locale(identifier: "en_US_POSIX")
-            format.timeZone = TimeZone(identifier: "GMT")
-            format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-            let date = try #require(format.date(from: text))
-            #expect(date > Date() && date < Date() + 61)
+            #expect(try (0...61).contains(ahead(text, "EEE, dd MMM yyyy HH:mm:ss 'GMT'")), "\(text)")
+        },
+        WordRow("sandbox:rate-limit=rfc850:60") { _, seen throws in
+            let text = try #require(try seen.answer().headers["retry-after"])
+            #expect(try (0...61).contains(ahead(text, "EEEE, dd-MMM-yy HH:mm:ss 'GMT'")), "\(text)")
+        },
+        WordRow("sandbox:rate-limit=asctime:60") { _, seen throws in
+            let text = try #require(try seen.answer().headers["retry-after"])
+            #expect(try (0...61).contains(ahead(text.replacing("  ", with: " 0"), "EEE MMM dd HH:mm:ss yyyy")), "\(text)")
+        },
+        WordRow("sandbox:rate-limit=ms:250") { _, seen throws in
+            #expect(try seen.answer().headers["retry-after-ms"] == "250")
+            #expect(try seen.answer().headers["retry-after"] == nil)
+        },
+        WordRow("sandbox:rate-limit=text:soon") { _, seen throws in
+            #expect(try seen.answer().headers["retry-after"] == "soon")
         },
         WordRow("sandbox:busy=2") { _, seen throws in
             #expect(try seen.answer().status == 503)
@@ -75,6 +94,12 @@ extension WordRow {
         .good("sandbox:envelope=401", billed: nil) { _, json throws in
             #expect(json["code"] == 401)
             #expect(json["message"]?.string?.isEmpty == false)
+        },
+        .good("sandbox:envelope=401 sandbox:string-codes", billed: nil) { _, json throws in
+            #expect(json["code"] == "401")
+        },
+        .good("sandbox:error-in-200=rate_limit", billed: nil) { _, json throws in
+            #expect(json["error"]?["code"] == "rate_limit")
         },
         .good("sandbox:envelope=504") { _, json throws in #expect(json["code"] == 504) },
         WordRow("sandbox:error-string") { _, seen throws in
@@ -152,6 +177,13 @@ extension WordRow {
         .good("sandbox:created-string") { _, json throws in
             #expect(try #require(json["created"]?.string).allSatisfy(\.isNumber))
         },
+        .good("sandbox:empty-usage") { _, json throws in #expect(json["usage"] == .object([:])) },
+        .good("sandbox:no-usage") { _, json throws in #expect(json["usage"] == nil) },
+        .good("sandbox:no-created sandbox:no-usage sandbox:no-data") { _, json throws in #expect(json == .object([:])) },
+        // Nothing but an error has been made.
+        .good("sandbox:item-error", billed: nil) { _, json throws in
+            #expect(json.items[0]["error"]?["code"] == "sensitive_check_error")
+        },
         .good("sandbox:no-created") { _, json throws in #expect(json["created"] == nil) },
         .inline("sandbox:jpeg") { #expect($0.hasPrefix("data:image/JPEG;base64,")) },
         .link("sandbox:jpeg", { seen throws in #expect(try seen.answer().headers["content-type"] == "image/JPEG") }),
@@ -180,6 +212,29 @@ extension WordRow {
         },
     ]
 
+    /// The answer's link says when it ends in this form, and works.
+    private static func expiry(
+        _ form: Regex<Substring>
+    ) -> @Sendable (SandboxClient, JSONValue) async throws -> Void {
+        // A regular expression is a value; that it may be shared is not declared by the library.
+        nonisolated(unsafe) let form = form
+        return { client, json in
+            let link = try #require(json.items.first?["url"]?.string)
+            #expect(link.firstMatch(of: form) != nil, "\(link)")
+            try whole(await client.download(link))
+        }
+    }
+
+    /// A whole picture of that format under a PNG's name and type.
+    private static func picture(_ format: PictureFormat) -> @Sendable (SandboxClient.Seen) throws -> Void {
+        { seen in
+            let answer = try seen.answer()
+            #expect(answer.headers["content-type"] == "image/png")
+            let info = PictureInfo(format: format, width: 24, height: 16)
+            #expect(try PictureReader.inspect(answer.bytes) == .success(info))
+        }
+    }
+
     static let links: [WordRow] = [
         .link("sandbox:dead-link", status(404), status(404)),
         .link("sandbox:flaky-link=2", status(503), status(503), whole, whole),
@@ -203,6 +258,15 @@ extension WordRow {
         },
         .link("sandbox:expired-link", status(403)), .link("sandbox:expires=-5", status(403)),
         .link("sandbox:expires=1000", whole),
+        .good("sandbox:expires=1000 sandbox:expires-as=expires", check: expiry(#/\?expires=\d+&Signature=/#)),
+        .good(
+            "sandbox:expires=1000 sandbox:expires-as=amz",
+            check: expiry(#/\?X-Amz-Date=\d{8}T\d{6}Z&X-Amz-Expires=3600&Signature=/#)),
+        .good(
+            "sandbox:expires=1000 sandbox:expires-as=goog",
+            check: expiry(#/\?X-Goog-Date=\d{8}T\d{6}Z&X-Goog-Expires=3600&Signature=/#)),
+        .good("sandbox:expires=1000 sandbox:expires-as=none", check: expiry(#/\.png\?Signature=/#)),
+        .link("sandbox:expires=-5 sandbox:expires-as=none", status(403)),
         .good("sandbox:forbidden-link") { _, json throws in
             #expect(try #require(json.items.first?["url"]?.string).hasPrefix("https://10.0.0.1/"))
         },
@@ -217,6 +281,15 @@ extension WordRow {
             }),
         .inline("sandbox:not-a-picture") { text throws in
             #expect(throws: PNGFile.Broken.signature) { try PNGFile(try decoded(text.dropFirst(png.count))) }
+        },
+        .link("sandbox:not-a-picture=json", { seen throws in _ = try seen.answer().json() }),
+        .link("sandbox:not-a-picture=svg", { seen throws in #expect(try seen.answer().text.hasPrefix("<svg")) }),
+        .link("sandbox:not-a-picture=nothing", { seen throws in #expect(try seen.answer().bytes.isEmpty) }),
+        .inline("sandbox:not-a-picture=nothing") { #expect($0 == png) },
+        .link("sandbox:format=jpeg", picture(.jpeg)), .link("sandbox:format=webp", picture(.webp)),
+        .link("sandbox:format=gif", picture(.gif)), .link("sandbox:format=avif", picture(.avif)),
+        .inline("sandbox:format=webp") { text throws in
+            #expect(try decoded(text.dropFirst(png.count)) == SmallPicture.bytes(of: .webp))
         },
         .link(
             "sandbox:truncated-picture",

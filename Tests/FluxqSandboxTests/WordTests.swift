@@ -1,4 +1,5 @@
 import FluxqFormats
+import FluxqTestSupport
 import Foundation
 import Testing
 
@@ -34,11 +35,11 @@ struct WordTests {
 
     @Test("every word of the table is played by a test")
     func complete() {
-        // `stall` is played where stopping is tested, `times` below.
+        // `stall` is played where stopping is tested, `times` and `until` below.
         let played = (WordRow.outcomes + WordRow.answers + WordRow.links).flatMap { row in
             row.words.split(separator: " ").map { String($0.dropFirst("sandbox:".count).prefix { $0 != "=" }) }
         }
-        #expect(Set(SandboxWord.allCases.map(\.name)).subtracting(played) == ["stall", "times"])
+        #expect(Set(SandboxWord.allCases.map(\.name)).subtracting(played) == ["stall", "times", "until"])
     }
 
     @Test(
@@ -91,6 +92,23 @@ struct WordTests {
             }
             #expect(try await client.post(body).answer().status == 200)
             #expect(try client.entries().map(\.billed) == [false, true])
+        }
+    }
+
+    @Test("an answer that waits for a file of the sandbox's directory, and for that alone")
+    func until() async throws {
+        try await SandboxClient.run { client throws in
+            async let waiting = client.order(["prompt": "x sandbox:until=go sandbox:size=24x16"])
+            _ = try await client.entries(count: 1)
+            #expect(try await client.order().answer().status == 200)
+            try Data().write(to: URL(filePath: client.directory.path("sandbox/go")))
+            #expect(try await waiting.answer().status == 200)
+        }
+        try await SandboxClient.run { client throws in
+            for name in ["..", "a/b", "", String(repeating: "x", count: 65)] {
+                let answer = try await client.order(["prompt": .string("x sandbox:until=\(name)")]).answer()
+                #expect(answer.status == 400)
+            }
         }
     }
 

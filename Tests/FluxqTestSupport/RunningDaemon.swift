@@ -13,6 +13,10 @@ package final class RunningDaemon: Sendable {
         package let output: String
         package let errors: String
 
+        package init(end: ChildProcess.End, output: String, errors: String) {
+            (self.end, self.output, self.errors) = (end, output, errors)
+        }
+
         package var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
@@ -22,6 +26,13 @@ package final class RunningDaemon: Sendable {
         package let status: Int?
         package let billed: Bool
         package let images: Int
+        /// When the request's head arrived, by a clock that only goes forward.
+        package let receivedMonotonicNanoseconds: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case prompt, status, billed, images
+            case receivedMonotonicNanoseconds = "received_monotonic_ns"
+        }
     }
 
     package let directory: TemporaryDirectory
@@ -33,8 +44,10 @@ package final class RunningDaemon: Sendable {
     /// - Parameters:
     ///   - directory: what an earlier daemon left, or a new one.
     ///   - environment: over a quick sandbox's defaults.
+    ///   - isSandboxed: false where the environment names another API.
     package init(
-        in directory: TemporaryDirectory? = nil, environment: [String: String] = [:], arguments: [String] = []
+        in directory: TemporaryDirectory? = nil, environment: [String: String] = [:], arguments: [String] = [],
+        isSandboxed: Bool = true
     ) async throws {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
@@ -46,7 +59,8 @@ package final class RunningDaemon: Sendable {
         all.merge(environment) { $1 }
         process = try ChildProcess(
             Self.executable("fluxqd"),
-            ["--sandbox", "--state-directory", directory.path("state"), "--socket", socket] + arguments,
+            (isSandboxed ? ["--sandbox"] : []) + ["--state-directory", directory.path("state"), "--socket", socket]
+                + arguments,
             environment: all,
             directory: directory.path)
         guard await notices.receive().contains("READY=1") else {
@@ -91,6 +105,20 @@ package final class RunningDaemon: Sendable {
         return try data.split(separator: UInt8(ascii: "\n")).map {
             try JSONDecoder().decode(LedgerEntry.self, from: $0)
         }
+    }
+
+    /// Lets the calls of `sandbox:until=NAME` be answered.
+    package func letSandboxAnswer(_ name: String) throws {
+        try Data().write(to: URL(filePath: directory.path("state/sandbox/\(name)")))
+    }
+
+    /// The most memory that it has had in use so far, in bytes.
+    package func peakMemory() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.id)/status", encoding: .utf8)
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+            let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
+        else { throw Failure(what: "no VmHWM of process \(process.id)") }
+        return kilobytes * 1024
     }
 
     /// Asks it to stop and waits for that.

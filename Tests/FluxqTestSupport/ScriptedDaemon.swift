@@ -43,6 +43,7 @@ package final class ScriptedPeer: Sendable {
 
     private let connection: Int32
     private let unread = Mutex<[UInt8]>([])
+    private let isClosed = Mutex(false)
 
     init(_ connection: Int32) {
         self.connection = connection
@@ -69,6 +70,19 @@ package final class ScriptedPeer: Sendable {
             while bytes.count < count { try receive(into: &bytes) }
             defer { bytes.removeFirst(count) }
             return Array(bytes.prefix(count))
+        }
+    }
+
+    /// Reads so many bytes and keeps none.
+    package func skip(_ count: Int) throws {
+        try unread.withLock { bytes in
+            var left = count
+            while true {
+                if bytes.count >= left { return bytes.removeFirst(left) }
+                left -= bytes.count
+                bytes.removeAll(keepingCapacity: true)
+                try receive(into: &bytes)
+            }
         }
     }
 
@@ -123,7 +137,34 @@ package final class ScriptedPeer: Sendable {
     }
 
     package func close() {
-        Glibc.close(connection)
+        isClosed.withLock { isClosed in
+            if !isClosed { Glibc.close(connection) }
+            isClosed = true
+        }
+    }
+
+    /// The port that the client has connected to.
+    package func localPort() throws -> Int {
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(connection, $0, &size) }
+        }
+        guard result == 0 else { throw Gone() }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Ends the connection under whatever its script is doing.
+    package func hangUp() {
+        isClosed.withLock { if !$0 { _ = shutdown(connection, Int32(SHUT_RDWR)) } }
+    }
+
+    /// Waits that long.
+    /// - Throws: `Gone` as soon as the client has closed its side.
+    package func pause(seconds: Double) throws {
+        // POLLRDHUP, which the C library hides from Swift.
+        var state = pollfd(fd: connection, events: 0x2000, revents: 0)
+        guard poll(&state, 1, Int32(seconds * 1000)) == 0 else { throw Gone() }
     }
 
     private func receive(into bytes: inout [UInt8]) throws {
