@@ -117,22 +117,26 @@ extension ImagesClient {
             return .over(tooLarge)
         }
         var received: Int64 = 0
-        var pieces = response.body.makeAsyncIterator()
+        var body = response.body.makeAsyncIterator()
+        var pieces = GatheredPieces()
         while true {
             let piece: ByteBuffer?
             do {
-                piece = try await pieces.next()
+                piece = try await body.next()
             } catch {
                 return .over(failed(link, "it broke off after \(received) bytes: \(NetworkTrouble.describe(error))"))
             }
-            guard let piece else { return .over(.complete) }
-            received += Int64(piece.readableBytes)
+            received += Int64(piece?.readableBytes ?? 0)
             guard received <= limit else { return .over(tooLarge) }
-            do {
-                try await sink.write(piece)
-            } catch {
-                return .over(.notStored(message: quotation.clean("The picture could not be stored: \(error)")))
+            let gathered: ByteBuffer? = if let piece { pieces.add(piece) } else { pieces.take() }
+            if let gathered {
+                do {
+                    try await sink.write(gathered)
+                } catch {
+                    return .over(.notStored(message: quotation.clean("The picture could not be stored: \(error)")))
+                }
             }
+            if piece == nil { return .over(.complete) }
         }
     }
 }

@@ -108,13 +108,13 @@ package final class ImagesClient: ImagesAPI {
             return .reply(reply)
         }
         var reader = AnswerReader(receiver: receiver, maxPictureBytes: configuration.downloads.maxBytes)
+        var pieces = GatheredPieces()
         do {
             do {
                 for try await piece in body {
-                    try await reader.read(piece)
+                    if let gathered = pieces.add(piece) { try await reader.read(gathered) }
                     if reader.isTooLong { break }
                 }
-                if reply.isDelimitedByClose, reader.looksCut { reply.defect = "its body broke off" }
             } catch let error as AnswerReader.NotStored {
                 throw error
             } catch is EarlyAnswer.Complete {
@@ -122,6 +122,8 @@ package final class ImagesClient: ImagesAPI {
             } catch {
                 reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
             }
+            if let rest = pieces.take() { try await reader.read(rest) }
+            if reply.isDelimitedByClose, reply.defect == nil, reader.looksCut { reply.defect = "its body broke off" }
             try await reader.abandon()
         } catch let error as AnswerReader.NotStored {
             return .notStored(reply, error.underlying)

@@ -47,7 +47,8 @@ struct RequestBody: AsyncSequence, Sendable {
             guard let field = json.firstRange(of: Array("\"image\":\"\(hash)\",".utf8)) else {
                 throw Unreadable(message: "The request's JSON has no place for its picture.")
             }
-            head = json[..<field.lowerBound] + json[field.upperBound...].dropLast() + Array(",\"image\":".utf8) + opening
+            head =
+                json[..<field.lowerBound] + json[field.upperBound...].dropLast() + Array(",\"image\":".utf8) + opening
             tail = Array("\"}".utf8)
             self.picture = picture
             length = Int64(head.count + tail.count) + (picture.size + 2) / 3 * 4

@@ -114,7 +114,9 @@ struct Script: Hashable, Sendable {
         case .answer: dataField != .pictures || !itemError || made(of: wanted) > 1
         case .truncated, .reset, .stall: true
         case .refuse(let error, _): FluxqSandbox.isBilled(status: error.status)
-        case .page(let status), .bareError(let status): FluxqSandbox.isBilled(status: status)
+        case .page(let status): FluxqSandbox.isBilled(status: status)
+        // It says that it failed, whatever its status.
+        case .bareError(let status): status >= 300 && FluxqSandbox.isBilled(status: status)
         case .errorObject(let error): FluxqSandbox.isBilled(status: error.status)
         case .envelope(let code): FluxqSandbox.isBilled(status: code)
         case .redirect, .hangup: false

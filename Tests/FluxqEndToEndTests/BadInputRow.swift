@@ -108,7 +108,7 @@ extension BadInputRow {
         },
         .failed("endless-chunks", .noImage, .noImage) {
             try $0.send("\(head)Transfer-Encoding: chunked\r\n\r\n")
-            try $0.flood("1\r\nx\r\n")
+            try $0.flood("64\r\n\(String(repeating: "x", count: 100))\r\n")
         },
         .failed("endless-without-length", .noImage, .noImage) {
             try $0.send("\(head)\r\n{\"data\":[")
@@ -122,11 +122,14 @@ extension BadInputRow {
             try $0.send("HTTP/1.1 400 No\r\n\r\n")
             try $0.flood("x")
         },
-        .unknown("one-byte-a-second", says: "no whole answer came within 3 seconds") {
+        .unknown("one-byte-a-second", says: "no whole answer came within 10 seconds") {
             try $0.send("\(head)Content-Length: 1000\r\n\r\n")
             try $0.drip(" ")
         },
-        .unknown("one-byte-a-second-of-head", says: "no whole answer came within 3 seconds") { try $0.drip("H") },
+        .unknown("one-byte-a-second-of-head", says: "no whole answer came within 10 seconds") {
+            try $0.send("\(head)X-Slow: ")
+            try $0.drip("a")
+        },
         .unknown("headers-without-end") {
             try $0.send(head)
             try $0.flood("X-Flood: \(String(repeating: "a", count: 1000))\r\n")
@@ -162,8 +165,12 @@ extension BadInputRow {
     ]
 
     private static let framing: [BadInputRow] = [
-        .unknown("longer-content-length") { try $0.send("\(head)Content-Length: \(good.utf8.count + 9)\r\n\r\n\(good)") },
-        .failed("shorter-content-length", .noImage, .noImage) { try $0.send("\(head)Content-Length: 20\r\n\r\n\(good)") },
+        .unknown("longer-content-length") {
+            try $0.send("\(head)Content-Length: \(good.utf8.count + 9)\r\n\r\n\(good)")
+        },
+        .failed("shorter-content-length", .noImage, .noImage) {
+            try $0.send("\(head)Content-Length: 20\r\n\r\n\(good)")
+        },
         .unknown("two-content-lengths") {
             try $0.send("\(head)Content-Length: \(good.utf8.count)\r\nContent-Length: 5\r\n\r\n\(good)")
         },
@@ -278,7 +285,7 @@ extension BadInputRow {
             try $0.send("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
             try $0.answer(Array(good.utf8))
         },
-        .unknown("1xx-without-end", says: "no whole answer came within 3 seconds") {
+        .unknown("1xx-without-end", says: "no whole answer came within 10 seconds") {
             try $0.flood("HTTP/1.1 102 Processing\r\n\r\n")
         },
         .unknown("101-switching") {
@@ -315,7 +322,7 @@ extension BadInputRow {
             },
             .lost("link-chunks", says: "downloads.max_bytes") {
                 try $0.send("\(head)Transfer-Encoding: chunked\r\n\r\n")
-                try $0.flood("1\r\nx\r\n")
+                try $0.flood("64\r\n\(String(repeating: "x", count: 100))\r\n")
             },
             .lost("link-headers", says: "not HTTP") {
                 try $0.send(head)

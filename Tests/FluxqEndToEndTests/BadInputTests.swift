@@ -38,7 +38,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
     }
 
     /// Jobs at once.
-    private static let width = 24
+    private static let width = 12
 
     private static func play() async throws -> BadInputResults {
         let requests = RequestCounts()
@@ -47,7 +47,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
         let daemon = try await RunningDaemon(
             environment: [
                 "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(server.port)/v1", "FLUXQ_API_KEY": "test",
-                "FLUXQ_API_TIMEOUT_SECONDS": "3", "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(server.port)",
+                "FLUXQ_API_TIMEOUT_SECONDS": "10", "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(server.port)",
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "\(4 << 20)", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
                 "FLUXQ_WORKERS_CONCURRENCY": "\(width)",
             ], isSandboxed: false)
@@ -154,17 +154,19 @@ struct BadInputTests {
         #expect(result.calls.map(\.billing) == [row.call.billing.rawValue])
         #expect((job.message ?? "").count <= 2000)
         let said = row.isLink ? result.pictureMessage : result.calls.first?.message ?? job.message
-        #expect(row.says.isEmpty || said?.contains(row.says) == true || job.message?.contains(row.says) == true, "\(said ?? "")")
+        let messages = [said, job.message].compactMap(\.self).joined(separator: "\n")
+        #expect(row.says.isEmpty || messages.contains(row.says), "\(messages)")
         // One call; of a link, one request a try and at most two redirects.
         if !row.isLink { #expect(result.requests == 1) }
-        if row.name == "link-redirects" { #expect(result.requests.isMultiple(of: 3)) }
+        if row.name == "link-redirects" { #expect(result.requests % 3 == 1) }
     }
 
     @Test("and the daemon's memory stays flat")
     func memory() throws {
         let results = try #require(BadInputPlay.results)
         let grown = results.peakMemory - results.idleMemory
-        print("bad input: \(results.idleMemory >> 20) MiB after one good job, \(results.peakMemory >> 20) MiB after all")
+        print(
+            "bad input: \(results.idleMemory >> 20) MiB after one good job, \(results.peakMemory >> 20) MiB after all")
         #expect(grown < Self.memoryLimitBytes, "\(results.idleMemory) → \(results.peakMemory) bytes")
     }
 

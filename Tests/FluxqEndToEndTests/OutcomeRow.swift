@@ -193,7 +193,8 @@ extension OutcomeRow {
 
     /// Presumed not billed: sent again, and an attempt.
     static let repeated: [OutcomeRow] =
-        ["server-error", "status=503", "gateway=500", "gateway=503", "envelope=500", "error-in-200=500",
+        [
+            "server-error", "status=503", "gateway=500", "gateway=503", "envelope=500", "error-in-200=500",
             "error-in-200=internal_error",
             "error-string=500",
         ].map { .failed($0, .exhausted, [.serverError, .serverError]) } + [

@@ -43,7 +43,7 @@ struct RestartTests {
     @Test("a link that an earlier daemon was given is fetched by the next one")
     func archivingGoesOn() async throws {
         // The first one cannot take pictures of that size; its administrator raises the limit and starts it again.
-        let first = try await RunningDaemon(environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "1000"])
+        let first = try await RunningDaemon(environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "1024"])
         #expect(
             try await first.run(["submit", "--image", "-", "a"], input: SamplePictures.png.bytes).end == .exit(0))
         try await first.waitForEvent("answered")

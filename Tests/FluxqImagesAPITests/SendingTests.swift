@@ -301,7 +301,6 @@ struct SendingTests {
         }
     }
 
-
     @Test("each call has a connection of its own, and many run at once")
     func connections() async throws {
         let server = try await RawServer(.answer(Self.picture))

@@ -63,7 +63,8 @@ extension WordRow {
         },
         WordRow("sandbox:rate-limit=asctime:60") { _, seen throws in
             let text = try #require(try seen.answer().headers["retry-after"])
-            #expect(try (0...61).contains(ahead(text.replacing("  ", with: " 0"), "EEE MMM dd HH:mm:ss yyyy")), "\(text)")
+            #expect(
+                try (0...61).contains(ahead(text.replacing("  ", with: " 0"), "EEE MMM dd HH:mm:ss yyyy")), "\(text)")
         },
         WordRow("sandbox:rate-limit=ms:250") { _, seen throws in
             #expect(try seen.answer().headers["retry-after-ms"] == "250")
@@ -179,7 +180,8 @@ extension WordRow {
         },
         .good("sandbox:empty-usage") { _, json throws in #expect(json["usage"] == .object([:])) },
         .good("sandbox:no-usage") { _, json throws in #expect(json["usage"] == nil) },
-        .good("sandbox:no-created sandbox:no-usage sandbox:no-data") { _, json throws in #expect(json == .object([:])) },
+        .good("sandbox:no-created sandbox:no-usage sandbox:no-data") { _, json throws in #expect(json == .object([:]))
+        },
         // Nothing but an error has been made.
         .good("sandbox:item-error", billed: nil) { _, json throws in
             #expect(json.items[0]["error"]?["code"] == "sensitive_check_error")
