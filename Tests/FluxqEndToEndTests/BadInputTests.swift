@@ -48,7 +48,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
             environment: [
                 "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(server.port)/v1", "FLUXQ_API_KEY": "test",
                 "FLUXQ_API_TIMEOUT_SECONDS": "10", "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(server.port)",
-                "FLUXQ_DOWNLOADS_MAX_BYTES": "\(4 << 20)", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
+                "FLUXQ_DOWNLOADS_MAX_BYTES": "\(1 << 20)", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
                 "FLUXQ_WORKERS_CONCURRENCY": "\(width)",
             ], isSandboxed: false)
         // Whatever has to be there for any job is there after one that is good, with the largest picture.
@@ -140,7 +140,7 @@ private final class RequestCounts: Sendable {
 @Suite("An API that misbehaves ends within its limits", BadInputPlay(), .timeLimit(.minutes(5)))
 struct BadInputTests {
     /// Over what one good job with a large picture takes.
-    private static let memoryLimitBytes = 96 << 20
+    private static let memoryLimitBytes = 64 << 20
 
     @Test("each in its own way, with the right reason", arguments: BadInputRow.all)
     func row(_ row: BadInputRow) throws {

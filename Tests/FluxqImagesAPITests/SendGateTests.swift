@@ -1,4 +1,5 @@
 import FluxqModel
+import FluxqTestSupport
 import Foundation
 import NIOCore
 import NIOEmbedded
@@ -122,21 +123,9 @@ private final class DeafServer: Sendable {
     private let listener: Int32
 
     init() throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var buffer: Int32 = 65_536
-        setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &buffer, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, size) + listen(listener, 4) + getsockname(listener, pointer, &size)
-            }
-        }
-        guard result == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-        self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let socket = try LoopbackListener(receiveBufferBytes: 65_536)
+        listener = socket.descriptor
+        port = socket.port
     }
 
     deinit {

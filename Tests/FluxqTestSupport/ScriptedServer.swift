@@ -18,19 +18,9 @@ package final class ScriptedServer: Sendable {
 
     /// - Parameter serve: one connection; what it throws ends that connection.
     package init(_ serve: @escaping @Sendable (ScriptedPeer) throws -> Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, size) + listen(listener, 128) + getsockname(listener, pointer, &size)
-            }
-        }
-        guard result == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-        self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let socket = try LoopbackListener()
+        listener = socket.descriptor
+        port = socket.port
         Thread { [listener, connections] in
             while true {
                 let descriptor = accept(listener, nil, nil)
