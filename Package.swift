@@ -66,7 +66,7 @@ let package = Package(
             "FluxqDaemon",
             [
                 "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox",
-                "FluxqControlServer",
+                "FluxqMaintenance", "FluxqControlServer",
                 "FluxqWorkers", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
             ]),
         room(
@@ -85,6 +85,9 @@ let package = Package(
             "FluxqWorkers",
             ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),
         room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
+
+        // Below them: what keeps the state directory whole.
+        room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging]),
 
         // Floor 1: one outside thing each.
         room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
@@ -131,6 +134,7 @@ let package = Package(
             swiftSettings: settings),
         tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioEmbedded, nioPosix, nioHTTP1]),
         tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, logging, nioCore, nioHTTP1]),
+        tests("FluxqMaintenance", also: ["FluxqModel", "FluxqStore", "FluxqArchive", grdb, logging, nioCore]),
         tests(
             "FluxqWorkers",
             also: ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),

@@ -19,6 +19,8 @@ package struct Archive: Sendable {
         let mutex = Mutex(())
     }
 
+    /// The same files, for those who look.
+    package let files: ObjectFiles
     private let directory: String
     private let onFatal: @Sendable (ArchiveError) -> Void
     private let placement = PlacementLock()
@@ -31,6 +33,7 @@ package struct Archive: Sendable {
         directory: String, onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }
     ) throws(ArchiveError) {
         self.directory = directory
+        files = ObjectFiles(directory: directory)
         self.onFatal = onFatal
         try ArchiveDirectories.make(in: directory)
         try ArchiveDirectories.empty("\(directory)/incoming")
@@ -74,7 +77,7 @@ package struct Archive: Sendable {
                     try place(contents)
                     incoming.markPlaced()
                 }
-                try OpenFile.syncDirectory(bucket(of: contents.hash))
+                try OpenFile.syncDirectory(files.bucket(of: contents.hash))
                 incoming.release()
                 return StoredObject(hash: contents.hash, bytes: contents.bytes.size)
             }
@@ -111,13 +114,13 @@ package struct Archive: Sendable {
         try file.touch()
         try file.sync()
         try placement.mutex.withLock { (_) throws(ArchiveError) in
-            _ = try system(.rename, file.path) { rename(file.path, path(of: contents.hash)) }
+            _ = try system(.rename, file.path) { rename(file.path, files.path(of: contents.hash)) }
         }
     }
 
     /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.
     package func open(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile {
-        let path = path(of: hash)
+        let path = files.path(of: hash)
         return try await offloaded { () throws(ArchiveError) in
             do throws(ArchiveError) {
                 return try ArchivedFile(OpenFile(path, O_RDONLY))
@@ -131,18 +134,18 @@ package struct Archive: Sendable {
     /// written.
     /// - Returns: whether it was deleted; false as well where there is no such content.
     package func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
-        let path = path(of: hash)
+        let path = files.path(of: hash)
         return try await offloaded { () throws(ArchiveError) in
             let wasRemoved = try placement.mutex.withLock { (_) throws(ArchiveError) in
                 do throws(ArchiveError) {
-                    guard try Self.age(of: path) >= age else { return false }
+                    guard try FileStatus(of: path).age >= age else { return false }
                     try system(.remove, path) { unlink(path) }
                     return true
                 } catch .failed(_, _, ENOENT) {
                     return false
                 }
             }
-            if wasRemoved { try OpenFile.syncDirectory(bucket(of: hash)) }
+            if wasRemoved { try OpenFile.syncDirectory(files.bucket(of: hash)) }
             return wasRemoved
         }
     }
@@ -155,22 +158,5 @@ package struct Archive: Sendable {
             return Int64(
                 clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
         }
-    }
-
-    private func bucket(of hash: ContentHash) -> String {
-        "\(directory)/objects/sha256/\(hash.hex.prefix(2))"
-    }
-
-    private func path(of hash: ContentHash) -> String {
-        "\(bucket(of: hash))/\(hash.hex)"
-    }
-
-    /// Since the file's last change; negative where that lies in the future.
-    private static func age(of path: String) throws(ArchiveError) -> Duration {
-        var status = stat()
-        try system(.measure, path) { lstat(path, &status) }
-        var now = timespec()
-        try system(.measure, path) { clock_gettime(CLOCK_REALTIME, &now) }
-        return .seconds(now.tv_sec - status.st_mtim.tv_sec) + .nanoseconds(now.tv_nsec - status.st_mtim.tv_nsec)
     }
 }

@@ -40,7 +40,7 @@ enum ArchiveDirectories {
         }
     }
 
-    private static func names(in directory: String) throws(ArchiveError) -> [String] {
+    static func names(in directory: String) throws(ArchiveError) -> [String] {
         guard let stream = opendir(directory) else { throw ArchiveError(.list, directory, errno: errno) }
         defer { closedir(stream) }
         var names: [String] = []

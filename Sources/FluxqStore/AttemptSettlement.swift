@@ -14,6 +14,10 @@ struct AttemptSettlement {
     /// Items of the answer that may be pictures.
     var imagesCame: Int?
 
+    /// Outcomes of calls that never reached a working API and so do not count as attempts (`Lifecycle.Event.deferred`);
+    /// as SQL text literals.
+    static let uncounted = "'not_sent', 'account_closed', 'rate_limited'"
+
     init(outcome: String, message: String? = nil) {
         self.outcome = outcome
         self.message = message

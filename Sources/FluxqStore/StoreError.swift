@@ -10,6 +10,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case damaged(String)
     /// The database was written by a newer fluxq.
     case newerSchema(path: String, migrations: [String])
+    /// The database was written by an older fluxq, and this process must not bring it up to date.
+    case olderSchema(path: String)
     /// The state directory cannot be written.
     case readOnly(path: String)
     case other(String)
@@ -29,6 +31,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "The database is damaged (\(detail)). Stop fluxqd and restore the state directory from a backup."
         case .newerSchema(let path, let migrations):
             "The database \(path) was written by a newer fluxq (\(migrations.joined(separator: ", "))). Install that version again; this one has changed nothing."
+        case .olderSchema(let path):
+            "The database \(path) was written by an older fluxq. Start fluxqd once: it brings it up to date."
         case .readOnly(let path):
             "The database \(path) cannot be written. Make the state directory writable for the user that fluxqd runs as."
         case .other(let detail):

@@ -21,8 +21,7 @@ struct RestartTests {
         }
         try await first.waitForEvent("claimed", count: 3)
         _ = try await first.run(["submit", "--image", "-", "c"], input: SamplePictures.png.bytes)
-        first.process.send(SIGKILL)
-        #expect(await first.process.wait() == .signal(SIGKILL))
+        #expect(await first.kill() == .signal(SIGKILL))
 
         let second = try await RunningDaemon(in: first.directory)
         for id in [2, 3] {
@@ -47,8 +46,7 @@ struct RestartTests {
         #expect(
             try await first.run(["submit", "--image", "-", "a"], input: SamplePictures.png.bytes).end == .exit(0))
         try await first.waitForEvent("answered")
-        first.process.send(SIGKILL)
-        await first.process.wait()
+        await first.kill()
         let second = try await RunningDaemon(in: first.directory)
         let job = try await second.job(1)
         #expect(job.state == "running" && job.phase == "archiving")

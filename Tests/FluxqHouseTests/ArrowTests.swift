@@ -27,6 +27,7 @@ struct ArrowTests {
     private static let floors: [[String]] = [
         ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
         ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox"],
+        ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
         ["FluxqDaemon", "FluxqCommands"],
         ["fluxqd", "fluxq"],
@@ -68,7 +69,7 @@ struct ArrowTests {
         let rooms = reachable(from: "fluxq")
         let products = Set(rooms.flatMap { targets[$0]?.dependencies.compactMap { $0.product?.first ?? nil } ?? [] })
         #expect(!products.contains("GRDB"))
-        #expect(rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqDaemon"]))
+        #expect(rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon"]))
         #expect(products.contains("ArgumentParser"))
     }
 }

@@ -1,0 +1,125 @@
+import Crypto
+package import FluxqModel
+import Glibc
+
+/// How the file of a content is.
+package enum ObjectCondition: Hashable, Sendable {
+    /// Its bytes have the hash that is its name.
+    case whole(bytes: Int64)
+    /// They have another one: a bit has flipped, or the file ends early.
+    case damaged(actual: ContentHash, bytes: Int64)
+    /// The disk does not give its bytes back.
+    case unreadable(String)
+    case missing
+}
+
+/// The files of the archive, for those who look: nothing here changes one. Unlike an `Archive` it may be used beside
+/// the daemon's.
+package struct ObjectFiles: Sendable {
+    /// Something that stands in a bucket.
+    package struct Entry: Hashable, Sendable {
+        package let path: String
+        /// What its name says; nil for what the archive has not put there.
+        package let hash: ContentHash?
+        package let bytes: Int64
+        /// Since its last change; negative where that lies in the future.
+        package let age: Duration
+    }
+
+    /// `objects/sha256/00` to `ff`.
+    package static let buckets: ClosedRange<UInt8> = .min ... .max
+    /// Without a row a file that is younger is not astray: its row may be about to be written.
+    package static let grace = Duration.seconds(3600)
+    private static let pieceBytes = 1 << 20
+
+    let directory: String
+
+    /// - Parameter directory: the state directory.
+    package init(directory: String) {
+        self.directory = directory
+    }
+
+    func bucket(of hash: ContentHash) -> String {
+        "\(directory)/objects/sha256/\(hash.hex.prefix(2))"
+    }
+
+    package func path(of hash: ContentHash) -> String {
+        "\(bucket(of: hash))/\(hash.hex)"
+    }
+
+    /// What stands in a bucket, in no order; nothing where there is no such bucket.
+    package func entries(in bucket: UInt8) async throws(ArchiveError) -> [Entry] {
+        let digits = String(bucket, radix: 16)
+        let path = "\(directory)/objects/sha256/\(digits.count == 1 ? "0" : "")\(digits)"
+        return try await offloaded { () throws(ArchiveError) in
+            var entries: [Entry] = []
+            let names: [String]
+            do throws(ArchiveError) {
+                names = try ArchiveDirectories.names(in: path)
+            } catch .failed(_, _, ENOENT) {
+                return []
+            }
+            for name in names {
+                do throws(ArchiveError) {
+                    let status = try FileStatus(of: "\(path)/\(name)")
+                    entries.append(
+                        Entry(
+                            path: "\(path)/\(name)", hash: status.isRegular ? ContentHash(hex: name) : nil,
+                            bytes: status.bytes, age: status.age))
+                } catch .failed(_, _, ENOENT) {
+                    // Removed since the directory was read.
+                }
+            }
+            return entries
+        }
+    }
+
+    /// Reads a content from its first byte to its last and compares its hash with its name.
+    package func condition(of hash: ContentHash) async throws(ArchiveError) -> ObjectCondition {
+        let path = path(of: hash)
+        return try await offloaded { () throws(ArchiveError) in
+            do throws(ArchiveError) {
+                return try Self.condition(of: OpenFile(path, O_RDONLY), named: hash)
+            } catch .failed(.open, _, ENOENT) {
+                return .missing
+            }
+        }
+    }
+
+    /// Blocks.
+    static func condition(of file: OpenFile, named hash: ContentHash) throws(ArchiveError) -> ObjectCondition {
+        do throws(ArchiveError) {
+            var hasher = SHA256()
+            var bytes: Int64 = 0
+            let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceBytes, alignment: 16)
+            defer { piece.deallocate() }
+            while case let count = try file.read(at: bytes, into: piece), count > 0 {
+                hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+                bytes += Int64(count)
+            }
+            let actual = ContentHash(digest: Array(hasher.finalize()))
+            return actual == hash ? .whole(bytes: bytes) : .damaged(actual: actual, bytes: bytes)
+        } catch .failed(.read, _, EIO) {
+            return .unreadable(String(cString: strerror(EIO)))
+        }
+    }
+}
+
+/// What the archive asks of a file's status.
+struct FileStatus {
+    let isRegular: Bool
+    let bytes: Int64
+    /// Since the last change; negative where that lies in the future.
+    let age: Duration
+
+    /// Blocks. Does not follow a symbolic link.
+    init(of path: String) throws(ArchiveError) {
+        var status = stat()
+        try system(.measure, path) { lstat(path, &status) }
+        var now = timespec()
+        try system(.measure, path) { clock_gettime(CLOCK_REALTIME, &now) }
+        isRegular = status.st_mode & S_IFMT == S_IFREG
+        bytes = Int64(status.st_size)
+        age = .seconds(now.tv_sec - status.st_mtim.tv_sec) + .nanoseconds(now.tv_nsec - status.st_mtim.tv_nsec)
+    }
+}

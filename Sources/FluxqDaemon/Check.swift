@@ -1,0 +1,88 @@
+import ArgumentParser
+import FluxqMaintenance
+import FluxqStore
+import Foundation
+import Glibc
+
+/// `fluxqd check`: whether everything in the state directory is as it should be.
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Check the database, the ledger and every archived file; with the daemon running or stopped.",
+        discussion: """
+            Reads all of the database and of the archive and changes nothing; a running daemon is not disturbed. It tells \
+            whether the database is sound, whether the ledger, the jobs and the users' sums agree, and for every file \
+            whether its bytes have the hash that is its name. To be run as root or as fluxqd's user.
+
+            EXIT STATUS
+              0   all is well; there may be leftovers
+              1   something is damaged; each thing is named, with what to do
+              64  the command line cannot be understood
+              71  the state directory cannot be looked at
+              130 interrupted
+            """)
+
+    @OptionGroup var state: StateOptions
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    init() {}
+
+    func run() async throws {
+        try await Maintenance.run { terminal in
+            let path = state.path
+            try StateOwner.become(ownerOf: path)
+            let store = try Maintenance.openStore(in: path)
+            let report = try await StateCheck(
+                directory: path, store: store, progress: { terminal.show(Self.words($0)) }
+            ).run()
+            try store.close()
+            terminal.clear()
+            print(try json ? report.json : report.words)
+            return report.isSound ? EX_OK : EXIT_FAILURE
+        }
+    }
+
+    private static func words(_ step: StateCheck.Step) -> String {
+        switch step {
+        case .database: "checking the database"
+        case .archive(let bucket, let files, let bytes):
+            "checking the archive: \(Int(bucket) * 100 / 256) %, \(files) files, \(bytes >> 20) MiB"
+        }
+    }
+}
+
+extension CheckReport {
+    /// One line.
+    var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+
+    /// For a person: what was looked at, then each finding with what to do.
+    var words: String {
+        var lines = [
+            "\(stateDirectory): \(jobs) jobs of \(users) users, \(calls) calls; "
+                + "\(files) files of the archive, \(bytes) bytes"
+        ]
+        for finding in findings {
+            lines.append("")
+            lines.append("\(finding.isDamage ? "DAMAGED" : "left over"): \(finding.message)")
+            if let path = finding.path { lines.append("  file    \(path)") }
+            lines.append("  to do   \(finding.remedy)")
+            if let repair = finding.repair { lines.append("  done    \(repair)") }
+        }
+        if !findings.isEmpty { lines.append("") }
+        let damaged = findings.count(where: \.isDamage)
+        let strays = findings.filter { $0.kind == .strayFile }
+        if !strays.isEmpty {
+            lines.append("Without a row: \(strays.count) files, \(strays.compactMap(\.bytes).reduce(0, +)) bytes.")
+        }
+        lines.append(damaged == 0 ? "All is well." : "\(damaged) things are damaged.")
+        return lines.joined(separator: "\n")
+    }
+}

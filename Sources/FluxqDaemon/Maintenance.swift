@@ -1,0 +1,105 @@
+import ArgumentParser
+import Dispatch
+import FluxqStore
+import Foundation
+import Glibc
+
+/// How the subcommands that look after a state directory run and end.
+enum Maintenance {
+    /// As a shell reports a program that SIGINT has ended.
+    private static let interrupted = 128 + SIGINT
+
+    /// Runs until its end or until SIGINT or SIGTERM, which cancels it; what it throws is told on standard error.
+    ///
+    /// - Parameter work: returns the exit code.
+    static func run(_ work: @escaping @Sendable (Progress) async throws -> Int32) async throws {
+        umask(0o077)
+        let progress = Progress()
+        let code: Int32
+        do {
+            code = try await untilSignal { try await work(progress) }
+        } catch is CancellationError {
+            progress.clear()
+            complain("Interrupted; it can be started again at any time.")
+            code = interrupted
+        } catch {
+            progress.clear()
+            complain("\(error)")
+            code = EX_OSERR
+        }
+        if code != EX_OK { throw ExitCode(code) }
+    }
+
+    /// Opens the database of a state directory for a look.
+    static func openStore(in path: String) throws -> ReadOnlyStore {
+        let database = "\(path)/queue.sqlite"
+        guard access(database, F_OK) == 0 else {
+            let error = SystemError("open \(database)")
+            throw error.code == ENOENT || error.code == ENOTDIR
+                ? StateUnreadable.notThere(path) : StateUnreadable.failed(path, error)
+        }
+        return try ReadOnlyStore(path: database)
+    }
+
+    private static func complain(_ text: String) {
+        FileHandle.standardError.write(Data("fluxqd: \(text)\n".utf8))
+    }
+
+    private static func untilSignal(_ work: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
+        let (signals, continuation) = AsyncStream<Int32>.makeStream()
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { continuation.yield(number) }
+            source.resume()
+            return source
+        }
+        defer { for source in sources { source.cancel() } }
+        return try await withThrowingTaskGroup(of: Int32?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                for await _ in signals { break }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let end = try await group.next() {
+                if let end { return end }
+                // A signal: the work ends as soon as it can, and tells of it.
+                group.cancelAll()
+            }
+            throw CancellationError()
+        }
+    }
+}
+
+/// One line on standard error that is written over as work goes on. Nothing where nobody watches.
+struct Progress: Sendable {
+    private let isShown = isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
+
+    func show(_ text: String) {
+        if isShown { write("\r\u{1B}[K\(text)") }
+    }
+
+    func clear() {
+        if isShown { write("\r\u{1B}[K") }
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+/// Why a state directory cannot be looked at.
+enum StateUnreadable: Error, Hashable, CustomStringConvertible {
+    case notThere(String)
+    case failed(String, SystemError)
+
+    var description: String {
+        switch self {
+        case .notThere(let path):
+            "There is no state of fluxqd in \(path). Name its directory with --state-directory."
+        case .failed(let path, let error):
+            "The state in \(path) cannot be read (\(error)). Run this as root or as fluxqd's user."
+        }
+    }
+}

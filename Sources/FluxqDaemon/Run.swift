@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Logging
+
+/// `fluxqd`, or `fluxqd run`: the daemon itself.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run the daemon; what fluxqd does when nothing else is asked for.",
+        discussion: """
+            SIGTERM or SIGINT: no new calls; those in flight are waited for, then it exits with 0. A second signal gives \
+            them up. Exit codes: 64 usage, 74 the disk failed, 78 configuration, 71 anything else that keeps it from \
+            running.
+            """)
+
+    @Option(help: ArgumentHelp("The configuration (default: /etc/fluxq/fluxqd.yaml, if it exists).", valueName: "file"))
+    var config: String?
+
+    @OptionGroup var state: StateOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Where clients connect (default: systemd's socket, $FLUXQ_SOCKET, or /run/fluxq/control.sock).",
+            valueName: "path"))
+    var socket: String?
+
+    @Flag(help: "Call a stand-in of the images API inside the daemon: real pictures, no key, no network, no bill.")
+    var sandbox = false
+
+    init() {}
+
+    func run() async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let daemon = Daemon(
+            options: .init(
+                configurationFile: config, stateDirectory: state.stateDirectory, socket: socket, isSandboxed: sandbox),
+            environment: ProcessInfo.processInfo.environment, logger: Logger(label: "fluxqd"))
+        do {
+            try await daemon.run()
+        } catch {
+            FileHandle.standardError.write(Data("fluxqd: \(error)\n".utf8))
+            throw ExitCode(error is ConfigurationError ? EX_CONFIG : EX_OSERR)
+        }
+    }
+}
+
+/// Which state directory; the same for every subcommand.
+struct StateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Where everything is kept (default: $STATE_DIRECTORY, or /var/lib/fluxq).", valueName: "dir")
+    )
+    var stateDirectory: String?
+
+    init() {}
+
+    var path: String {
+        stateDirectory ?? StateDirectory.defaultPath(environment: ProcessInfo.processInfo.environment)
+    }
+}

@@ -1,0 +1,19 @@
+import Glibc
+
+/// Whoever the state directory belongs to.
+enum StateOwner {
+    /// Where root looks after somebody else's state, becomes that user for the rest of the process, so that no file that
+    /// is made on the way is root's.
+    static func become(ownerOf path: String) throws(StateUnreadable) {
+        guard geteuid() == 0 else { return }
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            let error = SystemError("stat")
+            throw error.code == ENOENT ? .notThere(path) : .failed(path, error)
+        }
+        guard status.st_uid != 0 else { return }
+        guard setgroups(0, nil) == 0, setgid(status.st_gid) == 0, setuid(status.st_uid) == 0 else {
+            throw .failed(path, SystemError("setuid"))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// What a check looked at and found.
+package struct CheckReport: Hashable, Sendable, Codable {
+    package var stateDirectory: String
+    /// Of the database, where it could be read.
+    package var jobs = 0
+    package var calls = 0
+    package var users = 0
+    /// Files of the archive that rows refer to and that were read from their first byte to their last.
+    package var files = 0
+    package var bytes: Int64 = 0
+    package var findings: [Finding] = []
+
+    package init(stateDirectory: String) {
+        self.stateDirectory = stateDirectory
+    }
+
+    /// Nothing is damaged; there may be leftovers.
+    package var isSound: Bool { !findings.contains(where: \.isDamage) }
+
+    package enum CodingKeys: String, CodingKey {
+        case stateDirectory = "state_directory"
+        case isSound = "sound"
+        case jobs, calls, users, files, bytes, findings
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        stateDirectory = try values.decode(String.self, forKey: .stateDirectory)
+        jobs = try values.decode(Int.self, forKey: .jobs)
+        calls = try values.decode(Int.self, forKey: .calls)
+        users = try values.decode(Int.self, forKey: .users)
+        files = try values.decode(Int.self, forKey: .files)
+        bytes = try values.decode(Int64.self, forKey: .bytes)
+        findings = try values.decode([Finding].self, forKey: .findings)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(stateDirectory, forKey: .stateDirectory)
+        try values.encode(isSound, forKey: .isSound)
+        try values.encode(jobs, forKey: .jobs)
+        try values.encode(calls, forKey: .calls)
+        try values.encode(users, forKey: .users)
+        try values.encode(files, forKey: .files)
+        try values.encode(bytes, forKey: .bytes)
+        try values.encode(findings, forKey: .findings)
+    }
+}

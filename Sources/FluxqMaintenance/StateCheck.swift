@@ -1,0 +1,156 @@
+package import FluxqArchive
+import FluxqModel
+package import FluxqStore
+
+/// Looks at everything in a state directory, beside the daemon or without it, and changes nothing.
+///
+/// What the daemon changes meanwhile is no finding: a row is believed only if it is still there after its file was
+/// found wanting, a file is astray only if it is old and rows read after it do not speak of it.
+package struct StateCheck: Sendable {
+    /// How far it has come, for a person who waits.
+    package enum Step: Hashable, Sendable {
+        case database
+        case archive(bucket: UInt8, files: Int, bytes: Int64)
+    }
+
+    private let store: ReadOnlyStore
+    private let files: ObjectFiles
+    private let grace: Duration
+    private let progress: @Sendable (Step) -> Void
+    private let directory: String
+
+    /// - Parameters:
+    ///   - directory: the state directory, which is there.
+    ///   - grace: how old a file without a row is before it is astray.
+    package init(
+        directory: String, store: ReadOnlyStore, grace: Duration = ObjectFiles.grace,
+        progress: @escaping @Sendable (Step) -> Void = { _ in }
+    ) {
+        self.directory = directory
+        self.store = store
+        self.grace = grace
+        self.progress = progress
+        files = ObjectFiles(directory: directory)
+    }
+
+    /// - Throws: `CancellationError` when the task is canceled; else what kept it from looking.
+    package func run() async throws -> CheckReport {
+        var report = CheckReport(stateDirectory: directory)
+        do {
+            try await checkDatabase(&report)
+            // In a database that is damaged itself there is nothing to hold the files against.
+            guard !report.findings.contains(where: { $0.kind == .integrity }) else { return report }
+            for bucket in ObjectFiles.buckets { try await check(bucket, &report) }
+        } catch StoreError.damaged(let detail) {
+            report.findings.append(.damagedDatabase(detail))
+        } catch {
+            try Task.checkCancellation()
+            throw error
+        }
+        return report
+    }
+
+    private func checkDatabase(_ report: inout CheckReport) async throws {
+        progress(.database)
+        for defect in try await store.defects() { report.findings.append(Finding(defect)) }
+        let size = try await store.size()
+        (report.jobs, report.calls, report.users) = (size.jobs, size.calls, size.users)
+    }
+
+    private func check(_ bucket: UInt8, _ report: inout CheckReport) async throws {
+        progress(.archive(bucket: bucket, files: report.files, bytes: report.bytes))
+        // First the files, then the rows: a file that is old and still has no row gets none any more.
+        let entries = try await files.entries(in: bucket)
+        let references = try await store.references(in: bucket)
+        for reference in references {
+            try Task.checkCancellation()
+            if let finding = try await check(reference.hash, &report) { report.findings.append(finding) }
+        }
+        let referenced = Set(references.map(\.hash))
+        for entry in entries {
+            guard let hash = entry.hash else {
+                report.findings.append(.foreign(entry))
+                continue
+            }
+            if !referenced.contains(hash), entry.age >= grace { report.findings.append(.stray(hash, entry)) }
+        }
+    }
+
+    private func check(_ hash: ContentHash, _ report: inout CheckReport) async throws -> Finding? {
+        let condition: ObjectCondition
+        do {
+            condition = try await files.condition(of: hash)
+        } catch let error as ArchiveError {
+            return Finding(
+                .unreadableFile, "\(error)",
+                remedy: "Run the check as root or as fluxqd's user; nobody else may read the archive.", hash: hash,
+                path: files.path(of: hash))
+        }
+        if case .whole(let bytes) = condition {
+            report.files += 1
+            report.bytes += bytes
+            return nil
+        }
+        let uses = try await store.uses(of: hash)
+        return uses.isEmpty ? nil : Finding(condition, of: hash, path: files.path(of: hash), uses: uses)
+    }
+}
+
+extension Finding {
+    fileprivate static func damagedDatabase(_ detail: String) -> Finding {
+        Finding(
+            .integrity, "The database is damaged: \(detail).",
+            remedy: "Stop fluxqd, keep the state directory as it is, and restore the latest backup into another one.")
+    }
+
+    fileprivate init(_ defect: ReadOnlyStore.Defect) {
+        switch defect {
+        case .integrity(let detail):
+            self = .damagedDatabase(detail)
+        case .reference(let table, let row, let parent):
+            self.init(
+                .reference,
+                "Row \(row.map(String.init) ?? "?") of table \(table) refers to one of \(parent) that is not there.",
+                remedy: "Somebody has changed the database past fluxqd. Restore the latest backup.")
+        case .records(let rule, let detail):
+            self.init(
+                .records, "In the records \(rule): \(detail).",
+                remedy: "fluxqd never writes that: report it as a defect of fluxq, with the database, unless somebody "
+                    + "has changed the database past fluxqd.")
+        }
+    }
+
+    fileprivate init(_ condition: ObjectCondition, of hash: ContentHash, path: String, uses: [ContentUse]) {
+        let named = uses.prefix(3).map(\.description).joined(separator: ", ")
+        let subject = named + (uses.count > 3 ? " and \(uses.count - 3) more" : "")
+        let remedy =
+            "fluxqd sets it aside and fetches it again where its link still lives, as soon as it comes upon it; with "
+            + "fluxqd stopped, fluxqd check --repair does. A copy from a backup can be put in its place."
+        switch condition {
+        case .whole(let bytes), .damaged(_, let bytes):
+            self.init(
+                .damagedFile, "The file of \(subject) is damaged: its \(bytes) bytes do not have the hash of its name.",
+                remedy: remedy, hash: hash, path: path, bytes: bytes)
+        case .unreadable(let detail):
+            self.init(
+                .unreadableFile, "The file of \(subject) cannot be read (\(detail)).",
+                remedy: "Look at the disk and at the kernel's log. " + remedy, hash: hash, path: path)
+        case .missing:
+            self.init(
+                .missingFile, "The file of \(subject) is not there.", remedy: remedy, hash: hash, path: path)
+        }
+    }
+
+    fileprivate static func stray(_ hash: ContentHash, _ entry: ObjectFiles.Entry) -> Finding {
+        Finding(
+            .strayFile, "No job and no input refers to this file of \(entry.bytes) bytes.",
+            remedy: "It does no harm; with fluxqd stopped, fluxqd check --repair removes it.", hash: hash,
+            path: entry.path, bytes: entry.bytes)
+    }
+
+    fileprivate static func foreign(_ entry: ObjectFiles.Entry) -> Finding {
+        Finding(
+            .foreignFile, "This is no file of fluxqd's.", remedy: "Move it elsewhere.", path: entry.path,
+            bytes: entry.bytes)
+    }
+}

@@ -1,0 +1,99 @@
+import GRDB
+
+/// What must hold between the rows of a sound database, beyond what its schema can say.
+struct RecordRule: Sendable {
+    /// In words, as what is wrong when it does not hold.
+    let name: String
+    /// Gives one line of text for each thing that breaks it.
+    let sql: String
+
+    /// How many breaches are told at most; a rule that is broken everywhere is one defect.
+    static let limit = 20
+
+    func breaches(_ db: Database) throws -> [String] {
+        try String.fetchAll(db, sql: "\(sql) LIMIT \(Self.limit)")
+    }
+}
+
+extension RecordRule {
+    static let all = [
+        RecordRule(
+            name: "a user's counts are not those of the user's jobs",
+            sql: """
+                SELECT format('uid %d: counted as %d queued, %d running, %d done, %d failed; the jobs are %d, %d, %d, %d',
+                    uid, queued, running, done, failed, q, r, d, f)
+                FROM (SELECT owners.*, count(jobs.id) FILTER (WHERE state = 'queued') AS q,
+                        count(jobs.id) FILTER (WHERE state = 'running') AS r,
+                        count(jobs.id) FILTER (WHERE state = 'done') AS d,
+                        count(jobs.id) FILTER (WHERE state = 'failed') AS f
+                    FROM owners LEFT JOIN jobs USING (uid) GROUP BY owners.uid)
+                WHERE (queued, running, done, failed) <> (q, r, d, f)
+                """),
+        RecordRule(
+            name: "the use by day is not the sum of the ledger",
+            sql: """
+                SELECT format('uid %d, day %d: recorded as %d images for %d millionths; the ledger has %d for %d',
+                    uid, day, coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(ledger.images, 0),
+                    coalesce(ledger.spent, 0))
+                FROM usage FULL JOIN (
+                    SELECT uid, settled_at / 86400000 AS day, sum(coalesce(images_came, 0)) AS images,
+                        sum(coalesce(images_came * price, 0)) AS spent
+                    FROM attempts JOIN jobs ON jobs.id = attempts.job WHERE billing = 'billed' GROUP BY 1, 2
+                ) AS ledger USING (uid, day)
+                WHERE coalesce(usage.images, 0) <> coalesce(ledger.images, 0)
+                    OR coalesce(usage.spent, 0) <> coalesce(ledger.spent, 0)
+                """),
+        RecordRule(
+            name: "a job's calls are not those of the ledger",
+            sql: """
+                SELECT format('job %d: %d calls begun, %d of them attempts; the ledger has %d, the last numbered %d, and %d',
+                    id, attempt, attempts, calls, last, counting)
+                FROM (SELECT jobs.id, jobs.attempt, jobs.attempts, count(number) AS calls, coalesce(max(number), 0) AS last,
+                        count(number) FILTER (WHERE outcome IS NULL OR outcome NOT IN (\(AttemptSettlement.uncounted)))
+                            AS counting
+                    FROM jobs LEFT JOIN attempts ON attempts.job = jobs.id GROUP BY jobs.id)
+                WHERE (attempt, attempt, attempts) <> (calls, last, counting)
+                """),
+        RecordRule(
+            name: "a call is open for a job that is not calling",
+            sql: """
+                SELECT format('job %d: call %d is open, the job is %s', job, number, coalesce(phase, state))
+                FROM attempts JOIN jobs ON jobs.id = attempts.job
+                WHERE settled_at IS NULL AND (phase IS NOT 'calling' OR number <> attempt)
+                """),
+        RecordRule(
+            name: "a job is calling without an open call",
+            sql: """
+                SELECT format('job %d', id) FROM jobs WHERE state = 'running' AND phase = 'calling'
+                    AND NOT EXISTS (SELECT 1 FROM attempts WHERE job = id AND number = attempt AND settled_at IS NULL)
+                """),
+        RecordRule(
+            name: "a job's end is not what the ledger says of its last call",
+            sql: """
+                SELECT format('job %d: %s, its last call is %s', id, coalesce(reason, phase, state),
+                    coalesce(billing, 'not there'))
+                FROM jobs LEFT JOIN attempts ON attempts.job = jobs.id AND number = attempt
+                WHERE (phase = 'archiving' OR state = 'done' OR reason IN ('no_image', 'link_lost'))
+                        AND billing IS NOT 'billed'
+                    OR reason IN ('rejected', 'moderated', 'exhausted') AND billing IN ('billed', 'reserved')
+                """),
+        RecordRule(
+            name: "a picture that was billed has no row",
+            sql: """
+                SELECT format('job %d: call %d brought %d pictures, %d are recorded', job, number, images_came, recorded)
+                FROM (SELECT attempts.job, number, images_came, count(position) AS recorded
+                    FROM attempts LEFT JOIN pictures ON pictures.job = attempts.job AND pictures.attempt = number
+                    WHERE images_came > 0 GROUP BY attempts.job, number)
+                WHERE recorded < images_came
+                """),
+        RecordRule(
+            name: "a picture is to be fetched for a job that does not wait for it, or the other way round",
+            sql: """
+                SELECT format('job %d: %s, %d of its pictures are to be fetched', id, coalesce(reason, phase, state), pending)
+                FROM (SELECT jobs.id, state, phase, reason, (
+                        SELECT count(*) FROM pictures WHERE job = jobs.id AND pictures.state = 'pending') AS pending
+                    FROM jobs WHERE state <> 'queued')
+                WHERE (phase IS 'archiving') <> (pending > 0)
+                """),
+    ]
+}

@@ -1,0 +1,48 @@
+import Foundation
+package import Testing
+
+extension RunningDaemon {
+    /// What `fluxqd check --json` says of a state directory.
+    package struct Check: Sendable {
+        package struct Finding: Decodable, Sendable {
+            package let kind: String
+            package let message: String
+            package let hash: String?
+            package let repair: String?
+        }
+
+        package let end: ChildProcess.End
+        package let findings: [Finding]
+        package let errors: String
+
+        /// Nothing is damaged and nothing is left over.
+        package var isClean: Bool { end == .exit(0) && findings.isEmpty }
+    }
+
+    private struct Report: Decodable {
+        let findings: [Check.Finding]
+    }
+
+    /// Runs `fluxqd check` on this daemon's state, whether the daemon runs or not.
+    ///
+    /// - Parameter arguments: such as `--repair`.
+    package func check(_ arguments: String...) async throws -> Check {
+        let process = try ChildProcess(
+            Self.executable("fluxqd"), ["check", "--json", "--state-directory", directory.path("state")] + arguments,
+            environment: Self.baseEnvironment, directory: directory.path)
+        let end = await process.wait()
+        let report = try? JSONDecoder().decode(Report.self, from: Data(process.output.utf8))
+        return Check(end: end, findings: report?.findings ?? [], errors: process.errors)
+    }
+
+    /// Records an issue of the running test unless the database is sound, the ledger's sums equal the jobs', and every
+    /// file of the archive is whole.
+    package func expectSoundState(sourceLocation: SourceLocation = #_sourceLocation) async {
+        do {
+            let check = try await check()
+            #expect(check.isClean, "\(check)", sourceLocation: sourceLocation)
+        } catch {
+            Issue.record(error, sourceLocation: sourceLocation)
+        }
+    }
+}
