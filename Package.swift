@@ -77,17 +77,20 @@ let package = Package(
         room(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqMaintenance",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
         room(
             "FluxqWorkers",
-            ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),
+            [
+                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqMaintenance", nioCore, logging,
+                serviceLifecycle,
+            ]),
         room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
         // Below them: what keeps the state directory whole.
-        room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging]),
+        room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
 
         // Floor 1: one outside thing each.
         room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
@@ -102,7 +105,8 @@ let package = Package(
         room("FluxqModel", []),
         room("FluxqFormats", []),
         .target(
-            name: "FluxqMigrations", path: "migrations", resources: [.embedInCode("0001_jobs.sql")],
+            name: "FluxqMigrations", path: "migrations", 
+            resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0004_repair.sql")],
             swiftSettings: settings),
 
         // `make bench`.

@@ -19,6 +19,9 @@ package struct Archive: Sendable {
         let mutex = Mutex(())
     }
 
+    /// Below the state directory; its files are named as they were in the archive.
+    package static let damagedName = "damaged"
+
     /// The same files, for those who look.
     package let files: ObjectFiles
     private let directory: String
@@ -147,6 +150,58 @@ package struct Archive: Sendable {
             }
             if wasRemoved { try OpenFile.syncDirectory(files.bucket(of: hash)) }
             return wasRemoved
+        }
+    }
+
+    /// Moves content that is not whole to `damaged/`, where it keeps its name and nothing reads it. Verified and moved in
+    /// one step, so that a whole file that somebody is just storing in its place is never taken away.
+    /// - Returns: how it was; `.whole` and `.missing` were left alone.
+    package func setAside(_ hash: ContentHash) async throws(ArchiveError) -> ObjectCondition {
+        do throws(ArchiveError) {
+            return try await offloaded { () throws(ArchiveError) in
+                try placement.mutex.withLock { (_) throws(ArchiveError) in try moveAside(hash) }
+            }
+        } catch {
+            if error.isFatal { onFatal(error) }
+            throw error
+        }
+    }
+
+    private func moveAside(_ hash: ContentHash) throws(ArchiveError) -> ObjectCondition {
+        let path = files.path(of: hash)
+        let condition: ObjectCondition
+        do throws(ArchiveError) {
+            condition = try ObjectFiles.condition(of: OpenFile(path, O_RDONLY), named: hash)
+        } catch .failed(.open, _, ENOENT) {
+            return .missing
+        }
+        switch condition {
+        case .whole, .missing: return condition
+        case .damaged, .unreadable: break
+        }
+        let destination = "\(directory)/\(Self.damagedName)"
+        try ArchiveDirectories.make(Self.damagedName, in: directory)
+        try system(.rename, path) { rename(path, "\(destination)/\(hash.hex)") }
+        // There before it is gone here: a crash between leaves it in both or in one.
+        try OpenFile.syncDirectory(destination)
+        try OpenFile.syncDirectory(files.bucket(of: hash))
+        return condition
+    }
+
+    /// The picture that a content is.
+    /// - Returns: nil where its bytes are none.
+    package func picture(_ hash: ContentHash) async throws(ArchiveError) -> StoredPicture? {
+        let file = try await open(hash)
+        return try await offloaded { () throws(ArchiveError) in
+            let info: Result<PictureInfo, PictureDefect>
+            do {
+                info = try PictureReader.inspect(file.blocking)
+            } catch {
+                throw error as? ArchiveError ?? .failed(operation: .read, path: self.files.path(of: hash), errno: EIO)
+            }
+            guard case .success(let info) = info else { return nil }
+            return StoredPicture(
+                hash: hash, mediaType: info.format.mediaType, width: info.width, height: info.height, bytes: file.size)
         }
     }
 

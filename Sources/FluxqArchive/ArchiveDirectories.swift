@@ -14,18 +14,25 @@ enum ArchiveDirectories {
         ]
         for (parent, names) in tree {
             var hasNew = false
-            for name in names {
-                let path = "\(parent)/\(name)"
-                do throws(ArchiveError) {
-                    try system(.create, path) { mkdir(path, 0o700) }
-                } catch .failed(_, _, EEXIST) {
-                    continue
-                }
-                hasNew = true
-                try OpenFile.syncDirectory(path)
-            }
+            for name in names where try isMade("\(parent)/\(name)") { hasNew = true }
             if hasNew { try OpenFile.syncDirectory(parent) }
         }
+    }
+
+    /// Makes one directory where it is missing.
+    static func make(_ name: String, in parent: String) throws(ArchiveError) {
+        if try isMade("\(parent)/\(name)") { try OpenFile.syncDirectory(parent) }
+    }
+
+    /// - Returns: false where it was there.
+    private static func isMade(_ path: String) throws(ArchiveError) -> Bool {
+        do throws(ArchiveError) {
+            try system(.create, path) { mkdir(path, 0o700) }
+        } catch .failed(_, _, EEXIST) {
+            return false
+        }
+        try OpenFile.syncDirectory(path)
+        return true
     }
 
     /// Removes the files that an earlier daemon left.

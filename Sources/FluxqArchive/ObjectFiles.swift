@@ -74,6 +74,33 @@ package struct ObjectFiles: Sendable {
         }
     }
 
+    /// Bytes of a content's file, whatever they are; nil where there is none.
+    package func size(of hash: ContentHash) async throws(ArchiveError) -> Int64? {
+        let path = path(of: hash)
+        return try await offloaded { () throws(ArchiveError) in
+            do throws(ArchiveError) {
+                return try FileStatus(of: path).bytes
+            } catch .failed(_, _, ENOENT) {
+                return nil
+            }
+        }
+    }
+
+    /// Opens a content and reads it from its first byte to its last.
+    /// - Returns: nil unless it is whole.
+    package func openVerified(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile? {
+        let path = path(of: hash)
+        return try await offloaded { () throws(ArchiveError) in
+            do throws(ArchiveError) {
+                let file = try OpenFile(path, O_RDONLY)
+                guard case .whole = try Self.condition(of: file, named: hash) else { return nil }
+                return try ArchivedFile(file)
+            } catch .failed(.open, _, ENOENT) {
+                return nil
+            }
+        }
+    }
+
     /// Reads a content from its first byte to its last and compares its hash with its name.
     package func condition(of hash: ContentHash) async throws(ArchiveError) -> ObjectCondition {
         let path = path(of: hash)

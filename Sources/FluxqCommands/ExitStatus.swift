@@ -27,7 +27,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .badInput
             case .noSuchRoute, .methodNotAllowed, .rangeNotSatisfiable, .internal: .unavailable
             case .notAllowed: .notAllowed
-            case .overLimit, .storageFull, .shuttingDown: .tryLater
+            case .pictureDamaged: .jobFailed
+            case .overLimit, .storageFull, .shuttingDown, .pictureRefetched: .tryLater
             }
     }
 

@@ -30,6 +30,9 @@ struct JobDetails {
         for image in job.images {
             sheet.add("picture \(image.index)", Self.line(image))
         }
+        for damaged in job.damaged ?? [] {
+            sheet.add("picture \(damaged.index)", damaged.message)
+        }
         return sheet.lines
     }
 

@@ -47,6 +47,13 @@ struct PictureFetch {
     /// What a caller who wanted all of it (or that one) has to be told.
     static func missing(in job: JobDocument, index: Int?) -> Complaint? {
         let words = JobWords(job)
+        if let damaged = job.damaged?.first(where: { index == nil || $0.index == index }) {
+            return Complaint(
+                damaged.isFetchedAgain ? .tryLater : .jobFailed,
+                code: damaged.isFetchedAgain
+                    ? Problem.Code.pictureRefetched.rawValue : Problem.Code.pictureDamaged.rawValue,
+                "Job \(job.id): \(damaged.message)")
+        }
         if let index {
             if job.images.contains(where: { $0.index == index }) { return nil }
             guard words.isFinished else { return notYet(job, "picture \(index) is not there yet") }

@@ -16,12 +16,21 @@ extension JobDocument {
         attempts = job.lifecycle.attempts
         request = job.request
         images = job.pictures.compactMap(ImageDocument.init)
+        let damaged = job.pictures.compactMap(DamagedDocument.init)
+        self.damaged = damaged.isEmpty ? nil : damaged
         api = job.answer.map(AnswerDocument.init)
 
         switch job.lifecycle.state {
         case .queued(let notBefore, _):
             waiting = (job.waiting ?? .ready).rawValue
             self.notBefore = notBefore.map(WireTime.init)
+            if job.isInputDamaged {
+                message = """
+                    The picture that it edits was found damaged in the archive and was set aside. Send the same picture again \
+                    with another submit (or PUT /v1/inputs); when it has not come by the job's turn, the job fails as \
+                    rejected and nothing is billed.
+                    """
+            }
         case .running(let phase, let cancelRequested):
             self.phase = phase.rawValue
             self.cancelRequested = cancelRequested ? true : nil
@@ -57,6 +66,31 @@ extension JobDocument.ImageDocument {
         self.init(
             index: picture.index, hash: stored.hash.description, mediaType: stored.mediaType, width: stored.width,
             height: stored.height, bytes: stored.bytes)
+    }
+}
+
+extension JobDocument.DamagedDocument {
+    /// nil for a picture that was not found damaged, or is whole again.
+    package init?(_ picture: Picture) {
+        guard let hash = picture.damaged else { return nil }
+        let found = "Picture \(picture.index) was found damaged in the archive and was set aside."
+        let isFetchedAgain: Bool
+        let further: String
+        switch picture.state {
+        case .pending(let download):
+            isFetchedAgain = true
+            further =
+                "It is being fetched again from its link, which costs nothing."
+                + (download.message.map { " The last try failed: \($0)" } ?? "")
+        case .lost(let message):
+            isFetchedAgain = false
+            further = "\(message) An administrator may have it in a backup; a new submit of the request buys it again."
+        case .saved, .unusable:
+            isFetchedAgain = false
+            further = "It was no whole picture before; what came is kept for an administrator to look at."
+        }
+        self.init(
+            index: picture.index, isFetchedAgain: isFetchedAgain, hash: hash.description, message: "\(found) \(further)")
     }
 }
 

@@ -31,6 +31,8 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package var attempts: Int
     package var request: EditRequest
     package var images: [ImageDocument]
+    /// Pictures that were found damaged in the archive and are not among `images` now; left out where there are none.
+    package var damaged: [DamagedDocument]?
     /// archiving: pictures that still have to be fetched, and when the first of their links dies.
     package var pending: PendingDocument?
     package var api: AnswerDocument?
@@ -44,7 +46,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case createdAt = "created_at"
         case startedAt = "started_at"
         case finishedAt = "finished_at"
-        case attempts, request, images, pending, api
+        case attempts, request, images, damaged, pending, api
     }
 }
 
@@ -74,6 +76,21 @@ extension JobDocument {
             case index, hash
             case mediaType = "media_type"
             case width, height, bytes
+        }
+    }
+
+    package struct DamagedDocument: Hashable, Sendable, Codable {
+        package var index: Int
+        /// Its link still lives: it is fetched again by itself, and nothing is paid for it.
+        package var isFetchedAgain: Bool
+        /// What it was.
+        package var hash: String
+        package var message: String
+
+        package enum CodingKeys: String, CodingKey {
+            case index
+            case isFetchedAgain = "fetched_again"
+            case hash, message
         }
     }
 

@@ -19,6 +19,10 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case noSuchJob = "no_such_job"
         /// The job has no picture of that index.
         case noSuchImage = "no_such_image"
+        /// The picture was found damaged in the archive, and there is no link left to fetch it again from.
+        case pictureDamaged = "picture_damaged"
+        /// It was found damaged and is being fetched again.
+        case pictureRefetched = "picture_refetched"
         case noSuchRoute = "no_such_route"
         case methodNotAllowed = "method_not_allowed"
         case notAllowed = "not_allowed"

@@ -1,4 +1,5 @@
 package import FluxqArchive
+import FluxqMaintenance
 import FluxqModel
 package import FluxqStore
 import HTTPTypes
@@ -54,7 +55,9 @@ package struct ControlServer: Service {
         socket = fd
         self.settings = settings
         self.logger = logger
-        routes = Routes(store: store, archive: archive, settings: settings, logger: logger)
+        routes = Routes(
+            store: store, archive: archive, quarantine: Quarantine(store: store, archive: archive, logger: logger),
+            settings: settings, logger: logger)
         cap = ConnectionCap(perUser: settings.maxConnectionsPerUser, total: settings.maxConnections)
     }
 

@@ -8,7 +8,8 @@ extension Routes {
         try call.takesNoQuery()
         let id = try call.jobID()
         if let picture = try await store.input(of: id, uid: call.peer.uid) {
-            return try await response(with: picture, to: call)
+            guard let response = try await response(with: picture, to: call) else { throw Problem.inputDamaged }
+            return response
         }
         guard try await store.job(id, uid: call.peer.uid) != nil else { throw Problem.noSuchJob }
         throw Problem.noInputOfJob

@@ -42,6 +42,18 @@ extension Problem {
             "The job has no picture of that index. Its `images` list those that are there; more may come while it runs."
     )
 
+    init(_ damaged: JobDocument.DamagedDocument) {
+        self.init(
+            status: damaged.isFetchedAgain ? 503 : 410,
+            code: damaged.isFetchedAgain ? .pictureRefetched : .pictureDamaged, title: "The picture is damaged",
+            detail: damaged.message)
+    }
+
+    static let inputDamaged = Problem(
+        status: 410, code: .pictureDamaged, title: "The picture is damaged",
+        detail: "The job's input was found damaged in the archive and was set aside. Send the same picture again with "
+            + "PUT /v1/inputs, and it is there again.")
+
     static let noInputOfJob = Problem(
         status: 404, code: .noSuchInput, title: "No input here",
         detail: "The job edits a link, or no picture at all; fluxqd has no bytes of its input.")

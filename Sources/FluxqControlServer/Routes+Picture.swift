@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqControl
+import FluxqMaintenance
 import FluxqModel
 import HTTPTypes
 import HummingbirdCore
@@ -8,7 +9,9 @@ import NIOCore
 extension Routes {
     /// The bytes of an archived picture that the caller has been found to own: whole, in part, or a note that it has
     /// them already.
-    func response(with picture: StoredPicture, to call: Call) async throws -> Response {
+    ///
+    /// - Returns: nil where what the archive has is not the picture any more; see `Quarantine`.
+    func response(with picture: StoredPicture, to call: Call) async throws -> Response? {
         let tag = "\"\(picture.hash)\""
         var headers: HTTPFields = [
             .eTag: tag, .acceptRanges: "bytes", .cacheControl: "private, no-cache",
@@ -18,7 +21,7 @@ extension Routes {
         if call.head.headerFields[.ifNoneMatch].map({ Self.lists($0, tag) }) == true {
             return Response(status: .notModified, headers: headers)
         }
-        let file = try await archive.open(picture.hash)
+        guard let file = try await quarantine.open(picture.hash) else { return nil }
         let size = file.size
         // A part of other content than this is of no use to who has another part (RFC 9110, 13.1.5).
         let condition = call.head.headerFields[.ifRange]

@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqControl
+import FluxqMaintenance
 import FluxqStore
 import HTTPTypes
 import HummingbirdCore
@@ -9,6 +10,7 @@ import Logging
 struct Routes: Sendable {
     let store: Store
     let archive: Archive
+    let quarantine: Quarantine
     let settings: ControlServer.Settings
     let logger: Logger
 

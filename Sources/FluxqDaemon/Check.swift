@@ -1,8 +1,11 @@
 import ArgumentParser
+import FluxqArchive
 import FluxqMaintenance
 import FluxqStore
+import FluxqWorkers
 import Foundation
 import Glibc
+import Logging
 
 /// `fluxqd check`: whether everything in the state directory is as it should be.
 struct Check: AsyncParsableCommand {
@@ -14,9 +17,14 @@ struct Check: AsyncParsableCommand {
             whether the database is sound, whether the ledger, the jobs and the users' sums agree, and for every file \
             whether its bytes have the hash that is its name. To be run as root or as fluxqd's user.
 
+            A running fluxqd sets what is damaged aside by itself, when it comes upon it: once a week it reads every \
+            file. With --repair, which needs fluxqd to be stopped, it is done at once: what is damaged or missing is set \
+            aside in damaged/, and fetched again by the next fluxqd where its link still lives; files without a row are \
+            removed; what was put back into its place, as from a backup, is used again.
+
             EXIT STATUS
               0   all is well; there may be leftovers
-              1   something is damaged; each thing is named, with what to do
+              1   something was damaged when it looked; each thing is named, with what to do or what was done
               64  the command line cannot be understood
               71  the state directory cannot be looked at
               130 interrupted
@@ -27,6 +35,9 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
+    @Flag(help: "Set aside what is damaged and remove what is left over; fluxqd must be stopped.")
+    var repair = false
+
     init() {}
 
     func run() async throws {
@@ -34,14 +45,40 @@ struct Check: AsyncParsableCommand {
             let path = state.path
             try StateOwner.become(ownerOf: path)
             let store = try Maintenance.openStore(in: path)
-            let report = try await StateCheck(
+            let lock = repair ? try Self.lock(path) : nil
+            defer { lock?.release() }
+            var report = try await StateCheck(
                 directory: path, store: store, progress: { terminal.show(Self.words($0)) }
             ).run()
             try store.close()
             terminal.clear()
+            // Where the database itself is damaged, nothing may be written into it.
+            if repair, !report.findings.contains(where: { $0.kind == .integrity }) {
+                report = try await Self.repair(path, report)
+            }
             print(try json ? report.json : report.words)
             return report.isSound ? EX_OK : EXIT_FAILURE
         }
+    }
+
+    private static func lock(_ path: String) throws -> StateDirectory {
+        do {
+            return try StateDirectory.open(path: path)
+        } catch .inUse(_, let processID) {
+            throw StateUnreadable.running(path, processID: processID)
+        }
+    }
+
+    private static func repair(_ path: String, _ report: CheckReport) async throws -> CheckReport {
+        let clock = SystemClock()
+        let store = try Store(path: "\(path)/queue.sqlite", now: { clock.now() })
+        var logger = Logger(label: "fluxqd")
+        logger.logLevel = .critical
+        let repaired = try await StateRepair(
+            store: store, archive: Archive(directory: path), logger: logger
+        ).run(report)
+        try store.close()
+        return repaired
     }
 
     private static func words(_ step: StateCheck.Step) -> String {
@@ -77,6 +114,7 @@ extension CheckReport {
             if let repair = finding.repair { lines.append("  done    \(repair)") }
         }
         if !findings.isEmpty { lines.append("") }
+        if !mended.isEmpty { lines.append("Whole again: \(mended.joined(separator: ", ")).") }
         let damaged = findings.count(where: \.isDamage)
         let strays = findings.filter { $0.kind == .strayFile }
         if !strays.isEmpty {

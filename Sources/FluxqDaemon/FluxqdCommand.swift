@@ -15,7 +15,7 @@ struct FluxqdCommand: AsyncParsableCommand {
               fluxq submit --socket /tmp/fluxq.sock --image photo.jpg --wait --output . "Make it a pencil sketch"
             """,
         version: "fluxqd 0.1.0",
-        subcommands: [Run.self, Check.self],
+        subcommands: [Run.self, Check.self, Backup.self],
         defaultSubcommand: Run.self)
 
     init() {}

@@ -92,12 +92,16 @@ struct Progress: Sendable {
 /// Why a state directory cannot be looked at.
 enum StateUnreadable: Error, Hashable, CustomStringConvertible {
     case notThere(String)
+    case running(String, processID: Int32?)
     case failed(String, SystemError)
 
     var description: String {
         switch self {
         case .notThere(let path):
             "There is no state of fluxqd in \(path). Name its directory with --state-directory."
+        case .running(let path, let processID):
+            "fluxqd\(processID.map { " (process id \($0))" } ?? "") is running on \(path) and looks after it itself. "
+                + "Stop it first, or check without --repair."
         case .failed(let path, let error):
             "The state in \(path) cannot be read (\(error)). Run this as root or as fluxqd's user."
         }

@@ -9,6 +9,8 @@ package struct CheckReport: Hashable, Sendable, Codable {
     package var files = 0
     package var bytes: Int64 = 0
     package var findings: [Finding] = []
+    /// `sha256:…` of content that was damaged before and was found whole in its place again; of a repair alone.
+    package var mended: [String] = []
 
     package init(stateDirectory: String) {
         self.stateDirectory = stateDirectory
@@ -20,7 +22,7 @@ package struct CheckReport: Hashable, Sendable, Codable {
     package enum CodingKeys: String, CodingKey {
         case stateDirectory = "state_directory"
         case isSound = "sound"
-        case jobs, calls, users, files, bytes, findings
+        case jobs, calls, users, files, bytes, findings, mended
     }
 
     package init(from decoder: any Decoder) throws {
@@ -32,6 +34,7 @@ package struct CheckReport: Hashable, Sendable, Codable {
         files = try values.decode(Int.self, forKey: .files)
         bytes = try values.decode(Int64.self, forKey: .bytes)
         findings = try values.decode([Finding].self, forKey: .findings)
+        mended = try values.decode([String].self, forKey: .mended)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -44,5 +47,6 @@ package struct CheckReport: Hashable, Sendable, Codable {
         try values.encode(files, forKey: .files)
         try values.encode(bytes, forKey: .bytes)
         try values.encode(findings, forKey: .findings)
+        try values.encode(mended, forKey: .mended)
     }
 }

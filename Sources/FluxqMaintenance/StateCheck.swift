@@ -1,4 +1,4 @@
-package import FluxqArchive
+import FluxqArchive
 import FluxqModel
 package import FluxqStore
 
@@ -78,9 +78,9 @@ package struct StateCheck: Sendable {
 
     private func check(_ hash: ContentHash, _ report: inout CheckReport) async throws -> Finding? {
         let condition: ObjectCondition
-        do {
+        do throws(ArchiveError) {
             condition = try await files.condition(of: hash)
-        } catch let error as ArchiveError {
+        } catch {
             return Finding(
                 .unreadableFile, "\(error)",
                 remedy: "Run the check as root or as fluxqd's user; nobody else may read the archive.", hash: hash,

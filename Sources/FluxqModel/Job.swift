@@ -17,6 +17,8 @@ package struct Job: Hashable, Sendable {
     package var pictures: [Picture]
     /// The latest answer's own words.
     package var answer: AnswerRecord?
+    /// queued: the picture that it edits was found damaged in the archive and has to be brought again.
+    package var isInputDamaged = false
 
     package init(
         id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,

@@ -11,7 +11,8 @@
 ///               | |    deferred       | no image,    | settled after a cancel
 ///               | |                   | unknown,     |
 ///               | |                   | exhausted    |
-///               | |   canceled        v              v
+///               | |   canceled,       |              |
+///               | |   restored        v              v
 ///               | +----------------> failed <--------+
 ///               +-----------------------+
 /// ```
@@ -56,6 +57,8 @@ package struct Lifecycle: Hashable, Sendable {
         case settled(Settlement)
         case canceled
         case retried
+        /// The database is a backup that was restored: a queued job may have been called since it was made.
+        case restored(Failure)
     }
 
     /// How the pictures of an answer ended.
@@ -176,6 +179,11 @@ package struct Lifecycle: Hashable, Sendable {
         case (.failed, .retried):
             strikes = 0
             state = .queued(notBefore: nil, afterBackoff: false)
+            return []
+
+        case (.queued, .restored(let failure)):
+            // `on_unknown: retry` is the submitter's word for this case too.
+            if onUnknown == .fail { state = .failed(failure) }
             return []
 
         case (.queued, _), (.running, _), (.done, _), (.failed, _):

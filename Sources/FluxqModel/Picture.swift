@@ -15,11 +15,14 @@ package struct Picture: Hashable, Sendable {
     /// The attempt that bought it.
     package var attempt: Int
     package var state: State
+    /// The content that it was until that was found damaged in the archive: pending, it is fetched again; lost, it is gone.
+    package var damaged: ContentHash?
 
-    package init(index: Int, attempt: Int, state: State) {
+    package init(index: Int, attempt: Int, state: State, damaged: ContentHash? = nil) {
         self.index = index
         self.attempt = attempt
         self.state = state
+        self.damaged = damaged
     }
 }
 

@@ -6,6 +6,10 @@ package enum EventKind: String, CaseIterable, Sendable {
     case answered
     case pictureSaved = "picture_saved"
     case pictureLost = "picture_lost"
+    /// It was found damaged in the archive.
+    case pictureDamaged = "picture_damaged"
+    /// The picture that a queued job edits was found damaged in the archive.
+    case inputDamaged = "input_damaged"
     case cancelRequested = "cancel_requested"
     case retried, done, failed
 }

@@ -90,10 +90,11 @@ extension RecordRule {
             name: "a picture is to be fetched for a job that does not wait for it, or the other way round",
             sql: """
                 SELECT format('job %d: %s, %d of its pictures are to be fetched', id, coalesce(reason, phase, state), pending)
-                FROM (SELECT jobs.id, state, phase, reason, (
-                        SELECT count(*) FROM pictures WHERE job = jobs.id AND pictures.state = 'pending') AS pending
-                    FROM jobs WHERE state <> 'queued')
-                WHERE (phase IS 'archiving') <> (pending > 0)
+                FROM (SELECT jobs.id, jobs.state, phase, reason, count(position) AS pending,
+                        count(position) FILTER (WHERE damaged IS NULL) AS first_time
+                    FROM jobs LEFT JOIN pictures ON job = jobs.id AND pictures.state = 'pending'
+                    WHERE jobs.state <> 'queued' GROUP BY jobs.id)
+                WHERE CASE phase WHEN 'archiving' THEN pending = 0 ELSE first_time > 0 END
                 """),
     ]
 }

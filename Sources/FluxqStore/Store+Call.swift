@@ -27,9 +27,12 @@ extension Store {
     /// Gives every call that a dead process left in flight its end: nobody knows what became of it.
     /// To be called once at start, before the first claim. Jobs that were `archiving` go on where they were.
     ///
+    /// In a database that was restored from a backup, what was queued has an unknown outcome too.
+    ///
     /// - Returns: the jobs whose outcome is unknown now.
     package func recover() async throws(StoreError) -> [JobID] {
         try await write { transaction in
+            let restored = try transaction.holdBackRestored()
             let rows = try Row.fetchAll(
                 transaction.db, sql: "SELECT * FROM jobs WHERE state = 'running' AND phase = 'calling' ORDER BY id")
             let interrupted = try rows.map(JobRow.init)
@@ -41,7 +44,7 @@ extension Store {
                 guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
             }
             transaction.wakeWorkers()
-            return interrupted.map(\.id)
+            return interrupted.map(\.id) + restored
         }
     }
 }
@@ -69,7 +72,9 @@ extension Transaction {
         let advance = try end(job, with: report, gate: gate)
         guard case .advanced(.running) = advance else { return advance }
         try add(pictures, to: job, attempt: claim.attempt)
-        return try settleIfComplete(job.id) ?? advance
+        let end = try settleIfComplete(job.id) ?? advance
+        for case .saved(let stored) in pictures { try mend(stored.hash, picture: stored) }
+        return end
     }
 
     /// Ends the current call of a job.

@@ -15,6 +15,7 @@ extension Store {
                     owner.uid, picture.hash, picture.mediaType, picture.width, picture.height, picture.bytes,
                     transaction.now,
                 ])
+            try transaction.mend(picture.hash, picture: picture)
             transaction.wakeHousekeeper()
         }
     }

@@ -106,8 +106,14 @@ private struct JobReader {
         if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
             waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, now: now)
         }
-        return job.job(
+        var result = job.job(
             owner: row["name"], waiting: waiting, pictures: try pictures(of: job.id), answer: try answer(of: job.id))
+        if waiting != nil, let input = job.input {
+            let statement = try db.cachedStatement(
+                sql: "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?")
+            result.isInputDamaged = try Bool.fetchOne(statement, arguments: [job.uid, input]) ?? false
+        }
+        return result
     }
 
     private func pictures(of id: JobID) throws -> [Picture] {
@@ -126,7 +132,8 @@ private struct JobReader {
             case "unusable": state = .unusable(row["hash"], message: row["message"] ?? "")
             case let other: throw StoreError.damaged("picture of job \(id) in state \"\(other)\"")
             }
-            return Picture(index: row["position"], attempt: row["attempt"], state: state)
+            return Picture(
+                index: row["position"], attempt: row["attempt"], state: state, damaged: row["damaged"])
         }
     }
 

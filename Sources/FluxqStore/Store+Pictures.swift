@@ -44,14 +44,16 @@ extension Store {
             let changed = try transaction.execute(
                 """
                 UPDATE pictures SET state = 'saved', next_try_at = NULL, message = NULL, hash = ?, media_type = ?,
-                    width = ?, height = ?, bytes = ?
+                    width = ?, height = ?, bytes = ?, damaged = NULL
                 WHERE job = ? AND position = ? AND state = 'pending'
                 """,
                 [
                     stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
                     picture.index,
                 ])
-            return try transaction.settle(picture, changed: changed, .pictureSaved)
+            let advance = try transaction.settle(picture, changed: changed, .pictureSaved)
+            try transaction.mend(stored.hash, picture: stored)
+            return advance
         }
     }
 
@@ -84,9 +86,11 @@ extension Store {
 }
 
 /// Which picture of which job.
-package struct PictureID: Hashable, Sendable {
+package struct PictureID: Hashable, Sendable, CustomStringConvertible {
     package let job: JobID
     package let index: Int
+
+    package var description: String { "picture \(index) of job \(job)" }
 }
 
 extension PendingPicture {
@@ -105,11 +109,14 @@ extension Transaction {
     }
 
     fileprivate func settle(_ picture: PendingPicture, changed: Int, _ kind: EventKind) throws -> Advance {
-        guard changed == 1, let uid = try value(UInt32.self, "SELECT uid FROM jobs WHERE id = ?", [picture.job]) else {
+        guard changed == 1, let row = try row("SELECT uid, state FROM jobs WHERE id = ?", [picture.job]) else {
             return .stale
         }
-        try log(kind, job: picture.job, uid: uid, state: .running)
+        let state: JobState = try row.choice("state")
+        try log(kind, job: picture.job, uid: row["uid"], state: state)
         wakeWorkers()
+        // One that is fetched again because it was found damaged changes nothing for a job that has long ended.
+        guard state == .running else { return .advanced(state) }
         return try settleIfComplete(picture.job) ?? .advanced(.running)
     }
 }

@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqImagesAPI
+import FluxqMaintenance
 import FluxqModel
 import FluxqStore
 import Logging
@@ -10,6 +11,7 @@ import Synchronization
 final class CallDispatcher: Sendable {
     private let store: Store
     private let archive: Archive
+    private let quarantine: Quarantine
     private let api: any ImagesAPI
     private let clock: any WorkClock
     private let settings: Workers.Settings
@@ -19,6 +21,7 @@ final class CallDispatcher: Sendable {
     init(_ parts: Workers.Parts) {
         store = parts.store
         archive = parts.archive
+        quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
         api = parts.api
         clock = parts.clock
         settings = parts.settings
@@ -89,7 +92,16 @@ final class CallDispatcher: Sendable {
             return await api.generate(claim.request, picture: nil, receiver: inbox)
         }
         do {
-            let file = try await archive.open(hash)
+            // Nothing is paid for an edit of something else than the picture that was brought.
+            guard let file = try await quarantine.open(hash) else {
+                return CallReport(
+                    outcome: .rejected(
+                        APIError(
+                            message: """
+                                the picture that the job edits was found damaged in the archive and was set aside. Submit the \
+                                job again with the picture.
+                                """)))
+            }
             let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
             return await api.generate(claim.request, picture: picture, receiver: inbox)
         } catch {

@@ -11,6 +11,7 @@ import ServiceLifecycle
 /// store.signal ──> CallDispatcher:    claim → call → record answer    as many at once as the pace allows
 ///              ──> PictureDispatcher: due links → archive → row       beside the calls
 ///              ──> Housekeeper:       unused inputs, old events
+/// clock        ──> Scrubber:          every archived file against its hash, once in a while
 /// ```
 package struct Workers: Service {
     package struct Settings: Sendable {
@@ -61,6 +62,7 @@ package struct Workers: Service {
         let calls = CallDispatcher(parts)
         let pictures = PictureDispatcher(parts)
         let housekeeper = Housekeeper(parts: parts)
+        let scrubber = Scrubber(parts)
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Bool.self) { group in
                 group.addTask {
@@ -69,6 +71,10 @@ package struct Workers: Service {
                 }
                 group.addTask {
                     await housekeeper.run()
+                    return false
+                }
+                group.addTask {
+                    await scrubber.run()
                     return false
                 }
                 group.addTask {

@@ -92,6 +92,9 @@ extension StoreFixture {
         case .settledUnusable: try await settle(job, [.unusable, .unusable])
         case .canceled: _ = try await store.cancel(job.id, uid: job.owner.uid)
         case .retried: _ = try await store.retry(job.id, uid: job.owner.uid)
+        case .restored:
+            try raw("UPDATE queue SET backed_up_at = 1")
+            _ = try await store.write { transaction in try transaction.holdBackRestored() }
         }
     }
 

@@ -17,6 +17,7 @@ package enum LifecycleTable {
         case settledLost = "settled, one saved and one lost"
         case settledUnusable = "settled, both unusable"
         case canceled, retried
+        case restored = "restored from a backup"
     }
 
     /// What the event leads to: the next state, what it is about, and the ledger's word.
@@ -71,6 +72,7 @@ package enum LifecycleTable {
         switch (from, event) {
         case (.queued, .claimed): Outcome(.running, phase: .calling, opensAttempt: true)
         case (.queued, .canceled): Outcome(.failed, reason: .canceled)
+        case (.queued, .restored): Outcome(.failed, reason: .outcomeUnknown)
 
         case (.calling, .answered): Outcome(.running, phase: .archiving, billing: .billed)
         case (.calling, .deferred): Outcome(.queued, billing: .notBilled)

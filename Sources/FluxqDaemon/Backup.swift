@@ -1,0 +1,62 @@
+import ArgumentParser
+import FluxqMaintenance
+import FluxqStore
+import FluxqWorkers
+import Foundation
+import Glibc
+
+/// `fluxqd backup`: a copy of the state directory, while the daemon runs or not.
+struct Backup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup",
+        abstract: "Copy the database and every file it refers to; with the daemon running or stopped.",
+        discussion: """
+            Into a directory: the layout of a state directory. What is there from an earlier backup is not copied again, \
+            and the database is put in its place last, so the directory is a whole backup at every moment. Into a file \
+            whose name ends in .tar: the same, packed; it needs the space of the backup twice while it is made.
+
+            There is no API key and no socket in a backup, but everybody's prompts and pictures: it is made for its owner \
+            alone. To restore one, stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, \
+            start fluxqd. What was queued when the backup was made may have been called since: those jobs come back as \
+            failed: outcome_unknown, for their owners to retry.
+
+            EXIT STATUS
+              0   everything is in the backup
+              1   the backup is made, but files that are damaged in the archive are not in it; see fluxqd check
+              64  the command line cannot be understood
+              71  no backup was made; an earlier one is as it was
+              130 interrupted; an earlier one is as it was
+            """)
+
+    @Argument(help: ArgumentHelp("A directory, or a file whose name ends in .tar.", valueName: "file-or-directory"))
+    var destination: String
+
+    @OptionGroup var state: StateOptions
+
+    init() {}
+
+    func validate() throws {
+        if destination.isEmpty { throw ValidationError("Name the file or directory that the backup goes to.") }
+    }
+
+    func run() async throws {
+        try await Maintenance.run { terminal in
+            let path = state.path
+            let store = try Maintenance.openStore(in: path)
+            let summary = try await StateBackup(
+                of: path, store: store, now: SystemClock().now(),
+                progress: { terminal.show("backing up: \($0.files) files, \($0.copiedBytes >> 20) MiB copied") }
+            ).write(to: destination)
+            try store.close()
+            terminal.clear()
+            print(
+                "\(destination): \(summary.files) files of the archive, \(summary.copied) of them new "
+                    + "(\(summary.copiedBytes) bytes)")
+            for hash in summary.damaged {
+                FileHandle.standardError.write(
+                    Data("fluxqd: \(hash) is damaged or missing in the archive and not in the backup\n".utf8))
+            }
+            return summary.damaged.isEmpty ? EX_OK : EXIT_FAILURE
+        }
+    }
+}

@@ -1,0 +1,163 @@
+package import FluxqModel
+import FoundationEssentials
+import GRDB
+
+/// What a content's damage meant for the rows that referred to it.
+package struct DamageRecord: Hashable, Sendable {
+    /// Pictures that are fetched again from links that still live.
+    package var refetched: [PictureID] = []
+    /// Pictures that cannot be had again.
+    package var lost: [PictureID] = []
+    /// Users whose input it was.
+    package var inputs = 0
+
+    /// Nothing referred to it.
+    package var isEmpty: Bool { refetched.isEmpty && lost.isEmpty && inputs == 0 }
+}
+
+extension Store {
+    /// Content that rows refer to; see `ContentReference.all`.
+    package func references(in bucket: UInt8) async throws(StoreError) -> [ContentReference] {
+        try await read { db, _ in try ContentReference.all(in: bucket, db) }
+    }
+
+    /// Content that was found damaged and has not come back.
+    package func damagedContent() async throws(StoreError) -> [ContentHash] {
+        try await read { db, _ in
+            try ContentHash.fetchAll(
+                db,
+                sql: """
+                    SELECT damaged FROM pictures WHERE damaged IS NOT NULL
+                    UNION SELECT hash FROM inputs WHERE damaged_at IS NOT NULL
+                    """)
+        }
+    }
+
+    /// The content is no longer in the archive as it was. No job changes its state for it, and nothing is bought again:
+    /// a picture whose link still lives is fetched again, any other is lost; an input has to be brought again.
+    package func recordDamage(of hash: ContentHash) async throws(StoreError) -> DamageRecord {
+        try await write { transaction in try transaction.recordDamage(of: hash) }
+    }
+
+    /// The content is whole in the archive again: what it was before its damage, it is again.
+    ///
+    /// - Parameter picture: what its bytes say; nil where they are no picture.
+    package func mend(_ hash: ContentHash, picture: StoredPicture?) async throws(StoreError) {
+        try await write { transaction in try transaction.mend(hash, picture: picture) }
+    }
+}
+
+extension Transaction {
+    fileprivate func recordDamage(of hash: ContentHash) throws -> DamageRecord {
+        var record = DamageRecord()
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT pictures.job, position, pictures.state, link IS NOT NULL AND deadline > ? AS is_alive,
+                        jobs.uid, jobs.state AS job_state
+                    FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE hash = ? ORDER BY pictures.job, position
+                    """), arguments: [now, hash])
+        for row in rows {
+            let picture = PictureID(job: row["job"], index: row["position"])
+            if row["state"] == "unusable" {
+                try execute(
+                    "UPDATE pictures SET hash = NULL, damaged = ? WHERE job = ? AND position = ?",
+                    [hash, picture.job, picture.index])
+                record.lost.append(picture)
+                continue
+            }
+            let isAlive: Bool = row["is_alive"]
+            try execute(
+                """
+                UPDATE pictures SET state = ?, next_try_at = ?, message = ?, tries = 0, damaged = hash, hash = NULL,
+                    media_type = NULL, width = NULL, height = NULL, bytes = NULL
+                WHERE job = ? AND position = ? AND state = 'saved'
+                """,
+                [
+                    isAlive ? "pending" : "lost", isAlive ? now : nil,
+                    isAlive ? nil : "There is no link left to fetch it again from.", picture.job, picture.index,
+                ])
+            if isAlive { record.refetched.append(picture) } else { record.lost.append(picture) }
+            try log(.pictureDamaged, job: picture.job, uid: row["uid"], state: try row.choice("job_state"))
+        }
+        record.inputs = try execute(
+            "UPDATE inputs SET damaged_at = ? WHERE hash = ? AND damaged_at IS NULL", [now, hash])
+        let waiting = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT jobs.id, jobs.uid FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
+                    WHERE inputs.hash = ? AND jobs.state = 'queued'
+                    """), arguments: [hash])
+        for row in waiting { try log(.inputDamaged, job: row["id"], uid: row["uid"], state: .queued) }
+        wakeWorkers()
+        return record
+    }
+
+    /// See `Store.mend`; to be called for all content that is put into the archive. Where nothing was damaged, it
+    /// costs two looks into indexes that are empty.
+    func mend(_ hash: ContentHash, picture: StoredPicture?) throws {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT job, position, pictures.state, jobs.uid, jobs.state AS job_state
+                    FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE damaged = ? ORDER BY job, position
+                    """), arguments: [hash])
+        for row in rows {
+            let id: JobID = row["job"]
+            if row["state"] == "unusable" {
+                try execute(
+                    "UPDATE pictures SET hash = damaged, damaged = NULL WHERE job = ? AND position = ?",
+                    [id, row["position"] as Int])
+            } else if let picture {
+                try execute(
+                    """
+                    UPDATE pictures SET state = 'saved', next_try_at = NULL, message = NULL, hash = damaged, damaged = NULL,
+                        media_type = ?, width = ?, height = ?, bytes = ? WHERE job = ? AND position = ?
+                    """,
+                    [
+                        picture.mediaType, picture.width, picture.height, picture.bytes, id,
+                        row["position"] as Int,
+                    ])
+                try log(.pictureSaved, job: id, uid: row["uid"], state: try row.choice("job_state"))
+                // A job that is archiving may have waited for this one alone.
+                _ = try settleIfComplete(id)
+            }
+        }
+        try execute("UPDATE inputs SET damaged_at = NULL WHERE hash = ? AND damaged_at IS NOT NULL", [hash])
+    }
+
+    /// What was queued when a backup was made may have been called since, by the fluxqd that went on: in a database
+    /// that is such a backup, nobody knows, and nothing of it is sent again by itself.
+    ///
+    /// A job that waits for a time which has not come yet is as it was: nobody has called it.
+    ///
+    /// - Returns: the jobs whose outcome is unknown now; empty in every other database.
+    func holdBackRestored() throws -> [JobID] {
+        guard let time = try value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")
+        else { return [] }
+        let date = Date(timeIntervalSince1970: Double(time.rawValue) / 1000)
+        let failure = Lifecycle.Failure(
+            reason: .outcomeUnknown,
+            message: """
+                fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
+                called and billed since. It is not sent again by itself; a retry sends it again.
+                """)
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM jobs WHERE state = 'queued'
+                    AND NOT (after_backoff = 0 AND not_before IS NOT NULL AND not_before > ?) ORDER BY id
+                """, arguments: [now])
+        var ended: [JobID] = []
+        for job in try rows.map(JobRow.init) {
+            guard case .advanced(let state) = try advance(job, .restored(failure)) else {
+                throw StoreError.damaged("job \(job.id) cannot be held back")
+            }
+            guard state == .failed else { continue }
+            try log(.failed, job: job.id, uid: job.uid, state: state)
+            ended.append(job.id)
+        }
+        try execute("UPDATE queue SET backed_up_at = NULL")
+        return ended
+    }
+}

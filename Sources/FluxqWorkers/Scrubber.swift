@@ -1,0 +1,72 @@
+import FluxqArchive
+import FluxqMaintenance
+import FluxqModel
+import FluxqStore
+import Logging
+
+/// Reads every archived file once a week and holds it against its hash, so that damage is found while a picture's link
+/// still lives. Slow: a bucket of the archive at a time, and no faster than `bytesPerSecond`.
+struct Scrubber: Sendable {
+    /// Links live for seven days; each is looked at before that.
+    private static let round = Duration.seconds(6 * 24 * 3600)
+    private static let bytesPerSecond: Int64 = 20 << 20
+
+    private let store: Store
+    private let quarantine: Quarantine
+    private let files: ObjectFiles
+    private let clock: any WorkClock
+    private let logger: Logger
+
+    init(_ parts: Workers.Parts) {
+        store = parts.store
+        files = parts.archive.files
+        quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
+        clock = parts.clock
+        logger = parts.logger
+    }
+
+    /// Runs until the task is canceled.
+    func run() async {
+        do {
+            await mend()
+            // A daemon that is started every day begins somewhere else every day.
+            var bucket = UInt8.random(in: ObjectFiles.buckets)
+            while true {
+                try await clock.sleep(until: clock.now() + Self.round / ObjectFiles.buckets.count)
+                try await scrub(bucket)
+                bucket &+= 1
+            }
+        } catch {
+            // The end of the daemon.
+        }
+    }
+
+    /// What was put back into its place while fluxqd was stopped is used again.
+    private func mend() async {
+        do {
+            for hash in try await store.damagedContent() { try await quarantine.mendIfWhole(hash) }
+        } catch {
+            logger.error("cannot look for content that has come back", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// - Throws: only when the task is canceled.
+    func scrub(_ bucket: UInt8) async throws {
+        let references: [ContentReference]
+        do {
+            references = try await store.references(in: bucket)
+        } catch {
+            logger.error("cannot scrub the archive", metadata: ["error": "\(error)"])
+            return
+        }
+        for reference in references {
+            do {
+                try await quarantine.examine(reference.hash)
+            } catch {
+                logger.error("cannot scrub a file", metadata: ["content": "\(reference.hash)", "error": "\(error)"])
+            }
+            let rest = Duration.milliseconds((reference.bytes ?? 0) * 1000 / Self.bytesPerSecond)
+            try await clock.sleep(until: clock.now() + rest)
+        }
+    }
+}
