@@ -105,7 +105,7 @@ let package = Package(
         room("FluxqModel", []),
         room("FluxqFormats", []),
         .target(
-            name: "FluxqMigrations", path: "migrations", 
+            name: "FluxqMigrations", path: "migrations",
             resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0004_repair.sql")],
             swiftSettings: settings),
 

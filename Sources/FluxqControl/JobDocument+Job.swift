@@ -90,7 +90,8 @@ extension JobDocument.DamagedDocument {
             further = "It was no whole picture before; what came is kept for an administrator to look at."
         }
         self.init(
-            index: picture.index, isFetchedAgain: isFetchedAgain, hash: hash.description, message: "\(found) \(further)")
+            index: picture.index, isFetchedAgain: isFetchedAgain, hash: hash.description, message: "\(found) \(further)"
+        )
     }
 }
 

@@ -42,7 +42,8 @@ struct Backup: AsyncParsableCommand {
     func run() async throws {
         try await Maintenance.run { terminal in
             let path = state.path
-            let store = try Maintenance.openStore(in: path)
+            try Maintenance.checkIsThere(path)
+            let store = try ReadOnlyStore(path: "\(path)/queue.sqlite")
             let summary = try await StateBackup(
                 of: path, store: store, now: SystemClock().now(),
                 progress: { terminal.show("backing up: \($0.files) files, \($0.copiedBytes >> 20) MiB copied") }

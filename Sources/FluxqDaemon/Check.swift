@@ -44,13 +44,12 @@ struct Check: AsyncParsableCommand {
         try await Maintenance.run { terminal in
             let path = state.path
             try StateOwner.become(ownerOf: path)
-            let store = try Maintenance.openStore(in: path)
+            try Maintenance.checkIsThere(path)
             let lock = repair ? try Self.lock(path) : nil
             defer { lock?.release() }
             var report = try await StateCheck(
-                directory: path, store: store, progress: { terminal.show(Self.words($0)) }
+                directory: path, progress: { terminal.show(Self.words($0)) }
             ).run()
-            try store.close()
             terminal.clear()
             // Where the database itself is damaged, nothing may be written into it.
             if repair, !report.findings.contains(where: { $0.kind == .integrity }) {

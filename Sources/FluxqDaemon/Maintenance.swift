@@ -1,6 +1,5 @@
 import ArgumentParser
 import Dispatch
-import FluxqStore
 import Foundation
 import Glibc
 
@@ -30,15 +29,13 @@ enum Maintenance {
         if code != EX_OK { throw ExitCode(code) }
     }
 
-    /// Opens the database of a state directory for a look.
-    static func openStore(in path: String) throws -> ReadOnlyStore {
+    /// - Throws: where there is no state to be looked at, or it may not be.
+    static func checkIsThere(_ path: String) throws(StateUnreadable) {
         let database = "\(path)/queue.sqlite"
         guard access(database, F_OK) == 0 else {
             let error = SystemError("open \(database)")
-            throw error.code == ENOENT || error.code == ENOTDIR
-                ? StateUnreadable.notThere(path) : StateUnreadable.failed(path, error)
+            throw error.code == ENOENT || error.code == ENOTDIR ? .notThere(path) : .failed(path, error)
         }
-        return try ReadOnlyStore(path: database)
     }
 
     private static func complain(_ text: String) {

@@ -39,7 +39,8 @@ package struct StateBackup: Sendable {
             case .alreadyThere(let path): "\(path) is there already; nothing was written. Name a new file."
             case .isTheState(let path):
                 "\(path) is a state directory that a fluxqd runs or ran on; nothing was written. Name another."
-            case .inUse(let path): "Another backup into \(path) is just being made. Wait for it, or name another directory."
+            case .inUse(let path):
+                "Another backup into \(path) is just being made. Wait for it, or name another directory."
             case .failed(let path, let why): "The backup cannot be written to \(path): \(why)"
             }
         }
@@ -57,7 +58,8 @@ package struct StateBackup: Sendable {
     ///   - source: the state directory.
     ///   - store: its database.
     package init(
-        of source: String, store: ReadOnlyStore, now: Timestamp, progress: @escaping @Sendable (Summary) -> Void = { _ in }
+        of source: String, store: ReadOnlyStore, now: Timestamp,
+        progress: @escaping @Sendable (Summary) -> Void = { _ in }
     ) {
         self.source = source
         self.store = store

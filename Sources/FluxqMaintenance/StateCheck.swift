@@ -1,6 +1,6 @@
 import FluxqArchive
 import FluxqModel
-package import FluxqStore
+import FluxqStore
 
 /// Looks at everything in a state directory, beside the daemon or without it, and changes nothing.
 ///
@@ -13,7 +13,6 @@ package struct StateCheck: Sendable {
         case archive(bucket: UInt8, files: Int, bytes: Int64)
     }
 
-    private let store: ReadOnlyStore
     private let files: ObjectFiles
     private let grace: Duration
     private let progress: @Sendable (Step) -> Void
@@ -23,11 +22,10 @@ package struct StateCheck: Sendable {
     ///   - directory: the state directory, which is there.
     ///   - grace: how old a file without a row is before it is astray.
     package init(
-        directory: String, store: ReadOnlyStore, grace: Duration = ObjectFiles.grace,
+        directory: String, grace: Duration = ObjectFiles.grace,
         progress: @escaping @Sendable (Step) -> Void = { _ in }
     ) {
         self.directory = directory
-        self.store = store
         self.grace = grace
         self.progress = progress
         files = ObjectFiles(directory: directory)
@@ -37,10 +35,9 @@ package struct StateCheck: Sendable {
     package func run() async throws -> CheckReport {
         var report = CheckReport(stateDirectory: directory)
         do {
-            try await checkDatabase(&report)
-            // In a database that is damaged itself there is nothing to hold the files against.
-            guard !report.findings.contains(where: { $0.kind == .integrity }) else { return report }
-            for bucket in ObjectFiles.buckets { try await check(bucket, &report) }
+            let store = try ReadOnlyStore(path: "\(directory)/queue.sqlite")
+            try await check(store, &report)
+            try store.close()
         } catch StoreError.damaged(let detail) {
             report.findings.append(.damagedDatabase(detail))
         } catch {
@@ -50,21 +47,24 @@ package struct StateCheck: Sendable {
         return report
     }
 
-    private func checkDatabase(_ report: inout CheckReport) async throws {
+    private func check(_ store: ReadOnlyStore, _ report: inout CheckReport) async throws {
         progress(.database)
         for defect in try await store.defects() { report.findings.append(Finding(defect)) }
+        // In a database that is damaged itself there is nothing to count, and nothing to hold the files against.
+        guard !report.findings.contains(where: { $0.kind == .integrity }) else { return }
         let size = try await store.size()
         (report.jobs, report.calls, report.users) = (size.jobs, size.calls, size.users)
+        for bucket in ObjectFiles.buckets { try await check(bucket, store, &report) }
     }
 
-    private func check(_ bucket: UInt8, _ report: inout CheckReport) async throws {
+    private func check(_ bucket: UInt8, _ store: ReadOnlyStore, _ report: inout CheckReport) async throws {
         progress(.archive(bucket: bucket, files: report.files, bytes: report.bytes))
         // First the files, then the rows: a file that is old and still has no row gets none any more.
         let entries = try await files.entries(in: bucket)
         let references = try await store.references(in: bucket)
         for reference in references {
             try Task.checkCancellation()
-            if let finding = try await check(reference.hash, &report) { report.findings.append(finding) }
+            if let finding = try await check(reference.hash, store, &report) { report.findings.append(finding) }
         }
         let referenced = Set(references.map(\.hash))
         for entry in entries {
@@ -76,7 +76,9 @@ package struct StateCheck: Sendable {
         }
     }
 
-    private func check(_ hash: ContentHash, _ report: inout CheckReport) async throws -> Finding? {
+    private func check(
+        _ hash: ContentHash, _ store: ReadOnlyStore, _ report: inout CheckReport
+    ) async throws -> Finding? {
         let condition: ObjectCondition
         do throws(ArchiveError) {
             condition = try await files.condition(of: hash)

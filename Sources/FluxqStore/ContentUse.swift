@@ -27,7 +27,7 @@ package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ContentReference {
-    /// All content of one bucket of the archive, each once, in order.
+    /// All content of one bucket of the archive, each once, in order. What was found damaged is not expected there.
     ///
     /// - Parameter bucket: the first byte of the hashes.
     static func all(in bucket: UInt8, _ db: Database) throws -> [ContentReference] {
@@ -38,7 +38,8 @@ extension ContentReference {
             sql: """
                 SELECT hash, max(bytes) AS bytes FROM (
                     SELECT hash, bytes FROM pictures WHERE hash BETWEEN ?1 AND ?2
-                    UNION ALL SELECT hash, bytes FROM inputs WHERE hash BETWEEN ?1 AND ?2)
+                    UNION ALL SELECT hash, bytes FROM inputs
+                        WHERE hash BETWEEN ?1 AND ?2 AND damaged_at IS NULL)
                 GROUP BY hash ORDER BY hash
                 """)
         return try Row.fetchAll(statement, arguments: [prefix, prefix + "g"]).map { row in
@@ -58,7 +59,8 @@ extension ContentUse {
             db.cachedStatement(sql: "SELECT job, position, state FROM pictures WHERE hash = ? ORDER BY job, position"),
             arguments: [hash])
         let inputs = try UInt32.fetchAll(
-            db.cachedStatement(sql: "SELECT uid FROM inputs WHERE hash = ? ORDER BY uid"), arguments: [hash])
+            db.cachedStatement(sql: "SELECT uid FROM inputs WHERE hash = ? AND damaged_at IS NULL ORDER BY uid"),
+            arguments: [hash])
         return pictures.map { row in
             row["state"] == "unusable"
                 ? .unusable(row["job"], index: row["position"]) : .picture(row["job"], index: row["position"])

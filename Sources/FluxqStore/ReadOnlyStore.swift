@@ -90,7 +90,8 @@ package final class ReadOnlyStore: Sendable {
         try await read { db in try ContentUse.all(of: hash, db) }
     }
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value
+    {
         do { return try await queue.read(body) } catch { throw StoreError(error) }
     }
 }

@@ -72,8 +72,9 @@ extension Transaction {
         if let limit = try reachedLimit(uid: uid) { return .overLimit(limit) }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {
-            guard try execute(
-                "UPDATE inputs SET used = 1 WHERE uid = ? AND hash = ? AND damaged_at IS NULL", [uid, hash]) == 1
+            guard
+                try execute(
+                    "UPDATE inputs SET used = 1 WHERE uid = ? AND hash = ? AND damaged_at IS NULL", [uid, hash]) == 1
             else {
                 return .unknownInput
             }

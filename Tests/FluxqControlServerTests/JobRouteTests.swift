@@ -4,6 +4,7 @@ import FluxqFormats
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import Foundation
 import NIOHTTP1
 import Testing
 
@@ -219,6 +220,10 @@ struct JobRouteTests {
             let hash = try await server.get("/v1/jobs/\(job.id)").document(JobDocument.self).images[0].hash
             let stored = try #require(ContentHash(wire: hash))
             _ = try await server.archive.remove(stored, olderThan: .zero)
+            // A directory where the file was: nothing that the daemon itself could mend.
+            try FileManager.default.createDirectory(
+                atPath: server.directory.path("objects/sha256/\(stored.hex.prefix(2))/\(stored.hex)"),
+                withIntermediateDirectories: false)
             let reply = try await server.get("/v1/jobs/\(job.id)/images/1")
             #expect(reply.status == 500)
             let problem = try reply.problem

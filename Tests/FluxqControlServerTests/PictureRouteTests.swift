@@ -2,6 +2,7 @@ import FluxqControl
 import FluxqFormats
 import FluxqModel
 import FluxqTestSupport
+import Foundation
 import NIOHTTP1
 import Testing
 
@@ -22,6 +23,31 @@ struct PictureRouteTests {
             #expect(reply.headers.first(name: "accept-ranges") == "bytes")
             let document: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
             #expect(reply.headers.first(name: "etag") == "\"\(document.images[0].hash)\"")
+        }
+    }
+
+    @Test("a damaged picture is never served: the answer says what happened, and so does the job")
+    func damaged() async throws {
+        try await TestServer.run { server in
+            let job = try await server.finished()
+            let before: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
+            let hash = try #require(ContentHash(wire: before.images[0].hash))
+            let path = server.directory.path("objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)")
+            var bytes = try Data(contentsOf: URL(filePath: path))
+            bytes[bytes.count / 2] ^= 1
+            try FileManager.default.removeItem(atPath: path)
+            try bytes.write(to: URL(filePath: path))
+
+            // A part of it is not served either, though the flipped bit may lie elsewhere.
+            for headers in [["range": "bytes=0-3"], [:]] as [HTTPHeaders] {
+                let reply = try await server.get("/v1/jobs/\(job.id)/images/1", headers: headers)
+                #expect(reply.status == 410)
+                let problem = try reply.problem
+                #expect(problem.code == .pictureDamaged && problem.detail.contains("damaged in the archive"))
+            }
+            let after: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
+            #expect(after.state == "done" && after.images.isEmpty)
+            #expect(after.damaged?.map(\.index) == [1] && after.damaged?[0].hash == before.images[0].hash)
         }
     }
 

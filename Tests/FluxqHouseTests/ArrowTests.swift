@@ -69,7 +69,9 @@ struct ArrowTests {
         let rooms = reachable(from: "fluxq")
         let products = Set(rooms.flatMap { targets[$0]?.dependencies.compactMap { $0.product?.first ?? nil } ?? [] })
         #expect(!products.contains("GRDB"))
-        #expect(rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon"]))
+        #expect(
+            rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon"])
+        )
         #expect(products.contains("ArgumentParser"))
     }
 }

@@ -77,6 +77,7 @@ struct StateCheckTests {
     func damagedDatabase() async throws {
         let state = try await busyState()
         try state.store.close()
+        try state.raw("PRAGMA user_version = 1")
         let path = state.directory.path("queue.sqlite")
         var bytes = try Data(contentsOf: URL(filePath: path))
         // Every page but the first, which holds the schema.
@@ -122,7 +123,10 @@ struct StateCheckTests {
 
         let foreign = state.directory.path("objects/sha256/00/notes.txt")
         #expect(FileManager.default.createFile(atPath: foreign, contents: Data([1])))
-        #expect(try await state.check().findings.map(\.kind).sorted { $0.rawValue < $1.rawValue } == [.foreignFile, .strayFile])
+        #expect(
+            try await state.check().findings.map(\.kind).sorted { $0.rawValue < $1.rawValue } == [
+                .foreignFile, .strayFile,
+            ])
     }
 
     @Test("a report can be read back as it was written")
@@ -142,21 +146,6 @@ struct StateCheckTests {
                 return try await state.check()
             }.value
         }
-    }
-}
-
-extension SamplePicture {
-    fileprivate static var png: SamplePicture { SamplePictures.png }
-    fileprivate static var gif: SamplePicture { SamplePictures.gif }
-    fileprivate static var jpeg: SamplePicture { SamplePictures.jpeg }
-    fileprivate static var avif: SamplePicture { SamplePictures.avif }
-    fileprivate static var lossyWebP: SamplePicture { SamplePictures.lossyWebP }
-}
-
-extension Picture {
-    /// Of a picture that is in the archive.
-    var hash: ContentHash? {
-        if case .saved(let stored) = state { stored.hash } else { nil }
     }
 }
 

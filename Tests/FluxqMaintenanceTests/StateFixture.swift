@@ -105,11 +105,8 @@ final class StateFixture: Sendable {
         return job
     }
 
-    func check(grace: Duration = ObjectFiles.grace) async throws -> CheckReport {
-        let store = try ReadOnlyStore(path: directory.path("queue.sqlite"))
-        let report = try await StateCheck(directory: directory.path, store: store, grace: grace).run()
-        try store.close()
-        return report
+    func check() async throws -> CheckReport {
+        try await StateCheck(directory: directory.path).run()
     }
 
     /// Changes the database past fluxq, without its triggers' or rules' leave.
@@ -144,4 +141,19 @@ final class StateFixture: Sendable {
     }
 
     struct Unexpected: Error {}
+}
+
+extension SamplePicture {
+    static var png: SamplePicture { SamplePictures.png }
+    static var gif: SamplePicture { SamplePictures.gif }
+    static var jpeg: SamplePicture { SamplePictures.jpeg }
+    static var avif: SamplePicture { SamplePictures.avif }
+    static var lossyWebP: SamplePicture { SamplePictures.lossyWebP }
+}
+
+extension Picture {
+    /// Of a picture that is in the archive.
+    var hash: ContentHash? {
+        if case .saved(let stored) = state { stored.hash } else { nil }
+    }
 }

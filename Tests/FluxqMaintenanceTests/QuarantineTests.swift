@@ -1,0 +1,221 @@
+import FluxqArchive
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Foundation
+import Logging
+import NIOCore
+import Testing
+
+@testable import FluxqMaintenance
+
+@Suite("Damaged content", .timeLimit(.minutes(2)))
+struct QuarantineTests {
+    enum Damage: String, CaseIterable, Sendable {
+        case flippedBit = "a flipped bit"
+        case truncated = "a truncated file"
+        case missing = "a missing file"
+    }
+
+    @Test(
+        "of a picture whose link still lives is set aside, fetched again and whole again; the job stays done, nothing is bought",
+        arguments: Damage.allCases)
+    func refetched(damage: Damage) async throws {
+        let state = try StateFixture()
+        let id = try await state.doneFromLink(.png)
+        let before = try await state.job(id)
+        let hash = try #require(before.pictures[0].hash)
+        try state.inflict(damage, on: hash)
+
+        #expect(try await state.quarantine.open(hash) == nil)
+        let damaged = try await state.job(id)
+        #expect(damaged.lifecycle == before.lifecycle)
+        #expect(damaged.pictures[0].damaged == hash)
+        guard case .pending = damaged.pictures[0].state else {
+            Issue.record("\(damaged.pictures)")
+            return
+        }
+        #expect(!FileManager.default.fileExists(atPath: state.path(hash)))
+        #expect(
+            FileManager.default.fileExists(atPath: state.directory.path("damaged/\(hash.hex)")) == (damage != .missing))
+        #expect(try await state.check().findings == [])
+
+        let due = try #require(try await state.store.duePictures(limit: 1).due.first)
+        _ = try await state.store.savePicture(due, as: state.archived(.png))
+        #expect(try await state.job(id) == before)
+        #expect(try await state.quarantine.open(hash) != nil)
+        #expect(try await state.check().findings == [])
+    }
+
+    @Test(
+        "of a picture without a living link is lost, in words, and comes back when its content does",
+        arguments: [true, false])
+    func lost(inline: Bool) async throws {
+        let state = try StateFixture()
+        let id = inline ? try await state.done([.png, .gif]) : try await state.doneFromLink(.png)
+        let before = try await state.job(id)
+        let hash = try #require(before.pictures[0].hash)
+        // A link that has died since.
+        state.pass(.seconds(2 * 86_400))
+        try state.flipBit(of: hash)
+
+        let record = try #require(try await state.quarantine.examine(hash)?.record)
+        #expect(record.lost.map(\.job) == [id] && record.lost.map(\.index) == [1] && record.refetched.isEmpty)
+        let job = try await state.job(id)
+        guard case .lost = job.pictures[0].state else {
+            Issue.record("\(job.pictures)")
+            return
+        }
+        #expect(job.lifecycle == before.lifecycle)
+        #expect(try await state.check().isSound)
+
+        // Somebody else brings the same picture.
+        _ = try await state.input(.png, owner: Owner(uid: 1001, name: "bob"))
+        #expect(try await state.job(id) == before)
+    }
+
+    @Test("that many jobs share is damaged for all of them, and whole again for all of them")
+    func shared() async throws {
+        let state = try StateFixture()
+        let inline = try await state.done([.png])
+        let linked = try await state.doneFromLink(.png)
+        let input = try await state.input(.png)
+        let queued = try await state.submit(image: input.hash)
+        try state.flipBit(of: input.hash)
+        let record = try #require(try await state.quarantine.examine(input.hash)?.record)
+        #expect(record.lost.map(\.job) == [inline] && record.refetched.map(\.job) == [linked] && record.inputs == 1)
+        #expect(try await state.job(queued).isInputDamaged)
+        #expect(try await state.check().isSound)
+
+        let due = try #require(try await state.store.duePictures(limit: 1).due.first)
+        _ = try await state.store.savePicture(due, as: state.archived(.png))
+        for id in [inline, linked] { #expect(try await state.job(id).pictures[0].hash == input.hash) }
+        #expect(try await !state.job(queued).isInputDamaged)
+    }
+
+    @Test("of an input that waits is no input any more until it is brought again")
+    func input() async throws {
+        let state = try StateFixture()
+        let input = try await state.input(.gif)
+        try state.truncate(input.hash)
+        try await state.quarantine.examine(input.hash)
+        await #expect(throws: StateFixture.Unexpected.self) { try await state.submit(image: input.hash) }
+        _ = try await state.input(.gif)
+        try await state.submit(image: input.hash)
+        #expect(try await state.check().findings == [])
+    }
+
+    @Test("of a picture of a job that is still archiving keeps the job archiving until it is there again")
+    func archiving() async throws {
+        let state = try StateFixture()
+        let id = try await state.submit(n: 2)
+        let links = (1...2).map { NewPicture.link("https://example.org/\($0)", deadline: state.now + .seconds(86_400)) }
+        try await state.answer(state.claim(), links)
+        let due = try await state.store.duePictures(limit: 2).due
+        let first = try await state.archived(.png)
+        _ = try await state.store.savePicture(due[0], as: first)
+        try state.flipBit(of: first.hash)
+        try await state.quarantine.examine(first.hash)
+        _ = try await state.store.savePicture(due[1], as: state.archived(.gif))
+        #expect(JobState(try await state.job(id).lifecycle.state) == .running)
+        let again = try #require(try await state.store.duePictures(limit: 1).due.first)
+        _ = try await state.store.savePicture(again, as: state.archived(.png))
+        #expect(try await state.job(id).lifecycle.state == .done(warning: nil))
+        #expect(try await state.check().findings == [])
+    }
+
+    @Test("that was no picture is set aside as well")
+    func unusable() async throws {
+        let state = try StateFixture()
+        let id = try await state.submit()
+        let file = try await state.archive.receive(limit: 100)
+        try await file.write(ByteBuffer(string: "<html>what the API sent</html>"))
+        let page = try await state.archive.store(file)
+        try await state.answer(state.claim(), [.unusable(page.hash, message: "HTML")])
+        try state.flipBit(of: page.hash)
+        try await state.quarantine.examine(page.hash)
+        #expect(try await state.job(id).pictures[0].damaged == page.hash)
+        #expect(try await state.check().isSound)
+    }
+
+    @Test("is not confused with whole content that is being stored anew: nothing good is ever taken away")
+    func concurrent() async throws {
+        let state = try StateFixture()
+        try await state.done([.png])
+        let hash = try await state.archived(.png).hash
+        for _ in 0..<20 {
+            try state.flipBit(of: hash)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask { _ = try await state.quarantine.examine(hash) }
+                    group.addTask { _ = try await state.input(.png) }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await state.job(JobID(rawValue: 1)).pictures[0].hash == hash)
+            #expect(try await state.check().findings == [])
+        }
+    }
+}
+
+@Suite("A repair", .timeLimit(.minutes(2)))
+struct StateRepairTests {
+    @Test("sets aside what is damaged, removes what is left over, and a second check finds nothing")
+    func repair() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif])
+        let stray = try await state.archived(.jpeg)
+        try state.age(stray.hash, seconds: 4000)
+        let young = try await state.archived(.avif)
+        let hash = try #require(try await state.job(id).pictures[0].hash)
+        try state.flipBit(of: hash)
+
+        let report = try await state.repair()
+        #expect(!report.isSound)
+        let words = Dictionary(uniqueKeysWithValues: report.findings.map { ($0.kind, $0.repair ?? "") })
+        #expect(words[.damagedFile]?.contains("damaged/") == true && words[.damagedFile]?.contains("job 1") == true)
+        #expect(words[.strayFile]?.contains("\(stray.bytes) bytes") == true)
+        #expect(!FileManager.default.fileExists(atPath: state.path(stray.hash)))
+        #expect(FileManager.default.fileExists(atPath: state.path(young.hash)))
+        #expect(try await state.check().findings == [])
+    }
+
+    @Test("uses again what somebody has put back into its place")
+    func putBack() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png])
+        let before = try await state.job(id)
+        let hash = try #require(before.pictures[0].hash)
+        try state.truncate(hash)
+        #expect(try await state.repair().mended == [])
+        // Damaged still, it is not taken for whole.
+        try Data(SamplePictures.png.bytes.dropLast()).write(to: URL(filePath: state.path(hash)))
+        #expect(try await state.repair().mended == [])
+        try FileManager.default.removeItem(atPath: state.path(hash))
+        try Data(SamplePictures.png.bytes).write(to: URL(filePath: state.path(hash)))
+        #expect(try await state.repair().mended == [hash.description])
+        #expect(try await state.job(id) == before)
+    }
+}
+
+extension StateFixture {
+    private static var logger: Logger {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return logger
+    }
+
+    fileprivate var quarantine: Quarantine { Quarantine(store: store, archive: archive, logger: Self.logger) }
+
+    fileprivate func repair() async throws -> CheckReport {
+        try await StateRepair(store: store, archive: archive, logger: Self.logger).run(check())
+    }
+
+    fileprivate func inflict(_ damage: QuarantineTests.Damage, on hash: ContentHash) throws {
+        switch damage {
+        case .flippedBit: try flipBit(of: hash)
+        case .truncated: try truncate(hash)
+        case .missing: try FileManager.default.removeItem(atPath: path(hash))
+        }
+    }
+}
