@@ -24,6 +24,8 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let serviceLifecycleTestKit = Target.Dependency.product(
+    name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -122,6 +124,14 @@ let package = Package(
         .executableTarget(
             name: "sandbox-server", dependencies: ["FluxqSandbox", argumentParser, logging],
             path: "Proofs/sandbox-server", swiftSettings: settings),
+        // `make simtest`.
+        .executableTarget(
+            name: "fluxq-simtest",
+            dependencies: [
+                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers", "FluxqTestSupport",
+                argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
+            ],
+            path: "Proofs/simtest", swiftSettings: settings),
 
         // Tests.
         .target(

@@ -25,18 +25,22 @@ package struct Archive: Sendable {
     /// The same files, for those who look.
     package let files: ObjectFiles
     private let directory: String
+    private let offloaded: OffloadedWork
     private let onFatal: @Sendable (ArchiveError) -> Void
     private let placement = PlacementLock()
 
     /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/`. Blocks.
     /// - Parameters:
     ///   - directory: the state directory, which exists.
+    ///   - blocking: runs what blocks; nil is on threads for it.
     ///   - onFatal: called when the disk has failed; the process has to end.
     package init(
-        directory: String, onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }
+        directory: String, blocking: BlockingWork? = nil,
+        onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }
     ) throws(ArchiveError) {
         self.directory = directory
         files = ObjectFiles(directory: directory)
+        offloaded = OffloadedWork(blocking: blocking)
         self.onFatal = onFatal
         try ArchiveDirectories.make(in: directory)
         try ArchiveDirectories.empty("\(directory)/incoming")
@@ -51,7 +55,9 @@ package struct Archive: Sendable {
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
         let path = "\(directory)/incoming/\(name)"
-        return try await offloaded { () throws(ArchiveError) in try IncomingFile(path: path, limit: limit) }
+        return try await offloaded { [offloaded] () throws(ArchiveError) in
+            try IncomingFile(path: path, limit: limit, offloaded: offloaded)
+        }
     }
 
     /// What the bytes received so far say.
@@ -124,9 +130,9 @@ package struct Archive: Sendable {
     /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.
     package func open(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile {
         let path = files.path(of: hash)
-        return try await offloaded { () throws(ArchiveError) in
+        return try await offloaded { [offloaded] () throws(ArchiveError) in
             do throws(ArchiveError) {
-                return try ArchivedFile(OpenFile(path, O_RDONLY))
+                return try ArchivedFile(OpenFile(path, O_RDONLY), offloaded: offloaded)
             } catch .failed(.open, _, ENOENT) {
                 throw .missing(hash)
             }

@@ -4,8 +4,10 @@ package import NIOCore
 package final class ArchivedFile: Sendable {
     /// The same bytes for readers that block.
     package let blocking: FileBytes
+    private let offloaded: OffloadedWork
 
-    init(_ file: OpenFile) throws(ArchiveError) {
+    init(_ file: OpenFile, offloaded: OffloadedWork) throws(ArchiveError) {
+        self.offloaded = offloaded
         blocking = FileBytes(file: file, size: try file.size())
     }
 

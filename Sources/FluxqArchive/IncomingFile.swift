@@ -27,13 +27,15 @@ package final class IncomingFile: Sendable {
 
     private let path: String
     private let limit: Int64
+    private let offloaded: OffloadedWork
     private let state: Mutex<State>
 
     /// Blocks. - Parameter path: where nothing is yet.
-    init(path: String, limit: Int64) throws(ArchiveError) {
+    init(path: String, limit: Int64, offloaded: OffloadedWork) throws(ArchiveError) {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         self.path = path
         self.limit = limit
+        self.offloaded = offloaded
         state = Mutex(State(file: file))
     }
 

@@ -31,12 +31,17 @@ final class GroupCommit: Sendable {
 
     private let pool: DatabasePool
     private let signal: ChangeSignal
+    private let blocking: BlockingWork?
     private let onFatal: @Sendable (StoreError) -> Void
     private let queue = Mutex(Queue())
 
-    init(pool: DatabasePool, signal: ChangeSignal, onFatal: @escaping @Sendable (StoreError) -> Void) {
+    init(
+        pool: DatabasePool, signal: ChangeSignal, blocking: BlockingWork? = nil,
+        onFatal: @escaping @Sendable (StoreError) -> Void
+    ) {
         self.pool = pool
         self.signal = signal
+        self.blocking = blocking
         self.onFatal = onFatal
     }
 
@@ -78,7 +83,12 @@ final class GroupCommit: Sendable {
             defer { queue.isDraining = true }
             return !queue.isDraining
         }
-        if mustStart { pool.asyncWriteWithoutTransaction { [self] db in drain(db) } }
+        guard mustStart else { return }
+        if let blocking {
+            blocking { [self] in pool.writeWithoutTransaction { db in drain(db) } }
+        } else {
+            pool.asyncWriteWithoutTransaction { [self] db in drain(db) }
+        }
     }
 
     /// Commits group after group until nobody waits; callers who come during an fsync form the next group.

@@ -13,6 +13,7 @@ package final class Store: Sendable {
     private let now: @Sendable () -> Timestamp
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
+    private let blocking: BlockingWork?
     private let group: GroupCommit
     private let onFatal: @Sendable (StoreError) -> Void
 
@@ -22,10 +23,12 @@ package final class Store: Sendable {
     ///   - path: of `queue.sqlite`.
     ///   - now: the wall clock.
     ///   - random: 64 evenly distributed bits, for the jitter of pauses.
+    ///   - blocking: runs what blocks; nil is on threads of its own.
     ///   - onFatal: called once or more when the disk has failed; the process has to end.
     package init(
         path: String, policy: StorePolicy = .init(), now: @escaping @Sendable () -> Timestamp,
         random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) },
+        blocking: BlockingWork? = nil,
         onFatal: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) throws(StoreError) {
         do {
@@ -45,8 +48,9 @@ package final class Store: Sendable {
         self.policy = policy
         self.now = now
         self.random = random
+        self.blocking = blocking
         self.onFatal = onFatal
-        group = GroupCommit(pool: pool, signal: signal, onFatal: onFatal)
+        group = GroupCommit(pool: pool, signal: signal, blocking: blocking, onFatal: onFatal)
     }
 
     /// Waits for the last write and closes the file.
@@ -84,7 +88,12 @@ package final class Store: Sendable {
         _ body: @escaping @Sendable (Database, _ now: Timestamp) throws -> Value
     ) async throws(StoreError) -> Value {
         do {
-            return try await pool.read { [now] db in try body(db, now()) }
+            guard let blocking else { return try await pool.read { [now] db in try body(db, now()) } }
+            return try await withCheckedThrowingContinuation { continuation in
+                blocking { [pool, now] in
+                    continuation.resume(with: Result { try pool.read { db in try body(db, now()) } })
+                }
+            }
         } catch {
             let error = StoreError(error)
             if error.isFatal { onFatal(error) }

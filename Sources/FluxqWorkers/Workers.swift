@@ -63,6 +63,7 @@ package struct Workers: Service {
         let pictures = PictureDispatcher(parts)
         let housekeeper = Housekeeper(parts: parts)
         let scrubber = Scrubber(parts)
+        let (shutdown, beginning) = AsyncStream<Never>.makeStream()
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Bool.self) { group in
                 group.addTask {
@@ -82,8 +83,8 @@ package struct Workers: Service {
                     return true
                 }
                 group.addTask {
-                    // Both throw only when the calls end first and this task is canceled.
-                    try? await gracefulShutdown()
+                    for await _ in shutdown {}
+                    // Canceled when the calls end first.
                     try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.drain)
                     return true
                 }
@@ -92,6 +93,7 @@ package struct Workers: Service {
                 group.cancelAll()
             }
         } onGracefulShutdown: {
+            beginning.finish()
             parts.store.signal.ring([.work, .inputs])
         }
     }

@@ -6,7 +6,7 @@ enum Repository {
         .deletingLastPathComponent().path
 
     /// Programs that measure or test fluxq and are no part of it.
-    static let tools: Set<String> = ["fluxq-bench", "archive-probe", "sandbox-server"]
+    static let tools: Set<String> = ["fluxq-bench", "fluxq-simtest", "archive-probe", "sandbox-server"]
 
     static func text(_ name: String) throws -> String {
         try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)

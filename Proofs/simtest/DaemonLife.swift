@@ -1,0 +1,114 @@
+import FluxqArchive
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import FluxqWorkers
+import Logging
+import ServiceLifecycleTestKit
+
+/// fluxqd from one start to its end: real store, archive and workers on a state directory.
+///
+/// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
+final class DaemonLife: @unchecked Sendable {
+    /// What holds for every life of a seed.
+    struct Rules {
+        var policy = StorePolicy()
+        var settings = Workers.Settings()
+
+        init(_ dice: Dice) {
+            settings.concurrency = dice.roll(1...4)
+            settings.downloads = dice.roll(1...3)
+            settings.drain = .seconds(dice.pick([0, 5, 100]))
+            policy.maxAttempts = dice.roll(1...5)
+            policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))
+            policy.prices = ["m": .init(micros: 40_000, currency: "USD")]
+            policy.queuedJobsPerOwner = dice.pick([nil, 4])
+        }
+    }
+
+    let number: Int
+    let directory: String
+    let store: Store
+    let archive: Archive
+    private(set) var isServing = false
+    /// It has been told to stop.
+    private(set) var isStopping = false
+    private(set) var isOver = false
+    /// Whether an answer of it still reaches anybody.
+    private(set) var isReachable = true
+    /// Why it ended without being told to.
+    private(set) var failure: (any Error)?
+    private var workers: Task<Void, Never>?
+    private var shutdown: GracefulShutdownTestTrigger?
+    private var visits: [Task<Void, Never>] = []
+    private(set) var visitsUnderWay = 0
+
+    init(
+        number: Int, directory: String, rules: Rules, clock: SimulatedClock, storeDice: Dice,
+        executor: SimulatedExecutor, trace: Trace, api: any ImagesAPI, isRecovering: Bool = true
+    ) throws {
+        self.number = number
+        self.directory = directory
+        let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
+        archive = try Archive(
+            directory: directory, blocking: blocking,
+            onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
+        store = try Store(
+            path: "\(directory)/queue.sqlite", policy: rules.policy, now: { clock.now() }, random: { storeDice.next() },
+            blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
+        let parts = Workers.Parts(
+            store: store, archive: archive, api: api, clock: clock, settings: rules.settings,
+            logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
+        workers = Task(executorPreference: executor) {
+            do {
+                // As the daemon starts: nobody is served before the calls of a dead process have got their end.
+                if isRecovering {
+                    let interrupted = try await parts.store.recover()
+                    trace.say("fluxqd starts; interrupted: \(interrupted)")
+                }
+                self.isServing = true
+                await testGracefulShutdown { trigger in
+                    self.shutdown = trigger
+                    await Workers(parts).run()
+                }
+            } catch {
+                self.failure = error
+            }
+            self.isServing = false
+            self.isOver = true
+        }
+    }
+
+    /// Somebody comes to the control socket.
+    func visit(_ executor: SimulatedExecutor, _ work: @escaping @Sendable () async -> Void) {
+        visitsUnderWay += 1
+        visits.append(
+            Task(executorPreference: executor) {
+                await work()
+                self.visitsUnderWay -= 1
+            })
+    }
+
+    /// SIGTERM.
+    func drain() {
+        isStopping = true
+        shutdown?.triggerGracefulShutdown()
+    }
+
+    /// A second SIGTERM.
+    func giveUp() {
+        isStopping = true
+        workers?.cancel()
+    }
+
+    /// It is dead; what its tasks still do happens to nobody.
+    func kill() {
+        isReachable = false
+        giveUp()
+        for visit in visits { visit.cancel() }
+    }
+
+    func close() throws {
+        try store.close()
+    }
+}

@@ -1,0 +1,34 @@
+/// What a run of seeds amounted to.
+struct Figures {
+    var seeds = 0
+    var steps = 0
+    var moves = 0
+    var jobs = 0
+    var calls = 0
+    var billed = 0
+    var unknown = 0
+    var crashes = 0
+    var drains = 0
+    var fullDisks = 0
+    var clockJumps = 0
+    /// Seeds that were run a second time and came out the same, step for step.
+    var replayed = 0
+
+    static func + (left: Figures, right: Figures) -> Figures {
+        var sum = left
+        for figure in all { sum[keyPath: figure.value] += right[keyPath: figure.value] }
+        return sum
+    }
+
+    var words: String {
+        Self.all.map { "\(self[keyPath: $0.value]) \($0.name)" }.joined(separator: ", ")
+    }
+
+    private static var all: [(name: String, value: WritableKeyPath<Figures, Int>)] {
+        [
+            ("seeds", \.seeds), ("steps", \.steps), ("moves", \.moves), ("jobs", \.jobs), ("calls", \.calls),
+            ("billed", \.billed), ("unknown", \.unknown), ("crashes", \.crashes), ("drains", \.drains),
+            ("full disks", \.fullDisks), ("clock jumps", \.clockJumps), ("replayed alike", \.replayed),
+        ]
+    }
+}

@@ -1,0 +1,363 @@
+import FluxqModel
+import FluxqStore
+import FluxqWorkers
+
+/// One seed: the daemon's lives on one state directory, from an empty queue until everything that was asked for is over.
+///
+/// ```
+/// step:  something can run ──> one piece of it, by the dice      (tasks and blocking work, in any order)
+///        now and then      ──> a move of the world               (people, the API's weather, the clock, the disk, a crash)
+///        nothing can run   ──> a move, or time passes until something wakes or becomes due
+/// ```
+///
+/// The referee looks after every step. When the moves are used up, all that was wrong is mended, and every job has to end.
+final class Simulation {
+    private enum Limits {
+        static let steps = 100_000
+        /// For everything to end once all is mended; links live a week.
+        static let mended: Int64 = 60 * 86_400_000
+        static let dyingSteps = 20_000
+    }
+
+    private let ballast: Ballast
+    private let root: String
+    private let plant: Plant?
+    private let dice: Dice
+    private let storeDice: Dice
+    private let executor = SimulatedExecutor()
+    private let clock: SimulatedClock
+    private let trace: Trace
+    private let api: SimulatedAPI
+    private let users: Users
+    private let rules: DaemonLife.Rules
+    private let weights: [(Move, Int)]
+    /// How often the world moves while something could run.
+    private let restlessness: Double
+    /// Milliseconds that a step takes at most.
+    private let slowness: Int
+    private var movesLeft: Int
+    private var lives = 0
+    private var life: DaemonLife
+    private let referee: Referee
+    private(set) var figures = Figures()
+
+    /// - Parameter isPrinted: the trace goes to standard output while it runs.
+    init(seed: UInt64, ballast: Ballast, plant: Plant?, isPrinted: Bool) throws {
+        self.ballast = ballast
+        self.plant = plant
+        root = "\(ballast.directory)/seed-\(seed)"
+        try SmallFile.makeDirectory(root)
+        dice = Dice(seed: seed, stream: 1)
+        storeDice = Dice(seed: seed, stream: 2)
+        clock = SimulatedClock(oversleep: plant == .oversleep ? .seconds(60) : .zero)
+        trace = Trace(clock: clock, isPrinted: isPrinted)
+        api = SimulatedAPI(clock: clock, trace: trace, dice: Dice(seed: seed, stream: 3))
+        let disk = DiskTrouble()
+        self.disk = disk
+        users = Users(
+            dice: Dice(seed: seed, stream: 4), clock: clock, trace: trace, executor: executor,
+            diskMayBeFull: { disk.isPossible })
+        rules = DaemonLife.Rules(dice)
+        weights = Move.weights(dice)
+        restlessness = dice.pick([0.005, 0.03, 0.1])
+        slowness = dice.pick([0, 0, 2, 50])
+        movesLeft = dice.roll(30...200)
+        let directory = "\(root)/1"
+        try SmallFile.makeDirectory(directory)
+        (lives, api.life) = (1, 1)
+        life = try Self.start(
+            1, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor, trace: trace,
+            api: api)
+        referee = Referee(
+            books: try Books(path: "\(directory)/queue.sqlite"), directory: directory, rules: rules, clock: clock,
+            trace: trace, api: api, users: users)
+        figures.seeds = 1
+        figures.moves = movesLeft
+        // What the API asks is answered as of now: the referee turns from life to life.
+        api.openAttempt = { [unowned referee, trace] prompt in
+            do { return try referee.books.openAttempts(prompt: prompt) } catch { trace.violate("\(error)") }
+            return []
+        }
+        api.billsAllowed = { [unowned referee, unowned users, trace] call in
+            guard let edit = users.edit(call.prompt) else { return 0 }
+            do {
+                let resent = edit.order.onUnknown == .retry ? try referee.books.unknownAttempts(prompt: call.prompt) : 0
+                return 1 + edit.retries + resent
+            } catch { trace.violate("\(error)") }
+            return 0
+        }
+    }
+
+    /// Shared with what is told of a full disk.
+    private final class DiskTrouble {
+        var isPossible = false
+    }
+    private let disk: DiskTrouble
+
+    var digest: UInt64 { trace.digest }
+    var lastLines: [String] { trace.lastLines }
+
+    /// - Throws: `Violation` where a promise was broken.
+    func run() throws {
+        defer { cleanUp() }
+        while movesLeft > 0 { try step() }
+        mend()
+        let mended = clock.elapsed
+        while try !isOver() {
+            try step()
+            if clock.elapsed - mended > Limits.mended || trace.step > Limits.steps {
+                let jobs = try referee.books.jobs().filter { $0.state != "done" && $0.state != "failed" }
+                throw Violation(
+                    description: "all is mended, and still not over after \(trace.step) steps: "
+                        + jobs.map { "job \($0.id) is \($0.state) \($0.phase ?? "")" }.joined(separator: ", "))
+            }
+        }
+        life.drain()
+        while !life.isOver { try step() }
+        try referee.atStop()
+        try referee.atEnd()
+        figures.steps = trace.step
+        figures.jobs = try referee.books.jobs().count
+        figures.calls = api.calls.count
+        figures.billed = api.calls.count(where: \.isBilled)
+        figures.unknown = api.calls.count {
+            if case .unknown? = $0.report?.outcome { true } else { $0.report == nil }
+        }
+    }
+
+    // MARK: - Steps
+
+    private func step() throws {
+        let count = executor.count
+        if count > 0, movesLeft == 0 || !dice.chance(restlessness) {
+            let index = dice.roll(0...count - 1)
+            trace.choose(index, of: count)
+            if executor.run(at: index) {
+                if plant == .losePicture { SmallFile.removeFiles(in: "\(life.directory)/objects/sha256") }
+                try referee.afterCommit()
+            }
+            if slowness > 0, dice.chance(0.3) { clock.advance(to: clock.elapsed + Int64(dice.roll(0...slowness))) }
+        } else {
+            trace.choose(0, of: 0)
+            if count == 0 { try rest() }
+            if movesLeft > 0 {
+                movesLeft -= 1
+                try make(dice.pick(weights))
+            } else if executor.count == 0, !life.isOver {
+                try letTimePass()
+            }
+        }
+        disk.isPossible = ballast.isFull || referee.isExcused
+        try referee.afterStep()
+        if let violation = trace.violation { throw violation }
+    }
+
+    /// Nothing can run: what is due must be under way, and a daemon that has ended starts again.
+    private func rest() throws {
+        if life.isOver { return try startAgain() }
+        try referee.atRest(isServing: life.isServing && !life.isStopping && !ballast.isFull)
+        guard life.isServing, !life.isStopping else { return }
+        for owner in users.owners {
+            let (jobs, overview) = try ask { [store = life.store] in
+                (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(uid: owner.uid))
+            }
+            try referee.check(jobs, overview, of: owner)
+        }
+    }
+
+    /// Asks the store something while nothing else can run.
+    private func ask<Value: Sendable>(_ question: @escaping @Sendable () async throws -> Value) throws -> Value {
+        let answer = Answer<Value>()
+        Task(executorPreference: executor) {
+            do { answer.result = .success(try await question()) } catch { answer.result = .failure(error) }
+        }
+        while executor.count > 0 { _ = executor.run(at: 0) }
+        guard let result = answer.result else { throw Violation(description: "the store does not answer") }
+        return try result.get()
+    }
+
+    /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
+    private final class Answer<Value>: @unchecked Sendable {
+        var result: Result<Value, any Error>?
+    }
+
+    private func letTimePass() throws {
+        guard let next = [clock.nextWake, try referee.nextDue()].compactMap(\.self).min() else {
+            throw Violation(description: "nothing sleeps and nothing is due: fluxqd would wait for ever")
+        }
+        let isShort = dice.chance(0.2)
+        clock.advance(to: isShort ? clock.elapsed + max(0, next - clock.elapsed) / 2 : next)
+    }
+
+    /// Everything has ended: every job, every visit, every call.
+    private func isOver() throws -> Bool {
+        try executor.count == 0 && !life.isOver && life.isServing && !life.isStopping && life.visitsUnderWay == 0
+            && referee.isEverythingOver
+    }
+
+    // MARK: - Moves
+
+    private func make(_ move: Move) throws {
+        switch move {
+        case .letTimePass where executor.count == 0 && !life.isOver: try letTimePass()
+        case .submit where life.isServing: try users.submit(to: life)
+        case .submitAgain where life.isServing: users.submitAgain(to: life)
+        case .bringInput where life.isServing: users.bringInput(to: life)
+        case .cancel where life.isServing: users.cancel(in: life)
+        case .retry where life.isServing: users.retry(in: life)
+        case .turnWeather: turnWeather()
+        case .setClock: setClock()
+        case .fillDisk: fillDisk()
+        case .crash: try crash()
+        case .drain where life.isServing && !life.isStopping:
+            trace.say("SIGTERM")
+            figures.drains += 1
+            life.drain()
+        case .giveUp where life.isServing:
+            trace.say("SIGTERM, and again")
+            figures.drains += 1
+            life.drain()
+            life.giveUp()
+        default: break
+        }
+    }
+
+    private func turnWeather() {
+        switch dice.roll(0...4) {
+        case 0: api.weather.isReachable.toggle()
+        case 1: api.weather.isAccountOpen.toggle()
+        case 2: api.weather.ceiling = dice.pick([nil, 0, 1, 2])
+        default: api.weather = .init()
+        }
+        trace.say("weather: \(api.weather)")
+    }
+
+    private func setClock() {
+        figures.clockJumps += 1
+        let range = dice.pick([5000, 300_000, 7_200_000])
+        setClock(wrongBy: dice.chance(0.3) ? 0 : clock.error + Int64(dice.roll(-range...range)))
+    }
+
+    private func setClock(wrongBy error: Int64) {
+        referee.clockIsSet(back: clock.error - error)
+        clock.set(wrongBy: error)
+        trace.say("the wall clock is set; it is \(error) ms wrong")
+    }
+
+    private func fillDisk() {
+        if ballast.isFull {
+            ballast.makeRoom()
+            referee.excuse()
+            trace.say("there is room on the disk")
+        } else if ballast.canFill {
+            let pages = dice.pick([0, 0, 1, 2, 4, 8, 16])
+            ballast.fill(leavingPages: pages)
+            figures.fullDisks += 1
+            trace.say("the disk is full but for \(pages) pages")
+        }
+    }
+
+    private func mend() {
+        movesLeft = 0
+        ballast.makeRoom()
+        referee.excuse()
+        setClock(wrongBy: 0)
+        api.weather = .init(isFair: true)
+        trace.say("all is mended")
+    }
+
+    // MARK: - Lives
+
+    /// kill -9, or the power is cut: what is on the disk at this moment is what the next start finds.
+    private func crash() throws {
+        trace.say("fluxqd is killed")
+        figures.crashes += 1
+        let wasFull = ballast.isFull
+        ballast.makeRoom()
+        let next = "\(root)/\(lives + 1)"
+        try SmallFile.copyState(from: life.directory, to: next)
+        api.losePeer()
+        lives += 1
+        api.life = lives
+        life.kill()
+        var steps = 0
+        while executor.count > 0 {
+            _ = executor.run(at: 0)
+            steps += 1
+            guard steps < Limits.dyingSteps else { throw Violation(description: "canceled workers go on without end") }
+        }
+        guard life.isOver else { throw Violation(description: "workers whose task was canceled do not end") }
+        try endLife()
+        SmallFile.removeTree(life.directory)
+        if wasFull { ballast.fill(leavingPages: 0) }
+        try begin(next)
+    }
+
+    /// The daemon has ended in order, or could not go on for want of room.
+    private func startAgain() throws {
+        if let failure = life.failure {
+            guard disk.isPossible else { throw Violation(description: "fluxqd could not start: \(failure)") }
+            trace.say("fluxqd could not start")
+            ballast.makeRoom()
+            referee.excuse()
+        } else {
+            guard life.isStopping else { throw Violation(description: "fluxqd ended, and nobody had asked for it") }
+            if !disk.isPossible { try referee.atStop() }
+        }
+        api.losePeer()
+        lives += 1
+        api.life = lives
+        try endLife()
+        try begin(life.directory)
+    }
+
+    private func endLife() throws {
+        try referee.books.close()
+        try life.close()
+    }
+
+    private func begin(_ directory: String) throws {
+        do {
+            life = try start(directory)
+        } catch where ballast.isFull {
+            trace.say("no room to start in")
+            ballast.makeRoom()
+            life = try start(directory)
+        }
+        if ballast.isFull { referee.excuse() }
+        try referee.turn(to: Books(path: "\(directory)/queue.sqlite"), directory: directory)
+    }
+
+    private func start(_ directory: String) throws -> DaemonLife {
+        try Self.start(
+            lives, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor,
+            trace: trace, api: api)
+    }
+
+    private static func start(
+        _ number: Int, _ directory: String, rules: DaemonLife.Rules, plant: Plant?, clock: SimulatedClock,
+        storeDice: Dice, executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI
+    ) throws -> DaemonLife {
+        var rules = rules
+        if plant == .oneTooMany { rules.settings.concurrency += 1 }
+        let connection = api.connection(life: number)
+        return try DaemonLife(
+            number: number, directory: directory, rules: rules, clock: clock, storeDice: storeDice, executor: executor,
+            trace: trace, api: plant?.apply(to: connection) ?? connection, isRecovering: plant != .skipRecovery)
+    }
+
+    /// Ends what a violation has left running, so that the next seed begins with nothing.
+    private func cleanUp() {
+        ballast.makeRoom()
+        api.life = 0
+        life.kill()
+        var steps = 0
+        while executor.count > 0, steps < Limits.dyingSteps {
+            _ = executor.run(at: 0)
+            steps += 1
+        }
+        // What cannot be closed any more is part of the violation that is being reported.
+        try? endLife()
+        SmallFile.removeTree(root)
+    }
+}

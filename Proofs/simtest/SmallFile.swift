@@ -1,0 +1,81 @@
+import Glibc
+
+/// Files of the simulation's size: read, copied and removed as a whole.
+enum SmallFile {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// - Returns: nil where there is no such file.
+    static func bytes(of path: String) -> [UInt8]? {
+        let file = open(path, O_RDONLY)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { return nil }
+        return [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { space, count in
+            count = max(0, read(file, space.baseAddress, space.count))
+        }
+    }
+
+    static func copy(_ from: String, to: String) throws {
+        guard let bytes = bytes(of: from) else { return }
+        let file = open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        defer { close(file) }
+        guard file >= 0, write(file, bytes, bytes.count) == bytes.count else {
+            throw Failure(description: "cannot write \(to): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// The names in a directory, in order.
+    static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    static func makeDirectory(_ path: String) throws {
+        guard mkdir(path, 0o700) == 0 else {
+            throw Failure(description: "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// A state directory as a dead daemon leaves it: the database and its log, and the archive.
+    static func copyState(from: String, to: String) throws {
+        try makeDirectory(to)
+        for name in ["queue.sqlite", "queue.sqlite-wal"] { try copy("\(from)/\(name)", to: "\(to)/\(name)") }
+        for path in ["incoming", "objects", "objects/sha256"] { try makeDirectory("\(to)/\(path)") }
+        for bucket in names(in: "\(from)/objects/sha256").map({ "objects/sha256/\($0)" }) {
+            try makeDirectory("\(to)/\(bucket)")
+            for name in names(in: "\(from)/\(bucket)") { try link("\(from)/\(bucket)/\(name)", "\(to)/\(bucket)/\(name)") }
+        }
+        for name in names(in: "\(from)/incoming") { try link("\(from)/incoming/\(name)", "\(to)/incoming/\(name)") }
+    }
+
+    /// A file of the archive never changes, so another name for it is a copy.
+    private static func link(_ from: String, _ to: String) throws {
+        guard Glibc.link(from, to) == 0 else {
+            throw Failure(description: "cannot link \(to): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Removes the files of a directory's directories.
+    static func removeFiles(in directory: String) {
+        for name in names(in: directory) {
+            for file in names(in: "\(directory)/\(name)") { unlink("\(directory)/\(name)/\(file)") }
+        }
+    }
+
+    /// Removes a directory with all that is in it.
+    static func removeTree(_ path: String) {
+        for name in names(in: path) where unlink("\(path)/\(name)") != 0 { removeTree("\(path)/\(name)") }
+        rmdir(path)
+    }
+}

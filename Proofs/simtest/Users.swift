@@ -1,0 +1,159 @@
+import FluxqArchive
+import FluxqModel
+import FluxqStore
+import NIOCore
+
+/// An edit that somebody has asked for, and what they were told about it.
+///
+/// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
+final class Edit: @unchecked Sendable {
+    let order: Store.Order
+    /// Its number, once that was told.
+    var job: JobID?
+    /// Retries by hand that were granted, or may have been when fluxqd died.
+    var retries = 0
+
+    init(order: Store.Order) {
+        self.order = order
+    }
+
+    var prompt: String { order.request.prompt }
+}
+
+/// People who submit, cancel, retry and bring pictures, each through the store's own verbs.
+///
+/// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
+final class Users: @unchecked Sendable {
+    private static let owners = ["alice", "bob", "carol"].enumerated().map { Owner(uid: 1000 + UInt32($0), name: $1) }
+
+    private let dice: Dice
+    private let clock: SimulatedClock
+    private let trace: Trace
+    private let executor: SimulatedExecutor
+    /// Whether a refusal for want of room is true.
+    private let diskMayBeFull: () -> Bool
+    let owners: [Owner]
+    private(set) var edits: [Edit] = []
+    private var inputs: [(owner: Owner, hash: ContentHash)] = []
+
+    init(dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor, diskMayBeFull: @escaping () -> Bool)
+    {
+        self.dice = dice
+        self.clock = clock
+        self.trace = trace
+        self.executor = executor
+        self.diskMayBeFull = diskMayBeFull
+        owners = Array(Self.owners.prefix(dice.roll(1...3)))
+    }
+
+    func edit(_ prompt: String) -> Edit? { edits.first { $0.prompt == prompt } }
+
+    func bringInput(to life: DaemonLife) {
+        let owner = dice.pick(owners)
+        let contents = dice.pick(Contents.pictures)
+        visit(life, "\(owner.name) brings a picture") { [self] in
+            let file = try await life.archive.receive(limit: 1 << 20)
+            try await file.write(ByteBuffer(bytes: contents.bytes))
+            guard case .success(let stored) = try await life.archive.storePicture(file) else {
+                return trace.violate("the archive takes a whole picture for none")
+            }
+            try await life.store.addInput(stored, owner: owner)
+            inputs.append((owner, stored.hash))
+        }
+    }
+
+    func submit(to life: DaemonLife) throws {
+        let owner = dice.pick(owners)
+        var draft = EditRequest.Draft()
+        draft.prompt = "edit \(edits.count + 1)"
+        draft.n = dice.pick([nil, 1, 2, 4])
+        draft.image = dice.pick(inputs.filter { $0.owner == owner }.map { .content($0.hash) } + [nil])
+        let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
+        let key: Store.Order.Key? =
+            dice.chance(0.5) ? .init(text: request.prompt, fingerprint: dice.pick(Contents.pictures).hash) : nil
+        let edit = Edit(
+            order: .init(
+                owner: owner, request: request, priority: dice.pick([0, 0, 5, -5]),
+                notBefore: dice.chance(0.2) ? clock.now() + dice.pause(upTo: 86_400_000) : nil,
+                onUnknown: dice.chance(0.3) ? .retry : .fail, key: key))
+        edits.append(edit)
+        submit(edit, to: life)
+    }
+
+    /// Somebody who got no answer, or does not believe it, submits under the same key again.
+    func submitAgain(to life: DaemonLife) {
+        let keyed = edits.filter { $0.order.key != nil }
+        if !keyed.isEmpty { submit(dice.pick(keyed), to: life) }
+    }
+
+    private func submit(_ edit: Edit, to life: DaemonLife) {
+        visit(life, "\(edit.order.owner.name) submits \"\(edit.prompt)\"") { [self] in
+            let submission = try await life.store.submit(edit.order)
+            guard isHeard(life) else { return }
+            switch submission {
+            case .created(let job), .existing(let job):
+                if let known = edit.job, known != job.id {
+                    trace.violate("\"\(edit.prompt)\" was job \(known), and now is job \(job.id)")
+                }
+                edit.job = job.id
+                trace.say("job \(job.id) is \"\(edit.prompt)\"")
+            // The input has been forgotten meanwhile, or the owner has enough in the queue.
+            case .unknownInput, .overLimit: break
+            case .keyReused: trace.violate("\"\(edit.prompt)\" was refused as another's key")
+            }
+        }
+    }
+
+    func cancel(in life: DaemonLife) {
+        guard let edit = anyEdit(), let job = edit.job else { return }
+        visit(life, "\(edit.order.owner.name) cancels job \(job)") { [self] in
+            let result = try await life.store.cancel(job, uid: edit.order.owner.uid)
+            if case .noSuchJob = result { trace.violate("job \(job) was acknowledged and is gone") }
+        }
+    }
+
+    func retry(in life: DaemonLife) {
+        guard let edit = anyEdit(), let job = edit.job else { return }
+        edit.retries += 1
+        visit(life, "\(edit.order.owner.name) retries job \(job)") { [self] in
+            let result: WishResult
+            do {
+                result = try await life.store.retry(job, uid: edit.order.owner.uid)
+            } catch {
+                if isHeard(life) { edit.retries -= 1 }
+                throw error
+            }
+            guard isHeard(life) else { return }
+            switch result {
+            case .granted: return
+            case .noSuchJob: trace.violate("job \(job) was acknowledged and is gone")
+            case .forbidden, .overLimit: break
+            }
+            edit.retries -= 1
+        }
+    }
+
+    private func anyEdit() -> Edit? {
+        let known = edits.filter { $0.job != nil }
+        return known.isEmpty ? nil : dice.pick(known)
+    }
+
+    /// An answer of a daemon that died before it was given is heard by nobody.
+    private func isHeard(_ life: DaemonLife) -> Bool { life.isReachable }
+
+    private func visit(_ life: DaemonLife, _ what: String, _ work: @escaping @Sendable () async throws -> Void) {
+        trace.say(what)
+        life.visit(executor) { [self] in
+            do {
+                try await work()
+            } catch {
+                guard isHeard(life) else { return }
+                switch error {
+                case StoreError.full where diskMayBeFull(), ArchiveError.full where diskMayBeFull():
+                    trace.say("\(what): the disk is full")
+                default: trace.violate("\(what): \(error)")
+                }
+            }
+        }
+    }
+}
