@@ -5,8 +5,9 @@ SHELL := /bin/bash
 
 IMAGE ?= Samples/photograph.jpg
 PROMPT ?= Convert to quick pencil sketch
+SEEDS ?= 5000
 RELEASE := -c release --static-swift-stdlib
-SOURCES := Package.swift Sources Tests migrations Benchmarks
+SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs
 
 # Where `make install` puts things, below DESTDIR.
 PREFIX ?= /usr
@@ -14,11 +15,12 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb hosttest
+.PHONY: help build release test demo bench format lint packages install deb hosttest simtest
 
 help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
+	@echo "make simtest  run the workers with a simulated clock, API and failures (SEEDS=5000, or SEED=n to replay one)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
@@ -79,6 +81,11 @@ demo: packages
 bench: release
 	swift build $(RELEASE) --product fluxq-bench
 	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-bench" $(BENCH)
+
+# Optimised, because a seed is a thousand steps; SEED=n prints all that happens in that one.
+simtest: packages
+	swift build -c release --product fluxq-simtest
+	"$$(swift build -c release --show-bin-path)/fluxq-simtest" $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 format:
 	swift format --in-place --recursive $(SOURCES)

@@ -170,6 +170,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "FluxqSimulationTests", dependencies: ["fluxq-simtest", "FluxqTestSupport"], swiftSettings: settings),
+        .testTarget(
             name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
             swiftSettings: settings),
     ]

@@ -2,7 +2,9 @@ import FluxqModel
 import GRDB
 
 /// A look at fluxq's database past its store, on a read-only connection of its own.
-struct Books {
+///
+/// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
+final class Books: @unchecked Sendable {
     struct Event {
         let id: Int64
         let job: JobID
@@ -37,16 +39,20 @@ struct Books {
     }
 
     struct PictureRow {
-        let job: JobID
         let attempt: AttemptID
         let state: String
         let link: String?
         let hash: ContentHash?
         let nextTry: Timestamp?
-        let deadline: Timestamp?
     }
 
     private let connection: DatabaseQueue
+    private var version: Int64 = -1
+    /// All rows as of that version, once somebody asked for them.
+    private var allJobs: [JobRow]?
+    private var allPictures: [PictureRow]?
+    private var allOpenAttempts: [AttemptRow]?
+    private var allContents: [ContentHash]?
 
     init(path: String) throws {
         var configuration = Configuration()
@@ -58,9 +64,15 @@ struct Books {
         try connection.close()
     }
 
-    /// Changes with every commit of the store.
-    func version() throws -> Int64 {
-        try value("PRAGMA data_version") ?? 0
+    /// To be called after whatever may have written.
+    ///
+    /// - Returns: whether the store has committed anything since the last look.
+    func lookForCommit() throws -> Bool {
+        let current: Int64 = try value("PRAGMA data_version") ?? 0
+        guard current != version else { return false }
+        version = current
+        (allJobs, allPictures, allOpenAttempts, allContents) = (nil, nil, nil, nil)
+        return true
     }
 
     /// The first rule that is broken, and by whom.
@@ -96,16 +108,20 @@ struct Books {
     }
 
     func jobs() throws -> [JobRow] {
-        try connection.inDatabase { db in
-            try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT *, json_extract(request, '$.prompt') AS prompt FROM jobs ORDER BY id")
-            ).map {
+        if let allJobs { return allJobs }
+        let sql = """
+            SELECT id, uid, json_extract(request, '$.prompt'), state, phase, reason, not_before, after_backoff,
+                cancel_requested FROM jobs ORDER BY id
+            """
+        let rows = try connection.inDatabase { db in
+            try Row.fetchAll(db.cachedStatement(sql: sql)).map {
                 JobRow(
-                    id: JobID(rawValue: $0["id"]), uid: $0["uid"], prompt: $0["prompt"], state: $0["state"],
-                    phase: $0["phase"], reason: $0["reason"], notBefore: Self.time($0["not_before"]),
-                    isAfterBackoff: $0["after_backoff"], isCancelRequested: $0["cancel_requested"])
+                    id: JobID(rawValue: $0[0]), uid: $0[1], prompt: $0[2], state: $0[3], phase: $0[4], reason: $0[5],
+                    notBefore: Self.time($0[6]), isAfterBackoff: $0[7], isCancelRequested: $0[8])
             }
         }
+        allJobs = rows
+        return rows
     }
 
     /// The open attempts of the jobs that have this prompt.
@@ -124,15 +140,32 @@ struct Books {
     }
 
     func openAttempts() throws -> [AttemptRow] {
-        try attempts("SELECT * FROM attempts WHERE settled_at IS NULL ORDER BY job", [])
+        if let allOpenAttempts { return allOpenAttempts }
+        let rows = try attempts("SELECT * FROM attempts WHERE settled_at IS NULL ORDER BY job", [])
+        allOpenAttempts = rows
+        return rows
     }
 
     func pictures(of job: JobID) throws -> [PictureRow] {
-        try pictures("SELECT * FROM pictures WHERE job = ? ORDER BY position", [job.rawValue])
+        try pictures("WHERE job = ? ORDER BY position", [job.rawValue])
     }
 
     func pictures() throws -> [PictureRow] {
-        try pictures("SELECT * FROM pictures ORDER BY job, position", [])
+        if let allPictures { return allPictures }
+        let rows = try pictures("ORDER BY job, position", [])
+        allPictures = rows
+        return rows
+    }
+
+    /// Every content that a row speaks of.
+    func contents() throws -> [ContentHash] {
+        if let allContents { return allContents }
+        let sql = "SELECT hash FROM inputs UNION SELECT hash FROM pictures WHERE hash IS NOT NULL"
+        let hashes = try connection.inDatabase { db in
+            try String.fetchAll(db.cachedStatement(sql: sql)).compactMap { ContentHash(hex: $0) }
+        }
+        allContents = hashes
+        return hashes
     }
 
     func unknownAttempts(prompt: String) throws -> Int {
@@ -160,15 +193,15 @@ struct Books {
         }
     }
 
-    private func pictures(_ sql: String, _ arguments: StatementArguments) throws -> [PictureRow] {
-        try connection.inDatabase { db in
+    private func pictures(_ condition: String, _ arguments: StatementArguments) throws -> [PictureRow] {
+        let sql = "SELECT job, attempt, state, link, hash, next_try_at FROM pictures \(condition)"
+        return try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map {
-                let job = JobID(rawValue: $0["job"])
-                let hash: String? = $0["hash"]
+                let job = JobID(rawValue: $0[0])
+                let hash: String? = $0[4]
                 return PictureRow(
-                    job: job, attempt: AttemptID(job: job, number: $0["attempt"]), state: $0["state"], link: $0["link"],
-                    hash: hash.flatMap { ContentHash(hex: $0) }, nextTry: Self.time($0["next_try_at"]),
-                    deadline: Self.time($0["deadline"]))
+                    attempt: AttemptID(job: job, number: $0[1]), state: $0[2], link: $0[3],
+                    hash: hash.flatMap { ContentHash(hex: $0) }, nextTry: Self.time($0[5]))
             }
         }
     }

@@ -22,3 +22,8 @@ struct Contents: Sendable {
     ]
     static let byHash = Dictionary((pictures + junk).map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first })
 }
+
+extension ContentHash {
+    /// Where the archive of a state directory has that content.
+    func path(in directory: String) -> String { "\(directory)/objects/sha256/\(hex.prefix(2))/\(hex)" }
+}

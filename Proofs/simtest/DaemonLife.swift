@@ -33,6 +33,8 @@ final class DaemonLife: @unchecked Sendable {
     private(set) var isServing = false
     /// It has been told to stop.
     private(set) var isStopping = false
+    /// Until when calls in flight must be waited for; nil while there is no such time.
+    private(set) var drainEnds: Int64?
     private(set) var isOver = false
     /// Whether an answer of it still reaches anybody.
     private(set) var isReachable = true
@@ -41,7 +43,12 @@ final class DaemonLife: @unchecked Sendable {
     private var workers: Task<Void, Never>?
     private var shutdown: GracefulShutdownTestTrigger?
     private var visits: [Task<Void, Never>] = []
+    private var waits: [Task<Void, Never>] = []
+    private let clock: SimulatedClock
+    private let drainTime: Duration
     private(set) var visitsUnderWay = 0
+    /// How many wait for each job.
+    private(set) var waited: [JobID: Int] = [:]
 
     init(
         number: Int, directory: String, rules: Rules, clock: SimulatedClock, storeDice: Dice,
@@ -49,6 +56,8 @@ final class DaemonLife: @unchecked Sendable {
     ) throws {
         self.number = number
         self.directory = directory
+        self.clock = clock
+        drainTime = rules.settings.drain
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
         archive = try Archive(
             directory: directory, blocking: blocking,
@@ -89,15 +98,38 @@ final class DaemonLife: @unchecked Sendable {
             })
     }
 
+    /// Somebody waits for a job to be over, until it is or fluxqd stops.
+    func wait(for job: JobID, of owner: Owner, _ executor: SimulatedExecutor, _ trace: Trace) {
+        waits.append(
+            Task(executorPreference: executor) { [store] in
+                self.waited[job, default: 0] += 1
+                while !Task.isCancelled {
+                    let seen = store.signal.count
+                    do {
+                        let state = try await store.job(job, uid: owner.uid)?.lifecycle.state
+                        if let state, [.done, .failed].contains(JobState(state)) { break }
+                    } catch {
+                        trace.violate("a wait for job \(job) ended with: \(error)")
+                    }
+                    _ = await store.signal.change(of: .job(job), after: seen)
+                }
+                self.waited[job, default: 0] -= 1
+            })
+    }
+
     /// SIGTERM.
     func drain() {
         isStopping = true
+        drainEnds = drainEnds ?? clock.elapsed + drainTime.milliseconds
+        for wait in waits { wait.cancel() }
         shutdown?.triggerGracefulShutdown()
     }
 
     /// A second SIGTERM.
     func giveUp() {
         isStopping = true
+        drainEnds = clock.elapsed
+        for wait in waits { wait.cancel() }
         workers?.cancel()
     }
 

@@ -1,6 +1,6 @@
 /// What the world may do between two steps of the daemon.
 enum Move: String, CaseIterable {
-    case letTimePass, submit, submitAgain, bringInput, cancel, retry
+    case letTimePass, submit, submitAgain, bringInput, cancel, retry, wait
     case turnWeather, setClock, fillDisk, crash, drain, giveUp
 
     /// How likely each is in a seed: many seeds leave some kinds out, so that the others are seen alone.
@@ -9,7 +9,8 @@ enum Move: String, CaseIterable {
             switch move {
             case .letTimePass: (move, dice.roll(20...80))
             case .submit: (move, dice.roll(4...20))
-            case .submitAgain, .bringInput, .cancel, .retry, .turnWeather: (move, dice.chance(0.3) ? 0 : dice.roll(1...10))
+            case .submitAgain, .bringInput, .cancel, .retry, .wait, .turnWeather:
+                (move, dice.chance(0.3) ? 0 : dice.roll(1...10))
             case .setClock, .fillDisk, .crash, .drain, .giveUp: (move, dice.chance(0.5) ? 0 : dice.roll(1...4))
             }
         }

@@ -27,7 +27,6 @@ final class Referee: @unchecked Sendable {
     private let rules: DaemonLife.Rules
     private(set) var books: Books
     private var directory: String
-    private var version: Int64 = -1
     private var lastEvent: Int64 = 0
     private var watched: [JobID: Watched] = [:]
     private var settled: [AttemptID: String] = [:]
@@ -56,7 +55,6 @@ final class Referee: @unchecked Sendable {
     func turn(to books: Books, directory: String) throws {
         self.books = books
         self.directory = directory
-        version = -1
         verified = []
         try afterCommit()
         try checkPictures(of: books.pictures())
@@ -96,9 +94,7 @@ final class Referee: @unchecked Sendable {
     // MARK: - After every commit
 
     func afterCommit() throws {
-        let current = try books.version()
-        guard current != version else { return }
-        version = current
+        guard try books.lookForCommit() else { return }
         if let broken = try books.brokenRule() { throw Violation(description: broken) }
         let events = try books.events(after: lastEvent)
         let before = gate
@@ -215,7 +211,8 @@ final class Referee: @unchecked Sendable {
     private func checkPictures(of rows: [Books.PictureRow]) throws {
         for row in rows {
             if let hash = row.hash { try checkContents(hash, of: row) }
-            guard row.state == "lost", let text = row.link, lost.insert(text).inserted, let link = api.links[text] else {
+            guard row.state == "lost", let text = row.link, lost.insert(text).inserted, let link = api.links[text]
+            else {
                 continue
             }
             if link.isGood, link.isAlive(at: clock.trueTime), !clockWasSet {
@@ -232,16 +229,27 @@ final class Referee: @unchecked Sendable {
             throw Violation(description: "\(row.attempt) has an inline picture that never came")
         }
         guard verified.insert(hash).inserted else { return }
-        let path = "\(directory)/objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)"
-        guard let expected = Contents.byHash[hash], let found = SmallFile.bytes(of: path), found == expected.bytes else {
+        let path = hash.path(in: directory)
+        guard let expected = Contents.byHash[hash], let found = SmallFile.bytes(of: path), found == expected.bytes
+        else {
             throw Violation(description: "\(hash) of \(row.attempt) is not in the archive as it came")
         }
     }
 
     // MARK: - When nothing can run
 
-    /// - Parameter isServing: it takes work, so that whatever is due has to be under way.
-    func atRest(isServing: Bool) throws {
+    /// - Parameters:
+    ///   - isServing: it takes work, so that whatever is due has to be under way.
+    ///   - waited: how many wait for each job.
+    func atRest(isServing: Bool, waited: [JobID: Int]) throws {
+        if let missing = try books.contents().first(where: { access($0.path(in: directory), F_OK) != 0 }) {
+            throw Violation(description: "\(missing) is gone from the archive, and a row speaks of it")
+        }
+        for job in try books.jobs() where job.state == "done" || job.state == "failed" {
+            if waited[job.id, default: 0] > 0 {
+                throw Violation(description: "job \(job.id) is \(job.state), and somebody still waits for it")
+            }
+        }
         guard isServing, !isExcused else { return }
         let now = clock.now()
         let open = try books.openAttempts().map(\.id)
@@ -342,7 +350,8 @@ final class Referee: @unchecked Sendable {
             let unknown = attempts.count { $0.billing == "unknown" }
             guard (billed...billed + unknown).contains(bills) else {
                 throw Violation(
-                    description: "job \(job.id) was billed \(bills) times; its ledger says \(billed) and \(unknown) unknown")
+                    description:
+                        "job \(job.id) was billed \(bills) times; its ledger says \(billed) and \(unknown) unknown")
             }
         }
     }

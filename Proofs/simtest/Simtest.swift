@@ -1,5 +1,8 @@
 import ArgumentParser
+import Dispatch
+import Foundation
 import Glibc
+import Synchronization
 
 @main
 struct Simtest: ParsableCommand {
@@ -20,6 +23,9 @@ struct Simtest: ParsableCommand {
     @Option(help: "The first seed.")
     var first: UInt64 = 1
 
+    @Option(help: "How many seeds run beside each other.")
+    var threads = ProcessInfo.processInfo.activeProcessorCount
+
     @Option(help: "Run this seed alone and print what happens.")
     var seed: UInt64?
 
@@ -28,26 +34,62 @@ struct Simtest: ParsableCommand {
 
     mutating func validate() throws {
         guard seeds > 0 else { throw ValidationError("--seeds must be at least 1.") }
+        guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     }
 
     func run() throws {
         try Self.beginAnewWithFixedHashing()
+        if let seed {
+            return try onBallast { Report.line(try run(seed, $0, isPrinted: true).words) }
+        }
+        let progress = Mutex(Progress(next: first, end: first + seeds))
+        let began = ContinuousClock.now
+        // A simulation never leaves its thread, so that several can run beside each other.
+        DispatchQueue.concurrentPerform(iterations: threads) { _ in
+            do {
+                try onBallast { ballast in
+                    while let seed = progress.withLock({ $0.take() }) {
+                        let figures = try run(seed, ballast, isPrinted: false)
+                        progress.withLock { $0.add(figures) }
+                    }
+                }
+            } catch {
+                progress.withLock { $0.failure = $0.failure ?? error }
+            }
+        }
+        let (sum, failure) = progress.withLock { ($0.sum, $0.failure) }
+        if let failure { throw failure }
+        Report.line("No promise was broken in \((ContinuousClock.now - began).components.seconds) s: \(sum.words).")
+    }
+
+    /// Seeds that are still to be run, and what came of the others.
+    private struct Progress {
+        var next: UInt64
+        let end: UInt64
+        var sum = Figures()
+        var failure: (any Error)?
+
+        mutating func take() -> UInt64? {
+            guard next < end, failure == nil else { return nil }
+            defer { next += 1 }
+            return next
+        }
+
+        mutating func add(_ figures: Figures) {
+            sum = sum + figures
+            if sum.seeds % 1000 == 0 { Report.line(sum.words) }
+        }
+    }
+
+    private func onBallast(_ work: (Ballast) throws -> Void) throws {
         let directory = try Self.makeDirectory()
         defer { SmallFile.removeTree(directory) }
         let ballast = Ballast(directory: directory)
         defer { ballast.unmount() }
-        if !ballast.canFill { print("No full disks are simulated: this process may not mount a file system of its own.") }
-
-        if let seed {
-            let figures = try run(seed, ballast, isPrinted: true)
-            return print(figures.words)
+        if !ballast.canFill {
+            Report.line("No full disks are simulated: this process may not mount a file system of its own.")
         }
-        var sum = Figures()
-        for seed in first..<first + seeds {
-            sum = sum + (try run(seed, ballast, isPrinted: false))
-            if seed % 1000 == 0 { print(sum.words) }
-        }
-        print("No promise was broken: \(sum.words).")
+        try work(ballast)
     }
 
     private func run(_ seed: UInt64, _ ballast: Ballast, isPrinted: Bool) throws -> Figures {
@@ -65,8 +107,8 @@ struct Simtest: ParsableCommand {
             }
             return figures
         } catch let violation as Violation {
-            if !isPrinted { print(simulation.lastLines.joined(separator: "\n")) }
-            print("\nSeed \(seed): \(violation)\nReplay it with: make simtest SEED=\(seed)")
+            let trace = isPrinted ? "" : simulation.lastLines.joined(separator: "\n")
+            Report.line("\(trace)\n\nSeed \(seed): \(violation)\nReplay it with: make simtest SEED=\(seed)")
             throw ExitCode.failure
         }
     }

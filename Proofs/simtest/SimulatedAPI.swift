@@ -49,6 +49,8 @@ final class SimulatedAPI: @unchecked Sendable {
     var life = 0
     /// Looks up the attempt that is open for a prompt: the intent that has to be on the disk before the call.
     var openAttempt: (_ prompt: String) -> [AttemptID] = { _ in [] }
+    /// Whether the daemon may hang up on a call by now.
+    var mayGiveUp: () -> Bool = { true }
     /// Asked whenever a call is billed; says how often its prompt may have been billed by now.
     var billsAllowed: (SimulatedCall) -> Int = { _ in 1 }
 
@@ -57,6 +59,17 @@ final class SimulatedAPI: @unchecked Sendable {
         self.trace = trace
         self.dice = dice
         habits = Habits(dice)
+    }
+
+    /// Nothing goes wrong any more, and what was promised for long can be had.
+    func mend() {
+        weather = Weather(isFair: true)
+        let tomorrow = clock.trueTime + .seconds(86_400)
+        for (link, found) in links where found.behaviour != .impossible && found.isAlive(at: tomorrow) {
+            links[link] = SimulatedLink(
+                behaviour: .good, contents: found.contents.isPicture ? found.contents : Contents.pictures[0],
+                expires: found.expires, made: found.made, failuresLeft: 0)
+        }
     }
 
     /// Calls of the daemon's present life that have not ended.
@@ -136,6 +149,7 @@ final class SimulatedAPI: @unchecked Sendable {
             if let failure = await read(picture) { return failure }
             try await clock.sleep(for: dice.pause(upTo: 2000))
         } catch {
+            noteHangUp(call)
             return CallReport(outcome: .notSent(message: "canceled before the request's last byte"))
         }
         guard call.life == life else { return CallReport(outcome: .notSent(message: "the caller is dead")) }
@@ -146,12 +160,19 @@ final class SimulatedAPI: @unchecked Sendable {
         do {
             report = try await work(call, request, receiver)
         } catch {
+            if error is CancellationError { noteHangUp(call) }
             // It hung up, or could not take what came. The work goes on all the same, and may be billed.
             if call.life == life, !call.isBilled, isBillable(call), dice.chance(0.5) { bill(call) }
             report = CallReport(outcome: .unknown(APIError(message: "given up: \(type(of: error))")))
         }
         report.sentAt = sentAt
         return report
+    }
+
+    private func noteHangUp(_ call: SimulatedCall) {
+        if call.life == life, !mayGiveUp() {
+            trace.violate("\(call.attempt) was given up, though there was time to wait for its answer")
+        }
     }
 
     /// Takes the request's picture, a piece at a time.
@@ -191,14 +212,17 @@ final class SimulatedAPI: @unchecked Sendable {
         if isTooMany {
             let wait = dice.chance(0.5) ? dice.pause(upTo: 120_000) : nil
             return report(
-                .rateLimited(APIError(status: 429, message: "too many"), retryAfter: wait.flatMap { $0 > .zero ? $0 : nil }),
+                .rateLimited(
+                    APIError(status: 429, message: "too many"), retryAfter: wait.flatMap { $0 > .zero ? $0 : nil }),
                 429)
         }
         if isBilled, !billsEarly { bill(call) }
         switch call.plan {
         case .pictures:
             let answer = try await deliver(call, request, receiver)
-            return report(answer.items.allSatisfy { $0.link == nil && $0.inline == nil } ? .noImage(answer) : .answered(answer), 200)
+            return report(
+                answer.items.allSatisfy { $0.link == nil && $0.inline == nil } ? .noImage(answer) : .answered(answer),
+                200)
         case .nothing: return report(.noImage(Answer(items: [], excerpt: "{\"data\":[]}")), 200)
         case .rejected: return report(.rejected(APIError(status: 422, code: "param_error", message: "no")), 422)
         case .moderated:
@@ -276,7 +300,8 @@ final class SimulatedAPI: @unchecked Sendable {
             "https://files.example/\(call.number)/\(index).png"
             + (expires.map { "?Expires=\($0.rawValue / 1000)" } ?? "")
         links[link] = SimulatedLink(
-            behaviour: behaviour, contents: behaviour == .junk ? dice.pick(Contents.junk) : dice.pick(Contents.pictures),
+            behaviour: behaviour,
+            contents: behaviour == .junk ? dice.pick(Contents.junk) : dice.pick(Contents.pictures),
             expires: expires, made: clock.trueTime, failuresLeft: dice.roll(1...4))
         return link
     }

@@ -1,6 +1,7 @@
 import FluxqModel
 import FluxqStore
 import FluxqWorkers
+import Glibc
 
 /// One seed: the daemon's lives on one state directory, from an empty queue until everything that was asked for is over.
 ///
@@ -61,12 +62,17 @@ final class Simulation {
         weights = Move.weights(dice)
         restlessness = dice.pick([0.005, 0.03, 0.1])
         slowness = dice.pick([0, 0, 2, 50])
-        movesLeft = dice.roll(30...200)
+        movesLeft = dice.roll(20...120)
         let directory = "\(root)/1"
         try SmallFile.makeDirectory(directory)
+        // The archive's many directories are made once and used by seed after seed.
+        if access(Self.emptyArchive(ballast), F_OK) == 0 {
+            try SmallFile.move(Self.emptyArchive(ballast), to: "\(directory)/objects")
+        }
         (lives, api.life) = (1, 1)
         life = try Self.start(
-            1, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor, trace: trace,
+            1, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor,
+            trace: trace,
             api: api)
         referee = Referee(
             books: try Books(path: "\(directory)/queue.sqlite"), directory: directory, rules: rules, clock: clock,
@@ -78,6 +84,7 @@ final class Simulation {
             do { return try referee.books.openAttempts(prompt: prompt) } catch { trace.violate("\(error)") }
             return []
         }
+        api.mayGiveUp = { [unowned self] in life.drainEnds.map { self.clock.elapsed >= $0 } ?? false }
         api.billsAllowed = { [unowned referee, unowned users, trace] call in
             guard let edit = users.edit(call.prompt) else { return 0 }
             do {
@@ -155,14 +162,15 @@ final class Simulation {
     /// Nothing can run: what is due must be under way, and a daemon that has ended starts again.
     private func rest() throws {
         if life.isOver { return try startAgain() }
-        try referee.atRest(isServing: life.isServing && !life.isStopping && !ballast.isFull)
-        guard life.isServing, !life.isStopping else { return }
-        for owner in users.owners {
-            let (jobs, overview) = try ask { [store = life.store] in
-                (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(uid: owner.uid))
-            }
-            try referee.check(jobs, overview, of: owner)
+        try referee.atRest(
+            isServing: life.isServing && !life.isStopping && !ballast.isFull, waited: life.waited)
+        // Now and then somebody looks.
+        guard life.isServing, !life.isStopping, dice.chance(0.1) else { return }
+        let owner = dice.pick(users.owners)
+        let (jobs, overview) = try ask { [store = life.store] in
+            (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(uid: owner.uid))
         }
+        try referee.check(jobs, overview, of: owner)
     }
 
     /// Asks the store something while nothing else can run.
@@ -185,8 +193,12 @@ final class Simulation {
         guard let next = [clock.nextWake, try referee.nextDue()].compactMap(\.self).min() else {
             throw Violation(description: "nothing sleeps and nothing is due: fluxqd would wait for ever")
         }
-        let isShort = dice.chance(0.2)
-        clock.advance(to: isShort ? clock.elapsed + max(0, next - clock.elapsed) / 2 : next)
+        let before = clock.elapsed
+        clock.advance(to: dice.chance(0.2) ? before + max(0, next - before) / 2 : next)
+        // The archive goes by the kernel's clock, which nobody moves: so the files get older instead.
+        if clock.elapsed - before >= 60_000 {
+            SmallFile.age(Contents.byHash.keys.map { $0.path(in: life.directory) }, by: (clock.elapsed - before) / 1000)
+        }
     }
 
     /// Everything has ended: every job, every visit, every call.
@@ -205,6 +217,7 @@ final class Simulation {
         case .bringInput where life.isServing: users.bringInput(to: life)
         case .cancel where life.isServing: users.cancel(in: life)
         case .retry where life.isServing: users.retry(in: life)
+        case .wait where life.isServing && !life.isStopping: users.wait(in: life)
         case .turnWeather: turnWeather()
         case .setClock: setClock()
         case .fillDisk: fillDisk()
@@ -262,7 +275,7 @@ final class Simulation {
         ballast.makeRoom()
         referee.excuse()
         setClock(wrongBy: 0)
-        api.weather = .init(isFair: true)
+        api.mend()
         trace.say("all is mended")
     }
 
@@ -275,7 +288,7 @@ final class Simulation {
         let wasFull = ballast.isFull
         ballast.makeRoom()
         let next = "\(root)/\(lives + 1)"
-        try SmallFile.copyState(from: life.directory, to: next)
+        try SmallFile.takeState(from: life.directory, to: next)
         api.losePeer()
         lives += 1
         api.life = lives
@@ -319,7 +332,7 @@ final class Simulation {
     private func begin(_ directory: String) throws {
         do {
             life = try start(directory)
-        } catch where ballast.isFull {
+        } catch  where ballast.isFull {
             trace.say("no room to start in")
             ballast.makeRoom()
             life = try start(directory)
@@ -333,6 +346,8 @@ final class Simulation {
             lives, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor,
             trace: trace, api: api)
     }
+
+    private static func emptyArchive(_ ballast: Ballast) -> String { "\(ballast.directory)/objects" }
 
     private static func start(
         _ number: Int, _ directory: String, rules: DaemonLife.Rules, plant: Plant?, clock: SimulatedClock,
@@ -358,6 +373,8 @@ final class Simulation {
         }
         // What cannot be closed any more is part of the violation that is being reported.
         try? endLife()
+        for hash in Contents.byHash.keys { unlink(hash.path(in: life.directory)) }
+        try? SmallFile.move("\(life.directory)/objects", to: Self.emptyArchive(ballast))
         SmallFile.removeTree(root)
     }
 }

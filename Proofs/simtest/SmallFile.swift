@@ -47,22 +47,28 @@ enum SmallFile {
         }
     }
 
-    /// A state directory as a dead daemon leaves it: the database and its log, and the archive.
-    static func copyState(from: String, to: String) throws {
+    /// A state directory as a dead daemon leaves it: the database and its log as they are at this moment, and the archive.
+    ///
+    /// The archive moves, because that is quick: what the dead one's tasks still want to put there fails.
+    static func takeState(from: String, to: String) throws {
         try makeDirectory(to)
         for name in ["queue.sqlite", "queue.sqlite-wal"] { try copy("\(from)/\(name)", to: "\(to)/\(name)") }
-        for path in ["incoming", "objects", "objects/sha256"] { try makeDirectory("\(to)/\(path)") }
-        for bucket in names(in: "\(from)/objects/sha256").map({ "objects/sha256/\($0)" }) {
-            try makeDirectory("\(to)/\(bucket)")
-            for name in names(in: "\(from)/\(bucket)") { try link("\(from)/\(bucket)/\(name)", "\(to)/\(bucket)/\(name)") }
-        }
-        for name in names(in: "\(from)/incoming") { try link("\(from)/incoming/\(name)", "\(to)/incoming/\(name)") }
+        for name in ["incoming", "objects"] { try move("\(from)/\(name)", to: "\(to)/\(name)") }
     }
 
-    /// A file of the archive never changes, so another name for it is a copy.
-    private static func link(_ from: String, _ to: String) throws {
-        guard Glibc.link(from, to) == 0 else {
-            throw Failure(description: "cannot link \(to): \(String(cString: strerror(errno)))")
+    static func move(_ from: String, to: String) throws {
+        guard rename(from, to) == 0 else {
+            throw Failure(description: "cannot move \(from) to \(to): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Sets back when the files were changed last; those that are not there are left out.
+    static func age(_ paths: [String], by seconds: Int64) {
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else { continue }
+            let times = [status.st_atim, timespec(tv_sec: status.st_mtim.tv_sec - Int(seconds), tv_nsec: 0)]
+            utimensat(AT_FDCWD, path, times, 0)
         }
     }
 

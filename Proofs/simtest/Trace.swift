@@ -54,7 +54,7 @@ final class Trace: @unchecked Sendable {
 
     private func keep(_ line: String) {
         let text = "\(step)\t\(Double(clock.elapsed) / 1000) s\t\(line)"
-        if isPrinted { print(text) }
+        if isPrinted { Report.line(text) }
         lastLines.append(text)
         if lastLines.count > Self.linesKept { lastLines.removeFirst() }
     }

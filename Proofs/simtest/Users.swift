@@ -36,8 +36,10 @@ final class Users: @unchecked Sendable {
     private(set) var edits: [Edit] = []
     private var inputs: [(owner: Owner, hash: ContentHash)] = []
 
-    init(dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor, diskMayBeFull: @escaping () -> Bool)
-    {
+    init(
+        dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor,
+        diskMayBeFull: @escaping () -> Bool
+    ) {
         self.dice = dice
         self.clock = clock
         self.trace = trace
@@ -131,6 +133,12 @@ final class Users: @unchecked Sendable {
             }
             edit.retries -= 1
         }
+    }
+
+    func wait(in life: DaemonLife) {
+        guard let edit = anyEdit(), let job = edit.job else { return }
+        trace.say("\(edit.order.owner.name) waits for job \(job)")
+        life.wait(for: job, of: edit.order.owner, executor, trace)
     }
 
     private func anyEdit() -> Edit? {

@@ -11,7 +11,8 @@ struct OffloadedWork: Sendable {
     func callAsFunction<Value: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Failure>, Never>) in
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Value, Failure>, Never>) in
             let run = { @Sendable in continuation.resume(returning: Result { () throws(Failure) in try work() }) }
             if let blocking {
                 blocking(run)

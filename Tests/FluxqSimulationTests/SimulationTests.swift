@@ -1,0 +1,59 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+/// `make simtest` is the proof; this sees that it can fail, and that what it reports can be replayed.
+@Suite("The simulation", .timeLimit(.minutes(5)))
+struct SimulationTests {
+    /// A defect that the program can plant, the rule that has to catch it, and how many seeds that may take.
+    struct Planted: CustomTestStringConvertible, Sendable {
+        let name: String
+        let rule: String
+        let seeds: Int
+
+        var testDescription: String { name }
+
+        static let all = [
+            Planted(name: "send-twice", rule: "was sent twice", seeds: 20),
+            Planted(name: "forget-answer", rule: "is unknown in the ledger, but was told to be billed", seeds: 20),
+            Planted(name: "deny-sending", rule: "in the ledger", seeds: 20),
+            Planted(name: "skip-recovery", rule: "is open, and nobody is calling", seeds: 20),
+            Planted(name: "lose-picture", rule: "archive", seeds: 20),
+            Planted(name: "one-too-many", rule: "calls are in flight", seeds: 20),
+            Planted(name: "oversleep", rule: "a wake-up was lost", seeds: 20),
+        ]
+    }
+
+    private func simtest(_ arguments: [String]) async throws -> (end: ChildProcess.End, output: String) {
+        let directory = try TemporaryDirectory()
+        let process = try ChildProcess(
+            RunningDaemon.executable("fluxq-simtest"), arguments, environment: [:], directory: directory.path)
+        let end = await process.wait()
+        return (end, process.output + process.errors)
+    }
+
+    @Test("finds nothing in a few seeds, and says what they amounted to")
+    func clean() async throws {
+        let (end, output) = try await simtest(["--seeds", "10", "--threads", "1"])
+        #expect(end == .exit(0), "\(output)")
+        #expect(output.contains("No promise was broken") && output.contains("10 seeds"), "\(output)")
+    }
+
+    @Test("finds every defect that is planted, names the seed and the rule, and fails", arguments: Planted.all)
+    func planted(_ planted: Planted) async throws {
+        let (end, output) = try await simtest(
+            ["--plant", planted.name, "--seeds", "\(planted.seeds)", "--threads", "1"])
+        #expect(end == .exit(1), "\(output)")
+        let verdict = try #require(output.split(separator: "\n").last { $0.hasPrefix("Seed ") }, "\(output)")
+        #expect(verdict.contains(planted.rule))
+        #expect(output.contains("Replay it with: make simtest SEED="))
+    }
+
+    @Test("runs a seed the same way in every process")
+    func replay() async throws {
+        let first = try await simtest(["--seed", "7"])
+        let second = try await simtest(["--seed", "7"])
+        #expect(first.end == .exit(0) && first.output.contains("fluxqd starts"), "\(first.output.suffix(2000))")
+        #expect(first.output == second.output)
+    }
+}
