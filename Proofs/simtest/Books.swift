@@ -35,7 +35,6 @@ final class Books: @unchecked Sendable {
     struct AttemptRow {
         let id: AttemptID
         let billing: String
-        let begunAt: Timestamp
     }
 
     struct PictureRow {
@@ -176,6 +175,19 @@ final class Books: @unchecked Sendable {
         return try value(sql, [prompt]) ?? 0
     }
 
+    /// Writes past the store, as nobody may: for a planted defect alone.
+    static func forge(path: String) throws {
+        let connection = try DatabaseQueue(path: path)
+        try connection.write { db in
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'queued', reason = NULL, message = NULL, error = NULL, finished_at = NULL
+                    WHERE state = 'failed'
+                    """)
+        }
+        try connection.close()
+    }
+
     /// What SQLite itself finds wrong with the file; empty where nothing is.
     func damage() throws -> [String] {
         try connection.inDatabase { db in
@@ -187,8 +199,7 @@ final class Books: @unchecked Sendable {
     private func attempts(_ sql: String, _ arguments: StatementArguments) throws -> [AttemptRow] {
         try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map {
-                AttemptRow(
-                    id: Self.attempt($0), billing: $0["billing"], begunAt: Timestamp(rawValue: $0["begun_at"]))
+                AttemptRow(id: Self.attempt($0), billing: $0["billing"])
             }
         }
     }

@@ -52,26 +52,31 @@ final class DaemonLife: @unchecked Sendable {
 
     init(
         number: Int, directory: String, rules: Rules, clock: SimulatedClock, storeDice: Dice,
-        executor: SimulatedExecutor, trace: Trace, api: any ImagesAPI, isRecovering: Bool = true
+        executor: SimulatedExecutor, trace: Trace, api: any ImagesAPI, plant: Plant?
     ) throws {
         self.number = number
         self.directory = directory
         self.clock = clock
         drainTime = rules.settings.drain
+        let storeClock: @Sendable () -> Timestamp = {
+            plant == .hastyClock ? clock.now() + .seconds(3600) : clock.now()
+        }
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
         archive = try Archive(
             directory: directory, blocking: blocking,
             onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
         store = try Store(
-            path: "\(directory)/queue.sqlite", policy: rules.policy, now: { clock.now() }, random: { storeDice.next() },
+            path: "\(directory)/queue.sqlite", policy: rules.policy, now: storeClock, random: { storeDice.next() },
             blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
+        var settings = rules.settings
+        if plant == .oneTooMany { settings.concurrency += 1 }
         let parts = Workers.Parts(
-            store: store, archive: archive, api: api, clock: clock, settings: rules.settings,
+            store: store, archive: archive, api: plant?.apply(to: api) ?? api, clock: clock, settings: settings,
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
         workers = Task(executorPreference: executor) {
             do {
                 // As the daemon starts: nobody is served before the calls of a dead process have got their end.
-                if isRecovering {
+                if plant != .skipRecovery {
                     let interrupted = try await parts.store.recover()
                     trace.say("fluxqd starts; interrupted: \(interrupted)")
                 }

@@ -11,17 +11,21 @@ struct Figures {
     var drains = 0
     var fullDisks = 0
     var clockJumps = 0
+    /// Jobs by how they ended: done, or the reason why they failed.
+    var ends: [String: Int] = [:]
     /// Seeds that were run a second time and came out the same, step for step.
     var replayed = 0
 
     static func + (left: Figures, right: Figures) -> Figures {
         var sum = left
         for figure in all { sum[keyPath: figure.value] += right[keyPath: figure.value] }
+        sum.ends.merge(right.ends) { $0 + $1 }
         return sum
     }
 
     var words: String {
-        Self.all.map { "\(self[keyPath: $0.value]) \($0.name)" }.joined(separator: ", ")
+        Self.all.map { "\(self[keyPath: $0.value]) \($0.name)" }.joined(separator: ", ") + "; jobs ended "
+            + ends.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
     }
 
     private static var all: [(name: String, value: WritableKeyPath<Figures, Int>)] {

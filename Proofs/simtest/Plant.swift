@@ -18,11 +18,15 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     case oneTooMany = "one-too-many"
     /// Pauses end a minute late.
     case oversleep
+    /// The store's clock is an hour fast, so that it does not wait out a hold or a rate limit.
+    case hastyClock = "hasty-clock"
+    /// A job's state is written past the store.
+    case forgeState = "forge-state"
 
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
         switch self {
         case .sendTwice, .forgetAnswer, .denySending: PlantedAPI(plant: self, api: api)
-        case .skipRecovery, .losePicture, .oneTooMany, .oversleep: api
+        default: api
         }
     }
 }

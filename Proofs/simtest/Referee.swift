@@ -154,12 +154,12 @@ final class Referee: @unchecked Sendable {
             return
         }
         if gate.isPaused { throw Violation(description: "\(claim.id) was claimed while the queue was paused") }
-        if let until = gate.rateLimitedUntil, claim.begunAt < until {
+        if let until = gate.rateLimitedUntil, clock.now() < until {
             throw Violation(description: "\(claim.id) was claimed before the rate limit was over")
         }
         guard let probeAt = gate.probeAt else { return }
         let others = try books.openAttempts().filter { $0.id != claim.id }
-        if claim.begunAt < probeAt || !others.isEmpty {
+        if clock.now() < probeAt || !others.isEmpty {
             throw Violation(description: "\(claim.id) was claimed while the queue was held, and not as its one probe")
         }
     }

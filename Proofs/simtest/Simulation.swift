@@ -124,7 +124,10 @@ final class Simulation {
         try referee.atStop()
         try referee.atEnd()
         figures.steps = trace.step
-        figures.jobs = try referee.books.jobs().count
+        for job in try referee.books.jobs() {
+            figures.jobs += 1
+            figures.ends[job.reason ?? job.state, default: 0] += 1
+        }
         figures.calls = api.calls.count
         figures.billed = api.calls.count(where: \.isBilled)
         figures.unknown = api.calls.count {
@@ -140,7 +143,7 @@ final class Simulation {
             let index = dice.roll(0...count - 1)
             trace.choose(index, of: count)
             if executor.run(at: index) {
-                if plant == .losePicture { SmallFile.removeFiles(in: "\(life.directory)/objects/sha256") }
+                try sow()
                 try referee.afterCommit()
             }
             if slowness > 0, dice.chance(0.3) { clock.advance(to: clock.elapsed + Int64(dice.roll(0...slowness))) }
@@ -157,6 +160,15 @@ final class Simulation {
         disk.isPossible = ballast.isFull || referee.isExcused
         try referee.afterStep()
         if let violation = trace.violation { throw violation }
+    }
+
+    /// Plants the defects that are none of the daemon's parts.
+    private func sow() throws {
+        switch plant {
+        case .losePicture: SmallFile.removeFiles(in: "\(life.directory)/objects/sha256")
+        case .forgeState where dice.chance(0.01): try Books.forge(path: "\(life.directory)/queue.sqlite")
+        default: break
+        }
     }
 
     /// Nothing can run: what is due must be under way, and a daemon that has ended starts again.
@@ -353,12 +365,9 @@ final class Simulation {
         _ number: Int, _ directory: String, rules: DaemonLife.Rules, plant: Plant?, clock: SimulatedClock,
         storeDice: Dice, executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI
     ) throws -> DaemonLife {
-        var rules = rules
-        if plant == .oneTooMany { rules.settings.concurrency += 1 }
-        let connection = api.connection(life: number)
-        return try DaemonLife(
+        try DaemonLife(
             number: number, directory: directory, rules: rules, clock: clock, storeDice: storeDice, executor: executor,
-            trace: trace, api: plant?.apply(to: connection) ?? connection, isRecovering: plant != .skipRecovery)
+            trace: trace, api: api.connection(life: number), plant: plant)
     }
 
     /// Ends what a violation has left running, so that the next seed begins with nothing.

@@ -20,6 +20,8 @@ struct SimulationTests {
             Planted(name: "skip-recovery", rule: "is open, and nobody is calling", seeds: 20),
             Planted(name: "lose-picture", rule: "archive", seeds: 20),
             Planted(name: "one-too-many", rule: "calls are in flight", seeds: 20),
+            Planted(name: "hasty-clock", rule: "was claimed", seeds: 50),
+            Planted(name: "forge-state", rule: "the event log's last word", seeds: 50),
             Planted(name: "oversleep", rule: "a wake-up was lost", seeds: 20),
         ]
     }
