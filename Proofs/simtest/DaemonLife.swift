@@ -18,6 +18,7 @@ final class DaemonLife: @unchecked Sendable {
         init(_ dice: Dice) {
             settings.concurrency = dice.roll(1...4)
             settings.downloads = dice.roll(1...3)
+            settings.maxPictureBytes = 64 << 10
             settings.drain = .seconds(dice.pick([0, 5, 100]))
             policy.maxAttempts = dice.roll(1...5)
             policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))

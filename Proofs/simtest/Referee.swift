@@ -37,6 +37,8 @@ final class Referee: @unchecked Sendable {
     /// Nothing is late that waits for room on the disk, or for the wall clock to be looked at again.
     private var excusedUntil: Int64 = 0
     private var clockWasSet = false
+    /// What a time says that was written before means nothing any more.
+    private var clockWasSetBack = false
 
     init(
         books: Books, directory: String, rules: DaemonLife.Rules, clock: SimulatedClock, trace: Trace,
@@ -73,6 +75,7 @@ final class Referee: @unchecked Sendable {
     /// - Parameter back: milliseconds that the clock was set back by; a pause that had begun may last so much longer.
     func clockIsSet(back: Int64) {
         clockWasSet = true
+        if back > 0 { clockWasSetBack = true }
         excuse(for: SimulatedClock.longestSleep + Self.patience + max(0, back))
     }
 
@@ -154,12 +157,12 @@ final class Referee: @unchecked Sendable {
             return
         }
         if gate.isPaused { throw Violation(description: "\(claim.id) was claimed while the queue was paused") }
-        if let until = gate.rateLimitedUntil, clock.now() < until {
+        if let until = gate.rateLimitedUntil, clock.now() < until, !clockWasSetBack {
             throw Violation(description: "\(claim.id) was claimed before the rate limit was over")
         }
         guard let probeAt = gate.probeAt else { return }
         let others = try books.openAttempts().filter { $0.id != claim.id }
-        if clock.now() < probeAt || !others.isEmpty {
+        if clock.now() < probeAt && !clockWasSetBack || !others.isEmpty {
             throw Violation(description: "\(claim.id) was claimed while the queue was held, and not as its one probe")
         }
     }

@@ -40,16 +40,16 @@ struct Simtest: ParsableCommand {
     func run() throws {
         try Self.beginAnewWithFixedHashing()
         if let seed {
-            return try onBallast { Report.line(try run(seed, $0, isPrinted: true).words) }
+            return try onSmallDisk { Report.line(try run(seed, $0, isPrinted: true).words) }
         }
         let progress = Mutex(Progress(next: first, end: first + seeds))
         let began = ContinuousClock.now
         // A simulation never leaves its thread, so that several can run beside each other.
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             do {
-                try onBallast { ballast in
+                try onSmallDisk { disk in
                     while let seed = progress.withLock({ $0.take() }) {
-                        let figures = try run(seed, ballast, isPrinted: false)
+                        let figures = try run(seed, disk, isPrinted: false)
                         progress.withLock { $0.add(figures) }
                     }
                 }
@@ -81,24 +81,24 @@ struct Simtest: ParsableCommand {
         }
     }
 
-    private func onBallast(_ work: (Ballast) throws -> Void) throws {
+    private func onSmallDisk(_ work: (SmallDisk) throws -> Void) throws {
         let directory = try Self.makeDirectory()
         defer { SmallFile.removeTree(directory) }
-        let ballast = Ballast(directory: directory)
-        defer { ballast.unmount() }
-        if !ballast.canFill {
+        let disk = SmallDisk(directory: directory)
+        defer { disk.unmount() }
+        if !disk.canFill {
             Report.line("No full disks are simulated: this process may not mount a file system of its own.")
         }
-        try work(ballast)
+        try work(disk)
     }
 
-    private func run(_ seed: UInt64, _ ballast: Ballast, isPrinted: Bool) throws -> Figures {
-        let simulation = try Simulation(seed: seed, ballast: ballast, plant: plant, isPrinted: isPrinted)
+    private func run(_ seed: UInt64, _ disk: SmallDisk, isPrinted: Bool) throws -> Figures {
+        let simulation = try Simulation(seed: seed, disk: disk, plant: plant, isPrinted: isPrinted)
         do {
             try simulation.run()
             var figures = simulation.figures
             if !isPrinted, seed % Self.replayEvery == 0 {
-                let replay = try Simulation(seed: seed, ballast: ballast, plant: plant, isPrinted: false)
+                let replay = try Simulation(seed: seed, disk: disk, plant: plant, isPrinted: false)
                 try replay.run()
                 guard replay.digest == simulation.digest else {
                     throw Violation(description: "the seed ran otherwise the second time")

@@ -6,8 +6,9 @@ import FluxqWorkers
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedClock: WorkClock, @unchecked Sendable {
     private enum End {
-        /// The wall clock's word, as `SystemClock` reads it: anew after at most five minutes.
-        case wall(Timestamp)
+        /// The wall clock's word, as `SystemClock` reads it: anew after at most five minutes, and at the latest when so much
+        /// time has truly passed as there was left at first.
+        case wall(Timestamp, atLatest: Int64)
         case elapsed(Int64)
     }
 
@@ -46,8 +47,13 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
     func elapsed(at wall: Timestamp) -> Int64 { wall.rawValue - Self.start.rawValue - error }
 
     func sleep(until time: Timestamp) async throws {
-        if now() < time { try await sleep(to: .wall(time + oversleep)) }
+        if now() < time { try await sleep(to: wall(time + oversleep)) }
     }
+
+    private func wall(_ time: Timestamp) -> End { .wall(time, atLatest: elapsed(at: time)) }
+
+    /// The time that truly passes.
+    func uptime() -> Duration { .milliseconds(elapsed) }
 
     func sleep(for duration: Duration) async throws {
         try await sleep(to: .elapsed(elapsed + duration.milliseconds))
@@ -81,7 +87,7 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
 
     private func checkAt(of end: End) -> Int64 {
         switch end {
-        case .wall(let time): elapsed(at: time)
+        case .wall(let time, let atLatest): min(elapsed(at: time), atLatest)
         case .elapsed(let time): time
         }
     }

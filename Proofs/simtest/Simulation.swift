@@ -20,7 +20,7 @@ final class Simulation {
         static let dyingSteps = 20_000
     }
 
-    private let ballast: Ballast
+    private let disk: SmallDisk
     private let root: String
     private let plant: Plant?
     private let dice: Dice
@@ -43,21 +43,20 @@ final class Simulation {
     private(set) var figures = Figures()
 
     /// - Parameter isPrinted: the trace goes to standard output while it runs.
-    init(seed: UInt64, ballast: Ballast, plant: Plant?, isPrinted: Bool) throws {
-        self.ballast = ballast
+    init(seed: UInt64, disk: SmallDisk, plant: Plant?, isPrinted: Bool) throws {
+        self.disk = disk
+        disk.mayRefuse = false
         self.plant = plant
-        root = "\(ballast.directory)/seed-\(seed)"
+        root = "\(disk.directory)/seed-\(seed)"
         try SmallFile.makeDirectory(root)
         dice = Dice(seed: seed, stream: 1)
         storeDice = Dice(seed: seed, stream: 2)
         clock = SimulatedClock(oversleep: plant == .oversleep ? .seconds(60) : .zero)
         trace = Trace(clock: clock, isPrinted: isPrinted)
         api = SimulatedAPI(clock: clock, trace: trace, dice: Dice(seed: seed, stream: 3))
-        let disk = DiskTrouble()
-        self.disk = disk
         users = Users(
             dice: Dice(seed: seed, stream: 4), clock: clock, trace: trace, executor: executor,
-            diskMayBeFull: { disk.isPossible })
+            diskMayBeFull: { disk.mayRefuse })
         rules = DaemonLife.Rules(dice)
         weights = Move.weights(dice)
         restlessness = dice.pick([0.005, 0.03, 0.1])
@@ -66,8 +65,8 @@ final class Simulation {
         let directory = "\(root)/1"
         try SmallFile.makeDirectory(directory)
         // The archive's many directories are made once and used by seed after seed.
-        if access(Self.emptyArchive(ballast), F_OK) == 0 {
-            try SmallFile.move(Self.emptyArchive(ballast), to: "\(directory)/objects")
+        if access(Self.emptyArchive(disk), F_OK) == 0 {
+            try SmallFile.move(Self.emptyArchive(disk), to: "\(directory)/objects")
         }
         (lives, api.life) = (1, 1)
         life = try Self.start(
@@ -94,12 +93,6 @@ final class Simulation {
             return 0
         }
     }
-
-    /// Shared with what is told of a full disk.
-    private final class DiskTrouble {
-        var isPossible = false
-    }
-    private let disk: DiskTrouble
 
     var digest: UInt64 { trace.digest }
     var lastLines: [String] { trace.lastLines }
@@ -157,7 +150,7 @@ final class Simulation {
                 try letTimePass()
             }
         }
-        disk.isPossible = ballast.isFull || referee.isExcused
+        disk.mayRefuse = disk.isFull || referee.isExcused
         try referee.afterStep()
         if let violation = trace.violation { throw violation }
     }
@@ -175,9 +168,9 @@ final class Simulation {
     private func rest() throws {
         if life.isOver { return try startAgain() }
         try referee.atRest(
-            isServing: life.isServing && !life.isStopping && !ballast.isFull, waited: life.waited)
+            isServing: life.isServing && !life.isStopping && !disk.isFull, waited: life.waited)
         // Now and then somebody looks.
-        guard life.isServing, !life.isStopping, dice.chance(0.1) else { return }
+        guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
         let owner = dice.pick(users.owners)
         let (jobs, overview) = try ask { [store = life.store] in
             (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(uid: owner.uid))
@@ -270,13 +263,13 @@ final class Simulation {
     }
 
     private func fillDisk() {
-        if ballast.isFull {
-            ballast.makeRoom()
+        if disk.isFull {
+            disk.makeRoom()
             referee.excuse()
             trace.say("there is room on the disk")
-        } else if ballast.canFill {
+        } else if disk.canFill {
             let pages = dice.pick([0, 0, 1, 2, 4, 8, 16])
-            ballast.fill(leavingPages: pages)
+            disk.fill(leavingPages: pages)
             figures.fullDisks += 1
             trace.say("the disk is full but for \(pages) pages")
         }
@@ -284,7 +277,7 @@ final class Simulation {
 
     private func mend() {
         movesLeft = 0
-        ballast.makeRoom()
+        disk.makeRoom()
         referee.excuse()
         setClock(wrongBy: 0)
         api.mend()
@@ -297,8 +290,8 @@ final class Simulation {
     private func crash() throws {
         trace.say("fluxqd is killed")
         figures.crashes += 1
-        let wasFull = ballast.isFull
-        ballast.makeRoom()
+        let wasFull = disk.isFull
+        disk.makeRoom()
         let next = "\(root)/\(lives + 1)"
         try SmallFile.takeState(from: life.directory, to: next)
         api.losePeer()
@@ -314,20 +307,20 @@ final class Simulation {
         guard life.isOver else { throw Violation(description: "workers whose task was canceled do not end") }
         try endLife()
         SmallFile.removeTree(life.directory)
-        if wasFull { ballast.fill(leavingPages: 0) }
+        if wasFull { disk.fill(leavingPages: 0) }
         try begin(next)
     }
 
     /// The daemon has ended in order, or could not go on for want of room.
     private func startAgain() throws {
         if let failure = life.failure {
-            guard disk.isPossible else { throw Violation(description: "fluxqd could not start: \(failure)") }
+            guard disk.mayRefuse else { throw Violation(description: "fluxqd could not start: \(failure)") }
             trace.say("fluxqd could not start")
-            ballast.makeRoom()
+            disk.makeRoom()
             referee.excuse()
         } else {
             guard life.isStopping else { throw Violation(description: "fluxqd ended, and nobody had asked for it") }
-            if !disk.isPossible { try referee.atStop() }
+            if !disk.mayRefuse { try referee.atStop() }
         }
         api.losePeer()
         lives += 1
@@ -344,12 +337,12 @@ final class Simulation {
     private func begin(_ directory: String) throws {
         do {
             life = try start(directory)
-        } catch  where ballast.isFull {
+        } catch  where disk.isFull {
             trace.say("no room to start in")
-            ballast.makeRoom()
+            disk.makeRoom()
             life = try start(directory)
         }
-        if ballast.isFull { referee.excuse() }
+        if disk.isFull { referee.excuse() }
         try referee.turn(to: Books(path: "\(directory)/queue.sqlite"), directory: directory)
     }
 
@@ -359,7 +352,7 @@ final class Simulation {
             trace: trace, api: api)
     }
 
-    private static func emptyArchive(_ ballast: Ballast) -> String { "\(ballast.directory)/objects" }
+    private static func emptyArchive(_ disk: SmallDisk) -> String { "\(disk.directory)/objects" }
 
     private static func start(
         _ number: Int, _ directory: String, rules: DaemonLife.Rules, plant: Plant?, clock: SimulatedClock,
@@ -372,7 +365,7 @@ final class Simulation {
 
     /// Ends what a violation has left running, so that the next seed begins with nothing.
     private func cleanUp() {
-        ballast.makeRoom()
+        disk.makeRoom()
         api.life = 0
         life.kill()
         var steps = 0
@@ -383,7 +376,7 @@ final class Simulation {
         // What cannot be closed any more is part of the violation that is being reported.
         try? endLife()
         for hash in Contents.byHash.keys { unlink(hash.path(in: life.directory)) }
-        try? SmallFile.move("\(life.directory)/objects", to: Self.emptyArchive(ballast))
+        try? SmallFile.move("\(life.directory)/objects", to: Self.emptyArchive(disk))
         SmallFile.removeTree(root)
     }
 }

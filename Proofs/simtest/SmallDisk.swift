@@ -1,13 +1,16 @@
 import Glibc
 
-/// A file system in memory of the simulation's own, which a file of ballast fills up: a full disk is a real one.
+/// A file system in memory of a thread's own, whose size can be cut down to what is used: a full disk is a real one.
 /// Where the process may not mount, it is a plain directory, and never full.
-final class Ballast {
-    private static let megabytes = 16
+final class SmallDisk {
+    private static let bytes = 128 << 20
+    private static let page = 4096
 
     let directory: String
     let canFill: Bool
     private(set) var isFull = false
+    /// A refusal for want of room may be true: it is full, or was a moment ago.
+    var mayRefuse = false
 
     /// - Parameter directory: one that exists and is empty.
     init(directory: String) {
@@ -16,7 +19,7 @@ final class Ballast {
         canFill =
             Self.leaveMountNamespace()
             && mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil) == 0
-            && mount("tmpfs", directory, "tmpfs", 0, "size=\(Self.megabytes)m") == 0
+            && mount("tmpfs", directory, "tmpfs", 0, "size=\(Self.bytes)") == 0
     }
 
     /// The overlay of the system's library leaves `unshare(CLONE_NEWNS)` out.
@@ -26,30 +29,24 @@ final class Ballast {
         return unshare(0x0002_0000) == 0
     }
 
+    /// Takes all room but so many pages.
+    func fill(leavingPages pages: Int) {
+        guard canFill else { return }
+        var status = statvfs()
+        guard statvfs(directory, &status) == 0 else { return }
+        let used = Int(status.f_blocks - status.f_bfree) * Int(status.f_frsize)
+        isFull = resize(to: used + pages * Self.page)
+    }
+
+    func makeRoom() {
+        if isFull { isFull = !resize(to: Self.bytes) }
+    }
+
     func unmount() {
         if canFill { _ = umount2(directory, CInt(MNT_DETACH)) }
     }
 
-    private var path: String { "\(directory)/ballast" }
-
-    /// Takes all room but so many pages.
-    func fill(leavingPages pages: Int) {
-        guard canFill else { return }
-        let file = open(path, O_RDWR | O_CREAT, 0o600)
-        guard file >= 0 else { return }
-        defer { close(file) }
-        isFull = true
-        var size = 0
-        var chunk = 1 << 20
-        while chunk >= 4096 {
-            if posix_fallocate(file, size, chunk) == 0 { size += chunk } else { chunk /= 4 }
-        }
-        ftruncate(file, max(0, size - pages * 4096))
-    }
-
-    func makeRoom() {
-        guard isFull else { return }
-        unlink(path)
-        isFull = false
+    private func resize(to bytes: Int) -> Bool {
+        mount("tmpfs", directory, "tmpfs", UInt(MS_REMOUNT), "size=\(bytes)") == 0
     }
 }
