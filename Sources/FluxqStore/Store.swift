@@ -1,3 +1,4 @@
+import Dispatch
 import FluxqMigrations
 package import FluxqModel
 import GRDB
