@@ -132,6 +132,14 @@ let package = Package(
                 argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
             ],
             path: "Proofs/simtest", swiftSettings: settings),
+        // The proofs: `make crashtest` and its like.
+        .target(
+            name: "FluxqProofKit",
+            dependencies: [
+                "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport", crypto, grdb,
+                logging, nioPosix,
+            ],
+            path: "Proofs/ProofKit", swiftSettings: settings),
 
         // Tests.
         .target(

@@ -6,7 +6,9 @@ enum Repository {
         .deletingLastPathComponent().path
 
     /// Programs that measure or test fluxq and are no part of it.
-    static let tools: Set<String> = ["fluxq-bench", "fluxq-simtest", "archive-probe", "sandbox-server"]
+    static let tools: Set<String> = [
+        "FluxqProofKit", "archive-probe", "fluxq-bench", "fluxq-simtest", "sandbox-server",
+    ]
 
     static func text(_ name: String) throws -> String {
         try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)

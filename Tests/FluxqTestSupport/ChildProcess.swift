@@ -70,25 +70,55 @@ package final class ChildProcess: Sendable {
         }
     }
 
+    /// Does nothing once it has ended: its number may be another's by then.
     package func send(_ signal: Int32) {
-        kill(id, signal)
+        end.withLock { if $0 == nil { kill(id, signal) } }
     }
 
-    /// Waits for its end.
+    /// Waits for its end. Several may wait at once.
     @discardableResult
     package func wait() async -> End {
         if let end = end.withLock({ $0 }) { return end }
-        let id = id
-        let end = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                var status: Int32 = 0
-                while waitpid(id, &status, 0) < 0, errno == EINTR {}
-                let signal = status & 0x7f
-                continuation.resume(returning: signal == 0 ? End.exit((status >> 8) & 0xff) : .signal(signal))
-            }
+        return await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: self.reap()) }
         }
-        self.end.withLock { $0 = end }
-        return end
+    }
+
+    /// Calls `body` once it has ended, from a thread of its own that does not keep this object alive.
+    package func notify(whenEnded body: @escaping @Sendable () -> Void) {
+        DispatchQueue.global().async { [id] in
+            Self.waitForEnd(of: id)
+            body()
+        }
+    }
+
+    /// Blocks; leaves the status for `reap` to take.
+    private static func waitForEnd(of id: pid_t) {
+        var info = siginfo_t()
+        while waitid(P_PID, id_t(id), &info, Int32(WEXITED | WNOWAIT)) < 0, errno == EINTR {}
+    }
+
+    /// Whether it is over, without waiting for it.
+    package var hasEnded: Bool {
+        end.withLock { end in
+            if end != nil { return true }
+            var info = siginfo_t()
+            return waitid(P_PID, id_t(id), &info, Int32(WEXITED | WNOHANG | WNOWAIT)) == 0
+                && info._sifields._sigchld.si_pid == id
+        }
+    }
+
+    private func reap() -> End {
+        Self.waitForEnd(of: id)
+        return end.withLock { end in
+            if let end { return end }
+            var status: Int32 = 0
+            while waitpid(id, &status, 0) < 0, errno == EINTR {}
+            let signal = status & 0x7f
+            let reaped = signal == 0 ? End.exit((status >> 8) & 0xff) : .signal(signal)
+            end = reaped
+            return reaped
+        }
     }
 
     /// What it has written to standard output so far.

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 package import Testing
 
@@ -142,44 +141,5 @@ package final class RunningDaemon: Sendable {
         let end = await process.wait()
         await expectSoundState(sourceLocation: sourceLocation)
         return end
-    }
-}
-
-/// Receives what a daemon tells its service manager.
-private final class NoticeSocket: Sendable {
-    let path: String
-    private let descriptor: CInt
-
-    init(path: String) throws {
-        self.path = path
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-        // Long enough for any start; a daemon that fails to start leaves the socket silent.
-        var patience = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let bound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard bound == 0 else { throw RunningDaemon.Failure(what: "cannot bind \(path)") }
-    }
-
-    deinit {
-        close(descriptor)
-    }
-
-    /// The next notice; empty where none comes.
-    func receive() async -> String {
-        let descriptor = descriptor
-        return await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                var buffer = [UInt8](repeating: 0, count: 4096)
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                continuation.resume(returning: String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self))
-            }
-        }
     }
 }

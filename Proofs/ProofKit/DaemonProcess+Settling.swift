@@ -1,0 +1,52 @@
+package import FluxqControl
+import FluxqControlClient
+import FluxqModel
+
+extension DaemonProcess {
+    /// Waits until every job of the caller is done or failed, by asking the daemon to say so.
+    ///
+    /// - Parameters:
+    ///   - pausing: jobs that wait for a time of their own (`backoff`, `scheduled`) may stay as they are.
+    ///   - patience: for all of it.
+    /// - Throws: `Stuck` after that; `ControlClientError` where the daemon goes away.
+    package func settle(leaving pausing: Bool = false, patience: Duration = .seconds(60)) async throws {
+        let end = ContinuousClock.now + patience
+        try await ControlClient.withConnection(to: setup.socket) { client in
+            while case let unfinished = try await Self.unfinished(client, leaving: pausing), !unfinished.isEmpty {
+                for job in unfinished {
+                    guard ContinuousClock.now < end else { throw Stuck(jobs: unfinished) }
+                    let left = (end - ContinuousClock.now).components.seconds
+                    _ = try await client.job(job.id, waitSeconds: max(1, Int(left)))
+                }
+            }
+        }
+    }
+
+    /// Jobs that were neither done nor failed when patience ended.
+    package struct Stuck: Error, CustomStringConvertible {
+        package let jobs: [JobDocument]
+
+        package var description: String {
+            "stuck: "
+                + jobs.map {
+                    "job \($0.id) is \($0.state) (\($0.waiting ?? $0.phase ?? "")) \($0.message ?? "")"
+                }.joined(separator: "; ")
+        }
+    }
+
+    private static func unfinished(_ client: ControlClient, leaving pausing: Bool) async throws -> [JobDocument] {
+        let pauses = [Waiting.backoff, .scheduled].map(\.rawValue)
+        var jobs: [JobDocument] = []
+        for state in [JobState.queued, .running] {
+            var before: Int64?
+            repeat {
+                let page = try await client.jobs(
+                    state: state.rawValue, before: before, limit: ControlClient.maxPageJobs
+                ).document
+                jobs += page.jobs.filter { !(pausing && $0.waiting.map(pauses.contains) ?? false) }
+                before = page.next
+            } while before != nil
+        }
+        return jobs
+    }
+}

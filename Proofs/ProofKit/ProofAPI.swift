@@ -1,0 +1,38 @@
+package import FluxqSandbox
+import Logging
+import NIOPosix
+
+/// The images API of a proof: the stand-in in the proof's own process. Its ledger and its links outlive every daemon, as
+/// the real API's do.
+package struct ProofAPI: Sendable {
+    private let sandbox: Sandbox
+
+    /// - Parameters:
+    ///   - directory: of the ledger and the links' secret; made where it is missing.
+    ///   - latency: of a call that is billed.
+    package static func start(directory: String, latency: Duration = .zero) async throws -> ProofAPI {
+        var logger = Logger(label: "api")
+        // Connections that a killed daemon leaves are what the proofs are about, and no news.
+        logger.logLevel = .critical
+        return ProofAPI(
+            sandbox: try await Sandbox.start(.init(directory: directory, latency: latency), logger: logger))
+    }
+
+    /// Ends every call and every link.
+    package func shutdown() async {
+        await sandbox.shutdown()
+    }
+
+    /// What leads a daemon here.
+    package var environment: [String: String] {
+        [
+            "FLUXQ_API_BASE_URL": sandbox.baseURL, "FLUXQ_API_KEY": "proof",
+            "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(sandbox.port)",
+        ]
+    }
+
+    /// Every call that has reached it so far, with what it would have billed.
+    package func ledger() async throws -> [SandboxLedger.Entry] {
+        try await NIOThreadPool.singleton.runIfActive { [sandbox] in try sandbox.ledger.entries() }
+    }
+}

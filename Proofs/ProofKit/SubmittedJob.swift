@@ -1,0 +1,18 @@
+package import FluxqModel
+
+/// What a proof's client knows of a job: what it asked for and what it was told.
+package struct SubmittedJob: Sendable {
+    /// Unlike every other job's, so that the API's ledger tells whose call it was.
+    package let prompt: String
+    package let onUnknown: OnUnknown
+    /// The job's number, once a submit was acknowledged.
+    package var acknowledged: Int64?
+    /// Retries by hand that were asked for, whether acknowledged or not.
+    package var retriesAsked = 0
+    package var isCancelAsked = false
+
+    package init(prompt: String, onUnknown: OnUnknown = .fail) {
+        self.prompt = prompt
+        self.onUnknown = onUnknown
+    }
+}
