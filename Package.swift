@@ -140,6 +140,13 @@ let package = Package(
                 logging, nioPosix,
             ],
             path: "Proofs/ProofKit", swiftSettings: settings),
+        .executableTarget(
+            name: "crashtest",
+            dependencies: [
+                "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport",
+                "FluxqProofKit", argumentParser, unixSignals,
+            ],
+            path: "Proofs/crashtest", swiftSettings: settings),
 
         // Tests.
         .target(

@@ -15,8 +15,8 @@ package struct Invariants: Sendable {
 
     package let state: StateSnapshot
     /// Calls that reached the API.
-    let calls: [SandboxLedger.Entry]
-    let submitted: [SubmittedJob]
+    package let calls: [SandboxLedger.Entry]
+    package let submitted: [SubmittedJob]
     let unfinished: Unfinished
     let stateDirectory: String
     /// In the order of their numbers.
@@ -54,12 +54,16 @@ package struct Invariants: Sendable {
         let wanted = Set(submitted.map(\.prompt))
         var violations: [Violation] = []
         for submit in submitted {
-            let made = jobs[submit.prompt, default: []].map(\.id)
+            let own = jobs[submit.prompt, default: []]
+            let made = own.map(\.id)
             if let id = submit.acknowledged, !made.contains(id) {
                 violations.append(.init(.acknowledgedIsThere, "job \(id) (\(submit.prompt)) is gone"))
             }
             if made.count > 1 {
                 violations.append(.init(.oneJobASubmit, "\(submit.prompt) became the jobs \(made)"))
+            }
+            for job in own where submit.isCancelAcknowledged && job.state != "running" && job.reason != "canceled" {
+                violations.append(.init(.cancelHolds, "job \(job.id) is \(job.state) \(job.reason ?? "")"))
             }
         }
         for job in state.jobs where !wanted.contains(job.prompt) {

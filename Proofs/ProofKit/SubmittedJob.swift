@@ -9,7 +9,8 @@ package struct SubmittedJob: Sendable {
     package var acknowledged: Int64?
     /// Retries by hand that were asked for, whether acknowledged or not.
     package var retriesAsked = 0
-    package var isCancelAsked = false
+    /// A cancel was granted, so that whatever its call still brings, the job ends as canceled.
+    package var isCancelAcknowledged = false
 
     package init(prompt: String, onUnknown: OnUnknown = .fail) {
         self.prompt = prompt

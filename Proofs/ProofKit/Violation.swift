@@ -3,6 +3,7 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
     package enum Rule: String, CaseIterable, Sendable {
         case acknowledgedIsThere = "every acknowledged submit is there"
         case oneJobASubmit = "a submit makes one job"
+        case cancelHolds = "an acknowledged cancel holds"
         case billedOnce = "no job is billed more than once unasked"
         case answeredIsRecorded = "everything that was billed is recorded, or its job says that nobody knows"
         case unsentIsUnbilled = "nothing that was not sent counts as billed"

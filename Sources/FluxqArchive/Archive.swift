@@ -87,6 +87,7 @@ package struct Archive: Sendable {
                     incoming.markPlaced()
                 }
                 try OpenFile.syncDirectory(files.bucket(of: contents.hash))
+                CrashPoint.directorySynced.pass()
                 incoming.release()
                 return StoredObject(hash: contents.hash, bytes: contents.bytes.size)
             }
@@ -122,9 +123,11 @@ package struct Archive: Sendable {
         // Young from now on, however long ago its last byte came: see `remove`.
         try file.touch()
         try file.sync()
+        CrashPoint.fileSynced.pass()
         try placement.mutex.withLock { (_) throws(ArchiveError) in
             _ = try system(.rename, file.path) { rename(file.path, files.path(of: contents.hash)) }
         }
+        CrashPoint.fileRenamed.pass()
     }
 
     /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.
@@ -154,7 +157,10 @@ package struct Archive: Sendable {
                     return false
                 }
             }
-            if wasRemoved { try OpenFile.syncDirectory(files.bucket(of: hash)) }
+            if wasRemoved {
+                CrashPoint.contentUnlinked.pass()
+                try OpenFile.syncDirectory(files.bucket(of: hash))
+            }
             return wasRemoved
         }
     }

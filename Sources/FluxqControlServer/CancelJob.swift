@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HummingbirdCore
 import Logging
@@ -10,6 +11,7 @@ extension Routes {
         let id = try call.jobID()
         switch try await store.cancel(id, uid: call.peer.uid) {
         case .granted(let job):
+            CrashPoint.cancelCommitted.pass()
             logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("canceled", job)

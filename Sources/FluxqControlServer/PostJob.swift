@@ -102,6 +102,7 @@ extension Routes {
 
         switch try await store.submit(order) {
         case .created(let job):
+            CrashPoint.submitCommitted.pass()
             logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(peer.uid)"])
             var response = try Response(JobDocument(job), status: .created)
             response.headers[.location] = "/v1/jobs/\(job.id)"

@@ -15,6 +15,7 @@ extension Routes {
         let file = try await archive.receive(limit: limit)
         do {
             while let piece = try await call.body.piece() { try await file.write(piece) }
+            CrashPoint.inputReceived.pass()
             guard file.bytes > 0 else { throw Problem.emptyInput }
             let picture = try await keep(file, for: call.peer)
             logger.info("An input was kept.", metadata: ["uid": "\(call.peer.uid)", "bytes": "\(picture.bytes)"])

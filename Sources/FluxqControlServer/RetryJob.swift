@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HummingbirdCore
 import Logging
@@ -10,6 +11,7 @@ extension Routes {
         let id = try call.jobID()
         switch try await store.retry(id, uid: call.peer.uid) {
         case .granted(let job):
+            CrashPoint.retryCommitted.pass()
             logger.info("A job was put back.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("retried", job)

@@ -10,7 +10,9 @@ extension Routes {
     func keep(_ file: IncomingFile, for peer: Peer) async throws -> StoredPicture {
         switch try await archive.storePicture(file) {
         case .success(let picture):
+            CrashPoint.inputArchived.pass()
             try await store.addInput(picture, owner: peer.owner)
+            CrashPoint.inputRecorded.pass()
             return picture
         case .failure(let defect):
             throw Problem.notAPicture(defect)

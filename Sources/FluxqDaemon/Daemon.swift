@@ -56,8 +56,10 @@ package struct Daemon: Sendable {
         let directory = try StateDirectory.open(
             path: options.stateDirectory ?? StateDirectory.defaultPath(environment: environment))
         defer { directory.release() }
+        CrashPoint.directoryLocked.pass()
 
         let archive = try Archive(directory: directory.path, onFatal: exitAtOnce)
+        CrashPoint.incomingEmptied.pass()
         let clock = SystemClock()
         let store = try Store(
             path: "\(directory.path)/queue.sqlite", policy: configuration.storePolicy, now: { clock.now() },
@@ -65,8 +67,10 @@ package struct Daemon: Sendable {
         for job in try await store.recover() {
             logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
         }
+        CrashPoint.recoveryCommitted.pass()
 
         let socket = try ControlSocket.open(path: options.socket, environment: environment)
+        CrashPoint.socketBound.pass()
         let sandbox = try await startSandbox(in: directory.path, &configuration)
         let api: ImagesClient
         do {
@@ -102,11 +106,14 @@ package struct Daemon: Sendable {
                         .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
                     }, logger: logger)))
 
+        CrashPoint.drainEnded.pass()
         await api.shutdown()
         await sandbox?.shutdown()
         try end.get()
         try store.close()
+        CrashPoint.databaseClosed.pass()
         try socket.removeName()
+        CrashPoint.socketRemoved.pass()
         logger.notice("fluxqd has stopped.")
     }
 
@@ -140,6 +147,7 @@ package struct Daemon: Sendable {
                         logger.notice("Stopping: no new calls; those in flight are waited for.")
                         isDraining = true
                         await services.triggerGracefulShutdown()
+                        CrashPoint.drainBegun.pass()
                     }
                 }
             }

@@ -1,3 +1,4 @@
+import FluxqModel
 import FluxqStore
 import Logging
 import ServiceLifecycle
@@ -13,6 +14,7 @@ struct HealthReport: Service {
 
     func run() async throws {
         try notifier.send(.ready)
+        CrashPoint.readinessAnnounced.pass()
         guard let interval else {
             try await gracefulShutdown()
             return

@@ -63,6 +63,7 @@ package final class ImagesClient: ImagesAPI {
         let (end, isTimedOut) = await Self.limited(to: limit, otherwise: End.failed(CancellationError())) {
             await self.exchange(body, name: name, receiver: receiver)
         }
+        CrashPoint.answerRead.pass()
         return report(
             on: end, sentAt: await gate.close(),
             overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
@@ -90,6 +91,7 @@ package final class ImagesClient: ImagesAPI {
         do {
             // The time limit is around all of this; the library's own would end with the answer's head.
             let response = try await http.execute(request, deadline: .distantFuture)
+            CrashPoint.answerHeadReceived.pass()
             let reply = Reply(head: response, now: Self.now())
             return reply.isSuccess
                 ? await readSuccess(response.body, of: reply, into: receiver)

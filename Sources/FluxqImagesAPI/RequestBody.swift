@@ -101,6 +101,7 @@ struct RequestBody: AsyncSequence, Sendable {
                 case .lastByte:
                     next = .nothing
                     guard body.gate.release(at: body.clock()) else { return try closed() }
+                    CrashPoint.lastByteReleased.pass()
                     return ByteBuffer(bytes: body.tail.suffix(1))
                 case .nothing:
                     return nil
@@ -110,7 +111,10 @@ struct RequestBody: AsyncSequence, Sendable {
 
         /// After the last byte the body is over; before it, the call is.
         private func closed() throws -> ByteBuffer? {
-            if case .nothing = next { return nil }
+            if case .nothing = next {
+                CrashPoint.lastByteHandedOver.pass()
+                return nil
+            }
             throw CancellationError()
         }
 

@@ -115,8 +115,10 @@ final class GroupCommit: Sendable {
                     // A full disk can make SQLite roll the whole transaction back; what follows must not run outside it.
                     guard db.isInsideTransaction else { throw StoreError.full }
                 }
+                CrashPoint.transactionWritten.pass()
                 return .commit
             }
+            CrashPoint.transactionCommitted.pass()
         } catch {
             failure = StoreError(error)
         }

@@ -42,6 +42,7 @@ extension Store {
             for job in interrupted {
                 let advance = try transaction.end(job, with: report, gate: gate)
                 guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
+                CrashPoint.interruptedCallEnded.pass()
             }
             transaction.wakeWorkers()
             return interrupted.map(\.id) + restored

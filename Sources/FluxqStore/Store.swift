@@ -42,7 +42,9 @@ package final class Store: Sendable {
             // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
             // opening it is what makes the library set NORMAL.
             try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+            CrashPoint.databaseOpened.pass()
             try Self.migrate(pool, path: path)
+            CrashPoint.databaseMigrated.pass()
         } catch {
             throw StoreError(error, path: path)
         }
@@ -62,7 +64,10 @@ package final class Store: Sendable {
     private static func migrate(_ pool: DatabasePool, path: String) throws {
         var migrator = DatabaseMigrator()
         for migration in Migration.all {
-            migrator.registerMigration(migration.name) { db in try db.execute(sql: migration.sql) }
+            migrator.registerMigration(migration.name) { db in
+                try db.execute(sql: migration.sql)
+                CrashPoint.migrationWritten.pass()
+            }
         }
         let unknown = try pool.read { db in
             let known = Set(migrator.migrations)

@@ -42,6 +42,7 @@ final class CallDispatcher: Sendable {
                 }
                 switch await claim() {
                 case .claimed(let claim):
+                    CrashPoint.intentCommitted.pass()
                     let place = pace.withLock { $0.begin() }
                     calls.addTask { await self.call(claim, in: place) }
                 case .nothing(let until):
@@ -132,7 +133,9 @@ final class CallDispatcher: Sendable {
             var message = "What came inline is not base64."
             if isValid {
                 switch try await archive.storePicture(file) {
-                case .success(let picture): return .saved(picture)
+                case .success(let picture):
+                    CrashPoint.inlinePictureArchived.pass()
+                    return .saved(picture)
                 case .failure(let defect): message = "What came inline \(defect)."
                 }
             }
@@ -145,6 +148,7 @@ final class CallDispatcher: Sendable {
         let advance = await untilDone("record an answer", job: claim.job) {
             try await store.record(report, of: claim, pictures: pictures)
         }
+        CrashPoint.answerRecorded.pass()
         logger.info(
             "call ended",
             metadata: [

@@ -20,6 +20,7 @@ struct Housekeeper: Sendable {
             var next = parts.clock.now() + Self.eventRound
             do {
                 while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {
+                    CrashPoint.inputForgotten.pass()
                     for hash in unused { _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace) }
                 }
                 while try await parts.store.pruneEvents() > 0 {}

@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqImagesAPI
+import FluxqModel
 import Synchronization
 
 /// Takes the inline pictures of one answer into temporary files of the archive while the answer streams in.
@@ -31,6 +32,7 @@ final class Inbox: PictureReceiver {
 
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {
         arrivals.withLock { $0[ordinal]?.isValid = isValid }
+        CrashPoint.inlinePictureReceived.pass()
     }
 
     /// Hands out what came under that number, once; `isValid` is false where it was no base64 to its end.

@@ -85,9 +85,13 @@ final class PictureDispatcher: Sendable {
         if Task.isCancelled { return nil }
         switch outcome {
         case .complete:
+            CrashPoint.pictureReceived.pass()
             switch try await archive.storePicture(file) {
             case .success(let saved):
-                return try await store.savePicture(picture, as: saved)
+                CrashPoint.pictureArchived.pass()
+                let advance = try await store.savePicture(picture, as: saved)
+                CrashPoint.pictureRecorded.pass()
+                return advance
             case .failure(let defect):
                 return try await store.postponePicture(picture, message: "What the link gave \(defect).")
             }

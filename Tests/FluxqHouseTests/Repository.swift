@@ -7,7 +7,7 @@ enum Repository {
 
     /// Programs that measure or test fluxq and are no part of it.
     static let tools: Set<String> = [
-        "FluxqProofKit", "archive-probe", "fluxq-bench", "fluxq-simtest", "sandbox-server",
+        "FluxqProofKit", "archive-probe", "crashtest", "fluxq-bench", "fluxq-simtest", "sandbox-server",
     ]
 
     static func text(_ name: String) throws -> String {

@@ -106,6 +106,7 @@ struct Setting: Sendable {
         "limits.running_jobs", "limits.images_per_day", "limits.spend_per_day", "access.admin_group", "access.admins",
     ]
 
-    /// `FLUXQ_…` variables that are no settings: the client's socket, and the key.
-    static let otherEnvironmentVariables: Set = ["FLUXQ_SOCKET", Configuration.keyVariable]
+    /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash.
+    static let otherEnvironmentVariables = CrashPoint.environmentVariables.union(
+        ["FLUXQ_SOCKET", Configuration.keyVariable])
 }

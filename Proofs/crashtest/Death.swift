@@ -1,0 +1,102 @@
+import FluxqModel
+import FluxqSandbox
+
+/// How the life of a daemon ends.
+enum Death: Sendable, CustomStringConvertible {
+    /// By its own hand, when it passes a point for the Nth time.
+    case point(CrashPoint, passage: Int)
+    /// The same, after it was asked to stop that long after its start.
+    case stopping(CrashPoint, after: Duration)
+    /// By a kill -9 from outside, that long after its start.
+    case moment(Duration)
+
+    var description: String {
+        switch self {
+        case .point(let point, let passage): "\(point.rawValue):\(passage)"
+        case .stopping(let point, let after): "\(point.rawValue):1, asked to stop after \(after)"
+        case .moment(let after): "kill -9 after \(after)"
+        }
+    }
+
+    var point: CrashPoint? {
+        switch self {
+        case .point(let point, _), .stopping(let point, _): point
+        case .moment: nil
+        }
+    }
+
+    /// What tells the daemon.
+    var environment: [String: String] {
+        let sentence: String
+        switch self {
+        case .point(let point, let passage): sentence = "\(point.rawValue):\(passage)"
+        case .stopping(let point, _): sentence = "\(point.rawValue):1"
+        case .moment: return [:]
+        }
+        return Dictionary(uniqueKeysWithValues: CrashPoint.environmentVariables.map { ($0, sentence) })
+    }
+}
+
+extension Death {
+    /// Longer than a start takes, and about as long as a round's jobs.
+    private static let moments = 0...160
+
+    static func moment(_ random: inout SplitMix64) -> Death {
+        .moment(.milliseconds(Int.random(in: moments, using: &random)))
+    }
+
+    static func at(_ point: CrashPoint, _ random: inout SplitMix64) -> Death {
+        switch point.stage {
+        case .stop: .stopping(point, after: .milliseconds(Int.random(in: moments, using: &random)))
+        case .firstStart, .start, .housekeeping, .work:
+            .point(point, passage: Int.random(in: 1...point.passagesInARound, using: &random))
+        }
+    }
+}
+
+extension CrashPoint {
+    /// When in a daemon's life a point is passed.
+    enum Stage {
+        /// Only where there is no database yet.
+        case firstStart
+        case start
+        /// At a start after an input has grown old.
+        case housekeeping
+        case work
+        case stop
+    }
+
+    var stage: Stage {
+        switch self {
+        case .migrationWritten: .firstStart
+        case .directoryLocked, .incomingEmptied, .databaseOpened, .databaseMigrated, .interruptedCallEnded,
+            .recoveryCommitted, .socketBound, .readinessAnnounced:
+            .start
+        case .inputForgotten, .contentUnlinked: .housekeeping
+        case .transactionWritten, .transactionCommitted, .fileSynced, .fileRenamed, .directorySynced, .inputReceived,
+            .inputArchived, .inputRecorded, .submitCommitted, .cancelCommitted, .retryCommitted, .intentCommitted,
+            .lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .inlinePictureReceived, .answerRead,
+            .inlinePictureArchived, .answerRecorded, .pictureReceived, .pictureArchived, .pictureRecorded:
+            .work
+        case .drainBegun, .drainEnded, .databaseClosed, .socketRemoved: .stop
+        }
+    }
+
+    /// How often a round's jobs pass it at least, near enough.
+    var passagesInARound: Int {
+        switch self {
+        case .transactionWritten, .transactionCommitted: 20
+        case .fileSynced, .fileRenamed, .directorySynced: 8
+        case .submitCommitted, .intentCommitted, .lastByteReleased, .lastByteHandedOver, .answerHeadReceived,
+            .answerRead, .answerRecorded:
+            6
+        case .pictureReceived, .pictureArchived, .pictureRecorded: 4
+        case .inputReceived, .inputArchived, .inputRecorded, .inlinePictureReceived, .inlinePictureArchived: 3
+        case .interruptedCallEnded: 2
+        case .directoryLocked, .incomingEmptied, .databaseOpened, .migrationWritten, .databaseMigrated,
+            .recoveryCommitted, .socketBound, .readinessAnnounced, .cancelCommitted, .retryCommitted, .inputForgotten,
+            .contentUnlinked, .drainBegun, .drainEnded, .databaseClosed, .socketRemoved:
+            1
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import FluxqControl
+import FluxqControlClient
+import FluxqModel
+import FluxqProofKit
+import FluxqTestSupport
+import Foundation
+import Synchronization
+
+/// A state directory, and the API that its daemons call, over some rounds.
+struct History {
+    /// Clients that are connected at once.
+    private static let clients = 4
+    /// Between the end of a daemon as its clients see it and as the system does.
+    private static let patience = Duration.seconds(20)
+
+    let directory: String
+    private let api: ProofAPI
+    private let setup: DaemonProcess.Setup
+    private var submitted: [SubmittedJob] = []
+
+    /// - Parameter directory: exists and is empty.
+    static func begin(in directory: String) async throws -> History {
+        let api = try await ProofAPI.start(directory: "\(directory)/api", latency: .milliseconds(10))
+        return History(directory: directory, api: api)
+    }
+
+    private init(directory: String, api: ProofAPI) {
+        self.directory = directory
+        self.api = api
+        setup = DaemonProcess.Setup(
+            directory: directory,
+            environment: api.environment.merging(["FLUXQ_PRICES": "black-forest-labs/flux-kontext-max=0.08"]) { $1 })
+    }
+
+    /// Lets daemon after daemon die as planned and the last one live until everything has settled and it is stopped.
+    ///
+    /// - Parameter hasDied: called for each death, with whether it came as planned.
+    /// - Returns: what does not hold then.
+    mutating func play(
+        _ plan: RoundPlan, hasDied: (Death, Bool) -> Void
+    ) async throws -> [Violation] {
+        try await passTime()
+        var errands = plan.errands
+        for death in plan.deaths {
+            if death.point?.stage == .housekeeping { try await leaveOldInput(plan.name) }
+            hasDied(death, try await live(until: death, &errands))
+        }
+        try await live(&errands)
+        submitted += errands.map(\.job)
+        return try await check(.pausing).violations()
+    }
+
+    /// Lets every pause pass until nothing is left to do.
+    ///
+    /// - Returns: the state of things at the end, and what does not hold then.
+    mutating func end() async throws -> (invariants: Invariants, violations: [Violation]) {
+        var errands: [Errand] = []
+        while try await check(.any).state.jobs.contains(where: \.isPausing) {
+            try await passTime()
+            try await live(&errands)
+        }
+        await api.shutdown()
+        let invariants = try await check(.none)
+        return (invariants, try await invariants.violations())
+    }
+
+    func abandon() async {
+        await api.shutdown()
+    }
+
+    private func check(_ unfinished: Invariants.Unfinished) async throws -> Invariants {
+        try await Invariants(
+            stateDirectory: setup.stateDirectory, submitted: submitted, calls: try await api.ledger(),
+            unfinished: unfinished)
+    }
+}
+
+/// Lives of daemons.
+extension History {
+    /// A life that ends as planned, or by kill -9 when all is done and the planned end has not come.
+    ///
+    /// - Returns: whether it came.
+    private func live(until death: Death, _ errands: inout [Errand]) async throws -> Bool {
+        let daemon = try DaemonProcess(setup, environment: death.environment)
+        let isKilled = Mutex(false)
+        let kill: @Sendable () -> Void = {
+            isKilled.withLock { $0 = true }
+            daemon.process.send(SIGKILL)
+        }
+        errands = try await withThrowingTaskGroup(of: Void.self) { [errands] group in
+            if case .moment(let after) = death {
+                group.addTask {
+                    // Cut short when everything is done before.
+                    try? await Task.sleep(for: after)
+                    kill()
+                }
+            }
+            guard case .ready = try await daemon.readiness() else { return errands }
+            if case .stopping(_, let after) = death {
+                group.addTask {
+                    try? await Task.sleep(for: after)
+                    daemon.process.send(SIGTERM)
+                }
+            }
+            let (left, isGone) = try await run(errands, on: daemon)
+            group.cancelAll()
+            switch death {
+            case .point where !isGone: kill()
+            case .point, .moment, .stopping: break
+            }
+            return left
+        }
+        let end = try await end(of: daemon)
+        let isDoomed = end == .signal(SIGKILL)
+        if case .stopping = death, end == .exit(0) { return false }
+        guard isDoomed else { throw ProofFailure("fluxqd ended with \(end): \(daemon.process.errors)") }
+        if case .moment = death { return true }
+        return !isKilled.withLock { $0 }
+    }
+
+    /// A whole life: every errand is run to its end, submits are repeated, everything settles, and the daemon is stopped.
+    private func live(_ errands: inout [Errand]) async throws {
+        let daemon = try await DaemonProcess.started(setup)
+        let isGone: Bool
+        (errands, isGone) = try await run(errands, on: daemon, again: true)
+        guard !isGone else { throw ProofFailure("fluxqd left its clients: \(daemon.process.errors)") }
+        let end = await daemon.stop()
+        guard end == .exit(0) else { throw ProofFailure("fluxqd stopped with \(end): \(daemon.process.errors)") }
+    }
+
+    /// Waits for the end of a daemon that is about to end.
+    private func end(of daemon: DaemonProcess) async throws -> ChildProcess.End {
+        try await withThrowingTaskGroup(of: ChildProcess.End?.self) { group in
+            group.addTask { await daemon.process.wait() }
+            group.addTask {
+                try await Task.sleep(for: Self.patience)
+                return nil
+            }
+            let end = try await group.next() ?? nil
+            group.cancelAll()
+            guard let end else {
+                await daemon.kill()
+                throw ProofFailure("fluxqd hangs, or has left its clients alone: \(daemon.process.errors)")
+            }
+            return end
+        }
+    }
+
+    /// Runs errands beside each other until they are done and all has settled, or the daemon is gone.
+    ///
+    /// - Parameter again: whether submits are repeated once they are acknowledged.
+    /// - Returns: the errands as far as they have come.
+    private func run(
+        _ errands: [Errand], on daemon: DaemonProcess, again: Bool = false
+    ) async throws -> (errands: [Errand], isGone: Bool) {
+        let socket = daemon.setup.socket
+        let hands = (0..<Self.clients).map { hand in
+            errands.indices.filter { $0 % Self.clients == hand }.map { errands[$0] }
+        }
+        return try await withThrowingTaskGroup(of: (errands: [Errand], isGone: Bool).self) { group in
+            for hand in hands where !hand.isEmpty {
+                group.addTask {
+                    var hand = hand
+                    let isGone = try await Self.untilGone {
+                        try await ControlClient.withConnection(to: socket) { client in
+                            for index in hand.indices {
+                                try await hand[index].go(client)
+                                if again { try await hand[index].submitAgain(client) }
+                            }
+                        }
+                    }
+                    return (hand, isGone)
+                }
+            }
+            var result: (errands: [Errand], isGone: Bool) = ([], false)
+            for try await hand in group {
+                result.errands += hand.errands
+                result.isGone = result.isGone || hand.isGone
+            }
+            if !result.isGone { result.isGone = try await Self.untilGone { try await daemon.settle(leaving: true) } }
+            return result
+        }
+    }
+
+    /// - Returns: whether the daemon went away meanwhile.
+    private static func untilGone(_ work: () async throws -> Void) async throws -> Bool {
+        do {
+            try await work()
+            return false
+        } catch ControlClientError.problem(let problem) {
+            throw ProofFailure("fluxqd refused: \(problem.status) \(problem.title) \(problem.detail)")
+        } catch is ControlClientError {
+            return true
+        }
+    }
+}
+
+/// Time passes while no daemon runs.
+extension History {
+    private func passTime() async throws {
+        try await PassingTime.endPauses(in: setup.stateDirectory)
+    }
+
+    /// Leaves an input that nobody has used for a day.
+    private func leaveOldInput(_ name: String) async throws {
+        let path = "\(directory)/\(name)-old.jpg"
+        try Data(SamplePictures.jpeg.bytes + Array("old \(name)".utf8)).write(to: URL(filePath: path))
+        let daemon = try await DaemonProcess.started(setup)
+        let input = try await ControlClient.withConnection(to: setup.socket) { client in
+            try await client.upload(path)
+        }
+        await daemon.stop()
+        guard case .content(let hash) = input else { throw ProofFailure("the upload was answered with \(input)") }
+        try await PassingTime.makeOld(hash, in: setup.stateDirectory)
+    }
+}

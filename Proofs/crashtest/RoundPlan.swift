@@ -1,0 +1,124 @@
+import FluxqModel
+import FluxqProofKit
+import FluxqSandbox
+import FluxqTestSupport
+import Foundation
+
+/// What a round brings: errands, and the deaths of the daemons that are to run them, before the last one may live.
+struct RoundPlan: Sendable {
+    let name: String
+    let errands: [Errand]
+    let deaths: [Death]
+
+    /// There must be no database yet.
+    var needsNewHistory: Bool { deaths.contains { $0.point?.stage == .firstStart } }
+}
+
+/// Draws rounds from a seed. Every point has its turn before any has its second.
+struct RoundPlanner {
+    /// Every so many rounds kill at a random time alone.
+    private static let roundsBetweenMoments = 5
+
+    let seed: UInt64
+    private let points: [CrashPoint]
+    private var random: SplitMix64
+    private var deck: [CrashPoint] = []
+    private var rounds = 0
+
+    init(seed: UInt64, points: [CrashPoint]) {
+        self.seed = seed
+        self.points = points
+        random = SplitMix64(state: seed)
+    }
+
+    /// - Parameter directory: takes the pictures that the round's clients upload.
+    mutating func next(in directory: String) throws -> RoundPlan {
+        rounds += 1
+        let name = "\(seed)-\(rounds)"
+        return RoundPlan(name: name, errands: try errands(name, in: directory), deaths: deaths())
+    }
+
+    private mutating func deaths() -> [Death] {
+        guard !rounds.isMultiple(of: Self.roundsBetweenMoments) else {
+            return (0..<Int.random(in: 1...3, using: &random)).map { _ in .moment(&random) }
+        }
+        if deck.isEmpty { deck = points.shuffled(using: &random) }
+        let point = deck.removeLast()
+        var deaths = [Death.at(point, &random)]
+        switch point.stage {
+        case .start: deaths.insert(deathAtWork(leavingACall: point == .interruptedCallEnded), at: 0)
+        case .firstStart, .housekeeping, .work, .stop: break
+        }
+        // Now and then the next one does not live long either.
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            deaths.append(Bool.random(using: &random) ? .moment(&random) : deathAtWork(leavingACall: false))
+        }
+        return deaths
+    }
+
+    private mutating func deathAtWork(leavingACall: Bool) -> Death {
+        let points = CrashPoint.allCases.filter { $0.stage == .work }
+        let calling: [CrashPoint] = [.lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .answerRead]
+        return .at((leavingACall ? calling : points).randomElement(using: &random) ?? .intentCommitted, &random)
+    }
+}
+
+/// Errands.
+extension RoundPlanner {
+    /// A few that pass every point of the daemon's work, and some that are drawn.
+    private mutating func errands(_ name: String, in directory: String) throws -> [Errand] {
+        var errands = [
+            errand("\(name)-link", picture: try upload("\(name)-link", in: directory), n: 2),
+            errand("\(name)-inline", picture: .link, n: 2, format: .b64JSON),
+            errand("\(name)-cancel", picture: try upload("\(name)-cancel", in: directory), wish: .cancel),
+            errand("\(name)-retry", picture: .link, words: "sandbox:rejected sandbox:times=1", wish: .retry),
+        ]
+        for number in 0..<Int.random(in: 2...6, using: &random) {
+            errands.append(try drawnErrand("\(name)-\(number)", in: directory))
+        }
+        return errands.shuffled(using: &random)
+    }
+
+    private static let words = [
+        "", "", "", "", "sandbox:slow=0.03", "sandbox:slow=0.1", "sandbox:both", "sandbox:fewer=1",
+        "sandbox:item-error", "sandbox:reset", "sandbox:reset sandbox:times=1", "sandbox:moderated", "sandbox:empty",
+        "sandbox:server-error sandbox:times=1", "sandbox:slow-link=0.03", "sandbox:truncated-picture sandbox:inline",
+        "sandbox:gateway", "sandbox:bytes=200000",
+    ]
+
+    private mutating func drawnErrand(_ name: String, in directory: String) throws -> Errand {
+        let picture: Errand.Picture =
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0, 1: try upload(name, in: directory)
+            case 2: .inline(base64: Data(photograph(name)).base64EncodedString())
+            default: .link
+            }
+        return Errand(
+            name: name, picture: picture, words: Self.words.randomElement(using: &random) ?? "",
+            n: [nil, 1, 2, 3, 4].randomElement(using: &random) ?? nil,
+            format: [nil, .url, .b64JSON].randomElement(using: &random) ?? nil,
+            isKeyed: Int.random(in: 0..<5, using: &random) > 0,
+            onUnknown: Int.random(in: 0..<4, using: &random) == 0 ? .retry : .fail,
+            wish: Int.random(in: 0..<8, using: &random) == 0 ? .cancel : .nothing)
+    }
+
+    private func errand(
+        _ name: String, picture: Errand.Picture, words: String = "", n: Int? = nil,
+        format: EditRequest.ResponseFormat? = nil, wish: Errand.Wish = .nothing
+    ) -> Errand {
+        Errand(
+            name: name, picture: picture, words: words, n: n, format: format, isKeyed: true, onUnknown: .fail,
+            wish: wish)
+    }
+
+    private func upload(_ name: String, in directory: String) throws -> Errand.Picture {
+        let path = "\(directory)/\(name).jpg"
+        try Data(photograph(name)).write(to: URL(filePath: path))
+        return .upload(file: path)
+    }
+
+    /// A picture unlike any other: what stands behind a JPEG's end belongs to the file.
+    private func photograph(_ name: String) -> [UInt8] {
+        SamplePictures.jpeg.bytes + Array(name.utf8)
+    }
+}
