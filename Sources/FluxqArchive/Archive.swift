@@ -83,7 +83,12 @@ package struct Archive: Sendable {
             return try await offloaded { () throws(ArchiveError) in
                 let contents = try incoming.contents()
                 if !incoming.isPlaced {
-                    try place(contents)
+                    do throws(ArchiveError) {
+                        try place(contents)
+                    } catch {
+                        if case .full(.sync, _) = error { incoming.markDoubtful() }
+                        throw error
+                    }
                     incoming.markPlaced()
                 }
                 try OpenFile.syncDirectory(files.bucket(of: contents.hash))

@@ -13,15 +13,16 @@ enum ArchiveDirectories {
             ("\(directory)/objects/sha256", buckets),
         ]
         for (parent, names) in tree {
-            var hasNew = false
-            for name in names where try isMade("\(parent)/\(name)") { hasNew = true }
-            if hasNew { try OpenFile.syncDirectory(parent) }
+            for name in names { _ = try isMade("\(parent)/\(name)") }
+            // Even where all were there: whoever made them may have been killed before this.
+            try OpenFile.syncDirectory(parent)
         }
     }
 
     /// Makes one directory where it is missing.
     static func make(_ name: String, in parent: String) throws(ArchiveError) {
-        if try isMade("\(parent)/\(name)") { try OpenFile.syncDirectory(parent) }
+        _ = try isMade("\(parent)/\(name)")
+        try OpenFile.syncDirectory(parent)
     }
 
     /// - Returns: false where it was there.

@@ -15,6 +15,8 @@ package final class IncomingFile: Sendable {
         var bytes: Int64 = 0
         /// A write failed and may have left bytes behind those that count.
         var isRagged = false
+        /// A sync failed: what the system believes to have written may not be on the disk.
+        var isDoubtful = false
         /// It stands in its place in the archive, which may not be durable yet.
         var isPlaced = false
     }
@@ -80,10 +82,30 @@ package final class IncomingFile: Sendable {
                 try file.truncate(to: state.bytes)
                 state.isRagged = false
             }
-            return Contents(
-                bytes: FileBytes(file: file, size: state.bytes),
-                hash: ContentHash(digest: Array(state.hasher.finalize())))
+            let hash = ContentHash(digest: Array(state.hasher.finalize()))
+            if state.isDoubtful {
+                try Self.writeAgain(file, size: state.bytes, hash: hash)
+                state.isDoubtful = false
+            }
+            return Contents(bytes: FileBytes(file: file, size: state.bytes), hash: hash)
         }
+    }
+
+    /// - Throws: a fatal error where the system no longer has the bytes that it took.
+    private static func writeAgain(_ file: OpenFile, size: Int64, hash: ContentHash) throws(ArchiveError) {
+        var hasher = SHA256()
+        try file.withPieces(of: size) { (piece, _) throws(ArchiveError) in
+            hasher.update(bufferPointer: UnsafeRawBufferPointer(piece))
+        }
+        guard ContentHash(digest: Array(hasher.finalize())) == hash else {
+            throw .failed(operation: .sync, path: file.path, errno: EIO)
+        }
+        try file.rewrite(size: size)
+    }
+
+    /// A sync of it failed for want of room. The next look at its contents writes them again.
+    func markDoubtful() {
+        state.withLock { $0.isDoubtful = true }
     }
 
     var isPlaced: Bool { state.withLock { $0.isPlaced } }

@@ -72,6 +72,31 @@ final class OpenFile: Sendable {
         return filled
     }
 
+    /// Writes every byte once more in its place, so that a sync after one that failed has something to do: the system counts
+    /// what it could not write as written.
+    func rewrite(size: Int64) throws(ArchiveError) {
+        try withPieces(of: size) { (piece, offset) throws(ArchiveError) in
+            try write(UnsafeRawBufferPointer(piece), at: offset)
+        }
+    }
+
+    /// Reads the first `size` bytes piece by piece.
+    func withPieces(
+        of size: Int64, _ body: (UnsafeMutableRawBufferPointer, _ offset: Int64) throws(ArchiveError) -> Void
+    ) throws(ArchiveError) {
+        let space = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { space.deallocate() }
+        var offset: Int64 = 0
+        while offset < size {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: space[..<Int(min(Int64(space.count), size - offset))])
+            guard try read(at: offset, into: piece) == piece.count else {
+                throw .failed(operation: .sync, path: path, errno: EIO)
+            }
+            try body(piece, offset)
+            offset += Int64(piece.count)
+        }
+    }
+
     func makeReadOnly() throws(ArchiveError) {
         try system(.makeReadOnly, path) { fchmod(descriptor, 0o400) }
     }

@@ -117,6 +117,17 @@ package struct Daemon: Sendable {
         logger.notice("fluxqd has stopped.")
     }
 
+    /// What `run` threw, as sysexits has it.
+    package static func exitStatus(of error: any Error) -> Int32 {
+        switch error {
+        case is ConfigurationError: EX_CONFIG
+        case let error as StoreError where error.isFatal: EX_IOERR
+        case let error as ArchiveError where error.isFatal: EX_IOERR
+        case StateDirectoryError.failed(_, let error) where error.code == EIO: EX_IOERR
+        default: EX_OSERR
+        }
+    }
+
     /// Puts the stand-in of the images API in the place of the real one, where that was asked for.
     private func startSandbox(in directory: String, _ configuration: inout Configuration) async throws -> Sandbox? {
         guard options.isSandboxed else { return nil }

@@ -40,7 +40,7 @@ struct Run: AsyncParsableCommand {
             try await daemon.run()
         } catch {
             FileHandle.standardError.write(Data("fluxqd: \(error)\n".utf8))
-            throw ExitCode(error is ConfigurationError ? EX_CONFIG : EX_OSERR)
+            throw ExitCode(Daemon.exitStatus(of: error))
         }
     }
 }

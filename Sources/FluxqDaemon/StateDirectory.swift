@@ -27,7 +27,8 @@ package final class StateDirectory: Sendable {
 
     /// Makes the directory with mode 0700 where it is missing (its parent must exist), checks it and takes its lock.
     package static func open(path: String) throws(StateDirectoryError) -> StateDirectory {
-        if mkdir(path, 0o700) != 0 {
+        let isNew = mkdir(path, 0o700) == 0
+        if !isNew {
             switch errno {
             case EEXIST: break
             case ENOENT: throw .parentMissing(path: path)
@@ -49,6 +50,7 @@ package final class StateDirectory: Sendable {
         }
         defer { close(directory) }
         try check(directory, path: path)
+        if isNew { try makeDurable(directory, path: path) }
         return StateDirectory(path: path, lock: try takeLock(in: directory, path: path))
     }
 
@@ -58,6 +60,18 @@ package final class StateDirectory: Sendable {
             if let open = descriptor { close(open) }
             descriptor = nil
         }
+    }
+
+    /// What is in a directory is as durable as its entry in the one above.
+    private static func makeDurable(_ directory: Int32, path: String) throws(StateDirectoryError) {
+        let parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard parent >= 0 else {
+            // One that may be passed through and not read; whoever made it so has seen to what is in it.
+            if errno == EACCES { return }
+            throw .failed(path: path, SystemError("open the directory above"))
+        }
+        defer { close(parent) }
+        guard fsync(parent) == 0 else { throw .failed(path: path, SystemError("fsync the directory above")) }
     }
 
     private static func check(_ directory: Int32, path: String) throws(StateDirectoryError) {

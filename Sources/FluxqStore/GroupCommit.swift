@@ -13,8 +13,8 @@ final class GroupCommit: Sendable {
 
     /// One caller's part of a transaction.
     private struct Write: Sendable {
-        /// Runs inside the open transaction, in a savepoint of its own.
-        let run: @Sendable (Database, inout Changes) -> Void
+        /// Runs inside the open transaction, in a savepoint of its own. Returns why it was rolled back, if it was.
+        let run: @Sendable (Database, inout Changes) -> StoreError?
         /// Answers the caller: with the error of the transaction where that failed, else with what `run` came to.
         let answer: @Sendable (StoreError?) -> Void
     }
@@ -62,15 +62,17 @@ final class GroupCommit: Sendable {
                                 return .commit
                             }
                             changes.formUnion(own)
+                            return nil
                         } catch {
-                            outcome.result.withLock { $0 = .failure(StoreError(error)) }
+                            let error = StoreError(error)
+                            outcome.result.withLock { $0 = .failure(error) }
+                            return error
                         }
                     },
                     answer: { error in
                         continuation.resume(returning: error.map(Result.failure) ?? outcome.result.withLock { $0 })
                     }))
         }
-        if case .failure(let error) = result, error.isFatal { onFatal(error) }
         return try result.get()
     }
 
@@ -111,9 +113,10 @@ final class GroupCommit: Sendable {
         do {
             try db.inTransaction(.immediate) {
                 for write in group {
-                    write.run(db, &changes)
+                    let error = write.run(db, &changes)
+                    if let error, error.isFatal { throw error }
                     // A full disk can make SQLite roll the whole transaction back; what follows must not run outside it.
-                    guard db.isInsideTransaction else { throw StoreError.full }
+                    guard db.isInsideTransaction else { throw error ?? StoreError.full }
                 }
                 CrashPoint.transactionWritten.pass()
                 return .commit
@@ -122,6 +125,8 @@ final class GroupCommit: Sendable {
         } catch {
             failure = StoreError(error)
         }
+        // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.
+        if let failure, failure.isFatal { onFatal(failure) }
         if failure == nil { signal.ring(changes) }
         for write in group { write.answer(failure) }
     }

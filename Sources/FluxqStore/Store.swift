@@ -32,6 +32,7 @@ package final class Store: Sendable {
         blocking: BlockingWork? = nil,
         onFatal: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) throws(StoreError) {
+        try DatabaseFiles.settle(path)
         do {
             var configuration = Configuration()
             configuration.label = "fluxq"
@@ -48,6 +49,7 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error, path: path)
         }
+        try DatabaseFiles.syncDirectory(of: path)
         self.policy = policy
         self.now = now
         self.random = random
