@@ -44,6 +44,7 @@ let package = Package(
     products: [
         .executable(name: "fluxqd", targets: ["fluxqd"]),
         .executable(name: "fluxq", targets: ["fluxq"]),
+        .library(name: "FluxqSystemCallShim", type: .dynamic, targets: ["SystemCallShim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -147,6 +148,28 @@ let package = Package(
                 "FluxqProofKit", argumentParser, unixSignals,
             ],
             path: "Proofs/crashtest", swiftSettings: settings),
+        // Preloaded into fluxqd: makes system calls fail, or records them.
+        .target(
+            name: "SystemCallShim", path: "Proofs/SystemCallShim", publicHeadersPath: ".",
+            cSettings: [.headerSearchPath("../SystemCallShimInterface")]),
+        .systemLibrary(name: "SystemCallShimInterface", path: "Proofs/SystemCallShimInterface"),
+        .target(
+            name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqTestSupport"],
+            path: "Proofs/DiskFaults", swiftSettings: settings),
+        .executableTarget(
+            name: "powertest",
+            dependencies: [
+                "FluxqDiskFaults", "FluxqProofKit", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox",
+                "FluxqTestSupport", argumentParser, grdb,
+            ],
+            path: "Proofs/powertest", swiftSettings: settings),
+        .executableTarget(
+            name: "faulttest",
+            dependencies: [
+                "FluxqDiskFaults", "FluxqProofKit", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox",
+                "FluxqTestSupport", argumentParser,
+            ],
+            path: "Proofs/faulttest", swiftSettings: settings),
 
         // Tests.
         .target(
@@ -186,6 +209,12 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "FluxqSimulationTests", dependencies: ["fluxq-simtest", "FluxqTestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "FluxqProofTests",
+            dependencies: [
+                "fluxqd", "fluxq", "powertest", "faulttest", "FluxqDiskFaults", "FluxqProofKit", "FluxqTestSupport",
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
             swiftSettings: settings),

@@ -56,6 +56,23 @@ extension ControlClient {
         try await document(.GET, "/v1/queue")
     }
 
+    /// `GET /v1/events`: each event after the one numbered `since`, as it comes, until the daemon stops.
+    package func events(since: Int64, receive: (EventDocument) async throws -> Void) async throws {
+        var line: [UInt8] = []
+        try await stream(.GET, "/v1/events?since=\(since)") { piece in
+            for byte in piece.readableBytesView {
+                guard byte == UInt8(ascii: "\n") else {
+                    line.append(byte)
+                    continue
+                }
+                if line.starts(with: "data: ".utf8) {
+                    try await receive(try JSONDecoder().decode(EventDocument.self, from: Data(line.dropFirst(6))))
+                }
+                line = []
+            }
+        }
+    }
+
     /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it comes.
     package func image(_ id: Int64, index: Int, into descriptor: Int32) async throws {
         try await stream(.GET, "/v1/jobs/\(id)/images/\(index)") { piece in

@@ -7,7 +7,8 @@ enum Repository {
 
     /// Programs that measure or test fluxq and are no part of it.
     static let tools: Set<String> = [
-        "FluxqProofKit", "archive-probe", "crashtest", "fluxq-bench", "fluxq-simtest", "sandbox-server",
+        "FluxqDiskFaults", "FluxqProofKit", "SystemCallShim", "SystemCallShimInterface", "archive-probe",
+        "crashtest", "faulttest", "fluxq-bench", "fluxq-simtest", "powertest", "sandbox-server",
     ]
 
     static func text(_ name: String) throws -> String {

@@ -1,0 +1,61 @@
+package import Glibc
+package import SystemCallShimInterface
+
+/// A way in which system calls fail.
+package struct Fault: Hashable, Sendable, CustomStringConvertible {
+    package enum Calls: UInt32, CaseIterable, Sendable {
+        case write = 1
+        case sync, rename, open, remove, make, truncate, change
+        /// All that needs room.
+        case space
+    }
+
+    package enum Files: UInt32, CaseIterable, Sendable {
+        case archive = 1
+        case sqlite, both
+    }
+
+    package enum Failure: Hashable, Sendable {
+        case error(CInt)
+        /// A write that writes its first half.
+        case short
+        /// Success that is none. No program survives that; it shows that a proof notices.
+        case lie
+
+        var kind: UInt32 {
+            switch self {
+            case .error: SHIM_ERROR.rawValue
+            case .short: SHIM_SHORT.rawValue
+            case .lie: SHIM_LIE.rawValue
+            }
+        }
+
+        var errno: UInt32 { if case .error(let code) = self { UInt32(code) } else { 0 } }
+
+        package var name: String {
+            switch self {
+            case .error(EIO): "EIO"
+            case .error(ENOSPC): "ENOSPC"
+            case .error(EINTR): "EINTR"
+            case .error(let code): String(cString: strerror(code))
+            case .short: "short"
+            case .lie: "lie"
+            }
+        }
+    }
+
+    package var calls: Calls
+    package var files: Files
+    package var failure: Failure
+    /// Whether all calls fail from the first one on, or that one alone.
+    package var isPersistent: Bool
+
+    package init(calls: Calls, files: Files, failure: Failure, isPersistent: Bool) {
+        self.calls = calls
+        self.files = files
+        self.failure = failure
+        self.isPersistent = isPersistent
+    }
+
+    package var description: String { "\(calls) \(failure.name) \(files) \(isPersistent ? "persistent" : "once")" }
+}
