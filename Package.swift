@@ -160,7 +160,7 @@ let package = Package(
             name: "powertest",
             dependencies: [
                 "FluxqDiskFaults", "FluxqProofKit", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox",
-                "FluxqTestSupport", argumentParser, grdb,
+                "FluxqFormats", "FluxqTestSupport", argumentParser, grdb,
             ],
             path: "Proofs/powertest", swiftSettings: settings),
         .executableTarget(

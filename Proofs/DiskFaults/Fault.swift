@@ -1,5 +1,5 @@
-package import Glibc
-package import SystemCallShimInterface
+import Glibc
+import SystemCallShimInterface
 
 /// A way in which system calls fail.
 package struct Fault: Hashable, Sendable, CustomStringConvertible {

@@ -16,14 +16,14 @@ package enum SystemCallShim {
     package static func recording(
         _ directory: String, to trace: String, dropping syncs: DroppedSyncs? = nil
     ) throws -> [String: String] {
-        var environment = ["FLUXQ_SHIM_DIRECTORY": try realPath(directory), "FLUXQ_SHIM_TRACE": trace]
-        environment["FLUXQ_SHIM_DROP_FSYNC"] = syncs?.rawValue
+        var environment = ["SYSCALL_SHIM_DIRECTORY": try realPath(directory), "SYSCALL_SHIM_TRACE": trace]
+        environment["SYSCALL_SHIM_DROP_FSYNC"] = syncs?.rawValue
         return environment
     }
 
     /// Makes calls fail as the control says.
     package static func failing(_ directory: String, by control: FaultControl) throws -> [String: String] {
-        ["FLUXQ_SHIM_DIRECTORY": try realPath(directory), "FLUXQ_SHIM_CONTROL": control.path]
+        ["SYSCALL_SHIM_DIRECTORY": try realPath(directory), "SYSCALL_SHIM_CONTROL": control.path]
     }
 
     package struct NoSuchDirectory: Error {

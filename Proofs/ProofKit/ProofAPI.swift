@@ -1,4 +1,5 @@
 package import FluxqSandbox
+import Glibc
 import Logging
 import NIOPosix
 
@@ -34,5 +35,12 @@ package struct ProofAPI: Sendable {
     /// Every call that has reached it so far, with what it would have billed.
     package func ledger() async throws -> [SandboxLedger.Entry] {
         try await NIOThreadPool.singleton.runIfActive { [sandbox] in try sandbox.ledger.entries() }
+    }
+
+    /// Empties the ledger, for proofs that begin again and again.
+    package func forgetCalls() throws {
+        guard truncate(sandbox.ledger.path, 0) == 0 else {
+            throw ProofFailure("Cannot empty \(sandbox.ledger.path): \(String(cString: strerror(errno)))")
+        }
     }
 }

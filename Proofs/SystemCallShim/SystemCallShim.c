@@ -60,9 +60,9 @@ static void give_up(const char *what) {
 }
 
 __attribute__((constructor)) static void start(void) {
-    const char *path = getenv("FLUXQ_SHIM_DIRECTORY");
+    const char *path = getenv("SYSCALL_SHIM_DIRECTORY");
     if (!path) return;
-    const char *control_path = getenv("FLUXQ_SHIM_CONTROL");
+    const char *control_path = getenv("SYSCALL_SHIM_CONTROL");
     if (control_path) {
         int file = REAL(openat)(AT_FDCWD, control_path, O_RDWR | O_CLOEXEC);
         if (file < 0) give_up(control_path);
@@ -70,11 +70,11 @@ __attribute__((constructor)) static void start(void) {
         if (control == MAP_FAILED) give_up(control_path);
         close(file);
     }
-    const char *trace_path = getenv("FLUXQ_SHIM_TRACE");
+    const char *trace_path = getenv("SYSCALL_SHIM_TRACE");
     if (trace_path) {
         trace = REAL(openat)(AT_FDCWD, trace_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         if (trace < 0) give_up(trace_path);
-        if (getenv("FLUXQ_SHIM_DROP_FSYNC")) dropped = getenv("FLUXQ_SHIM_DROP_FSYNC");
+        if (getenv("SYSCALL_SHIM_DROP_FSYNC")) dropped = getenv("SYSCALL_SHIM_DROP_FSYNC");
     }
     // Last: with it everything begins.
     snprintf(directory, sizeof directory, "%s", path);

@@ -1,0 +1,181 @@
+import FluxqControl
+import FluxqControlClient
+import FluxqDiskFaults
+import FluxqFormats
+import FluxqModel
+import FluxqProofKit
+import FluxqSandbox
+import FluxqTestSupport
+import Foundation
+import Synchronization
+
+/// A daemon's working life with every change that it made to its directory: concurrent submitters, all kinds of answers, an
+/// orderly restart with its checkpoint, a kill -9, and an end.
+struct Recording: Sendable {
+    struct Plan: Sendable {
+        var submitters: Int
+        /// Of each submitter in each life.
+        var jobs: Int
+        var seed: UInt64
+        var dropping: SystemCallShim.DroppedSyncs?
+    }
+
+    let trace: Trace
+    /// Every job that was asked for, without what was acknowledged: that depends on the moment.
+    let submitted: [SubmittedJob]
+    /// The API's, whole.
+    let calls: [SandboxLedger.Entry]
+    /// Still serves its links.
+    let api: ProofAPI
+
+    /// - Throws: `Unfaithful` where the trace does not give the directory that the daemon left.
+    static func make(_ plan: Plan, in directory: String) async throws -> Recording {
+        let api = try await ProofAPI.start(directory: "\(directory)/api", latency: .milliseconds(20))
+        do {
+            let tracePath = "\(directory)/trace"
+            var setup = DaemonProcess.Setup(directory: directory, environment: api.environment)
+            setup.preload = SystemCallShim.path
+            setup.environment.merge(
+                try SystemCallShim.recording(setup.stateDirectory, to: tracePath, dropping: plan.dropping)
+            ) { $1 }
+            let marker = Marker(api: api, marks: try TraceMarks(path: tracePath))
+            let clients = Clients(plan: plan, setup: setup, marker: marker)
+            for (life, end) in [Clients.End.stop, .kill, .stop].enumerated() {
+                try await clients.live(life, end: end)
+                try compare(tracePath, with: setup.stateDirectory)
+            }
+            return Recording(
+                trace: try Trace(contentsOf: tracePath), submitted: clients.submitted, calls: try await api.ledger(),
+                api: api)
+        } catch {
+            await api.shutdown()
+            throw error
+        }
+    }
+
+    /// The trace is not what happened: a call went past the library, or a kill fell between a call and its record.
+    struct Unfaithful: Error, CustomStringConvertible {
+        let differences: [String]
+        var description: String { "The recorded calls do not give what is there: \(differences.joined(separator: "; "))" }
+    }
+
+    private static func compare(_ trace: String, with directory: String) throws {
+        var disk = Disk()
+        for record in try Trace(contentsOf: trace).records { try disk.apply(record) }
+        var there = try DirectoryImage(reading: directory)
+        // SQLite keeps it in memory and rebuilds it; it is not recorded.
+        there.files["queue.sqlite-shm"] = nil
+        let differences = disk.current.differences(from: there)
+        guard differences.isEmpty else { throw Unfaithful(differences: differences) }
+    }
+}
+
+/// Those who use the recorded daemon.
+private final class Clients: Sendable {
+    enum End: Sendable {
+        case stop, kill
+    }
+
+    private let plan: Recording.Plan
+    private let setup: DaemonProcess.Setup
+    private let marker: Marker
+    private let jobs = Mutex<[SubmittedJob]>([])
+    private let lastEvent = Mutex<Int64>(0)
+
+    init(plan: Recording.Plan, setup: DaemonProcess.Setup, marker: Marker) {
+        self.plan = plan
+        self.setup = setup
+        self.marker = marker
+    }
+
+    var submitted: [SubmittedJob] { jobs.withLock { $0 } }
+
+    /// One daemon from its start to its end. A kill falls into the middle of the work, a stop comes after it.
+    func live(_ life: Int, end: End) async throws {
+        let daemon = try await DaemonProcess.started(setup)
+        let killAfter = end == .kill ? Int(plan.seed % 7) + 2 * plan.submitters : Int.max
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.watch(daemon, killAfter: killAfter) }
+                try await withThrowingTaskGroup(of: Void.self) { submitters in
+                    for submitter in 0..<plan.submitters {
+                        submitters.addTask { try await self.submit(life, submitter) }
+                    }
+                    try await submitters.waitForAll()
+                }
+                if end == .stop { try await daemon.settle() }
+                let exit = await (end == .stop ? daemon.stop() : daemon.kill())
+                guard end == .kill || exit == .exit(0) else {
+                    throw ProofFailure("The recorded fluxqd ended with \(exit): \(daemon.process.errors)")
+                }
+                try await group.waitForAll()
+            }
+        } catch let error as ControlClientError where end == .kill {
+            // What a client of a killed daemon sees.
+            _ = error
+            await daemon.kill()
+        }
+    }
+
+    /// Marks every event as it comes, until the daemon ends.
+    private func watch(_ daemon: DaemonProcess, killAfter: Int) async throws {
+        var count = 0
+        do {
+            try await ControlClient.withConnection(to: setup.socket) { client in
+                try await client.events(since: self.lastEvent.withLock { $0 }) { event in
+                    try await self.marker.saw(.event(event))
+                    self.lastEvent.withLock { $0 = event.id }
+                    count += 1
+                    if count == killAfter { daemon.process.send(SIGKILL) }
+                }
+            }
+        } catch is ControlClientError {
+            // The daemon's end.
+        }
+    }
+
+    private func submit(_ life: Int, _ submitter: Int) async throws {
+        try await ControlClient.withConnection(to: setup.socket) { client in
+            for number in 0..<plan.jobs {
+                let kind = (life + submitter + number) % 4
+                let picture = SamplePictures.all[(life * 5 + submitter * plan.jobs + number) % SamplePictures.all.count]
+                var draft = EditRequest.Draft()
+                let prompt = "power \(life)-\(submitter)-\(number) sandbox:size=48x\(32 + 16 * kind)"
+                draft.prompt = prompt
+                draft.responseFormat = kind % 2 == 0 ? .url : .b64JSON
+                draft.n = kind == 3 || kind == 2 ? 2 : 1
+                if number % 2 == 0 {
+                    let input = try await self.upload(picture, client)
+                    try await marker.saw(.input(hash: input))
+                    draft.image = .init(wire: input)
+                } else {
+                    draft.image = .init(
+                        wire: "data:\(picture.format.mediaType);base64,\(Data(picture.bytes).base64EncodedString())")
+                }
+                jobs.withLock { $0.append(SubmittedJob(prompt: prompt)) }
+                let job = try await client.submit(.init(request: draft, options: .init(key: prompt))).document
+                try await marker.saw(.submitted(prompt: prompt, job: job.id))
+                // The others are watched by nobody.
+                if number % 3 != 2 { try await end(of: job.id, client) }
+            }
+        }
+    }
+
+    private func upload(_ picture: SamplePicture, _ client: ControlClient) async throws -> String {
+        let path = "\(setup.directory)/upload-\(UUID().uuidString.prefix(8))"
+        try Data(picture.bytes).write(to: URL(filePath: path))
+        defer { unlink(path) }
+        let file = try FileHandle(forReadingFrom: URL(filePath: path))
+        defer { withExtendedLifetime(file) {} }
+        return try await client.putInput(
+            .init(descriptor: file.fileDescriptor, sizeBytes: Int64(picture.bytes.count))
+        ).image
+    }
+
+    private func end(of id: Int64, _ client: ControlClient) async throws {
+        var job = try await client.job(id, waitSeconds: 30).document
+        while job.state != "done", job.state != "failed" { job = try await client.job(id, waitSeconds: 30).document }
+        try await marker.saw(
+            .ended(job: id, state: job.state, reason: job.reason, pictures: job.images.map(\.hash)))
+    }
+}
