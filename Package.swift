@@ -167,7 +167,7 @@ let package = Package(
             name: "faulttest",
             dependencies: [
                 "FluxqDiskFaults", "FluxqProofKit", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox",
-                "FluxqTestSupport", argumentParser,
+                "FluxqFormats", "FluxqTestSupport", argumentParser,
             ],
             path: "Proofs/faulttest", swiftSettings: settings),
 

@@ -21,12 +21,15 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
         case short
         /// Success that is none. No program survives that; it shows that a proof notices.
         case lie
+        /// kill -9 before the call.
+        case kill
 
         var kind: UInt32 {
             switch self {
             case .error: SHIM_ERROR.rawValue
             case .short: SHIM_SHORT.rawValue
             case .lie: SHIM_LIE.rawValue
+            case .kill: SHIM_KILL.rawValue
             }
         }
 
@@ -40,6 +43,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
             case .error(let code): String(cString: strerror(code))
             case .short: "short"
             case .lie: "lie"
+            case .kill: "kill"
             }
         }
     }

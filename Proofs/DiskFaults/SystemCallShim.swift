@@ -23,7 +23,12 @@ package enum SystemCallShim {
 
     /// Makes calls fail as the control says.
     package static func failing(_ directory: String, by control: FaultControl) throws -> [String: String] {
-        ["SYSCALL_SHIM_DIRECTORY": try realPath(directory), "SYSCALL_SHIM_CONTROL": control.path]
+        environment(of: control).merging(["SYSCALL_SHIM_DIRECTORY": try realPath(directory)]) { $1 }
+    }
+
+    /// Beside that of a recording.
+    package static func environment(of control: FaultControl) -> [String: String] {
+        ["SYSCALL_SHIM_CONTROL": control.path]
     }
 
     package struct NoSuchDirectory: Error {

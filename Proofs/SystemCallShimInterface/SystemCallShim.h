@@ -34,6 +34,7 @@ enum shim_fault {
     SHIM_ERROR = 0, // the call fails with `error` and does nothing
     SHIM_SHORT = 1, // a write writes the first half only and says so
     SHIM_LIE = 2,   // the call does nothing and reports success: no fault that a program can survive
+    SHIM_KILL = 3,  // the process is killed before the call
 };
 
 // Lives in a file, so that what was counted outlives the process and the proof can lift a fault while it runs.

@@ -14,7 +14,7 @@ struct PowerTest: AsyncParsableCommand {
         abstract: "Cut the power at every fsync of a recorded fluxqd, and start it on what is left.",
         discussion: """
             Records every system call that changes the state directory while concurrent clients submit, watch and fetch, \
-            with an orderly restart and a kill -9 on the way. Then, before and after every fsync, it rebuilds the \
+            with an orderly restart and kills on the way. Then, before and after every fsync, it rebuilds the \
             directory as a power cut could have left it (what was not synced is dropped, whole, or torn by sectors and \
             directory entries), starts fluxqd on it and checks that everything anybody was told is still there, that \
             nothing is billed twice, and that every file matches its hash. Exits with 1 where it does not hold; what the \
@@ -33,8 +33,8 @@ struct PowerTest: AsyncParsableCommand {
     @Option(help: "Clients at the same time.")
     var submitters = 3
 
-    @Option(help: "Jobs of each client in each of the daemon's three lives.")
-    var jobs = 3
+    @Option(help: "Jobs of each client in each of the daemon's lives.")
+    var jobs = 2
 
     @Option(help: "Replays at the same time.")
     var parallel = 2

@@ -9,8 +9,8 @@ import FluxqTestSupport
 import Foundation
 import Synchronization
 
-/// A daemon's working life with every change that it made to its directory: concurrent submitters, all kinds of answers, an
-/// orderly restart with its checkpoint, a kill -9, and an end.
+/// A daemon's working lives with every change that they made to its directory: a first start that is killed, concurrent
+/// submitters, all kinds of answers, an orderly restart with its checkpoint, kills between a write and its sync, and an end.
 struct Recording: Sendable {
     struct Plan: Sendable {
         var submitters: Int
@@ -40,7 +40,7 @@ struct Recording: Sendable {
             ) { $1 }
             let marker = Marker(api: api, marks: try TraceMarks(path: tracePath))
             let clients = Clients(plan: plan, setup: setup, marker: marker)
-            for (life, end) in [Clients.End.stop, .kill, .stop].enumerated() {
+            for (life, end) in Clients.End.lives(seed: plan.seed).enumerated() {
                 try await clients.live(life, end: end)
                 try compare(tracePath, with: setup.stateDirectory)
             }
@@ -73,7 +73,19 @@ struct Recording: Sendable {
 /// Those who use the recorded daemon.
 private final class Clients: Sendable {
     enum End: Sendable {
-        case stop, kill
+        /// After the work.
+        case stop
+        /// Before one of the calls of a kind.
+        case kill(Fault.Calls, Fault.Files, from: Int)
+
+        static func lives(seed: UInt64) -> [End] {
+            var generator = SplitMix64(seed: seed)
+            return [
+                .kill(.make, .archive, from: .random(in: 2...258, using: &generator)), .stop,
+                .kill(.sync, .sqlite, from: .random(in: 8...30, using: &generator)),
+                .kill(.write, .both, from: .random(in: 40...200, using: &generator)), .stop,
+            ]
+        }
     }
 
     private let plan: Recording.Plan
@@ -90,47 +102,58 @@ private final class Clients: Sendable {
 
     var submitted: [SubmittedJob] { jobs.withLock { $0 } }
 
-    /// One daemon from its start to its end. A kill falls into the middle of the work, a stop comes after it.
+    /// One daemon from its start to its end. A kill falls into the middle of the work, or of the start.
     func live(_ life: Int, end: End) async throws {
-        let daemon = try await DaemonProcess.started(setup)
-        let killAfter = end == .kill ? Int(plan.seed % 7) + 2 * plan.submitters : Int.max
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.watch(daemon, killAfter: killAfter) }
-                try await withThrowingTaskGroup(of: Void.self) { submitters in
-                    for submitter in 0..<plan.submitters {
-                        submitters.addTask { try await self.submit(life, submitter) }
-                    }
-                    try await submitters.waitForAll()
-                }
-                if end == .stop { try await daemon.settle() }
-                let exit = await (end == .stop ? daemon.stop() : daemon.kill())
-                guard end == .kill || exit == .exit(0) else {
-                    throw ProofFailure("The recorded fluxqd ended with \(exit): \(daemon.process.errors)")
-                }
-                try await group.waitForAll()
+        guard case .kill(let calls, let files, let from) = end else { return try await finish(life) }
+        let control = try FaultControl(
+            path: "\(setup.directory)/kill-\(life)",
+            fault: Fault(calls: calls, files: files, failure: .kill, isPersistent: false), from: from)
+        let daemon = try DaemonProcess(setup, environment: SystemCallShim.environment(of: control))
+        if case .ready = try await daemon.readiness() {
+            do { try await work(life, daemon) } catch is ControlClientError {
+                // What a client of a killed daemon sees.
             }
-        } catch let error as ControlClientError where end == .kill {
-            // What a client of a killed daemon sees.
-            _ = error
-            await daemon.kill()
+        }
+        // Where all the work was done before the kill came.
+        await daemon.kill()
+    }
+
+    private func finish(_ life: Int) async throws {
+        let daemon = try await DaemonProcess.started(setup)
+        try await work(life, daemon)
+        let exit = await daemon.stop()
+        guard exit == .exit(0) else {
+            throw ProofFailure("The recorded fluxqd ended with \(exit): \(daemon.process.errors)")
+        }
+    }
+
+    private func work(_ life: Int, _ daemon: DaemonProcess) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.watch() }
+            try await withThrowingTaskGroup(of: Void.self) { submitters in
+                for submitter in 0..<plan.submitters {
+                    submitters.addTask { try await self.submit(life, submitter) }
+                }
+                try await submitters.waitForAll()
+            }
+            try await daemon.settle()
+            group.cancelAll()
         }
     }
 
     /// Marks every event as it comes, until the daemon ends.
-    private func watch(_ daemon: DaemonProcess, killAfter: Int) async throws {
-        var count = 0
+    private func watch() async throws {
         do {
             try await ControlClient.withConnection(to: setup.socket) { client in
                 try await client.events(since: self.lastEvent.withLock { $0 }) { event in
                     try await self.marker.saw(.event(event))
                     self.lastEvent.withLock { $0 = event.id }
-                    count += 1
-                    if count == killAfter { daemon.process.send(SIGKILL) }
                 }
             }
         } catch is ControlClientError {
             // The daemon's end.
+        } catch is CancellationError {
+            // The work's.
         }
     }
 

@@ -143,11 +143,13 @@ package struct Daemon: Sendable {
 
     /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up.
     private func runUntilSignal(_ services: ServiceGroup) async -> Result<Void, any Error> {
-        await withThrowingTaskGroup(of: Void.self) { group in
+        // Before anybody can hear that fluxqd is ready, and stop it.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        return await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask { [logger] in
                 var isDraining = false
-                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+                for await signal in signals {
                     if signal == .sighup {
                         logger.notice(
                             "The configuration is read at start alone. To change it: systemctl restart fluxqd")

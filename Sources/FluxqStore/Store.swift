@@ -42,7 +42,13 @@ package final class Store: Sendable {
             pool = try DatabasePool(path: path, configuration: configuration)
             // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
             // opening it is what makes the library set NORMAL.
-            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                // The library does not hear of it where the commit that makes this a WAL database fails.
+                guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
+                    throw StoreError.failedDisk("its write-ahead log could not be set up")
+                }
+            }
             CrashPoint.databaseOpened.pass()
             try Self.migrate(pool, path: path)
             CrashPoint.databaseMigrated.pass()

@@ -1,0 +1,52 @@
+import FluxqDiskFaults
+import Glibc
+
+/// Every way in which a call is made to fail.
+enum FaultList {
+    static let all: [Fault] = [
+        faults(.write, [.error(EIO), .error(ENOSPC), .error(EINTR), .short]),
+        faults(.sync, [.error(EIO), .error(ENOSPC), .error(EINTR)]),
+        faults(.open, [.error(EIO), .error(ENOSPC), .error(EINTR)]),
+        faults(.truncate, [.error(EIO), .error(EINTR)]),
+        faults(.remove, [.error(EIO)]),
+        faults(.rename, [.error(EIO), .error(ENOSPC)], [.archive]),
+        faults(.make, [.error(EIO), .error(ENOSPC)], [.archive]),
+        faults(.change, [.error(EIO)], [.archive]),
+        faults(.space, [.error(ENOSPC)], [.both]),
+    ].flatMap { $0 }
+
+    /// SQLite renames nothing, makes no directory and changes no mode.
+    private static func faults(
+        _ calls: Fault.Calls, _ failures: [Fault.Failure], _ files: [Fault.Files] = [.archive, .sqlite]
+    ) -> [Fault] {
+        failures.flatMap { failure in
+            files.flatMap { files in
+                [false, true].map { Fault(calls: calls, files: files, failure: failure, isPersistent: $0) }
+            }
+        }
+    }
+}
+
+extension Fault {
+    /// What a program has to take without anybody noticing.
+    var mustNotShow: Bool {
+        // SQLite does not make an interrupted fsync again: to it the disk has failed.
+        (failure == .error(EINTR) && calls != .sync) || (failure == .error(EINTR) && files == .archive)
+            || failure == .short
+    }
+
+    /// Whether fluxqd may take the disk for failed and exit with 74.
+    var mayEndIt: Bool {
+        switch failure {
+        case .error(EIO), .lie: true
+        // What the system could not write when it was asked to sync, SQLite cannot write again.
+        case .error(ENOSPC), .error(EINTR): calls == .sync && files != .archive
+        default: false
+        }
+    }
+
+    /// Whether it must, as soon as one has failed.
+    var mustEndIt: Bool { failure == .error(EIO) && (calls == .sync || calls == .write) }
+
+    var isFullDisk: Bool { failure == .error(ENOSPC) }
+}
