@@ -190,23 +190,24 @@ struct FaultRun {
             let base64 = Data(order.picture.bytes).base64EncodedString()
             draft.image = .init(wire: "data:\(order.picture.format.mediaType);base64,\(base64)")
         }
-        var job = SubmittedJob(prompt: order.prompt)
-        jobs.append(job)
+        let place = jobs.count
+        jobs.append(SubmittedJob(prompt: order.prompt))
         let submission = JobSubmission(request: draft, options: .init(key: order.prompt))
-        job.acknowledged = try await ask("a submit") { client in try await client.submit(submission).document.id }
-        jobs[jobs.count - 1].acknowledged = job.acknowledged
+        jobs[place].acknowledged = try await ask("a submit") { client in
+            try await client.submit(submission).document.id
+        }
     }
 
     /// Waits for the jobs. Where the fault keeps them from ending it is lifted, and they have to go on by themselves.
     private mutating func finish() async throws {
-        for _ in 0..<4 {
+        for _ in 0..<20 {
             guard let daemon else { return }
-            let isBroken = fault.isPersistent && control.injected > 0 && !control.isLifted
+            let mayHang = fault.isPersistent && !fault.mustNotShow && !control.isLifted
             do {
-                return try await daemon.settle(patience: isBroken ? .seconds(2) : .seconds(60))
+                return try await daemon.settle(patience: mayHang ? .seconds(1) : .seconds(60))
             } catch let stuck as DaemonProcess.Stuck {
-                guard isBroken, !fault.mustNotShow else { throw stuck }
-                control.lift()
+                guard mayHang else { throw stuck }
+                if control.injected > 0 { control.lift() }
             } catch ControlClientError.problem(let problem) {
                 try await refused("a list", problem)
             } catch is ControlClientError {

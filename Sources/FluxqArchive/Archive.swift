@@ -39,7 +39,7 @@ package struct Archive: Sendable {
         onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }
     ) throws(ArchiveError) {
         self.directory = directory
-        files = ObjectFiles(directory: directory)
+        files = ObjectFiles(directory: directory, blocking: blocking)
         offloaded = OffloadedWork(blocking: blocking)
         self.onFatal = onFatal
         try ArchiveDirectories.make(in: directory)
@@ -55,14 +55,26 @@ package struct Archive: Sendable {
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
         let path = "\(directory)/incoming/\(name)"
-        return try await offloaded { [offloaded] () throws(ArchiveError) in
-            try IncomingFile(path: path, limit: limit, offloaded: offloaded)
+        return try await watched { () throws(ArchiveError) in
+            try IncomingFile(path: path, limit: limit, offloaded: offloaded, onFatal: onFatal)
+        }
+    }
+
+    /// Runs blocking work; where it shows that the disk has failed, that is told first.
+    private func watched<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(ArchiveError) -> Value
+    ) async throws(ArchiveError) -> Value {
+        do throws(ArchiveError) {
+            return try await offloaded(work)
+        } catch {
+            if error.isFatal { onFatal(error) }
+            throw error
         }
     }
 
     /// What the bytes received so far say.
     package func inspect(_ incoming: IncomingFile) async throws(ArchiveError) -> Result<PictureInfo, PictureDefect> {
-        try await offloaded { () throws(ArchiveError) in
+        try await watched { () throws(ArchiveError) in
             let bytes = try incoming.contents().bytes
             do {
                 return try PictureReader.inspect(bytes)
@@ -79,26 +91,21 @@ package struct Archive: Sendable {
     /// returns: only then may a row of the database refer to it. After an error the file is as it was, so that what a full
     /// disk refused can be tried again.
     package func store(_ incoming: IncomingFile) async throws(ArchiveError) -> StoredObject {
-        do throws(ArchiveError) {
-            return try await offloaded { () throws(ArchiveError) in
-                let contents = try incoming.contents()
-                if !incoming.isPlaced {
-                    do throws(ArchiveError) {
-                        try place(contents)
-                    } catch {
-                        if case .full(.sync, _) = error { incoming.markDoubtful() }
-                        throw error
-                    }
-                    incoming.markPlaced()
+        try await watched { () throws(ArchiveError) in
+            let contents = try incoming.contents()
+            if !incoming.isPlaced {
+                do throws(ArchiveError) {
+                    try place(contents)
+                } catch {
+                    if case .full(.sync, _) = error { incoming.markDoubtful() }
+                    throw error
                 }
-                try OpenFile.syncDirectory(files.bucket(of: contents.hash))
-                CrashPoint.directorySynced.pass()
-                incoming.release()
-                return StoredObject(hash: contents.hash, bytes: contents.bytes.size)
+                incoming.markPlaced()
             }
-        } catch {
-            if error.isFatal { onFatal(error) }
-            throw error
+            try OpenFile.syncDirectory(files.bucket(of: contents.hash))
+            CrashPoint.directorySynced.pass()
+            incoming.release()
+            return StoredObject(hash: contents.hash, bytes: contents.bytes.size)
         }
     }
 
@@ -152,7 +159,7 @@ package struct Archive: Sendable {
     /// - Returns: whether it was deleted; false as well where there is no such content.
     package func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
         let path = files.path(of: hash)
-        return try await offloaded { () throws(ArchiveError) in
+        return try await watched { () throws(ArchiveError) in
             let wasRemoved = try placement.mutex.withLock { (_) throws(ArchiveError) in
                 do throws(ArchiveError) {
                     guard try FileStatus(of: path).age >= age else { return false }

@@ -30,14 +30,18 @@ package final class IncomingFile: Sendable {
     private let path: String
     private let limit: Int64
     private let offloaded: OffloadedWork
+    private let onFatal: @Sendable (ArchiveError) -> Void
     private let state: Mutex<State>
 
     /// Blocks. - Parameter path: where nothing is yet.
-    init(path: String, limit: Int64, offloaded: OffloadedWork) throws(ArchiveError) {
+    init(
+        path: String, limit: Int64, offloaded: OffloadedWork, onFatal: @escaping @Sendable (ArchiveError) -> Void
+    ) throws(ArchiveError) {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         self.path = path
         self.limit = limit
         self.offloaded = offloaded
+        self.onFatal = onFatal
         state = Mutex(State(file: file))
     }
 
@@ -69,6 +73,7 @@ package final class IncomingFile: Sendable {
             }
         } catch {
             state.isRagged = true
+            if error.isFatal { onFatal(error) }
             throw error
         }
         state.bytes += Int64(buffer.readableBytes)

@@ -33,10 +33,14 @@ package struct ObjectFiles: Sendable {
     private static let pieceBytes = 1 << 20
 
     let directory: String
+    private let offloaded: OffloadedWork
 
-    /// - Parameter directory: the state directory.
-    package init(directory: String) {
+    /// - Parameters:
+    ///   - directory: the state directory.
+    ///   - blocking: runs what blocks; nil is on threads for it.
+    package init(directory: String, blocking: BlockingWork? = nil) {
         self.directory = directory
+        offloaded = OffloadedWork(blocking: blocking)
     }
 
     func bucket(of hash: ContentHash) -> String {
@@ -90,11 +94,11 @@ package struct ObjectFiles: Sendable {
     /// - Returns: nil unless it is whole.
     package func openVerified(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile? {
         let path = path(of: hash)
-        return try await offloaded { () throws(ArchiveError) in
+        return try await offloaded { [offloaded] () throws(ArchiveError) in
             do throws(ArchiveError) {
                 let file = try OpenFile(path, O_RDONLY)
                 guard case .whole = try Self.condition(of: file, named: hash) else { return nil }
-                return try ArchivedFile(file)
+                return try ArchivedFile(file, offloaded: offloaded)
             } catch .failed(.open, _, ENOENT) {
                 return nil
             }

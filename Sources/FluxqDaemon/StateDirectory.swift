@@ -40,7 +40,7 @@ package final class StateDirectory: Sendable {
             }
         }
         // Everything below goes through this descriptor, so that nobody can swap the directory between two looks at it.
-        let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let directory = uninterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard directory >= 0 else {
             switch errno {
             case ENOTDIR: throw .notADirectory(path: path)
@@ -64,14 +64,14 @@ package final class StateDirectory: Sendable {
 
     /// What is in a directory is as durable as its entry in the one above.
     private static func makeDurable(_ directory: Int32, path: String) throws(StateDirectoryError) {
-        let parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let parent = uninterrupted { openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard parent >= 0 else {
             // One that may be passed through and not read; whoever made it so has seen to what is in it.
             if errno == EACCES { return }
             throw .failed(path: path, SystemError("open the directory above"))
         }
         defer { close(parent) }
-        guard fsync(parent) == 0 else { throw .failed(path: path, SystemError("fsync the directory above")) }
+        guard uninterrupted({ fsync(parent) }) == 0 else { throw .failed(path: path, SystemError("fsync the directory above")) }
     }
 
     private static func check(_ directory: Int32, path: String) throws(StateDirectoryError) {
@@ -91,7 +91,9 @@ package final class StateDirectory: Sendable {
     }
 
     private static func takeLock(in directory: Int32, path: String) throws(StateDirectoryError) -> Int32 {
-        let lock = openat(directory, lockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        let lock = uninterrupted {
+            openat(directory, lockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        }
         guard lock >= 0 else {
             switch errno {
             case EACCES, EPERM: throw .notWritable(path: path)
@@ -122,13 +124,26 @@ package final class StateDirectory: Sendable {
     /// Written in place and then cut, so that a file that already has its block needs no new one.
     private static func writeProcessID(_ lock: Int32) throws(SystemError) {
         let text = Array("\(getpid())\n".utf8)
-        guard pwrite(lock, text, text.count, 0) == text.count else { throw SystemError("write lock") }
-        guard ftruncate(lock, off_t(text.count)) == 0 else { throw SystemError("truncate lock") }
+        var written = 0
+        while written < text.count {
+            let count = uninterrupted { pwrite(lock, Array(text[written...]), text.count - written, off_t(written)) }
+            guard count >= 0 else { throw SystemError("write lock") }
+            written += count
+        }
+        guard uninterrupted({ ftruncate(lock, off_t(text.count)) }) == 0 else { throw SystemError("truncate lock") }
     }
 
     private static func holder(_ lock: Int32) -> pid_t? {
         var text = [UInt8](repeating: 0, count: 16)
         let count = pread(lock, &text, text.count, 0)
         return pid_t(String(decoding: text.prefix(max(0, count)).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+}
+
+/// Makes a system call, again where a signal interrupted it.
+private func uninterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
+    while true {
+        let value = call()
+        if value >= 0 || errno != EINTR { return value }
     }
 }
