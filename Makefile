@@ -15,12 +15,14 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb hosttest simtest
+.PHONY: help build release test demo bench format lint packages install deb hosttest simtest crashtest faulttest powertest
 
 help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
 	@echo "make simtest  run the workers with a simulated clock, API and failures (SEEDS=5000, or SEED=n to replay one)"
+	@echo "make faulttest  fail every write, fsync, rename and open of the daemon, one after the other (STRIDE=… ONLY=…)"
+	@echo "make powertest  cut the power at every fsync of a recorded daemon (STRIDE=… SEED=… VARIANTS=…)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
@@ -86,6 +88,20 @@ bench: release
 simtest: packages
 	swift build -c release --product fluxq-simtest
 	"$$(swift build -c release --show-bin-path)/fluxq-simtest" $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# The proofs need the daemon, the library that is preloaded into it, and a quick file system for what they wear out:
+# none of what they prove depends on the disk. With CI=true they take a sample, in about a minute; whole they take half an hour.
+PROOF_DIRECTORY ?= $(shell test -d /dev/shm -a -w /dev/shm && echo /dev/shm || echo /tmp)
+
+faulttest: packages
+	swift build
+	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/faulttest" \
+	    --stride $(or $(STRIDE),$(if $(CI),60,1)) $(if $(ONLY),--only "$(ONLY)")
+
+powertest: packages
+	swift build
+	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/powertest" \
+	    --stride $(or $(STRIDE),$(if $(CI),15,1)) --variants $(or $(VARIANTS),$(if $(CI),4,6)) $(if $(SEED),--seed $(SEED))
 
 format:
 	swift format --in-place --recursive $(SOURCES)

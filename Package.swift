@@ -196,7 +196,7 @@ let package = Package(
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
                 nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
-        tests("FluxqDaemon", also: ["FluxqModel"]),
+        tests("FluxqDaemon", also: ["FluxqModel", "FluxqArchive", "FluxqStore"]),
         tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",

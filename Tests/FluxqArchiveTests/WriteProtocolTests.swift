@@ -37,7 +37,7 @@ struct WriteProtocolTests {
         }
         #expect(
             steps == [
-                "new temporary file", "write it", "make it read-only", "fsync it", "rename it into place",
+                "fsync what the first start made", "new temporary file", "write it", "make it read-only", "fsync it", "rename it into place",
                 "fsync the directory", "report",
             ], "\(seen.joined(separator: "\n"))")
     }
@@ -50,6 +50,8 @@ struct WriteProtocolTests {
         let incoming = "\(state)/incoming/"
         if call.hasPrefix("open"), call.contains("O_DIRECTORY") { return nil }
         if isAbout("open", incoming), call.contains("O_CREAT|O_EXCL|O_CLOEXEC, 0600") { return "new temporary file" }
+        let tree = [state, "\(state)/objects", "\(state)/objects/sha256"]
+        if tree.contains(where: { isAbout("fsync(", "<\($0)>) ") }) { return "fsync what the first start made" }
         if isAbout("pwrite64(", "<\(incoming)") { return "write it" }
         if isAbout("fchmod(", "<\(incoming)"), call.contains(", 0400) = 0") { return "make it read-only" }
         if isAbout("fsync(", "<\(incoming)"), call.hasSuffix("= 0") { return "fsync it" }

@@ -56,6 +56,33 @@ struct GroupCommitTests {
         #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 90)
     }
 
+    @Test("a disk that fails is told before any caller hears of it, and every caller of the group does")
+    func fatal() async throws {
+        let (directory, pool) = try database()
+        defer { withExtendedLifetime(directory) {} }
+        let heard = Mutex<[String]>([])
+        let group = GroupCommit(pool: pool, signal: ChangeSignal(), onFatal: { _ in heard.withLock { $0.append("fatal") } })
+        let gate = DispatchSemaphore(value: 0)
+        pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+        await withTaskGroup(of: Void.self) { writers in
+            for number in 0..<3 {
+                writers.addTask {
+                    do {
+                        try await group.write { db, _ in
+                            if number == 1 { throw StoreError.failedDisk("fsync") }
+                            try db.execute(sql: "INSERT INTO t (x) VALUES (1)")
+                        }
+                        heard.withLock { $0.append("written") }
+                    } catch { heard.withLock { $0.append("failed") } }
+                }
+            }
+            while group.waiting < 3 { await Task.yield() }
+            gate.signal()
+        }
+        #expect(heard.withLock { $0 } == ["fatal", "failed", "failed", "failed"])
+        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 0)
+    }
+
     @Test("a change is told after its commit, and not at all when its write fails")
     func told() async throws {
         let (directory, pool) = try database()

@@ -1,0 +1,19 @@
+import FluxqArchive
+import FluxqStore
+import Glibc
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite("How fluxqd exits where it cannot start")
+struct ExitStatusTests {
+    @Test("74 where the disk has failed, 71 for anything else")
+    func statuses() {
+        #expect(Daemon.exitStatus(of: StoreError.failedDisk("fsync")) == EX_IOERR)
+        #expect(Daemon.exitStatus(of: ArchiveError.failed(operation: .sync, path: "/", errno: EIO)) == EX_IOERR)
+        #expect(
+            Daemon.exitStatus(of: StateDirectoryError.failed(path: "/", SystemError("fsync", code: EIO))) == EX_IOERR)
+        #expect(Daemon.exitStatus(of: StoreError.full) == EX_OSERR)
+        #expect(Daemon.exitStatus(of: StateDirectoryError.noSpace(path: "/")) == EX_OSERR)
+    }
+}

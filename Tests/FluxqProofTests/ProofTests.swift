@@ -1,0 +1,46 @@
+import FluxqDiskFaults
+import FluxqTestSupport
+import Foundation
+import Testing
+
+/// The proofs as programs, with small counts; and that they notice what they are for.
+@Suite("powertest and faulttest", .serialized, .timeLimit(.minutes(5)))
+struct ProofTests {
+    private func run(_ program: String, _ arguments: String...) async throws -> (ChildProcess.End, output: String) {
+        let directory = try TemporaryDirectory()
+        var environment = ProcessInfo.processInfo.environment
+        environment["TMPDIR"] = directory.path
+        let process = try ChildProcess(
+            RunningDaemon.executable(program), arguments, environment: environment, directory: directory.path)
+        let end = await process.wait()
+        return (end, process.output + process.errors)
+    }
+
+    @Test("a daemon that syncs as it should loses nothing to a power cut")
+    func power() async throws {
+        let (end, output) = try await run("powertest", "--stride", "25", "--variants", "4")
+        #expect(end == .exit(0), "\(output)")
+        #expect(output.contains("failed 0"), "\(output)")
+    }
+
+    @Test("one whose syncs are left out does, whichever they are", arguments: SystemCallShim.DroppedSyncs.allCases)
+    func dropped(_ syncs: SystemCallShim.DroppedSyncs) async throws {
+        let (end, output) = try await run(
+            "powertest", "--stride", "10", "--variants", "4", "--stop-at-first", "--drop-fsync", syncs.rawValue)
+        #expect(end == .exit(1), "\(output)")
+        #expect(output.contains("FAILED"), "\(output)")
+    }
+
+    @Test("a call that fails breaks no promise", arguments: ["sync EIO", "write ENOSPC archive", "write EINTR", "write short"])
+    func fault(_ faults: String) async throws {
+        let (end, output) = try await run("faulttest", "--stride", "60", "--only", faults)
+        #expect(end == .exit(0), "\(output)")
+    }
+
+    @Test("writes that report success and write nothing are noticed")
+    func lie() async throws {
+        let (end, output) = try await run("faulttest", "--stride", "60", "--lie", "--only", "write")
+        #expect(end == .exit(1), "\(output)")
+        #expect(output.contains("FAILED write lie"), "\(output)")
+    }
+}
