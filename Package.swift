@@ -154,7 +154,7 @@ let package = Package(
             cSettings: [.headerSearchPath("../SystemCallShimInterface")]),
         .systemLibrary(name: "SystemCallShimInterface", path: "Proofs/SystemCallShimInterface"),
         .target(
-            name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqTestSupport"],
+            name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqSandbox", "FluxqTestSupport"],
             path: "Proofs/DiskFaults", swiftSettings: settings),
         .executableTarget(
             name: "powertest",

@@ -136,7 +136,8 @@ package struct Disk: Sendable {
 
     private func split(_ path: String) throws -> (directory: Int, name: String) {
         var parts = path.split(separator: "/")
-        guard let name = parts.popLast(), case .directory(let directory)? = node(at: parts.joined(separator: "/")) else {
+        guard let name = parts.popLast(), case .directory(let directory)? = node(at: parts.joined(separator: "/"))
+        else {
             throw missing(path)
         }
         return (directory, String(name))
@@ -144,7 +145,8 @@ package struct Disk: Sendable {
 
     private func file(_ inode: UInt64, _ record: Trace.Record) throws -> Int {
         guard let file = fileOfInode[inode] else {
-            throw Contradiction(description: "A recorded call is about a file that no recorded call has made: \(inode).")
+            throw Contradiction(
+                description: "A recorded call is about a file that no recorded call has made: \(inode).")
         }
         return file
     }

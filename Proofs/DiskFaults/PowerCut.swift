@@ -1,3 +1,5 @@
+import FluxqSandbox
+
 /// What becomes of what was not synced.
 package enum Fate: Sendable {
     /// None of it is on the disk.
@@ -41,7 +43,7 @@ extension Disk {
 
     /// What a start after the cut finds. The same cut of the same disk gives the same.
     package func afterPowerCut(_ cut: PowerCut) -> DirectoryImage {
-        var generator = SplitMix64(seed: cut.seed)
+        var generator = SplitMix64(state: cut.seed)
         return image(
             entries: { Self.entries(of: $0, cut.entries ?? .drawn(&generator), &generator) },
             contents: { Self.contents(of: $0, cut.files ?? .drawn(&generator), &generator) })

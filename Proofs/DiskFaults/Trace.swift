@@ -89,7 +89,8 @@ package struct Trace: Sendable {
             case SHIM_RECORD_CHANGE: .changeMode(inode: head.inode, mode: Int(head.offset))
             case SHIM_RECORD_DROPPED_SYNC: .droppedSync(path: path)
             case SHIM_RECORD_MARK: .mark(path)
-            default: throw Damaged(description: "The trace has a record of unknown kind \(head.kind), at byte \(start).")
+            default:
+                throw Damaged(description: "The trace has a record of unknown kind \(head.kind), at byte \(start).")
             }
         return (record, offset - start)
     }

@@ -25,7 +25,9 @@ package enum PassingTime {
     }
 
     /// Does nothing where there is no database yet.
-    private static func write(in stateDirectory: String, _ body: @escaping @Sendable (Database) throws -> Void) async throws {
+    private static func write(in stateDirectory: String, _ body: @escaping @Sendable (Database) throws -> Void)
+        async throws
+    {
         let path = "\(stateDirectory)/queue.sqlite"
         try await NIOThreadPool.singleton.runIfActive {
             guard FileManager.default.fileExists(atPath: path) else { return }

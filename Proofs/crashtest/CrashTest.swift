@@ -47,7 +47,8 @@ struct CrashTest: AsyncParsableCommand {
             return try points.split(separator: ",").map { name in
                 guard let point = CrashPoint(rawValue: String(name)) else {
                     throw ValidationError(
-                        "\(name) is no point. There are: \(CrashPoint.allCases.map(\.rawValue).joined(separator: ", "))")
+                        "\(name) is no point. There are: \(CrashPoint.allCases.map(\.rawValue).joined(separator: ", "))"
+                    )
                 }
                 return point
             }

@@ -112,8 +112,9 @@ struct Errand: Sendable {
     private mutating func retry(_ client: ControlClient) async throws {
         guard let id = job.acknowledged else { return }
         var state = ""
-        repeat { state = try await client.job(id, waitSeconds: ControlClient.maxWaitSeconds).document.state } while
-            ![JobState.done, .failed].map(\.rawValue).contains(state)
+        repeat {
+            state = try await client.job(id, waitSeconds: ControlClient.maxWaitSeconds).document.state
+        } while ![JobState.done, .failed].map(\.rawValue).contains(state)
         guard state == JobState.failed.rawValue else { return }
         job.retriesAsked += 1
         do {

@@ -228,7 +228,9 @@ struct FaultRun {
                 try await client.image(id, index: image.index, into: file)
             }
             let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int64
-            if size != image.bytes { violations.append("picture \(image.index) of job \(id) came with \(size ?? 0) bytes") }
+            if size != image.bytes {
+                violations.append("picture \(image.index) of job \(id) came with \(size ?? 0) bytes")
+            }
         }
     }
 }

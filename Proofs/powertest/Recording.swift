@@ -56,7 +56,9 @@ struct Recording: Sendable {
     /// The trace is not what happened: a call went past the library, or a kill fell between a call and its record.
     struct Unfaithful: Error, CustomStringConvertible {
         let differences: [String]
-        var description: String { "The recorded calls do not give what is there: \(differences.joined(separator: "; "))" }
+        var description: String {
+            "The recorded calls do not give what is there: \(differences.joined(separator: "; "))"
+        }
     }
 
     private static func compare(_ trace: String, with directory: String) throws {
@@ -79,7 +81,7 @@ private final class Clients: Sendable {
         case kill(Fault.Calls, Fault.Files, from: Int)
 
         static func lives(seed: UInt64) -> [End] {
-            var generator = SplitMix64(seed: seed)
+            var generator = SplitMix64(state: seed)
             return [
                 .kill(.make, .archive, from: .random(in: 2...258, using: &generator)), .stop,
                 .kill(.sync, .sqlite, from: .random(in: 8...30, using: &generator)),

@@ -37,7 +37,9 @@ struct Replayer: Sendable {
         try api.forgetCalls()
 
         let daemon = try DaemonProcess(setup)
-        guard case .ready = try await daemon.readiness() else { return ["fluxqd does not start: \(daemon.process.errors)"] }
+        guard case .ready = try await daemon.readiness() else {
+            return ["fluxqd does not start: \(daemon.process.errors)"]
+        }
         do {
             try await daemon.settle()
         } catch {
@@ -76,7 +78,8 @@ struct Replayer: Sendable {
         let known = try await DatabaseQueue(path: database).read { db in
             Set(try String.fetchAll(db, sql: "SELECT request_id FROM attempts WHERE request_id IS NOT NULL"))
         }
-        return recording.calls[..<certain] + recording.calls[certain..<max(certain, possible)].filter { known.contains($0.id) }
+        return recording.calls[..<certain]
+            + recording.calls[certain..<max(certain, possible)].filter { known.contains($0.id) }
             + (try await api.ledger())
     }
 

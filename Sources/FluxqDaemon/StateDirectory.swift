@@ -71,7 +71,9 @@ package final class StateDirectory: Sendable {
             throw .failed(path: path, SystemError("open the directory above"))
         }
         defer { close(parent) }
-        guard uninterrupted({ fsync(parent) }) == 0 else { throw .failed(path: path, SystemError("fsync the directory above")) }
+        guard uninterrupted({ fsync(parent) }) == 0 else {
+            throw .failed(path: path, SystemError("fsync the directory above"))
+        }
     }
 
     private static func check(_ directory: Int32, path: String) throws(StateDirectoryError) {

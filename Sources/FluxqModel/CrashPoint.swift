@@ -78,7 +78,8 @@ package enum CrashPoint: String, CaseIterable, Sendable {
                 guard parts.count == 2, let point = CrashPoint(rawValue: String(parts[0])),
                     let passage = Int(parts[1]), passage > 0
                 else {
-                    fatalError("\(Self.variable) must be a point of CrashPoint, a colon and which passage of it, from 1")
+                    fatalError(
+                        "\(Self.variable) must be a point of CrashPoint, a colon and which passage of it, from 1")
                 }
                 self.point = point
                 lastPassage = passage

@@ -37,7 +37,8 @@ struct WriteProtocolTests {
         }
         #expect(
             steps == [
-                "fsync what the first start made", "new temporary file", "write it", "make it read-only", "fsync it", "rename it into place",
+                "fsync what the first start made", "new temporary file", "write it", "make it read-only", "fsync it",
+                "rename it into place",
                 "fsync the directory", "report",
             ], "\(seen.joined(separator: "\n"))")
     }

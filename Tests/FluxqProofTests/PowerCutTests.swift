@@ -26,7 +26,8 @@ struct PowerCutTests {
     @Test("a sync of the directory makes the name durable and not the bytes")
     func bytes() throws {
         let disk = try disk(
-            .create(path: "a", inode: 1, mode: 0o600), .write(inode: 1, offset: 0, bytes: [1]), .syncDirectory(path: ""))
+            .create(path: "a", inode: 1, mode: 0o600), .write(inode: 1, offset: 0, bytes: [1]), .syncDirectory(path: "")
+        )
         #expect(Set(outcomes(disk).map { $0.files["a"]?.bytes }) == [[], [0], [1]])
     }
 

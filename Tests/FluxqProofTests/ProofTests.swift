@@ -31,7 +31,9 @@ struct ProofTests {
         #expect(output.contains("FAILED"), "\(output)")
     }
 
-    @Test("a call that fails breaks no promise", arguments: ["sync EIO", "write ENOSPC archive", "write EINTR", "write short"])
+    @Test(
+        "a call that fails breaks no promise",
+        arguments: ["sync EIO", "write ENOSPC archive", "write EINTR", "write short"])
     func fault(_ faults: String) async throws {
         let (end, output) = try await run("faulttest", "--stride", "60", "--only", faults)
         #expect(end == .exit(0), "\(output)")

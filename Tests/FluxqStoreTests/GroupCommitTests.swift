@@ -18,6 +18,15 @@ struct GroupCommitTests {
         func databaseDidRollback(_ db: Database) {}
     }
 
+    /// What was heard, in order.
+    private final class Log: Sendable {
+        private let words = Mutex<[String]>([])
+
+        var all: [String] { words.withLock { $0 } }
+
+        func add(_ word: String) { words.withLock { $0.append(word) } }
+    }
+
     private func database() throws -> (TemporaryDirectory, DatabasePool) {
         let directory = try TemporaryDirectory()
         let pool = try DatabasePool(path: directory.path("test.sqlite"))
@@ -60,8 +69,9 @@ struct GroupCommitTests {
     func fatal() async throws {
         let (directory, pool) = try database()
         defer { withExtendedLifetime(directory) {} }
-        let heard = Mutex<[String]>([])
-        let group = GroupCommit(pool: pool, signal: ChangeSignal(), onFatal: { _ in heard.withLock { $0.append("fatal") } })
+        let heard = Log()
+        let group = GroupCommit(
+            pool: pool, signal: ChangeSignal(), onFatal: { _ in heard.add("fatal") })
         let gate = DispatchSemaphore(value: 0)
         pool.asyncWriteWithoutTransaction { _ in gate.wait() }
         await withTaskGroup(of: Void.self) { writers in
@@ -72,14 +82,14 @@ struct GroupCommitTests {
                             if number == 1 { throw StoreError.failedDisk("fsync") }
                             try db.execute(sql: "INSERT INTO t (x) VALUES (1)")
                         }
-                        heard.withLock { $0.append("written") }
-                    } catch { heard.withLock { $0.append("failed") } }
+                        heard.add("written")
+                    } catch { heard.add("failed") }
                 }
             }
             while group.waiting < 3 { await Task.yield() }
             gate.signal()
         }
-        #expect(heard.withLock { $0 } == ["fatal", "failed", "failed", "failed"])
+        #expect(heard.all == ["fatal", "failed", "failed", "failed"])
         #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 0)
     }
 
