@@ -11,7 +11,8 @@ extension Invariants {
         var violations: [Violation] = []
         for job in state.jobs {
             let own = attempts[job.id, default: []]
-            let theirs = calls[job.prompt, default: []].filter(\.billed)
+            // A bill for nothing, as for an answer whose items are errors, is none.
+            let theirs = calls[job.prompt, default: []].filter { $0.billed && $0.images > 0 }
             violations += billViolations(job, own, theirs, submits[job.prompt])
             violations += endViolations(job, own)
         }
@@ -72,7 +73,8 @@ extension Invariants {
                 violations.append(.init(.ledgersAgree, "\(name) is billed, but not by the API"))
                 continue
             }
-            if entry.images != attempt.imagesCame {
+            // Where no picture came, how many were paid for is the API's word alone.
+            if entry.images != attempt.imagesCame, attempt.outcome != "no_image" {
                 violations.append(
                     .init(
                         .ledgersAgree,

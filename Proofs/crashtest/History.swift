@@ -102,10 +102,10 @@ extension History {
                     daemon.process.send(SIGTERM)
                 }
             }
-            let (left, isGone) = try await run(errands, on: daemon)
+            let (left, loss) = try await run(errands, on: daemon)
             group.cancelAll()
             switch death {
-            case .point where !isGone: kill()
+            case .point where loss == nil: kill()
             case .point, .moment, .stopping: break
             }
             return left
@@ -121,9 +121,9 @@ extension History {
     /// A whole life: every errand is run to its end, submits are repeated, everything settles, and the daemon is stopped.
     private func live(_ errands: inout [Errand]) async throws {
         let daemon = try await DaemonProcess.started(setup)
-        let isGone: Bool
-        (errands, isGone) = try await run(errands, on: daemon, again: true)
-        guard !isGone else { throw ProofFailure("fluxqd left its clients: \(daemon.process.errors)") }
+        let loss: ControlClientError?
+        (errands, loss) = try await run(errands, on: daemon, again: true)
+        if let loss { throw ProofFailure("fluxqd left its clients (\(loss)): \(daemon.process.errors)") }
         let end = await daemon.stop()
         guard end == .exit(0) else { throw ProofFailure("fluxqd stopped with \(end): \(daemon.process.errors)") }
     }
@@ -149,19 +149,19 @@ extension History {
     /// Runs errands beside each other until they are done and all has settled, or the daemon is gone.
     ///
     /// - Parameter again: whether submits are repeated once they are acknowledged.
-    /// - Returns: the errands as far as they have come.
+    /// - Returns: the errands as far as they have come, and how the daemon was lost.
     private func run(
         _ errands: [Errand], on daemon: DaemonProcess, again: Bool = false
-    ) async throws -> (errands: [Errand], isGone: Bool) {
+    ) async throws -> (errands: [Errand], loss: ControlClientError?) {
         let socket = daemon.setup.socket
         let hands = (0..<Self.clients).map { hand in
             errands.indices.filter { $0 % Self.clients == hand }.map { errands[$0] }
         }
-        return try await withThrowingTaskGroup(of: (errands: [Errand], isGone: Bool).self) { group in
+        return try await withThrowingTaskGroup(of: (errands: [Errand], loss: ControlClientError?).self) { group in
             for hand in hands where !hand.isEmpty {
                 group.addTask {
                     var hand = hand
-                    let isGone = try await Self.untilGone {
+                    let loss = try await Self.untilLost {
                         try await ControlClient.withConnection(to: socket) { client in
                             for index in hand.indices {
                                 try await hand[index].go(client)
@@ -169,28 +169,31 @@ extension History {
                             }
                         }
                     }
-                    return (hand, isGone)
+                    return (hand, loss)
                 }
             }
-            var result: (errands: [Errand], isGone: Bool) = ([], false)
+            var result: (errands: [Errand], loss: ControlClientError?) = ([], nil)
             for try await hand in group {
                 result.errands += hand.errands
-                result.isGone = result.isGone || hand.isGone
+                result.loss = result.loss ?? hand.loss
             }
-            if !result.isGone { result.isGone = try await Self.untilGone { try await daemon.settle(leaving: true) } }
+            if result.loss == nil { result.loss = try await Self.untilLost { try await daemon.settle(leaving: true) } }
             return result
         }
     }
 
-    /// - Returns: whether the daemon went away meanwhile.
-    private static func untilGone(_ work: () async throws -> Void) async throws -> Bool {
+    /// - Returns: how the daemon was lost, where it went away meanwhile.
+    private static func untilLost(_ work: () async throws -> Void) async throws -> ControlClientError? {
         do {
             try await work()
-            return false
+            return nil
+        } catch ControlClientError.problem(let problem) where problem.status == 503 {
+            // It is being stopped, and says so.
+            return .problem(problem)
         } catch ControlClientError.problem(let problem) {
             throw ProofFailure("fluxqd refused: \(problem.status) \(problem.title) \(problem.detail)")
-        } catch is ControlClientError {
-            return true
+        } catch let loss as ControlClientError {
+            return loss
         }
     }
 }

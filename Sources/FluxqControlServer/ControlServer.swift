@@ -67,7 +67,9 @@ package struct ControlServer: Service {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             // Somebody who has said all there is to say still gets the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .bind(socket) { channel in accept(channel) }
+            // Nothing is read before there is a conversation to read it.
+            .childChannelOption(.autoRead, value: false)
+            .bind(socket) { channel in channel.eventLoop.makeSucceededFuture(Arrival(channel: channel)) }
         logger.info("The control interface is open.")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve(listener) }
@@ -82,12 +84,12 @@ package struct ControlServer: Service {
         logger.info("The control interface is closed.")
     }
 
-    private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async throws {
+    private func serve(_ listener: NIOAsyncChannel<Arrival, Never>) async throws {
         try await withGracefulShutdownHandler {
             try await listener.executeThenClose { connections in
                 try await withThrowingDiscardingTaskGroup { group in
-                    for try await connection in connections {
-                        group.addTask { await connection.run() }
+                    for try await arrival in connections {
+                        group.addTask { await converse(arrival) }
                     }
                 }
             }
@@ -96,8 +98,33 @@ package struct ControlServer: Service {
         }
     }
 
+    /// A connection that was let in and that nobody has taken up yet; one that comes just before the shutdown never is.
+    private final class Arrival: Sendable {
+        let channel: any Channel
+
+        init(channel: any Channel) {
+            self.channel = channel
+        }
+
+        deinit {
+            channel.close(promise: nil)
+        }
+    }
+
+    private func converse(_ arrival: Arrival) async {
+        let channel = arrival.channel
+        do {
+            let connection = try await channel.eventLoop.flatSubmit { prepare(channel) }.get()
+            // Wakes the reading; one that has gone by now is noticed by the conversation.
+            channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
+            await connection.run()
+        } catch {
+            logger.debug("A connection was gone before its first request.", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
-    private func accept(_ channel: any Channel) -> EventLoopFuture<Connection> {
+    private func prepare(_ channel: any Channel) -> EventLoopFuture<Connection> {
         let idleTime = TimeAmount(settings.idleTime)
         // Only its pipeline is used; the conversation itself is `Connection`'s.
         let http = HTTP1Channel(

@@ -143,7 +143,7 @@ package struct Daemon: Sendable {
 
     /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up.
     private func runUntilSignal(_ services: ServiceGroup) async -> Result<Void, any Error> {
-        // Before anybody can hear that fluxqd is ready, and stop it.
+        // Before anybody hears that it is ready: a SIGTERM that is not trapped yet would give up the calls in flight.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         return await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
