@@ -59,10 +59,16 @@ enum Maintenance {
                 return nil
             }
             defer { group.cancelAll() }
-            while let end = try await group.next() {
-                if let end { return end }
-                // A signal: the work ends as soon as it can, and tells of it.
-                group.cancelAll()
+            var isInterrupted = false
+            do {
+                while let end = try await group.next() {
+                    if let end { return end }
+                    // A signal: the work ends as soon as it can, with whatever the end makes of it.
+                    isInterrupted = true
+                    group.cancelAll()
+                }
+            } catch {
+                throw isInterrupted ? CancellationError() : error
             }
             throw CancellationError()
         }

@@ -76,6 +76,9 @@ package struct StateBackup: Sendable {
         guard access(path, F_OK) != 0 else { throw Refusal.alreadyThere(path) }
         let unpacked = "\(path).unpacked"
         let unfinished = "\(path).unfinished"
+        // Nothing is removed in the end that an earlier backup has not left.
+        try Self.makeDirectory(unpacked)
+        try await Self.checkIsBackup(unpacked)
         defer {
             // What is left of an interrupted one goes with the next.
             for leftover in [unpacked, unfinished] where access(leftover, F_OK) == 0 {

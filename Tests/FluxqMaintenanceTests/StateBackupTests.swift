@@ -92,6 +92,15 @@ struct StateBackupTests {
         #expect(files.createFile(atPath: "\(path)/lock", contents: nil))
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
         await #expect(throws: StateBackup.Refusal.self) { try await state.backUp(to: "/proc/backup") }
+
+        // What is named as the intermediate steps of a packed backup, and is none, stays as well.
+        let unpacked = state.directory.path("b.tar.unpacked")
+        try files.createDirectory(atPath: unpacked, withIntermediateDirectories: false)
+        #expect(files.createFile(atPath: "\(unpacked)/thesis.txt", contents: Data([1])))
+        await #expect(throws: StateBackup.Refusal.notABackup(unpacked)) {
+            try await state.backUp(to: state.directory.path("b.tar"))
+        }
+        #expect(files.fileExists(atPath: "\(unpacked)/thesis.txt"))
     }
 
     @Test("leaves out what is damaged, and says so")
