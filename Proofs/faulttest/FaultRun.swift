@@ -103,7 +103,8 @@ struct FaultRun {
         exits += 1
         let isAllowed =
             switch end {
-            case .exit(EX_IOERR): fault.mayEndIt
+            // SQLite does not tell why a new database's log could not be set up.
+            case .exit(EX_IOERR): fault.mayEndIt || (isStart && fault.isFullDisk && fault.files != .archive)
             // What keeps it from starting is said, and nothing has begun.
             case .exit(EX_OSERR): isStart && !fault.mustEndIt && (fault.isFullDisk || fault.mayEndIt)
             default: false

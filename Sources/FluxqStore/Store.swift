@@ -46,7 +46,8 @@ package final class Store: Sendable {
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 // The library does not hear of it where the commit that makes this a WAL database fails.
                 guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
-                    throw StoreError.failedDisk("its write-ahead log could not be set up")
+                    throw StoreError.failedDisk(
+                        "its write-ahead log could not be set up, because the disk has failed or is full")
                 }
             }
             CrashPoint.databaseOpened.pass()

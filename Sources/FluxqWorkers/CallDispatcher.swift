@@ -82,7 +82,7 @@ final class CallDispatcher: Sendable {
         switch report.outcome {
         // The API never saw it, or it was given up by a shutdown before it left.
         case .rejected(let error): report.isLocal = error.status == nil
-        case .notSent: report.isLocal = Task.isCancelled
+        case .notSent: report.isLocal = report.isLocal || Task.isCancelled
         default: break
         }
         return report
@@ -105,6 +105,11 @@ final class CallDispatcher: Sendable {
             }
             let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
             return await api.generate(claim.request, picture: picture, receiver: inbox)
+        } catch let error as ArchiveError where error != .missing(hash) {
+            // The host's trouble, and perhaps a passing one: no reason to give the job up.
+            var report = CallReport(outcome: .notSent(message: "fluxqd could not read the job's picture: \(error)"))
+            report.isLocal = true
+            return report
         } catch {
             return CallReport(
                 outcome: .rejected(
