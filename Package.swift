@@ -65,7 +65,7 @@ let package = Package(
             "FluxqDaemon",
             [
                 "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox",
-                "FluxqControlServer",
+                "FluxqUsers", "FluxqControlServer",
                 "FluxqWorkers", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
             ]),
         room(
@@ -76,7 +76,7 @@ let package = Package(
         room(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
@@ -90,6 +90,7 @@ let package = Package(
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room("FluxqImagesAPI", ["FluxqModel", "FluxqFormats", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
+        room("FluxqUsers", []),
         room(
             "FluxqSandbox",
             ["FluxqFormats", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
@@ -118,6 +119,7 @@ let package = Package(
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
+        tests("FluxqUsers"),
         tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
         // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
         .executableTarget(

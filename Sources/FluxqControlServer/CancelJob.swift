@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HummingbirdCore
 import Logging
@@ -8,9 +9,9 @@ extension Routes {
     func cancelJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        switch try await store.cancel(id, uid: call.peer.uid) {
+        switch try await store.cancel(id, uid: call.caller.uid) {
         case .granted(let job):
-            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
+            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("canceled", job)
         case .noSuchJob: throw Problem.noSuchJob

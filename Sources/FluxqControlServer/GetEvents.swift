@@ -21,7 +21,7 @@ extension Routes {
         }
         let first: Int64
         if let start { first = start } else { first = try await store.newestEvent() }
-        let uid = call.peer.uid
+        let uid = call.caller.uid
         let connection = call.connection
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],

@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HummingbirdCore
 
@@ -9,11 +10,11 @@ extension Routes {
         let id = try call.jobID()
         let text = call.parameters["index"] ?? ""
         if let index = Int(text), index > 0, String(index) == text,
-            let picture = try await store.picture(of: id, index: index, uid: call.peer.uid)
+            let picture = try await store.picture(of: id, index: index, uid: call.caller.uid)
         {
             return try await response(with: picture, to: call)
         }
-        guard try await store.job(id, uid: call.peer.uid) != nil else { throw Problem.noSuchJob }
+        guard try await store.job(id, uid: call.caller.uid) != nil else { throw Problem.noSuchJob }
         throw Problem.noSuchImage
     }
 }

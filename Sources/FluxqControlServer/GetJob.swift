@@ -13,7 +13,7 @@ extension Routes {
         let deadline = ContinuousClock.now + .seconds(wait)
         while true {
             let seen = store.signal.count
-            guard let job = try await store.job(id, uid: call.peer.uid) else { throw Problem.noSuchJob }
+            guard let job = try await store.job(id, uid: call.caller.uid) else { throw Problem.noSuchJob }
             let isOver =
                 switch JobState(job.lifecycle.state) {
                 case .done, .failed: true

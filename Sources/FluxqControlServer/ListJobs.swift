@@ -16,7 +16,7 @@ extension Routes {
         // One more than the page, to know whether there is another.
         let jobs = try await store.jobs(
             JobQuery(state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit + 1),
-            uid: call.peer.uid)
+            uid: call.caller.uid)
         let page = jobs.prefix(limit)
         return try Response(
             JobPage(

@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HTTPTypes
 import HummingbirdCore
@@ -9,8 +10,18 @@ import Logging
 struct Routes: Sendable {
     let store: Store
     let archive: Archive
-    let settings: ControlServer.Settings
+    private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
+
+    /// - Parameter settings: read anew whenever they are looked at.
+    init(store: Store, archive: Archive, settings: Reloadable<ControlServer.Settings>, logger: Logger) {
+        self.store = store
+        self.archive = archive
+        reloadable = settings
+        self.logger = logger
+    }
+
+    var settings: ControlServer.Settings { reloadable.current }
 
     static let all: [Route] = [
         Route(.put, "/v1/inputs", Routes.putInput),
@@ -34,7 +45,7 @@ struct Routes: Sendable {
             if problem.code == .internal {
                 logger.error(
                     "A request failed.",
-                    metadata: ["uid": "\(call.peer.uid)", "method": "\(call.head.method)", "error": "\(error)"])
+                    metadata: ["uid": "\(call.caller.uid)", "method": "\(call.head.method)", "error": "\(error)"])
             }
             return Response(problem)
         }

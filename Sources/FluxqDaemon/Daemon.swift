@@ -87,8 +87,7 @@ package struct Daemon: Sendable {
                 logger: logger))
         let server = ControlServer(
             socket: socket.descriptor, store: store, archive: archive,
-            settings: .init(defaultModel: configuration.api.model, maxInputBytes: configuration.inputs.maxBytes),
-            logger: logger)
+            settings: configuration.controlSettings, logger: logger)
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
 
@@ -185,6 +184,12 @@ extension Configuration {
         policy.queuedJobsPerOwner = limits.queuedJobs
         policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
         return policy
+    }
+
+    fileprivate var controlSettings: ControlServer.Settings {
+        ControlServer.Settings(
+            defaultModel: api.model, maxInputBytes: inputs.maxBytes,
+            administrators: Administrators(users: access.admins, group: access.adminGroup))
     }
 
     fileprivate var workerSettings: FluxqWorkers.Workers.Settings {

@@ -39,7 +39,7 @@ struct TestServer: Sendable {
         let archive = try Archive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
-            defaultModel: EditRequest.modelThatRequiresImage, drawSeed: { 4711 })
+            defaultModel: EditRequest.modelThatRequiresImage, administrators: .init(only: []), drawSeed: { 4711 })
         configure(&settings)
         let log = RecordedLog()
         var logger = Logger(label: "test") { _ in log }

@@ -52,9 +52,6 @@ import Testing
                 "limits:\n  images_per_day: 4\n",
                 "FILE:2: limits.images_per_day is not enforced by this version of fluxqd. Remove it."),
             Mistake(
-                "access:\n  admins: [alice]\n",
-                "FILE:2: access.admins is not enforced by this version of fluxqd. Remove it."),
-            Mistake(
                 "api:\n  model: a\n  timeout_seconds: 1\n  model: b\n",
                 "FILE:2: model is given more than once, first in this line. Keep one."),
         ])
@@ -65,6 +62,22 @@ import Testing
     @Test(
         "a wrong value is answered with its line and what it may be",
         arguments: [
+            Mistake(
+                "access:\n  admins:\n    - root\n    - no-such-user\n    - 65534\n    - 4294967295\n",
+                "FILE:4: access.admins has an element that must be a user's name or number, but this host knows no "
+                    + "\"no-such-user\". Correct the name, or create it first.",
+                "FILE:5: access.admins has an element that must be a user's name or number, but is \"65534\", "
+                    + "which stands for none.",
+                "FILE:6: access.admins has an element that must be a user's name or number, but is \"4294967295\", "
+                    + "which stands for none."),
+            Mistake(
+                "access:\n  admins: root\n",
+                "FILE:2: access.admins must be a list of users by name or number, such as [alice, 1000], "
+                    + "but is \"root\"."),
+            Mistake(
+                "access:\n  admin_group: no-such-group\n",
+                "FILE:2: access.admin_group must be a group's name or number, but this host knows no "
+                    + "\"no-such-group\". Correct the name, or create it first."),
             Mistake(
                 "workers:\n  concurrency: many\n",
                 "FILE:2: workers.concurrency must be a whole number from 1 to 64, but is \"many\"."),

@@ -26,6 +26,7 @@ import Testing
         #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
         #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
         #expect(configuration.limits.queuedJobs == nil)
+        #expect(configuration.access.admins == [] && configuration.access.adminGroup == nil)
         #expect(configuration.prices.microsPerImage == [:])
         #expect(configuration.prices.currency == "USD")
         #expect(configuration.sandbox.latency == .seconds(2))
@@ -53,6 +54,9 @@ import Testing
               max_bytes: 1024
             limits:
               queued_jobs: 3
+            access:
+              admins: [root, 1000, 0]
+              admin_group: root
             prices:
               other/model: 0.000001
               currency: EUR
@@ -73,6 +77,7 @@ import Testing
         #expect(configuration.downloads.maxBytes == 1 << 30)
         #expect(configuration.inputs.maxBytes == 1024)
         #expect(configuration.limits.queuedJobs == 3)
+        #expect(configuration.access.admins == [0, 1000] && configuration.access.adminGroup == 0)
         #expect(configuration.prices.microsPerImage == ["other/model": 1, "m": 12_000_000])
         #expect(configuration.prices.currency == "EUR")
         #expect(configuration.sandbox.latency == .milliseconds(250))
@@ -95,6 +100,7 @@ import Testing
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB",
                 "FLUXQ_INPUTS_MAX_BYTES": "2MiB",
                 "FLUXQ_LIMITS_QUEUED_JOBS": "8",
+                "FLUXQ_ACCESS_ADMINS": "root, 1001", "FLUXQ_ACCESS_ADMIN_GROUP": "4242",
                 "FLUXQ_PRICES_CURRENCY": "CNY",
                 "FLUXQ_PRICES": "a/b=0.08, c=1",
                 "FLUXQ_SANDBOX_LATENCY_SECONDS": "0",
@@ -113,6 +119,7 @@ import Testing
         #expect(configuration.downloads.maxBytes == 1 << 20)
         #expect(configuration.inputs.maxBytes == 2 << 20)
         #expect(configuration.limits.queuedJobs == 8)
+        #expect(configuration.access.admins == [0, 1001] && configuration.access.adminGroup == 4242)
         #expect(configuration.prices.currency == "CNY")
         #expect(configuration.prices.microsPerImage == ["a/b": 80_000, "c": 1_000_000])
         #expect(configuration.sandbox.latency == .zero)

@@ -22,6 +22,8 @@ import Testing
         expected.api.keyFile = "/etc/fluxq/api-key"
         expected.downloads.trustedHosts = ["images.example.org", "10.0.0.7:8080"]
         expected.limits.queuedJobs = 100
+        expected.access.admins = [0, 1000]
+        expected.access.adminGroup = 27
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]
         #expect(try ConfigurationFixture().load(yaml) == expected)
     }

@@ -14,7 +14,7 @@ extension Configuration {
         file: String?, environment: [String: String], standardFile: String = Self.standardFile
     ) throws(ConfigurationError) -> Configuration {
         var reader = Reader()
-        if let path = file ?? (access(standardFile, F_OK) == 0 ? standardFile : nil) {
+        if let path = file ?? (Glibc.access(standardFile, F_OK) == 0 ? standardFile : nil) {
             do throws(ConfigurationError) {
                 reader.take(try ConfigurationFile.read(path))
             } catch {

@@ -9,6 +9,7 @@ package struct Configuration: Hashable, Sendable {
     package var downloads = Downloads()
     package var inputs = Inputs()
     package var limits = Limits()
+    package var access = Access()
     package var prices = Prices()
     package var sandbox = Sandbox()
 
@@ -50,6 +51,14 @@ package struct Configuration: Hashable, Sendable {
     package struct Limits: Hashable, Sendable {
         /// Jobs that wait at once; nil for as many as they like.
         package var queuedJobs: Int?
+    }
+
+    /// Who sees and manages everything, besides root and fluxqd's own user.
+    package struct Access: Hashable, Sendable {
+        /// Users by number.
+        package var admins: Set<UInt32> = []
+        /// A group by number; nil for none.
+        package var adminGroup: UInt32?
     }
 
     package struct Prices: Hashable, Sendable {

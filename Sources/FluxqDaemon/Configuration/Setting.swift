@@ -86,6 +86,13 @@ struct Setting: Sendable {
             "limits.queued_jobs", .optionalWhole(1...1_000_000), \.limits.queuedJobs, example: "100",
             "Jobs that one user may have waiting; a submit over it is refused. No limit by default."),
 
+        Setting(
+            "access.admins", .users, \.access.admins, example: "[root, 1000]",
+            "Users, by name or number, who see and manage everything, as root and fluxqd's own user always do."),
+        Setting(
+            "access.admin_group", .group, \.access.adminGroup, example: "sudo",
+            "A group, by name or number, whose members do as well. None by default."),
+
         Setting("prices.currency", .currency, \.prices.currency, "The currency of all prices."),
         Setting(
             "prices", .prices, \.prices.microsPerImage,
@@ -103,7 +110,7 @@ struct Setting: Sendable {
     /// Keys that the design has and this version does not act upon. Taking them silently would promise a limit that
     /// is none.
     static let notEnforced = [
-        "limits.running_jobs", "limits.images_per_day", "limits.spend_per_day", "access.admin_group", "access.admins",
+        "limits.running_jobs", "limits.images_per_day", "limits.spend_per_day",
     ]
 
     /// `FLUXQ_…` variables that are no settings: the client's socket, and the key.
