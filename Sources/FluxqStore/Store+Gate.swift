@@ -35,11 +35,11 @@ extension Transaction {
     func write(_ gate: QueueGate) throws {
         try execute(
             """
-            UPDATE queue SET held_cause = ?, held_at = ?, held_message = ?, probes = ?, probe_at = ?,
-                rate_limited_until = ?, rate_limits = ?
+            UPDATE queue SET paused_at = ?, paused_by = ?, held_cause = ?, held_at = ?, held_message = ?, probes = ?,
+                probe_at = ?, rate_limited_until = ?, rate_limits = ?
             """,
             [
-                gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
+                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
                 gate.hold?.probeAt, gate.rateLimitedUntil, gate.rateLimits,
             ])
     }
