@@ -99,8 +99,8 @@ let package = Package(
         room("FluxqModel", []),
         room("FluxqFormats", []),
         .target(
-            name: "FluxqMigrations", path: "migrations", resources: [.embedInCode("0001_jobs.sql")],
-            swiftSettings: settings),
+            name: "FluxqMigrations", path: "migrations",
+            resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql")], swiftSettings: settings),
 
         // `make bench`.
         .executableTarget(
@@ -136,7 +136,7 @@ let package = Package(
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
                 nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
-        tests("FluxqDaemon", also: ["FluxqModel"]),
+        tests("FluxqDaemon", also: ["FluxqModel", "FluxqUsers"]),
         tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",

@@ -27,6 +27,6 @@ struct FluxqCommand: AsyncParsableCommand {
             """,
         version: "fluxq 0.1.0",
         subcommands: [
-            Submit.self, Status.self, List.self, Wait.self, Fetch.self, Cancel.self, Retry.self,
+            Submit.self, Status.self, List.self, Wait.self, Fetch.self, Cancel.self, Retry.self, Usage.self,
         ])
 }

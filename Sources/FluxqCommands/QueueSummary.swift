@@ -29,10 +29,11 @@ struct QueueSummary {
         if result.isEmpty { result.append(palette("The queue is running.", .good)) }
         let counts = queue.counts
         let images = queue.usage.imagesToday
+        let left = queue.usage.limits[LimitKind.imagesPerDay.rawValue]?.left.map { ", \(Int64($0)) left" } ?? ""
         result.append(
             "Your jobs: \(counts.queued) queued, \(counts.running) running, \(counts.done) done, "
                 + "\(counts.failed) failed; \(images) \(images == 1 ? "picture" : "pictures") bought today "
-                + "(since 00:00 UTC)."
+                + "(since 00:00 UTC)\(left)."
         )
         return result
     }

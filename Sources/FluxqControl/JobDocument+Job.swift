@@ -22,6 +22,15 @@ extension JobDocument {
         case .queued(let notBefore, _):
             waiting = (job.waiting ?? .ready).rawValue
             self.notBefore = notBefore.map(WireTime.init)
+            if let limit = job.limit {
+                self.limit = LimitDocument(limit)
+                message = "\(limit.account) \(limit.release)"
+            }
+            if let place = job.place {
+                self.place = place.place
+                placeBeyond = place.place == nil ? QueuePlace.furthest : nil
+                estimatedStartAt = place.startsAt.map(WireTime.init)
+            }
         case .running(let phase, let cancelRequested):
             self.phase = phase.rawValue
             self.cancelRequested = cancelRequested ? true : nil

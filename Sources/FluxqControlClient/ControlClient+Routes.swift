@@ -56,6 +56,16 @@ extension ControlClient {
         try await document(.GET, "/v1/queue")
     }
 
+    /// `GET /v1/usage`: one's own.
+    package func usage() async throws -> Answered<UsageDocument> {
+        try await document(.GET, "/v1/usage")
+    }
+
+    /// `GET /v1/usage?all=true`: everybody's, for administrators.
+    package func usageOfAll() async throws -> Answered<UsageList> {
+        try await document(.GET, "/v1/usage?all=true")
+    }
+
     /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it comes.
     package func image(_ id: Int64, index: Int, into descriptor: Int32) async throws {
         try await stream(.GET, "/v1/jobs/\(id)/images/\(index)") { piece in

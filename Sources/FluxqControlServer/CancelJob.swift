@@ -15,7 +15,7 @@ extension Routes {
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("canceled", job)
         case .noSuchJob: throw Problem.noSuchJob
-        case .overLimit(let limit): throw Problem.overLimit(limit)
+        case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
     }
 }

@@ -7,7 +7,7 @@ extension Routes {
     /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
-        return try Response(QueueDocument(try await store.queue(uid: call.caller.uid)))
+        return try Response(QueueDocument(try await store.queue(of: call.caller.owner)))
     }
 }
 
@@ -25,6 +25,6 @@ extension QueueDocument {
                     nextProbeAt: WireTime(hold.probeAt))
             },
             rateLimitedUntil: gate.rateLimitedUntil.map { WireTime($0) },
-            usage: Usage(imagesToday: overview.imagesToday))
+            usage: UsageDocument(overview.usage))
     }
 }

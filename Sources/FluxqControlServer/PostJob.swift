@@ -114,7 +114,7 @@ extension Routes {
         case .unknownInput:
             guard case .content(let hash) = request.image else { throw Problem.failed }
             throw Problem.noSuchInput(hash)
-        case .overLimit(let limit): throw Problem.overLimit(limit)
+        case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
     }
 

@@ -120,13 +120,17 @@ extension Problem {
         detail: "You submitted another request under that key before. Use a new key for a new request, "
             + "or submit the same request to get its job. Nothing was queued.")
 
-    static func overLimit(_ limit: Int) -> Problem {
+    /// - Parameter consequence: what did not happen: a whole sentence.
+    static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
         .init(
-            status: 429, code: .overLimit, title: "Too many jobs queued",
-            detail:
-                "You have \(limit) jobs queued, which is the limit. Submit again when some have run, or cancel some. "
-                + "Nothing was queued.")
+            status: 429, code: .overLimit, title: "Over the limit: \(LimitWords.name(reached.kind))",
+            detail: "\(reached.account) \(reached.release) \(consequence)", limit: LimitDocument(reached))
     }
+
+    static let othersUsage = Problem(
+        status: 403, code: .notAllowed, title: "Administrators only",
+        detail: "Everybody's use is for administrators to see (access.admins, access.admin_group). "
+            + "Leave `all` away to see your own.")
 
     static func cannot(_ verb: String, _ job: Job) -> Problem {
         let state = JobState(job.lifecycle.state)

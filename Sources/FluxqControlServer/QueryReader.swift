@@ -52,6 +52,14 @@ struct QueryReader {
         return choice
     }
 
+    /// `true` or `false`.
+    mutating func flag(_ name: String) -> Bool? {
+        guard let value = values[name] else { return nil }
+        if let flag = Bool(value) { return flag }
+        fail(name, "must be true or false, but is \"\(value.prefix(40))\"")
+        return nil
+    }
+
     /// - Throws: where anything was wrong, with each named.
     mutating func finish() throws(Problem) {
         if !wrong.isEmpty { throw .badQuery(wrong) }

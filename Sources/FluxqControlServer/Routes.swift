@@ -34,6 +34,7 @@ struct Routes: Sendable {
         Route(.post, "/v1/jobs/{id}/retry", Routes.retryJob),
         Route(.get, "/v1/events", Routes.getEvents),
         Route(.get, "/v1/queue", Routes.getQueue),
+        Route(.get, "/v1/usage", Routes.getUsage),
     ]
 
     /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.

@@ -5,9 +5,11 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqSandbox
 import FluxqStore
+import FluxqUsers
 import FluxqWorkers
 import Glibc
 package import Logging
+import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
@@ -66,6 +68,8 @@ package struct Daemon: Sendable {
             logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
         }
 
+        await refreshGroups(in: store)
+
         let socket = try ControlSocket.open(path: options.socket, environment: environment)
         let sandbox = try await startSandbox(in: directory.path, &configuration)
         let api: ImagesClient
@@ -107,6 +111,24 @@ package struct Daemon: Sendable {
         try store.close()
         try socket.removeName()
         logger.notice("fluxqd has stopped.")
+    }
+
+    /// Looks up the groups of users whose jobs go on without a visit of theirs: exceptions of limits may hold for them.
+    /// One that cannot be looked up keeps what was known.
+    private func refreshGroups(in store: Store) async {
+        do {
+            for owner in try await store.ownersWithWork() {
+                let groups = try await NIOThreadPool.singleton.runIfActive {
+                    try UserDatabase.user(uid: owner.uid).map { UserDatabase.groups(of: $0) }
+                }
+                guard let groups else { continue }
+                try await store.meet(Owner(uid: owner.uid, name: owner.name, groups: groups))
+            }
+        } catch {
+            logger.warning(
+                "The groups of users could not be looked up; their limits stay as they were.",
+                metadata: ["error": "\(error)"])
+        }
     }
 
     /// Puts the stand-in of the images API in the place of the real one, where that was asked for.
@@ -181,7 +203,8 @@ extension Configuration {
     fileprivate var storePolicy: StorePolicy {
         var policy = StorePolicy()
         policy.maxAttempts = workers.maxAttempts
-        policy.queuedJobsPerOwner = limits.queuedJobs
+        policy.limits = limits
+        policy.concurrency = workers.concurrency
         policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
         return policy
     }

@@ -16,5 +16,6 @@ package struct Caller: Hashable, Sendable {
         self.isAdministrator = isAdministrator
     }
 
-    package var owner: Owner { Owner(uid: uid, name: name) }
+    /// Everybody is in some group: none at all is a lookup that failed, which says nothing.
+    package var owner: Owner { Owner(uid: uid, name: name, groups: groups.isEmpty ? nil : groups) }
 }

@@ -6,23 +6,20 @@ package struct QueueOverview: Hashable, Sendable {
     package var gate: QueueGate
     /// The owner's jobs by state.
     package var counts: [JobState: Int]
-    /// Images that the owner was billed for since 00:00 UTC.
-    package var imagesToday: Int
+    package var usage: OwnerUsage
 }
 
 extension Store {
-    package func queue(uid: UInt32) async throws(StoreError) -> QueueOverview {
-        try await read { db, now in
+    package func queue(of caller: Owner) async throws(StoreError) -> QueueOverview {
+        let policy = policy
+        return try await read { db, now in
             let owner = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
-                arguments: [uid])
-            let today = now.rawValue / 86_400_000
-            let images = try Int.fetchOne(
-                db.cachedStatement(sql: "SELECT images FROM usage WHERE uid = ? AND day = ?"), arguments: [uid, today])
+                arguments: [caller.uid])
             return QueueOverview(
                 gate: try QueueGate(db),
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
-                imagesToday: images ?? 0)
+                usage: try LimitsReader(db: db, policy: policy, now: now).usage(of: caller))
         }
     }
 }
@@ -39,7 +36,8 @@ extension Transaction {
                 probe_at = ?, rate_limited_until = ?, rate_limits = ?
             """,
             [
-                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
+                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
+                gate.hold?.probes ?? 0,
                 gate.hold?.probeAt, gate.rateLimitedUntil, gate.rateLimits,
             ])
     }

@@ -20,11 +20,18 @@ package struct JobQuery: Hashable, Sendable {
 extension Store {
     /// The owner's job of that number; nil where there is none or it is somebody else's.
     package func job(_ id: JobID, uid: UInt32) async throws(StoreError) -> Job? {
-        try await read { db, now in try JobReader(db: db, now: now).job(id, uid: uid) }
+        let policy = policy
+        return try await read { db, now in
+            let reader = JobReader(db: db, policy: policy, now: now)
+            guard var job = try reader.job(id, uid: uid) else { return nil }
+            if job.waiting != nil { job.place = try reader.place(of: job) }
+            return job
+        }
     }
 
     package func jobs(_ query: JobQuery, uid: UInt32) async throws(StoreError) -> [Job] {
-        try await read { db, now in try JobReader(db: db, now: now).jobs(query, uid: uid) }
+        let policy = policy
+        return try await read { db, now in try JobReader(db: db, policy: policy, now: now).jobs(query, uid: uid) }
     }
 
     /// A saved picture of an owner's job.
@@ -54,7 +61,7 @@ extension Store {
 
 extension Transaction {
     func job(_ id: JobID, uid: UInt32) throws -> Job? {
-        try JobReader(db: db, now: now).job(id, uid: uid)
+        try JobReader(db: db, policy: policy, now: now).job(id, uid: uid)
     }
 }
 
@@ -70,13 +77,24 @@ extension StoredPicture {
 /// Puts jobs together from their rows. Every query has the owner in its WHERE.
 private struct JobReader {
     let db: Database
+    let policy: StorePolicy
     let now: Timestamp
 
     func job(_ id: JobID, uid: UInt32) throws -> Job? {
         let statement = try db.cachedStatement(
             sql: "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND jobs.uid = ?")
         guard let row = try Row.fetchOne(statement, arguments: [id, uid]) else { return nil }
-        return try job(row, gate: QueueGate(db))
+        return try job(row, gate: QueueGate(db), obstacle: limits.obstacle(toFirstJobOf: uid))
+    }
+
+    private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now) }
+
+    /// nil for a job that waits for something of its own.
+    func place(of job: Job) throws -> QueuePlace? {
+        guard case .queued(let notBefore, _) = job.lifecycle.state, notBefore.map({ $0 <= now }) ?? true,
+            job.limit == nil
+        else { return nil }
+        return try limits.place(of: job.id, gate: QueueGate(db))
     }
 
     func jobs(_ query: JobQuery, uid: UInt32) throws -> [Job] {
@@ -97,17 +115,25 @@ private struct JobReader {
         sql += " ORDER BY jobs.id DESC LIMIT ?"
         arguments += [query.limit]
         let gate = try QueueGate(db)
-        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { try job($0, gate: gate) }
+        let obstacle = try limits.obstacle(toFirstJobOf: uid)
+        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map {
+            try job($0, gate: gate, obstacle: obstacle)
+        }
     }
 
-    private func job(_ row: Row, gate: QueueGate) throws -> Job {
+    /// - Parameter obstacle: to the first of the owner's ready jobs, and so to all of them.
+    private func job(_ row: Row, gate: QueueGate, obstacle: LimitReached?) throws -> Job {
         let job = try JobRow(row)
         var waiting: Waiting?
+        var limit: LimitReached?
         if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
             waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, now: now)
+            if notBefore.map({ $0 <= now }) ?? true { limit = obstacle }
+            if waiting == .ready, let limit { waiting = limit.waiting }
         }
         return job.job(
-            owner: row["name"], waiting: waiting, pictures: try pictures(of: job.id), answer: try answer(of: job.id))
+            owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),
+            answer: try answer(of: job.id))
     }
 
     private func pictures(of id: JobID) throws -> [Picture] {

@@ -9,8 +9,8 @@ package enum WishResult: Hashable, Sendable {
     case forbidden(Job)
     /// No such job, or somebody else's.
     case noSuchJob
-    /// The owner has as many jobs queued as allowed.
-    case overLimit(Int)
+    /// A limit of the owner's keeps it from being queued again.
+    case overLimit(LimitReached)
 }
 
 extension Store {
@@ -25,7 +25,11 @@ extension Store {
     /// Puts a failed job back into the queue under its own number; its earlier attempts and pictures are kept.
     package func retry(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
         try await write { transaction in
-            if let limit = try transaction.reachedLimit(uid: uid) { return .overLimit(limit) }
+            if let row = try transaction.row("SELECT * FROM jobs WHERE id = ? AND uid = ?", [id, uid]),
+                let limit = try transaction.obstacle(toQueueing: try JobRow(row).request, uid: uid)
+            {
+                return .overLimit(limit)
+            }
             return try transaction.grant(.retried, to: id, uid: uid) { _ in .retried }
         }
     }

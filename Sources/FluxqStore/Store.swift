@@ -37,6 +37,10 @@ package final class Store: Sendable {
             // opening it is what makes the library set NORMAL.
             try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
             try Self.migrate(pool, path: path)
+            // Marked under the limits of another start; the claim looks again.
+            try pool.write { db in
+                try db.execute(sql: "UPDATE owners SET \(FairShare.unblocking) WHERE blocked IS NOT NULL")
+            }
         } catch {
             throw StoreError(error, path: path)
         }

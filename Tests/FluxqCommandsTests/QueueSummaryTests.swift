@@ -12,7 +12,7 @@ struct QueueSummaryTests {
         QueueSummary(
             queue: QueueDocument(
                 counts: .init(queued: 3, running: 1, done: 12, failed: 0), paused: paused, held: held,
-                rateLimitedUntil: rateLimitedUntil, usage: .init(imagesToday: 1))
+                rateLimitedUntil: rateLimitedUntil, usage: Sample.usage(images: 1))
         ).lines(Sample.pipe)
     }
 

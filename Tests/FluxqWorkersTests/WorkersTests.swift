@@ -25,7 +25,7 @@ struct WorkersTests {
             for call in waiting { call.answer(CallReport(outcome: .rejected(APIError(message: "no")))) }
         }
         #expect(fixture.api.mostInFlight == 3)
-        #expect(try await fixture.store.queue(uid: WorkersFixture.alice.uid).counts[.failed] == 12)
+        #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.failed] == 12)
     }
 
     @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")

@@ -168,13 +168,17 @@ extension SettingType<UInt32> {
             try UserDatabase.user(named: name)?.uid
         }
     }
+
+    static var group: SettingType {
+        .named("a group", number: HostNumber.group) { name throws(UserDatabase.Failure) in
+            try UserDatabase.group(named: name)
+        }
+    }
 }
 
 extension SettingType<UInt32?> {
     static var group: SettingType {
-        let type = SettingType<UInt32>.named("a group", number: HostNumber.group) { name throws(UserDatabase.Failure) in
-            try UserDatabase.group(named: name)
-        }
+        let type = SettingType<UInt32>.group
         return SettingType(
             read: { node throws(SettingRejection) in try type.read(node) }, write: { $0.flatMap(type.write) })
     }
@@ -264,7 +268,7 @@ extension SettingType<[String: Int64]> {
 
 extension SettingNode {
     /// The text of a value that must be one word or sentence.
-    fileprivate func word(_ expectation: String) throws(SettingRejection) -> String {
+    func word(_ expectation: String) throws(SettingRejection) -> String {
         switch content {
         case .text(let text): return text
         case .nothing: throw rejection("has no value. Give it \(expectation), or remove it")
@@ -272,11 +276,11 @@ extension SettingNode {
         }
     }
 
-    fileprivate func rejection(_ text: String) -> SettingRejection {
+    func rejection(_ text: String) -> SettingRejection {
         SettingRejection(reasons: [.init(origin: origin, text: text)])
     }
 
-    fileprivate var kind: String {
+    var kind: String {
         switch content {
         case .text(let text): text.quoted
         case .nothing: "empty"
