@@ -56,15 +56,15 @@ extension LimitReached {
     package var release: String {
         if isUnpriced { return "Take another model, or ask an administrator to set its price (prices)." }
         if let freesAt { return "It is renewed at \(Self.minute(freesAt)) UTC." }
+        if kind == .inputBytes { return "Make it smaller, or ask an administrator to raise the limit." }
         if isForEver { return "That alone is more than the limit: ask for less, or ask an administrator to raise it." }
         return switch kind {
         case .queuedJobs: "It frees as soon as one of them begins or is canceled."
         case .runningJobs: "It frees as soon as one of them has ended."
-        case .inputBytes: "Make it smaller, or ask an administrator to raise the limit."
         case .unusedInputBytes: "It frees as soon as a job uses one, or a day after it was sent."
         case .archiveBytes:
             "Inputs that no job uses are removed a day after they were sent; for more, ask an administrator."
-        case .imagesPerDay, .spendPerDay, .spendPerMonth: "Ask an administrator to raise the limit."
+        case .imagesPerDay, .spendPerDay, .spendPerMonth, .inputBytes: "Ask an administrator to raise the limit."
         }
     }
 

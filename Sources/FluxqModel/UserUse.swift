@@ -77,13 +77,15 @@ package struct LimitReached: Hashable, Sendable {
     package var isUnpriced: Bool
 
     package init(
-        kind: LimitKind, limit: Int64, used: Int64, asked: Int64, freesAt: Timestamp? = nil, isUnpriced: Bool = false
+        kind: LimitKind, limit: Int64, used: Int64, asked: Int64, freesAt: Timestamp? = nil, currency: String? = nil,
+        isUnpriced: Bool = false
     ) {
         self.kind = kind
         self.limit = limit
         self.used = used
         self.asked = asked
         self.freesAt = freesAt
+        self.currency = currency
         self.isUnpriced = isUnpriced
     }
 

@@ -30,6 +30,17 @@ enum FairShare {
         """
 }
 
+/// By what an owner is marked as kept back by a limit.
+struct LimitBasis: Hashable, Sendable {
+    private let limits: LimitRules
+    private let prices: [String: StorePolicy.Price]
+
+    init(_ policy: StorePolicy) {
+        limits = policy.limits
+        prices = policy.prices
+    }
+}
+
 /// A row of `owners`, as fair share and the limits see it.
 struct OwnerRow {
     let uid: UInt32
@@ -118,6 +129,10 @@ extension Transaction {
         try execute(
             "UPDATE owners SET blocked = ?, blocked_at = ?, blocked_until = ? WHERE uid = ?",
             [reached.waiting.rawValue, now, reached.freesAt, owner.uid])
+    }
+
+    func liftAllMarks() throws {
+        try execute("UPDATE owners SET \(FairShare.unblocking) WHERE blocked IS NOT NULL")
     }
 
     /// Owners whose limit is renewed come back; those marked in what is now the future, too: the clock was set back, and

@@ -35,23 +35,32 @@ struct LimitsReader {
     /// The limit that keeps a job of the owner from being called now.
     func obstacle(to request: EditRequest, of owner: OwnerRow) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
-        if limits.areNone { return nil }
-        return priced(limits.obstacle(to: call(request), use: try use(of: owner), now: now))
+        return limits.areNone ? nil : try obstacle(to: call(request), of: owner, limits)
     }
 
     /// The limit that keeps the owner's first job, and with it all that are ready, from being called now.
+    func obstacle(toFirstJobOf owner: OwnerRow) throws -> LimitReached? {
+        let limits = try owner.limits(policy.limits)
+        if limits.areNone { return nil }
+        let first = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT coalesce(request ->> 'n', 1) AS images, request ->> 'model' AS model FROM jobs
+                    WHERE uid = ? AND state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1
+                    """), arguments: [owner.uid])
+        guard let first else { return nil }
+        let call = LimitedCall(images: first["images"], price: policy.prices[first["model"]]?.micros)
+        return try obstacle(to: call, of: owner, limits)
+    }
+
     func obstacle(toFirstJobOf uid: UInt32) throws -> LimitReached? {
-        guard
-            let row = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT request FROM jobs WHERE uid = ? AND state = 'queued' AND not_before IS NULL
-                        ORDER BY priority DESC, id LIMIT 1
-                        """), arguments: [uid]), let request: EditRequest = try row.json("request"),
-            let owner = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [uid])
-        else { return nil }
-        return try obstacle(to: request, of: OwnerRow(owner))
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [uid])
+        return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0)) }
+    }
+
+    private func obstacle(to call: LimitedCall, of owner: OwnerRow, _ limits: UserLimits) throws -> LimitReached? {
+        priced(limits.obstacle(to: call, use: try use(of: owner), now: now))
     }
 
     /// With the currency that its numbers are in.

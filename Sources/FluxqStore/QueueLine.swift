@@ -63,7 +63,7 @@ struct QueueLine {
         return try rows.reversed().compactMap { row in
             let owner = OwnerRow(row)
             // At a limit that no claim has come upon yet.
-            if try reader.obstacle(toFirstJobOf: owner.uid) != nil { return nil }
+            if try reader.obstacle(toFirstJobOf: owner) != nil { return nil }
             return Party(
                 uid: owner.uid, weight: try owner.limits(reader.policy.limits).weight, startTag: owner.virtualTime,
                 lastTurn: owner.lastTurn)
@@ -72,7 +72,7 @@ struct QueueLine {
 
     /// Twice as many at each time: few for many owners, and few reads for one.
     private static func readMore(of party: inout Party, _ reader: LimitsReader) throws {
-        let wanted = min(max(party.jobs.count, 8), QueuePlace.furthest - party.jobs.count)
+        let wanted = min(max(party.jobs.count, 4), QueuePlace.furthest - party.jobs.count)
         let rows = try Row.fetchAll(
             reader.db.cachedStatement(
                 sql: """

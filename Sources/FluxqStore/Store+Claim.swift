@@ -1,5 +1,6 @@
 package import FluxqModel
 import GRDB
+import Synchronization
 
 /// The right to make one call: the intent is on the disk.
 package struct Claim: Hashable, Sendable {
@@ -33,7 +34,15 @@ extension Store {
 
     /// Takes the next job that may be called and commits the intent to call it.
     package func claim() async throws(StoreError) -> ClaimResult {
-        try await write { transaction in try transaction.claim() }
+        let known = marksBasis.withLock { $0 }
+        let (result, basis) = try await write { transaction in
+            let basis = LimitBasis(transaction.policy)
+            // Marks of an earlier start, or of before a reload, say nothing about these limits.
+            if basis != known { try transaction.liftAllMarks() }
+            return (try transaction.claim(), basis)
+        }
+        marksBasis.withLock { $0 = basis }
+        return result
     }
 }
 

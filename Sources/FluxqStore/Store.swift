@@ -10,6 +10,8 @@ import Synchronization
 package final class Store: Sendable {
     package let signal = ChangeSignal()
     let policy: StorePolicy
+    /// Under which limits owners were marked as kept back; nil before the first claim.
+    let marksBasis = Mutex<LimitBasis?>(nil)
     private let now: @Sendable () -> Timestamp
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
@@ -37,10 +39,6 @@ package final class Store: Sendable {
             // opening it is what makes the library set NORMAL.
             try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
             try Self.migrate(pool, path: path)
-            // Marked under the limits of another start; the claim looks again.
-            try pool.write { db in
-                try db.execute(sql: "UPDATE owners SET \(FairShare.unblocking) WHERE blocked IS NOT NULL")
-            }
         } catch {
             throw StoreError(error, path: path)
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import FluxqControl
 import FluxqControlClient
 import FluxqFormats
+import FluxqModel
 import Testing
 
 @testable import FluxqCommands
@@ -116,5 +117,16 @@ struct ExitStatusTests {
         #expect(complaint.json["code"]?.string == "invalid_fields")
         #expect(complaint.json["detail"]?.string == "all in one")
         #expect(complaint.json["exit"]?.integer == 65)
+    }
+    @Test("over a limit is 75, and a program reads which limit it was")
+    func limit() throws {
+        let reached = LimitReached(
+            kind: .spendPerDay, limit: 5_000_000, used: 4_960_000, asked: 80_000, currency: "USD")
+        let complaint = Complaint(
+            any: ControlClientError.problem(
+                Problem(status: 429, code: .overLimit, title: "t", detail: "d", limit: LimitDocument(reached))))
+        #expect(complaint.status == .tryLater)
+        #expect(complaint.json["limit"]?["name"]?.string == "spend_per_day")
+        #expect(try JSONText.line(complaint.json).contains(#""limit":5,"name":"spend_per_day","used":4.96"#))
     }
 }

@@ -240,6 +240,22 @@ struct LimitTests {
         #expect(try await fixture.store.usage(of: StoreFixture.bob).use.archiveBytes == picture.bytes)
     }
 
+    @Test("after a new start with other limits, the claim looks again")
+    func otherLimits() async throws {
+        let fixture = try fixture([.imagesPerDay: 1])
+        for _ in 0..<3 { try await fixture.submit() }
+        _ = try await fixture.claimAndAnswer()
+        #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
+        let now = fixture.now
+        try fixture.store.close()
+        let store = try Store(path: fixture.path, now: { now })
+        guard case .claimed = try await store.claim() else {
+            Issue.record("the mark of the other limits holds")
+            return
+        }
+        try store.close()
+    }
+
     @Test("groups decide as they were at the last visit, and other ones make the claim look again")
     func groups() async throws {
         let fixture = try StoreFixture { policy in

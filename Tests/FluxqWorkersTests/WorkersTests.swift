@@ -28,6 +28,24 @@ struct WorkersTests {
         #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.failed] == 12)
     }
 
+    @Test("a limit of the day wakes them at 00:00 UTC by a timer; until then they sleep")
+    func midnight() async throws {
+        let clock = ManualClock(Timestamp(secondsSinceEpoch: 1_790_000_000))
+        let midnight = UTCDay(clock.now()).next.start
+        let fixture = try WorkersFixture(clock: clock) { $0.limits.standard[.imagesPerDay] = 1 }
+        try await fixture.submit("today")
+        try await fixture.submit("tomorrow")
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                CallReport(outcome: .unknown(APIError(message: "nobody knows"))))
+            await clock.sleeper(until: midnight)
+            clock.set(to: midnight)
+            let call = try #require(await fixture.api.nextCall())
+            #expect(call.prompt == "tomorrow")
+            call.answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+        }
+    }
+
     @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")
     func archivingBeside() async throws {
         let fixture = try WorkersFixture { $0.concurrency = 1 }
