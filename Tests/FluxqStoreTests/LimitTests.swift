@@ -20,19 +20,13 @@ struct LimitTests {
         arguments: [
             ([LimitKind.runningJobs: 7], 7, Waiting.userLimit), ([.imagesPerDay: 11], 5, .userLimit),
             ([.spendPerDay: 500_000], 3, .budget), ([.spendPerMonth: 1_600_000], 10, .budget),
-            ([.runningJobs: 0], 0, .userLimit),
         ])
     func claimRace(limits: [LimitKind: Int64], calls: Int, waiting: Waiting) async throws {
-        let fixture = try StoreFixture { policy in
-            for (kind, limit) in limits { policy.limits.standard[kind] = limit }
-            // Nobody may queue what can never run, so this one is only lowered later.
-            if limits[.runningJobs] == 0 { policy.limits.standard[.runningJobs] = 1 }
-            policy.prices = ["m": Self.price]
-        }
-        let allowed = limits[.runningJobs] == 0 ? 1 : calls
-        for owner in [StoreFixture.alice, StoreFixture.bob] {
-            for _ in 0..<60 { try await fixture.submit(owner: owner, n: 2) }
-        }
+        let fixture = try fixture(limits)
+        try await fixture.submitAll(
+            (0..<120).map {
+                .init(owner: $0 < 60 ? StoreFixture.alice : StoreFixture.bob, request: StoreFixture.request(n: 2))
+            })
         let claims = try await withThrowingTaskGroup(of: Claim?.self) { group in
             for _ in 0..<100 {
                 group.addTask {
@@ -42,7 +36,7 @@ struct LimitTests {
             return try await group.reduce(into: [Claim]()) { if let claim = $1 { $0.append(claim) } }
         }
         for owner in [StoreFixture.alice, StoreFixture.bob] {
-            #expect(claims.count { $0.uid == owner.uid } == allowed)
+            #expect(claims.count { $0.uid == owner.uid } == calls)
             let queued = try await fixture.store.jobs(.init(state: .queued, limit: 1), uid: owner.uid)
             #expect(queued.first?.waiting == waiting)
         }
