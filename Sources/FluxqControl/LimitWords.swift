@@ -29,26 +29,20 @@ package enum LimitWords {
 extension LimitReached {
     /// What the limit is and how much of it is used: whole sentences.
     package var account: String {
-        let name = "(limits.\(kind.rawValue))"
-        let limit = amount(limit)
-        if isUnpriced {
-            return "The limit is \(limit) a \(period) \(name), and the model has no price to count with."
-        }
-        switch kind {
-        case .queuedJobs: return "The limit is \(limit) queued jobs \(name), and \(used) are queued."
-        case .runningJobs: return "The limit is \(limit) running jobs \(name), and \(used) are running."
-        case .inputBytes: return "The limit is \(limit) for one picture \(name), and this one has \(amount(asked))."
-        case .unusedInputBytes:
-            return "The limit is \(limit) of pictures that no job has used yet \(name); \(amount(used)) are there, and "
-                + "this one has \(amount(asked))."
-        case .archiveBytes:
-            let more = asked > 0 ? ", and this one has \(amount(asked))" : ""
-            return "The limit is \(limit) in the archive \(name); \(amount(used)) are there\(more)."
-        case .imagesPerDay:
-            return "The limit is \(limit) images a day \(name); \(used) are used or set aside, and \(asked) are wanted."
+        let limit = "is \(amount(limit)) (limits.\(kind.rawValue))"
+        let wanted = "wanted: \(amount(asked))"
+        if isUnpriced { return "The limit of spend a \(period) \(limit), and the model has no price to count with." }
+        return switch kind {
+        case .queuedJobs: "The limit of queued jobs \(limit); queued now: \(used)."
+        case .runningJobs: "The limit of running jobs \(limit); running now: \(used)."
+        case .imagesPerDay: "The limit of images a day \(limit); used or set aside: \(used), \(wanted)."
         case .spendPerDay, .spendPerMonth:
-            return "The limit is \(limit) a \(period) \(name); \(amount(used)) is spent or set aside, and "
-                + "\(amount(asked)) is wanted."
+            "The limit of spend a \(period) \(limit); spent or set aside: \(amount(used)), \(wanted)."
+        case .inputBytes: "The limit of one picture \(limit); this one has \(amount(asked))."
+        case .unusedInputBytes:
+            "The limit of pictures that no job has used yet \(limit); there now: \(amount(used)), \(wanted)."
+        case .archiveBytes:
+            "The limit of the archive \(limit); there now: \(amount(used))" + (asked > 0 ? ", \(wanted)." : ".")
         }
     }
 

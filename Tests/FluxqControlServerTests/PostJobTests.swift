@@ -234,7 +234,7 @@ struct PostJobTests {
             let problem = try reply.problem
             #expect(problem.code == .overLimit)
             #expect(
-                problem.detail == "The limit is 2 queued jobs (limits.queued_jobs), and 2 are queued. "
+                problem.detail == "The limit of queued jobs is 2 (limits.queued_jobs); queued now: 2. "
                     + "It frees as soon as one of them begins or is canceled. Nothing was queued.")
             #expect(problem.limit?.name == "queued_jobs" && problem.limit?.limit == 2 && problem.limit?.used == 2)
             #expect(try await server.send(.POST, "/v1/jobs/1/cancel").status == 200)

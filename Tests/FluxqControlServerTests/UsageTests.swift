@@ -68,7 +68,7 @@ struct UsageTests {
             #expect(second.limit?.renewedAt == WireTime(UTCDay(TestServer.now).next.start))
             #expect(
                 second.message?.hasPrefix(
-                    "The limit is 3 images a day (limits.images_per_day); 2 are used or set aside, and 2 are wanted. "
+                    "The limit of images a day is 3 (limits.images_per_day); used or set aside: 2, wanted: 2. "
                         + "It is renewed at ") == true)
         }
     }
@@ -80,8 +80,8 @@ struct UsageTests {
             #expect(reply.status == 429)
             #expect(
                 try reply.problem.detail
-                    == "The limit is 3 images a day (limits.images_per_day); 0 are used or set aside, "
-                    + "and 4 are wanted. That alone is more than the limit: ask for less, or ask an administrator to raise "
+                    == "The limit of images a day is 3 (limits.images_per_day); used or set aside: 0, "
+                    + "wanted: 4. That alone is more than the limit: ask for less, or ask an administrator to raise "
                     + "it. Nothing was queued.")
         }
     }
