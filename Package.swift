@@ -99,7 +99,8 @@ let package = Package(
         room("FluxqModel", []),
         room("FluxqFormats", []),
         .target(
-            name: "FluxqMigrations", path: "migrations", resources: [.embedInCode("0001_jobs.sql")],
+            name: "FluxqMigrations", path: "migrations",
+            resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0003_access.sql")],
             swiftSettings: settings),
 
         // `make bench`.
@@ -113,7 +114,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel"], path: "Tests/FluxqTestSupport",
+            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore"],
+            path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
         tests("FluxqModel"),
         tests("FluxqFormats"),

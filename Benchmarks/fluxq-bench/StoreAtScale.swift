@@ -63,7 +63,7 @@ enum StoreAtScale {
             _ = try await store.queue(uid: owner.uid)
             for state in JobState.allCases {
                 let limit = state == .queued || state == .running ? 20 : 5
-                _ = try await store.jobs(JobQuery(state: state, limit: limit), uid: owner.uid)
+                _ = try await store.jobs(JobQuery(state: state, limit: limit), for: Caller(owner))
             }
             times.append(.now - start)
         }

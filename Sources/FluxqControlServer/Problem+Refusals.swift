@@ -146,6 +146,11 @@ extension Problem {
         detail: "The kernel names no user for this connection, or the one that stands for users of another "
             + "namespace. Connect as a user of this host.")
 
+    static let administratorsOnly = Problem(
+        status: 403, code: .notAllowed, title: "For administrators",
+        detail: "Only administrators of fluxqd may do that: root, and whom access.admins or access.admin_group of its "
+            + "configuration names. Ask one of them. Nothing was changed.")
+
     static let tooManyConnections = Problem(
         status: 503, code: .overLimit, title: "Too many connections",
         detail:

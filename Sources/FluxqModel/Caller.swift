@@ -16,5 +16,10 @@ package struct Caller: Hashable, Sendable {
         self.isAdministrator = isAdministrator
     }
 
+    /// Somebody who is no administrator.
+    package init(_ owner: Owner) {
+        self.init(uid: owner.uid, name: owner.name)
+    }
+
     package var owner: Owner { Owner(uid: uid, name: name) }
 }

@@ -4,6 +4,8 @@ import GRDB
 /// How the queue is doing, and one owner's part in it.
 package struct QueueOverview: Hashable, Sendable {
     package var gate: QueueGate
+    /// The administrator's name, where the queue is paused.
+    package var pausedBy: String?
     /// The owner's jobs by state.
     package var counts: [JobState: Int]
     /// Images that the owner was billed for since 00:00 UTC.
@@ -19,8 +21,13 @@ extension Store {
             let today = now.rawValue / 86_400_000
             let images = try Int.fetchOne(
                 db.cachedStatement(sql: "SELECT images FROM usage WHERE uid = ? AND day = ?"), arguments: [uid, today])
+            let gate = try QueueGate(db)
             return QueueOverview(
-                gate: try QueueGate(db),
+                gate: gate,
+                pausedBy: try gate.pause.flatMap { pause in
+                    try String.fetchOne(
+                        db.cachedStatement(sql: "SELECT name FROM owners WHERE uid = ?"), arguments: [pause.uid])
+                },
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
                 imagesToday: images ?? 0)
         }
@@ -39,7 +46,8 @@ extension Transaction {
                 probe_at = ?, rate_limited_until = ?, rate_limits = ?
             """,
             [
-                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
+                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
+                gate.hold?.probes ?? 0,
                 gate.hold?.probeAt, gate.rateLimitedUntil, gate.rateLimits,
             ])
     }

@@ -1,60 +1,66 @@
 package import FluxqModel
 import GRDB
 
-/// Which of an owner's jobs, newest first.
+/// Which jobs, newest first.
 package struct JobQuery: Hashable, Sendable {
     package var state: JobState?
     package var label: String?
     /// Only jobs with a smaller number: the next page.
     package var before: JobID?
     package var limit: Int
+    /// Not the caller's alone, for an administrator.
+    package var everybody: Bool
 
-    package init(state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50) {
+    package init(
+        state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50, everybody: Bool = false
+    ) {
         self.state = state
         self.label = label
         self.before = before
         self.limit = limit
+        self.everybody = everybody
     }
 }
 
 extension Store {
-    /// The owner's job of that number; nil where there is none or it is somebody else's.
-    package func job(_ id: JobID, uid: UInt32) async throws(StoreError) -> Job? {
-        try await read { db, now in try JobReader(db: db, now: now).job(id, uid: uid) }
+    /// The caller's job of that number, or anybody's for an administrator; nil where there is none or it is somebody else's.
+    package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
+        try await read { db, now in try JobReader(db: db, now: now).job(id, for: caller) }
     }
 
-    package func jobs(_ query: JobQuery, uid: UInt32) async throws(StoreError) -> [Job] {
-        try await read { db, now in try JobReader(db: db, now: now).jobs(query, uid: uid) }
+    package func jobs(_ query: JobQuery, for caller: Caller) async throws(StoreError) -> [Job] {
+        try await read { db, now in try JobReader(db: db, now: now).jobs(query, for: caller) }
     }
 
-    /// A saved picture of an owner's job.
-    package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+    /// A saved picture of a job that the caller may see.
+    package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT pictures.* FROM pictures JOIN jobs ON jobs.id = pictures.job
-                    WHERE jobs.id = ? AND jobs.uid = ? AND pictures.position = ? AND pictures.state = 'saved'
+                    WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.state = 'saved'
                     """)
-            return try Row.fetchOne(statement, arguments: [id, uid, index]).map(StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments + [index]).map(
+                StoredPicture.init)
         }
     }
 
-    /// The picture that an owner's job edits, where it is in the archive.
-    package func input(of id: JobID, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+    /// The picture that a job edits which the caller may see, where it is in the archive.
+    package func input(of id: JobID, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
-                    WHERE jobs.id = ? AND jobs.uid = ?
+                    WHERE jobs.id = ? AND \(Caller.reach)
                     """)
-            return try Row.fetchOne(statement, arguments: [id, uid]).map(StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments).map(StoredPicture.init)
         }
     }
 }
 
 extension Transaction {
-    func job(_ id: JobID, uid: UInt32) throws -> Job? {
-        try JobReader(db: db, now: now).job(id, uid: uid)
+    func job(_ id: JobID, for caller: Caller) throws -> Job? {
+        try JobReader(db: db, now: now).job(id, for: caller)
     }
 }
 
@@ -67,21 +73,24 @@ extension StoredPicture {
     }
 }
 
-/// Puts jobs together from their rows. Every query has the owner in its WHERE.
+/// Puts jobs together from their rows. Every query has the caller in its WHERE.
 private struct JobReader {
     let db: Database
     let now: Timestamp
 
-    func job(_ id: JobID, uid: UInt32) throws -> Job? {
+    func job(_ id: JobID, for caller: Caller) throws -> Job? {
         let statement = try db.cachedStatement(
-            sql: "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND jobs.uid = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [id, uid]) else { return nil }
+            sql: """
+                SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
+                """)
+        guard let row = try Row.fetchOne(statement, arguments: [id] + caller.reachArguments) else { return nil }
         return try job(row, gate: QueueGate(db))
     }
 
-    func jobs(_ query: JobQuery, uid: UInt32) throws -> [Job] {
-        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.uid = ?"
-        var arguments: StatementArguments = [uid]
+    func jobs(_ query: JobQuery, for caller: Caller) throws -> [Job] {
+        let owner = caller.listCondition(everybody: query.everybody, column: "jobs.uid")
+        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
+        var arguments = owner.arguments
         if let state = query.state {
             sql += " AND jobs.state = ?"
             arguments += [state.rawValue]
