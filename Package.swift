@@ -100,7 +100,9 @@ let package = Package(
         room("FluxqFormats", []),
         .target(
             name: "FluxqMigrations", path: "migrations",
-            resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql")], swiftSettings: settings),
+            resources: [
+                .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
+            ], swiftSettings: settings),
 
         // `make bench`.
         .executableTarget(
@@ -113,7 +115,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel"], path: "Tests/FluxqTestSupport",
+            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore"],
+            path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
         tests("FluxqModel"),
         tests("FluxqFormats"),

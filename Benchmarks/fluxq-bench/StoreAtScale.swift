@@ -120,13 +120,13 @@ enum StoreAtScale {
     }
 
     private static func timePlaces(_ store: Store, count: Int) async throws -> Samples {
-        guard let last = try await store.jobs(JobQuery(state: .queued, limit: 1), uid: owner.uid).first else {
+        guard let last = try await store.jobs(JobQuery(state: .queued, limit: 1), for: Caller(owner)).first else {
             throw Failure("nothing is queued")
         }
         var times: [Duration] = []
         for _ in 0..<count {
             let start = ContinuousClock.now
-            _ = try await store.job(last.id, uid: owner.uid)
+            _ = try await store.job(last.id, for: Caller(owner))
             times.append(.now - start)
         }
         return try Samples(times)
@@ -139,7 +139,7 @@ enum StoreAtScale {
             _ = try await store.queue(of: owner)
             for state in JobState.allCases {
                 let limit = state == .queued || state == .running ? 20 : 5
-                _ = try await store.jobs(JobQuery(state: state, limit: limit), uid: owner.uid)
+                _ = try await store.jobs(JobQuery(state: state, limit: limit), for: Caller(owner))
             }
             times.append(.now - start)
         }

@@ -11,8 +11,9 @@ struct QueueSummary {
         if let paused = queue.paused {
             result.append(
                 palette("The queue is paused", .bad)
-                    + " by an administrator since \(presentation.fullMoment(paused.since)). Jobs are taken and wait; "
-                    + "they go on when an administrator resumes the queue.")
+                    + " by \(TerminalText.line(paused.by)) (uid \(paused.uid)) since \(presentation.fullMoment(paused.since)). "
+                    + "Jobs are taken and wait; "
+                    + "they go on when an administrator says: fluxq resume")
         }
         if let held = queue.held {
             result.append(palette(Self.cause(held.cause), .bad) + " since \(presentation.fullMoment(held.since)):")

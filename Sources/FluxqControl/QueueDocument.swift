@@ -27,9 +27,14 @@ package struct QueueDocument: Hashable, Sendable, Codable {
 
     package struct Paused: Hashable, Sendable, Codable {
         package var since: WireTime
+        /// The administrator: the name for people, and the number.
+        package var by: String
+        package var uid: UInt32
 
-        package init(since: WireTime) {
+        package init(since: WireTime, by: String, uid: UInt32) {
             self.since = since
+            self.by = by
+            self.uid = uid
         }
     }
 

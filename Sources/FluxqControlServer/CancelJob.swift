@@ -9,7 +9,7 @@ extension Routes {
     func cancelJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        switch try await store.cancel(id, uid: call.caller.uid) {
+        switch try await store.cancel(id, by: call.caller) {
         case .granted(let job):
             logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
             return try Response(JobDocument(job))

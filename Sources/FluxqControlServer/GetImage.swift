@@ -10,11 +10,11 @@ extension Routes {
         let id = try call.jobID()
         let text = call.parameters["index"] ?? ""
         if let index = Int(text), index > 0, String(index) == text,
-            let picture = try await store.picture(of: id, index: index, uid: call.caller.uid)
+            let picture = try await store.picture(of: id, index: index, for: call.caller)
         {
             return try await response(with: picture, to: call)
         }
-        guard try await store.job(id, uid: call.caller.uid) != nil else { throw Problem.noSuchJob }
+        guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
         throw Problem.noSuchImage
     }
 }

@@ -8,10 +8,10 @@ extension Routes {
     func getInput(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        if let picture = try await store.input(of: id, uid: call.caller.uid) {
+        if let picture = try await store.input(of: id, for: call.caller) {
             return try await response(with: picture, to: call)
         }
-        guard try await store.job(id, uid: call.caller.uid) != nil else { throw Problem.noSuchJob }
+        guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
         throw Problem.noInputOfJob
     }
 }

@@ -18,7 +18,9 @@ extension QueueDocument {
             counts: Counts(
                 queued: overview.counts[.queued, default: 0], running: overview.counts[.running, default: 0],
                 done: overview.counts[.done, default: 0], failed: overview.counts[.failed, default: 0]),
-            paused: gate.pause.map { Paused(since: WireTime($0.since)) },
+            paused: gate.pause.map { pause in
+                Paused(since: WireTime(pause.since), by: overview.pausedBy ?? String(pause.uid), uid: pause.uid)
+            },
             held: gate.hold.map { hold in
                 Held(
                     cause: hold.cause.rawValue, since: WireTime(hold.since), message: hold.message,

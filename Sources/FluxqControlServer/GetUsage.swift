@@ -7,10 +7,10 @@ extension Routes {
     /// `GET /v1/usage`: what the caller has used and may; with `?all=true` everybody's, for administrators.
     func getUsage(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["all"])
-        let all = query.flag("all") ?? false
+        let all = query.flag("all")
         try query.finish()
         guard all else { return try Response(UsageDocument(try await store.usage(of: call.caller.owner))) }
-        guard call.caller.isAdministrator else { throw Problem.othersUsage }
+        guard call.caller.isAdministrator else { throw Problem.administratorsOnly }
         return try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
     }
 }

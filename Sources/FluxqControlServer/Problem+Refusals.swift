@@ -127,11 +127,6 @@ extension Problem {
             detail: "\(reached.account) \(reached.release) \(consequence)", limit: LimitDocument(reached))
     }
 
-    static let othersUsage = Problem(
-        status: 403, code: .notAllowed, title: "Administrators only",
-        detail: "Everybody's use is for administrators to see (access.admins, access.admin_group). "
-            + "Leave `all` away to see your own.")
-
     static func cannot(_ verb: String, _ job: Job) -> Problem {
         let state = JobState(job.lifecycle.state)
         let remedy =
@@ -149,6 +144,11 @@ extension Problem {
         status: 403, code: .notAllowed, title: "Nobody is there",
         detail: "The kernel names no user for this connection, or the one that stands for users of another "
             + "namespace. Connect as a user of this host.")
+
+    static let administratorsOnly = Problem(
+        status: 403, code: .notAllowed, title: "For administrators",
+        detail: "Only administrators of fluxqd may do that: root, and whom access.admins or access.admin_group of its "
+            + "configuration names. Ask one of them. Nothing was changed.")
 
     static let tooManyConnections = Problem(
         status: 503, code: .overLimit, title: "Too many connections",

@@ -9,7 +9,7 @@ extension Routes {
     func retryJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        switch try await store.retry(id, uid: call.caller.uid) {
+        switch try await store.retry(id, by: call.caller) {
         case .granted(let job):
             logger.info("A job was put back.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
             return try Response(JobDocument(job))

@@ -52,7 +52,11 @@ package struct Daemon: Sendable {
         // A client that hangs up is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
 
-        var configuration = try Configuration.load(file: options.configurationFile, environment: environment)
+        let read = { @Sendable [options, environment] in
+            try Configuration.load(file: options.configurationFile, environment: environment)
+        }
+        let written = try read()
+        var configuration = written
         let apiKey = options.isSandboxed ? "sandbox" : try configuration.apiKey(environment: environment)
         let notifier = try ServiceNotifier(environment: environment)
         let directory = try StateDirectory.open(
@@ -71,10 +75,13 @@ package struct Daemon: Sendable {
         await refreshGroups(in: store)
 
         let socket = try ControlSocket.open(path: options.socket, environment: environment)
-        let sandbox = try await startSandbox(in: directory.path, &configuration)
+        let sandbox = try await startSandbox(in: directory.path, configuration)
+        let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
+        configuration = complete(configuration)
         let api: ImagesClient
         do {
-            api = try ImagesClient(configuration.imagesClient(apiKey: try APIKey(apiKey)))
+            api = try ImagesClient(
+                .init(baseURL: configuration.api.baseURL, apiKey: try APIKey(apiKey), terms: configuration.callTerms))
         } catch {
             await sandbox?.shutdown()
             throw error
@@ -95,6 +102,10 @@ package struct Daemon: Sendable {
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
 
+        let reload = Reload(
+            .init(store: store, workers: workers, server: server, api: api), present: written, notifier: notifier,
+            logger: logger, read: read, complete: complete)
+
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
         let services: [any Service] = [health, server, workers, StoppingNotice(notifier: notifier, logger: logger)]
         let end = await runUntilSignal(
@@ -103,7 +114,7 @@ package struct Daemon: Sendable {
                     // A part that fails must not take the calls in flight with it: they are paid for.
                     services: services.map {
                         .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
-                    }, logger: logger)))
+                    }, logger: logger)), reload)
 
         await api.shutdown()
         await sandbox?.shutdown()
@@ -131,29 +142,27 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Puts the stand-in of the images API in the place of the real one, where that was asked for.
-    private func startSandbox(in directory: String, _ configuration: inout Configuration) async throws -> Sandbox? {
+    /// The stand-in of the images API, where that was asked for.
+    private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> Sandbox? {
         guard options.isSandboxed else { return nil }
-        let sandbox = try await Sandbox.start(
+        return try await Sandbox.start(
             .init(
                 directory: "\(directory)/sandbox", latency: configuration.sandbox.latency,
                 linkLifetime: configuration.sandbox.linkLifetime),
             logger: logger)
-        configuration.api.baseURL = sandbox.baseURL
-        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
-        return sandbox
     }
 
-    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up.
-    private func runUntilSignal(_ services: ServiceGroup) async -> Result<Void, any Error> {
-        await withThrowingTaskGroup(of: Void.self) { group in
+    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up. SIGHUP reloads the configuration.
+    private func runUntilSignal(_ services: ServiceGroup, _ reload: Reload) async -> Result<Void, any Error> {
+        // Before anybody is told that fluxqd is ready: a signal that comes then is already caught.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        return await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask { [logger] in
                 var isDraining = false
-                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+                for await signal in signals {
                     if signal == .sighup {
-                        logger.notice(
-                            "The configuration is read at start alone. To change it: systemctl restart fluxqd")
+                        if !isDraining { await reload.run() }
                     } else if isDraining {
                         logger.warning("A second signal: calls in flight are given up; their outcome is unknown.")
                         return
@@ -200,32 +209,12 @@ private struct ControlSocket {
 }
 
 extension Configuration {
-    fileprivate var storePolicy: StorePolicy {
-        var policy = StorePolicy()
-        policy.maxAttempts = workers.maxAttempts
-        policy.limits = limits
-        policy.concurrency = workers.concurrency
-        policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
-        return policy
-    }
-
-    fileprivate var controlSettings: ControlServer.Settings {
-        ControlServer.Settings(
-            defaultModel: api.model, maxInputBytes: inputs.maxBytes,
-            administrators: Administrators(users: access.admins, group: access.adminGroup))
-    }
-
-    fileprivate var workerSettings: FluxqWorkers.Workers.Settings {
-        var settings = FluxqWorkers.Workers.Settings()
-        settings.concurrency = workers.concurrency
-        settings.drain = workers.drain
-        settings.maxPictureBytes = downloads.maxBytes
-        return settings
-    }
-
-    fileprivate func imagesClient(apiKey: APIKey) -> ImagesClient.Configuration {
-        ImagesClient.Configuration(
-            baseURL: api.baseURL, apiKey: apiKey, timeout: api.timeout, unbilledStatuses: api.unbilledStatuses,
-            downloads: .init(trustedHosts: downloads.trustedHosts, maxBytes: downloads.maxBytes))
+    /// With the stand-in of the images API, where there is one, in the place of the real one.
+    fileprivate func calling(_ sandbox: FluxqSandbox.Sandbox?) -> Configuration {
+        guard let sandbox else { return self }
+        var configuration = self
+        configuration.api.baseURL = sandbox.baseURL
+        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
+        return configuration
     }
 }

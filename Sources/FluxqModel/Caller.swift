@@ -16,6 +16,11 @@ package struct Caller: Hashable, Sendable {
         self.isAdministrator = isAdministrator
     }
 
+    /// Somebody who is no administrator.
+    package init(_ owner: Owner) {
+        self.init(uid: owner.uid, name: owner.name, groups: owner.groups ?? [])
+    }
+
     /// Everybody is in some group: none at all is a lookup that failed, which says nothing.
     package var owner: Owner { Owner(uid: uid, name: name, groups: groups.isEmpty ? nil : groups) }
 }

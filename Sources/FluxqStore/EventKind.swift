@@ -1,4 +1,4 @@
-/// What the event log tells about a job.
+/// What the event log tells about a job, or about the whole queue.
 package enum EventKind: String, CaseIterable, Sendable {
     case submitted, claimed, deferred
     /// An attempt ended without a bill, and the next one waits for its time.
@@ -8,4 +8,6 @@ package enum EventKind: String, CaseIterable, Sendable {
     case pictureLost = "picture_lost"
     case cancelRequested = "cancel_requested"
     case retried, done, failed
+    /// An administrator has stopped new calls, or let them begin again.
+    case paused, resumed
 }

@@ -4,6 +4,8 @@ import GRDB
 /// How the queue is doing, and one owner's part in it.
 package struct QueueOverview: Hashable, Sendable {
     package var gate: QueueGate
+    /// The administrator's name, where the queue is paused.
+    package var pausedBy: String?
     /// The owner's jobs by state.
     package var counts: [JobState: Int]
     package var usage: OwnerUsage
@@ -16,8 +18,13 @@ extension Store {
             let owner = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
                 arguments: [caller.uid])
+            let gate = try QueueGate(db)
             return QueueOverview(
-                gate: try QueueGate(db),
+                gate: gate,
+                pausedBy: try gate.pause.flatMap { pause in
+                    try String.fetchOne(
+                        db.cachedStatement(sql: "SELECT name FROM owners WHERE uid = ?"), arguments: [pause.uid])
+                },
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
                 usage: try LimitsReader(db: db, policy: policy, now: now).usage(of: caller))
         }

@@ -65,7 +65,9 @@ extension Transaction {
             let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
             if let row = try row(sql, [uid, key.text]) {
                 let fingerprint: ContentHash = row["fingerprint"]
-                guard fingerprint == key.fingerprint, let job = try job(row["id"], uid: uid) else { return .keyReused }
+                guard fingerprint == key.fingerprint, let job = try job(row["id"], for: Caller(order.owner)) else {
+                    return .keyReused
+                }
                 return .existing(job)
             }
         }
@@ -90,7 +92,9 @@ extension Transaction {
         let id = JobID(rawValue: db.lastInsertedRowID)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
         wakeWorkers()
-        guard let job = try job(id, uid: uid) else { throw StoreError.other("job \(id) is gone after its insert") }
+        guard let job = try job(id, for: Caller(order.owner)) else {
+            throw StoreError.other("job \(id) is gone after its insert")
+        }
         return .created(job)
     }
 

@@ -34,7 +34,7 @@ package struct Workers: Service {
         package var archive: Archive
         package var api: any ImagesAPI
         package var clock: any WorkClock
-        package var settings: Settings
+        let settings: Reloadable<Settings>
         package var logger: Logger
 
         package init(
@@ -44,7 +44,7 @@ package struct Workers: Service {
             self.archive = archive
             self.api = api
             self.clock = clock
-            self.settings = settings
+            self.settings = Reloadable(settings)
             self.logger = logger
         }
     }
@@ -53,6 +53,12 @@ package struct Workers: Service {
 
     package init(_ parts: Parts) {
         self.parts = parts
+    }
+
+    /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
+    package func adopt(_ settings: Settings) {
+        parts.settings.replace(with: settings)
+        parts.store.signal.ring([.work])
     }
 
     /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
@@ -78,7 +84,7 @@ package struct Workers: Service {
                 group.addTask {
                     // Both throw only when the calls end first and this task is canceled.
                     try? await gracefulShutdown()
-                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.drain)
+                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.current.drain)
                     return true
                 }
                 // The end of the calls, or of their time.

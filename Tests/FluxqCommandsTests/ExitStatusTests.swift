@@ -67,7 +67,7 @@ struct ExitStatusTests {
             ["submit", "--seed", "9223372036854775808", "p"], ["status", "0"], ["status", "-1"], ["status", "+1"],
             ["status", "9223372036854775808"], ["status", "4x"], ["list", "--state", "lost"], ["list", "--limit", "0"],
             ["wait"], ["wait", "--timeout", "-1", "1"], ["fetch"], ["fetch", "--index", "0", "1"], ["cancel"],
-            ["retry", ""], ["pause"], ["list", "--all"],
+            ["retry", ""], ["pause", "now"], ["resume", "1"], ["list", "--all", "yes"],
         ])
     func usage(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try FluxqCommand.parseAsRoot(arguments) }

@@ -48,8 +48,9 @@ import Testing
             "#",
             "# Every key stands here with its default, or with an example where it has none. Take the # "
                 + "away to set it,",
-            "# then: systemctl restart fluxqd. A variable of the environment wins over the file; api.base_url is",
-            "# FLUXQ_API_BASE_URL. fluxqd does not start while anything here is wrong, and says where and why.",
+            "# then: systemctl reload fluxqd. A variable of the environment wins over the file; api.base_url is",
+            "# FLUXQ_API_BASE_URL. While anything here is wrong, fluxqd does not start, a reload changes nothing, and both say",
+            "# where and why; a reload also names what needs a restart.",
         ]
         var group = ""
         for setting in Setting.all {

@@ -37,7 +37,7 @@ struct LimitTests {
         }
         for owner in [StoreFixture.alice, StoreFixture.bob] {
             #expect(claims.count { $0.uid == owner.uid } == calls)
-            let queued = try await fixture.store.jobs(.init(state: .queued, limit: 1), uid: owner.uid)
+            let queued = try await fixture.store.jobs(.init(state: .queued, limit: 1), for: Caller(owner))
             #expect(queued.first?.waiting == waiting)
         }
     }
@@ -122,7 +122,7 @@ struct LimitTests {
                             if end != .notBilled { used += images }
                             #expect(try await fixture.store.usage(of: owner).use.today.allImages == Int64(used))
                         }
-                        for job in jobs { _ = try await fixture.store.cancel(job, uid: uid) }
+                        for job in jobs { _ = try await fixture.store.cancel(job, by: Caller(owner)) }
                     }
                 }
             }
@@ -207,7 +207,7 @@ struct LimitTests {
         let small = try await fixture.submit(n: 1)
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         #expect(try await fixture.job(small).waiting == .userLimit)
-        _ = try await fixture.store.cancel(large, uid: StoreFixture.alice.uid)
+        _ = try await fixture.store.cancel(large, by: Caller(StoreFixture.alice))
         #expect(try await fixture.claim().job == small)
     }
 

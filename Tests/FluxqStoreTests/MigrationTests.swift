@@ -70,8 +70,8 @@ struct MigrationTests {
                 && usage.use.month == usage.use.today)
         let bob = try await store.usage(of: Owner(uid: 1001, name: "bob"))
         #expect(bob.use.today == .init(unknownImages: 3))
-        #expect(try await store.job(JobID(rawValue: 2), uid: 1000)?.place?.place == 1)
-        #expect(try await store.job(JobID(rawValue: 1), uid: 1000)?.place?.place == 2)
+        #expect(try await store.job(JobID(rawValue: 2), for: Caller(alice))?.place?.place == 1)
+        #expect(try await store.job(JobID(rawValue: 1), for: Caller(alice))?.place?.place == 2)
 
         #expect(try await store.recover() == [JobID(rawValue: 4)])
         let recovered = try await store.usage(of: alice).use.today

@@ -13,6 +13,12 @@ struct Setting: Sendable {
         case nested
     }
 
+    /// Whether a running daemon takes it on.
+    enum Reload: Sendable {
+        case whileRunning
+        case atStart
+    }
+
     /// `group.key`; a name without a dot takes all entries of its group that are not keys themselves.
     let name: String
     let shape: Shape
@@ -22,17 +28,25 @@ struct Setting: Sendable {
     let defaultText: String?
     /// For the example file, where there is no default to show.
     let exampleText: String?
+    let reload: Reload
+    /// Whether two configurations differ in it.
+    let differs: @Sendable (Configuration, Configuration) -> Bool
+    /// Takes the value of the first into the second.
+    let copy: @Sendable (Configuration, inout Configuration) -> Void
     let apply: @Sendable (SettingNode, inout Configuration) throws(SettingRejection) -> Void
 
-    init<Value>(
+    init<Value: Equatable>(
         _ name: String, _ type: SettingType<Value>, _ place: any WritableKeyPath<Configuration, Value> & Sendable,
-        example: String? = nil, _ documentation: String
+        example: String? = nil, reload: Reload = .whileRunning, _ documentation: String
     ) {
         self.name = name
         self.shape = type.shape
         self.documentation = documentation
         self.defaultText = type.write(Configuration()[keyPath: place])
         self.exampleText = example
+        self.reload = reload
+        self.copy = { $1[keyPath: place] = $0[keyPath: place] }
+        self.differs = { $0[keyPath: place] != $1[keyPath: place] }
         self.apply = { node, configuration throws(SettingRejection) in
             configuration[keyPath: place] = try type.read(node)
         }
@@ -58,12 +72,12 @@ struct Setting: Sendable {
     /// Every key that this version knows, in the order of the example file.
     static let all: [Setting] = [
         Setting(
-            "api.base_url", .webAddress, \.api.baseURL,
+            "api.base_url", .webAddress, \.api.baseURL, reload: .atStart,
             "Where the images API is, any OpenAI-compatible one: the part before /images/generations. Plain "
                 + "http is taken only for this host itself."
         ),
         Setting(
-            "api.key_file", .absolutePath, \.api.keyFile, example: "/etc/fluxq/api-key",
+            "api.key_file", .absolutePath, \.api.keyFile, example: "/etc/fluxq/api-key", reload: .atStart,
             "The file with the API key. Without it: $FLUXQ_API_KEY, $MODELVERSE_API_KEY, or systemd's "
                 + "credential \"api-key\"."
         ),
@@ -137,10 +151,10 @@ struct Setting: Sendable {
             "The price of one image, by model. None by default."),
 
         Setting(
-            "sandbox.latency_seconds", .seconds(0, 3600), \.sandbox.latency,
+            "sandbox.latency_seconds", .seconds(0, 3600), \.sandbox.latency, reload: .atStart,
             "How long the stand-in of `fluxqd --sandbox` takes for one call."),
         Setting(
-            "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime,
+            "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime, reload: .atStart,
             "How long the links of its answers live."),
     ]
 

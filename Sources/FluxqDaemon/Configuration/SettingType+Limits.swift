@@ -3,7 +3,7 @@ import FluxqUsers
 
 extension LimitRules {
     /// Of users and of groups, as the configuration holds them.
-    struct Exceptions: Sendable {
+    struct Exceptions: Hashable, Sendable {
         var users: [UInt32: Exception] = [:]
         var groups: [UInt32: Exception] = [:]
     }
