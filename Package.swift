@@ -69,7 +69,7 @@ let package = Package(
             "FluxqDaemon",
             [
                 "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox",
-                "FluxqMaintenance", "FluxqControlServer",
+                "FluxqUsers", "FluxqMaintenance", "FluxqControlServer",
                 "FluxqWorkers", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
             ]),
         room(
@@ -80,7 +80,8 @@ let package = Package(
         room(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqMaintenance",
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
+                "FluxqMaintenance",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
@@ -100,6 +101,7 @@ let package = Package(
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room("FluxqImagesAPI", ["FluxqModel", "FluxqFormats", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
+        room("FluxqUsers", []),
         room(
             "FluxqSandbox",
             ["FluxqFormats", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
@@ -109,8 +111,10 @@ let package = Package(
         room("FluxqFormats", []),
         .target(
             name: "FluxqMigrations", path: "migrations",
-            resources: [.embedInCode("0001_jobs.sql"), .embedInCode("0004_repair.sql")],
-            swiftSettings: settings),
+            resources: [
+                .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
+                .embedInCode("0004_repair.sql"),
+            ], swiftSettings: settings),
 
         // `make bench`.
         .executableTarget(
@@ -173,12 +177,14 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel"], path: "Tests/FluxqTestSupport",
+            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore"],
+            path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
         tests("FluxqModel"),
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
+        tests("FluxqUsers"),
         tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
         // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
         .executableTarget(
@@ -196,7 +202,7 @@ let package = Package(
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
                 nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
-        tests("FluxqDaemon", also: ["FluxqModel", "FluxqArchive", "FluxqStore"]),
+        tests("FluxqDaemon", also: ["FluxqModel", "FluxqArchive", "FluxqStore", "FluxqUsers"]),
         tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",

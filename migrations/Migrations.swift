@@ -6,6 +6,8 @@ package struct Migration: Sendable {
 
     package static let all: [Migration] = [
         Migration(name: "0001_jobs", sql: String(decoding: PackageResources._001_jobs_sql, as: UTF8.self)),
+        Migration(name: "0002_limits", sql: String(decoding: PackageResources._002_limits_sql, as: UTF8.self)),
+        Migration(name: "0003_access", sql: String(decoding: PackageResources._003_access_sql, as: UTF8.self)),
         Migration(name: "0004_repair", sql: String(decoding: PackageResources._004_repair_sql, as: UTF8.self)),
     ]
 }

@@ -2,41 +2,93 @@ import FluxqModel
 import FluxqStore
 import Glibc
 
-/// What a claim and the queries of `fluxq status` take with few and with many jobs queued: the job database alone.
+/// What a submit, a claim and the queries of `fluxq status` take with few and with many jobs queued, of one user and of
+/// many, some of whom may not run: the job database alone.
 enum StoreAtScale {
     private static let owner = Owner(uid: 1000, name: "bench")
     /// Submits at once, so that each commit holds many.
     private static let submitters = 512
 
+    /// At their limit all the time.
+    private static let locked = (0..<1000).map { Owner(uid: UInt32(10_000 + $0), name: "locked\($0)") }
+    private static let crowd = (0..<1000).map { Owner(uid: UInt32(20_000 + $0), name: "user\($0)") }
+
     static func measure(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
-        let store = try Store(path: work.path("queue.sqlite"), now: now)
+        var policy = StorePolicy()
+        for owner in locked {
+            var exception = LimitRules.Exception()
+            exception[.imagesPerDay] = 1
+            policy.limits.users[owner.uid] = exception
+        }
+        let store = try Store(path: work.path("queue.sqlite"), policy: policy, now: now)
         var figures: [Figure] = []
         var jobs = 0
         for wanted in scale.storeJobs {
-            try await submit(wanted - jobs, to: store)
+            try await submit(wanted - jobs, of: [owner], to: store)
             jobs = wanted
             let size = "\(wanted) jobs queued"
             let claims = try await timeClaims(store, count: scale.storeSamples)
             let overviews = try await timeOverviews(store, count: scale.storeSamples)
+            let submits = try await timeSubmits(store, count: scale.storeSamples)
+            let places = try await timePlaces(store, count: scale.storeSamples)
             figures += [
+                Figure(name: "submit, \(size), median", value: submits.median, unit: "ms", note: "durable: one fsync"),
+                Figure(name: "submit, \(size), 99th percentile", value: submits.percentile99, unit: "ms"),
                 Figure(name: "claim, \(size), median", value: claims.median, unit: "ms", note: "durable: one fsync"),
                 Figure(name: "claim, \(size), 99th percentile", value: claims.percentile99, unit: "ms"),
                 Figure(
                     name: "status's queries, \(size), median", value: overviews.median, unit: "ms",
                     note: "the queue and each state's newest jobs"),
                 Figure(name: "status's queries, \(size), 99th percentile", value: overviews.percentile99, unit: "ms"),
+                Figure(
+                    name: "status of the last job, \(size), median", value: places.median, unit: "ms",
+                    note: "its place is sought among the first 1000"),
+                Figure(
+                    name: "status of the last job, \(size), 99th percentile", value: places.percentile99, unit: "ms"),
             ]
         }
+        figures += try await measureUsers(store, scale, "\(jobs) jobs queued")
         try store.close()
         return figures
     }
 
-    private static func submit(_ count: Int, to store: Store) async throws {
-        let order = Store.Order(owner: owner, request: try request())
+    /// A thousand more users with jobs, then a thousand that have jobs and are at their limits.
+    private static func measureUsers(_ store: Store, _ scale: Scale, _ size: String) async throws -> [Figure] {
+        var figures: [Figure] = []
+        try await submit(crowd.count * 2, of: crowd, to: store)
+        let many = try await timeClaims(store, count: scale.storeSamples)
+        try await submit(locked.count * 2, of: locked, to: store)
+        // Each of them gets its one picture, and is found at its limit once.
+        var answered: Set<UInt32> = []
+        while answered.count < locked.count, case .claimed(let claim) = try await store.claim() {
+            answered.insert(claim.uid)
+            let outcome: CallOutcome =
+                locked.contains { $0.uid == claim.uid }
+                ? .unknown(APIError(message: "measured")) : .rejected(APIError(message: "measured"))
+            _ = try await store.record(CallReport(outcome: outcome, sentAt: now()), of: claim)
+            answered.formIntersection(locked.map(\.uid))
+        }
+        let limited = try await timeClaims(store, count: scale.storeSamples)
+        let place = try await timePlaces(store, count: scale.storeSamples)
+        for (who, claims) in [("of 1001 users", many), ("and 1000 users at their limits", limited)] {
+            figures += [
+                Figure(name: "claim, \(size) \(who), median", value: claims.median, unit: "ms"),
+                Figure(name: "claim, \(size) \(who), 99th percentile", value: claims.percentile99, unit: "ms"),
+            ]
+        }
+        figures.append(
+            Figure(name: "status of the last job, \(size) of 1001 users, median", value: place.median, unit: "ms"))
+        return figures
+    }
+
+    private static func submit(_ count: Int, of owners: [Owner], to store: Store) async throws {
+        let request = try request()
         try await withThrowingDiscardingTaskGroup { group in
             for first in 0..<submitters {
                 group.addTask {
-                    for _ in stride(from: first, to: count, by: submitters) { _ = try await store.submit(order) }
+                    for number in stride(from: first, to: count, by: submitters) {
+                        _ = try await store.submit(.init(owner: owners[number % owners.count], request: request))
+                    }
                 }
             }
         }
@@ -56,14 +108,38 @@ enum StoreAtScale {
         return try Samples(times)
     }
 
+    private static func timeSubmits(_ store: Store, count: Int) async throws -> Samples {
+        let order = Store.Order(owner: owner, request: try request())
+        var times: [Duration] = []
+        for _ in 0..<count {
+            let start = ContinuousClock.now
+            _ = try await store.submit(order)
+            times.append(.now - start)
+        }
+        return try Samples(times)
+    }
+
+    private static func timePlaces(_ store: Store, count: Int) async throws -> Samples {
+        guard let last = try await store.jobs(JobQuery(state: .queued, limit: 1), for: Caller(owner)).first else {
+            throw Failure("nothing is queued")
+        }
+        var times: [Duration] = []
+        for _ in 0..<count {
+            let start = ContinuousClock.now
+            _ = try await store.job(last.id, for: Caller(owner))
+            times.append(.now - start)
+        }
+        return try Samples(times)
+    }
+
     private static func timeOverviews(_ store: Store, count: Int) async throws -> Samples {
         var times: [Duration] = []
         for _ in 0..<count {
             let start = ContinuousClock.now
-            _ = try await store.queue(uid: owner.uid)
+            _ = try await store.queue(of: owner)
             for state in JobState.allCases {
                 let limit = state == .queued || state == .running ? 20 : 5
-                _ = try await store.jobs(JobQuery(state: state, limit: limit), uid: owner.uid)
+                _ = try await store.jobs(JobQuery(state: state, limit: limit), for: Caller(owner))
             }
             times.append(.now - start)
         }

@@ -1,3 +1,4 @@
+import FluxqTestSupport
 import FluxqSandbox
 
 /// What becomes of what was not synced.

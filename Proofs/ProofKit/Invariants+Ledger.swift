@@ -54,11 +54,12 @@ extension Invariants {
         }
         let owners = Dictionary(uniqueKeysWithValues: state.jobs.map { ($0.id, $0.uid) })
         var sums: [Day: (images: Int64, spent: Int64)] = [:]
-        for attempt in state.attempts where attempt.billing == "billed" {
-            guard let uid = owners[attempt.job], let day = attempt.settledDay else { continue }
-            let images = Int64(attempt.imagesCame ?? 0)
-            sums[Day(uid: uid, day: day), default: (0, 0)].images += images
-            sums[Day(uid: uid, day: day), default: (0, 0)].spent += images * (attempt.price ?? 0)
+        for attempt in state.attempts {
+            guard let uid = owners[attempt.job] else { continue }
+            // A day on which nothing was billed has its row as well: money was set aside on it.
+            let images = attempt.billing == "billed" ? Int64(attempt.imagesCame ?? 0) : 0
+            sums[Day(uid: uid, day: attempt.day), default: (0, 0)].images += images
+            sums[Day(uid: uid, day: attempt.day), default: (0, 0)].spent += images * (attempt.price ?? 0)
         }
         let summed = Set(
             sums.map {

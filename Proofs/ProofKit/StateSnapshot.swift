@@ -41,8 +41,8 @@ package struct StateSnapshot: Sendable {
         package let imagesCame: Int?
         /// Of one image, in millionths.
         package let price: Int64?
-        /// Days since 1970.
-        package let settledDay: Int64?
+        /// On which the call began: days since 1970.
+        package let day: Int64
 
         package init(row: Row) {
             job = row["job"]
@@ -53,7 +53,7 @@ package struct StateSnapshot: Sendable {
             wasSent = row["sent_at"] != nil
             imagesCame = row["images_came"]
             price = row["price"]
-            settledDay = (row["settled_at"] as Int64?).map { $0 / 86_400_000 }
+            day = (row["begun_at"] as Int64) / 86_400_000
         }
     }
 

@@ -1,3 +1,4 @@
+import FluxqTestSupport
 import FluxqModel
 import FluxqSandbox
 

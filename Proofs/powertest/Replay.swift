@@ -86,10 +86,10 @@ struct Replayer: Sendable {
     /// What somebody was told before the cut and what is not so any more.
     private func lost(_ marks: [Mark], _ state: StateSnapshot, _ database: String) async throws -> [String] {
         let events = try await DatabaseQueue(path: database).read { db in
-            try Row.fetchAll(db, sql: "SELECT id, at, job, kind, state FROM events").map { row in
+            try Row.fetchAll(db, sql: "SELECT id, at, job, uid, actor, kind, state FROM events").map { row in
                 EventDocument(
-                    id: row["id"], at: WireTime(Timestamp(rawValue: row["at"])), job: row["job"], kind: row["kind"],
-                    state: row["state"])
+                    id: row["id"], at: WireTime(Timestamp(rawValue: row["at"])), job: row["job"], uid: row["uid"],
+                    actor: row["actor"], kind: row["kind"], state: row["state"])
             }
         }
         let told = Set(events)
@@ -101,7 +101,7 @@ struct Replayer: Sendable {
             case .input(let hash):
                 return inputs.contains(String(hash.dropFirst("sha256:".count))) ? nil : "the input \(hash) is gone"
             case .event(let event):
-                return told.contains(event) ? nil : "event \(event.id) (\(event.kind) of job \(event.job)) is gone"
+                return told.contains(event) ? nil : "event \(event.id) (\(event.kind) of job \(event.job ?? 0)) is gone"
             case .ended(let id, let was, let reason, let pictures):
                 let saved = state.pictures.filter { $0.job == id && $0.state == "saved" }.compactMap(\.hash)
                 guard let job = jobs[id], job.state == was, job.reason == reason,

@@ -2,6 +2,7 @@ import FluxqArchive
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
+import FluxqTestSupport
 import FluxqWorkers
 import Logging
 import ServiceLifecycleTestKit
@@ -23,7 +24,7 @@ final class DaemonLife: @unchecked Sendable {
             policy.maxAttempts = dice.roll(1...5)
             policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))
             policy.prices = ["m": .init(micros: 40_000, currency: "USD")]
-            policy.queuedJobsPerOwner = dice.pick([nil, 4])
+            policy.limits.standard[.queuedJobs] = dice.pick([nil, 4])
         }
     }
 

@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqStore
+import FluxqTestSupport
 import FluxqWorkers
 import Glibc
 
@@ -173,7 +174,7 @@ final class Simulation {
         guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
         let owner = dice.pick(users.owners)
         let (jobs, overview) = try ask { [store = life.store] in
-            (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(uid: owner.uid))
+            (try await store.jobs(JobQuery(limit: 1000), uid: owner.uid), try await store.queue(of: owner))
         }
         try referee.check(jobs, overview, of: owner)
     }

@@ -1,6 +1,7 @@
 import FluxqArchive
 import FluxqModel
 import FluxqStore
+import FluxqTestSupport
 import NIOCore
 
 /// An edit that somebody has asked for, and what they were told about it.

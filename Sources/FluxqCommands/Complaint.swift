@@ -48,6 +48,7 @@ struct Complaint: Error, Hashable, Sendable {
             members["status"] = .integer(Int64(problem.status))
             members["title"] = .string(problem.title)
         }
+        if let limit = problem?.limit { members["limit"] = JSONText.members(of: limit) }
         if !fields.isEmpty {
             members["fields"] = .array(
                 fields.map { .object(["field": .string($0.field), "problem": .string($0.problem)]) })

@@ -12,6 +12,11 @@ enum JSONText {
         }
     }
 
+    /// A part of the daemon's document, for one of this program's own; nothing where it cannot be written again.
+    static func members(of part: some Encodable) -> JSONValue? {
+        (try? JSONEncoder().encode(part)).flatMap { try? JSONDecoder().decode(JSONValue.self, from: $0) }
+    }
+
     static func line(_ value: JSONValue) throws(Complaint) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -16,6 +16,7 @@ struct JobDetails {
         if let error = job.error { sheet.add("api error", Self.line(error)) }
 
         sheet.add("submitted", "\(presentation.fullMoment(job.createdAt)) by \(job.owner) (uid \(job.uid))")
+        sheet.add("place", place(presentation))
         sheet.add("not before", job.notBefore.map(presentation.fullMoment))
         sheet.add("started", job.startedAt.map(presentation.fullMoment))
         if let finishedAt = job.finishedAt {
@@ -34,6 +35,13 @@ struct JobDetails {
             sheet.add("picture \(damaged.index)", damaged.message)
         }
         return sheet.lines
+    }
+
+    /// `3`, `3, starts about 2026-11-22 13:01:30 (in 1 min)`, `more than 1000 ahead`.
+    private func place(_ presentation: Presentation) -> String? {
+        if let beyond = job.placeBeyond { return "more than \(beyond) ahead" }
+        guard let place = job.place else { return nil }
+        return "\(place)" + (job.estimatedStartAt.map { ", starts about \(presentation.fullMoment($0))" } ?? "")
     }
 
     private func add(_ request: EditRequest, to sheet: inout Sheet) {

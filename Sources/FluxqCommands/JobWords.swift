@@ -81,12 +81,17 @@ struct JobWords {
         case .scheduled: ["It waits for its time\(time)."]
         case .backoff: ["Its last attempt failed and was not billed; the next one comes by itself\(time)."]
         case .rateLimited: ["The API has asked for patience; it goes on by itself."]
-        case .userLimit: ["Your own limit is reached; it goes on when others of your jobs have ended, or tomorrow."]
-        case .budget: ["Your budget is used up; it goes on tomorrow (00:00 UTC), or when an administrator raises it."]
+        case .userLimit, .budget:
+            ["A limit of yours is reached\(renewal(presentation)). What is left shows: fluxq usage"]
         case .held: ["The API cannot be used at present; why, says: fluxq status. It goes on by itself."]
         case .paused: ["An administrator has paused the queue; it goes on when the queue does."]
         case nil: []
         }
+    }
+
+    /// When the limit that it waits for is renewed by the calendar.
+    private func renewal(_ presentation: Presentation) -> String {
+        job.limit?.renewedAt.map { "; it is renewed \(presentation.fullMoment($0))" } ?? ""
     }
 
     private func runningAdvice(_ presentation: Presentation) -> [String] {

@@ -8,16 +8,20 @@ extension JobState: ExpressibleByArgument {}
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List your jobs, newest first.",
+        abstract: "List your jobs, newest first, or everybody's.",
         discussion: """
             On a terminal, prompts are cut to its width and times say how long ago; in a pipe, prompts are whole and \
             times are local ones. An empty field is shown as -.
 
-            With --json: a list of the jobs' documents as the daemon gives them, one on each line.
+            --all adds what runs and waits of others: whose it is, its state and its place in the line, and nothing \
+            else. For administrators it is everybody's jobs with all there is to know.
+
+            With --json: a list of the jobs' documents as the daemon gives them, one on each line; others' have no id.
 
             EXAMPLES
               fluxq list
               fluxq list --state failed --limit 10
+              fluxq list --all
               fluxq list --label night --json | jq -r '.[].id'
 
             \(ExitStatus.help)
@@ -31,6 +35,9 @@ struct List: AsyncParsableCommand {
 
     @Option(parsing: .unconditional, help: ArgumentHelp("At most so many jobs.", valueName: "N"))
     var limit = 50
+
+    @Flag(help: "Not only yours: others' place in the line; for administrators, everybody's jobs.")
+    var all = false
 
     @OptionGroup var global: GlobalOptions
 
@@ -46,26 +53,44 @@ struct List: AsyncParsableCommand {
     func run() async throws {
         try await global.run { console in
             try await ControlClient.withConnection(to: global.controlSocket) { client in
-                let jobs = try await pages(client, json: console.json)
+                let (jobs, first) = try await pages(client, json: console.json)
                 if console.json {
-                    try console.print(JSONText.lines(jobs.map(\.json)))
-                } else if jobs.isEmpty {
-                    if console.liveWidth != nil { console.note("no jobs") }
-                } else {
-                    try console.print(JobTable(jobs: jobs.map(\.document)).lines(console.presentation))
+                    let others = try first.map(Listed.others(of:)) ?? []
+                    try console.print(JSONText.lines(jobs.map(\.json) + others))
+                    return .success
                 }
+                let others = first?.document.others
+                if jobs.isEmpty, others?.isEmpty ?? true {
+                    if console.liveWidth != nil { console.note("no jobs") }
+                    return .success
+                }
+                let presentation = console.presentation
+                var lines: [String] = []
+                if !jobs.isEmpty {
+                    let showsOwners = all && others == nil
+                    lines += JobTable(jobs: jobs.map(\.document), showsOwners: showsOwners).lines(presentation)
+                }
+                if let others, !others.isEmpty {
+                    lines += (jobs.isEmpty ? [] : [""]) + ["Of others:"] + OthersTable(jobs: others).lines(presentation)
+                }
+                try console.print(lines)
                 return .success
             }
         }
     }
 
     /// Follows the pages up to the limit.
-    private func pages(_ client: ControlClient, json: Bool) async throws -> [Listed] {
+    private func pages(
+        _ client: ControlClient, json: Bool
+    ) async throws -> (jobs: [Listed], first: Answered<JobPage>?) {
         var jobs: [Listed] = []
+        var first: Answered<JobPage>?
         var before: Int64?
         while jobs.count < limit {
             let page = try await client.jobs(
-                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs))
+                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs),
+                all: all)
+            first = first ?? page
             jobs += try Listed.jobs(of: page, json: json).prefix(limit - jobs.count)
             // A page that does not go on from the one before would go on for ever.
             guard let next = page.document.next, !page.document.jobs.isEmpty, before.map({ next < $0 }) ?? true else {
@@ -73,6 +98,6 @@ struct List: AsyncParsableCommand {
             }
             before = next
         }
-        return jobs
+        return (jobs, first)
     }
 }

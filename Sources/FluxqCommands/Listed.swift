@@ -16,6 +16,12 @@ struct Listed {
         return zip(page.document.jobs, values).map(Listed.init)
     }
 
+    /// What the page tells of others' jobs, as the daemon wrote it.
+    static func others(of page: Answered<JobPage>) throws(Complaint) -> [JSONValue] {
+        guard case .array(let values) = try JSONText.value(page.json)["others"] else { return [] }
+        return values
+    }
+
     /// When it ended; for one that has not, when it was submitted.
     var ended: Int64 { (document.finishedAt ?? document.createdAt).timestamp.rawValue }
 }

@@ -11,8 +11,9 @@ struct QueueSummary {
         if let paused = queue.paused {
             result.append(
                 palette("The queue is paused", .bad)
-                    + " by an administrator since \(presentation.fullMoment(paused.since)). Jobs are taken and wait; "
-                    + "they go on when an administrator resumes the queue.")
+                    + " by \(TerminalText.line(paused.by)) (uid \(paused.uid)) since \(presentation.fullMoment(paused.since)). "
+                    + "Jobs are taken and wait; "
+                    + "they go on when an administrator says: fluxq resume")
         }
         if let held = queue.held {
             result.append(palette(Self.cause(held.cause), .bad) + " since \(presentation.fullMoment(held.since)):")
@@ -29,10 +30,11 @@ struct QueueSummary {
         if result.isEmpty { result.append(palette("The queue is running.", .good)) }
         let counts = queue.counts
         let images = queue.usage.imagesToday
+        let left = queue.usage.limits[LimitKind.imagesPerDay.rawValue]?.left.map { ", \(Int64($0)) left" } ?? ""
         result.append(
             "Your jobs: \(counts.queued) queued, \(counts.running) running, \(counts.done) done, "
                 + "\(counts.failed) failed; \(images) \(images == 1 ? "picture" : "pictures") bought today "
-                + "(since 00:00 UTC)."
+                + "(since 00:00 UTC)\(left)."
         )
         return result
     }

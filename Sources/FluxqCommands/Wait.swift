@@ -60,10 +60,11 @@ struct Wait: AsyncParsableCommand {
                     }
                     return job.document.state == JobState.done.rawValue ? .success : .jobFailed
                 case .timedOut(let job):
+                    let summary = JobWords(job).summary
                     throw Complaint(
                         .tryLater, code: "timed_out",
-                        "The time is over: \(JobWords(job).summary). The job goes on; wait again with: fluxq wait \(id)"
-                    )
+                        "The time is over: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job goes on; wait again "
+                            + "with: fluxq wait \(id)")
                 }
             }
         }

@@ -24,12 +24,22 @@ extension JobDocument {
         case .queued(let notBefore, _):
             waiting = (job.waiting ?? .ready).rawValue
             self.notBefore = notBefore.map(WireTime.init)
+            if let limit = job.limit {
+                self.limit = LimitDocument(limit)
+                message = "\(limit.account) \(limit.release)"
+            }
+            // What has to be done comes before what only takes time.
             if job.isInputDamaged {
                 message = """
                     The picture that it edits was found damaged in the archive and was set aside. Send the same picture again \
                     with another submit (or PUT /v1/inputs); when it has not come by the job's turn, the job fails as \
                     rejected and nothing is billed.
                     """
+            }
+            if let place = job.place {
+                self.place = place.place
+                placeBeyond = place.place == nil ? QueuePlace.furthest : nil
+                estimatedStartAt = place.startsAt.map(WireTime.init)
             }
         case .running(let phase, let cancelRequested):
             self.phase = phase.rawValue

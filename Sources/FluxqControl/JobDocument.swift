@@ -9,13 +9,21 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package var waiting: String?
     /// queued: when it may run.
     package var notBefore: WireTime?
+    /// queued: where it stands among all that wait for their turn, from 1.
+    package var place: Int?
+    /// queued, in the place of `place`: more than so many are ahead of it.
+    package var placeBeyond: Int?
+    /// queued: when its turn comes, from how long calls have taken lately.
+    package var estimatedStartAt: WireTime?
+    /// queued: the limit that the owner's next job, and so this one, waits for.
+    package var limit: LimitDocument?
     /// running: `calling` or `archiving`.
     package var phase: String?
     /// running: somebody has asked to cancel it.
     package var cancelRequested: Bool?
     /// failed: from the closed set of reasons.
     package var reason: String?
-    /// For people: why it failed, or what an archiving job waits for.
+    /// For people: why it failed, what an archiving job waits for, or which limit a queued one.
     package var message: String?
     /// failed: the API's own error, when there was one.
     package var error: ErrorDocument?
@@ -40,7 +48,10 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package enum CodingKeys: String, CodingKey {
         case id, state, waiting
         case notBefore = "not_before"
-        case phase
+        case place
+        case placeBeyond = "place_beyond"
+        case estimatedStartAt = "estimated_start_at"
+        case limit, phase
         case cancelRequested = "cancel_requested"
         case reason, message, error, warning, owner, uid, label, priority
         case createdAt = "created_at"

@@ -47,6 +47,8 @@ package struct Problem: Error, Hashable, Sendable, Codable {
     package var code: Code
     /// For `invalid_fields`: each field and what it may be.
     package var fields: [Field]?
+    /// For `over_limit` of a user: which, how much of it is used, and when it is renewed.
+    package var limit: LimitDocument?
 
     package struct Field: Hashable, Sendable, Codable {
         package var field: String
@@ -58,12 +60,15 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         }
     }
 
-    package init(status: Int, code: Code, title: String, detail: String, fields: [Field]? = nil) {
+    package init(
+        status: Int, code: Code, title: String, detail: String, fields: [Field]? = nil, limit: LimitDocument? = nil
+    ) {
         self.status = status
         self.code = code
         self.title = title
         self.detail = detail
         self.fields = fields
+        self.limit = limit
     }
 
     package init(invalid: [EditRequest.FieldError]) {

@@ -8,7 +8,8 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     package var held: Held?
     /// The API asked for patience until then.
     package var rateLimitedUntil: WireTime?
-    package var usage: Usage
+    /// The caller's use and limits.
+    package var usage: UsageDocument
 
     package struct Counts: Hashable, Sendable, Codable {
         package var queued: Int
@@ -26,9 +27,14 @@ package struct QueueDocument: Hashable, Sendable, Codable {
 
     package struct Paused: Hashable, Sendable, Codable {
         package var since: WireTime
+        /// The administrator: the name for people, and the number.
+        package var by: String
+        package var uid: UInt32
 
-        package init(since: WireTime) {
+        package init(since: WireTime, by: String, uid: UInt32) {
             self.since = since
+            self.by = by
+            self.uid = uid
         }
     }
 
@@ -52,26 +58,13 @@ package struct QueueDocument: Hashable, Sendable, Codable {
         }
     }
 
-    /// The caller's use since 00:00 UTC.
-    package struct Usage: Hashable, Sendable, Codable {
-        package var imagesToday: Int
-
-        package enum CodingKeys: String, CodingKey {
-            case imagesToday = "images_today"
-        }
-
-        package init(imagesToday: Int) {
-            self.imagesToday = imagesToday
-        }
-    }
-
     package enum CodingKeys: String, CodingKey {
         case counts, paused, held
         case rateLimitedUntil = "rate_limited_until"
         case usage
     }
 
-    package init(counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, usage: Usage) {
+    package init(counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, usage: UsageDocument) {
         self.counts = counts
         self.paused = paused
         self.held = held

@@ -30,14 +30,17 @@ extension ControlClient {
 
     /// `GET /v1/jobs`, newest first.
     ///
-    /// - Parameter before: the `next` of the page before this one.
+    /// - Parameters:
+    ///   - before: the `next` of the page before this one.
+    ///   - all: not the caller's alone.
     package func jobs(
-        state: String? = nil, label: String? = nil, before: Int64? = nil, limit: Int
+        state: String? = nil, label: String? = nil, before: Int64? = nil, limit: Int, all: Bool = false
     ) async throws -> Answered<JobPage> {
         var query = ["limit=\(min(limit, Self.maxPageJobs))"]
         if let state { query.append("state=\(PercentEncoding.encoded(state))") }
         if let label { query.append("label=\(PercentEncoding.encoded(label))") }
         if let before { query.append("before=\(before)") }
+        if all { query.append("all=true") }
         return try await document(.GET, "/v1/jobs?" + query.joined(separator: "&"))
     }
 
@@ -71,6 +74,26 @@ extension ControlClient {
                 line = []
             }
         }
+    }
+
+    /// `GET /v1/usage`: one's own.
+    package func usage() async throws -> Answered<UsageDocument> {
+        try await document(.GET, "/v1/usage")
+    }
+
+    /// `GET /v1/usage?all=true`: everybody's, for administrators.
+    package func usageOfAll() async throws -> Answered<UsageList> {
+        try await document(.GET, "/v1/usage?all=true")
+    }
+
+    /// `POST /v1/queue/pause`.
+    package func pauseQueue() async throws -> Answered<QueueDocument> {
+        try await document(.POST, "/v1/queue/pause")
+    }
+
+    /// `POST /v1/queue/resume`.
+    package func resumeQueue() async throws -> Answered<QueueDocument> {
+        try await document(.POST, "/v1/queue/resume")
     }
 
     /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it comes.

@@ -8,16 +8,16 @@ struct Call {
     let head: HTTPRequest
     let uri: URI
     let body: RequestReader
-    let peer: Peer
+    let caller: Caller
     let connection: ConnectionState
     /// What stood in the places of the route's path, such as `id`.
     var parameters: [String: Substring] = [:]
 
-    init(head: HTTPRequest, body: RequestReader, peer: Peer, connection: ConnectionState) {
+    init(head: HTTPRequest, body: RequestReader, caller: Caller, connection: ConnectionState) {
         self.head = head
         uri = URI(head.path ?? "/")
         self.body = body
-        self.peer = peer
+        self.caller = caller
         self.connection = connection
     }
 

@@ -9,14 +9,14 @@ extension Routes {
     func cancelJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        switch try await store.cancel(id, uid: call.peer.uid) {
+        switch try await store.cancel(id, by: call.caller) {
         case .granted(let job):
             CrashPoint.cancelCommitted.pass()
-            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.peer.uid)"])
+            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
             return try Response(JobDocument(job))
         case .forbidden(let job): throw Problem.cannot("canceled", job)
         case .noSuchJob: throw Problem.noSuchJob
-        case .overLimit(let limit): throw Problem.overLimit(limit)
+        case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
     }
 }

@@ -11,15 +11,17 @@ enum Wake: Sendable {
 }
 
 extension Routes {
-    /// Waits, costing nothing, until something has changed after `seen`, the deadline has come, or nobody waits any more.
+    /// Waits, costing nothing, until something of the topics has changed after `seen`, the deadline has come, or nobody waits any more.
     func change(
-        of topic: ChangeSignal.Topic, after seen: UInt64, until deadline: ContinuousClock.Instant,
+        of topics: [ChangeSignal.Topic], after seen: UInt64, until deadline: ContinuousClock.Instant,
         _ connection: ConnectionState
     ) async -> Wake {
         await withTaskGroup(of: Wake.self) { group in
-            group.addTask {
-                _ = await store.signal.change(of: topic, after: seen)
-                return .changed
+            for topic in topics {
+                group.addTask {
+                    _ = await store.signal.change(of: topic, after: seen)
+                    return .changed
+                }
             }
             group.addTask {
                 // Canceled where something else came first.

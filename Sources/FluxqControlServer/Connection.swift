@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -12,7 +13,7 @@ struct Connection: Sendable {
     /// By the kernel; nil where it cannot tell.
     let uid: UInt32?
     let routes: Routes
-    let users: UserNames
+    let users: KnownUsers
     let cap: ConnectionCap
     let logger: Logger
 
@@ -27,7 +28,7 @@ struct Connection: Sendable {
             return await refuse(.tooManyConnections)
         }
         defer { cap.leave(uid: uid) }
-        let peer = Peer(uid: uid, name: await users.name(of: uid))
+        let peer = Peer(uid: uid, user: await users.entry(of: uid))
         let state = ConnectionState()
         channel.channel.closeFuture.whenComplete { _ in state.clientLeft() }
 
@@ -67,7 +68,8 @@ struct Connection: Sendable {
         _ head: HTTPRequest, _ requests: RequestReader, _ peer: Peer, _ state: ConnectionState,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     ) async throws -> Bool {
-        let call = Call(head: head, body: requests, peer: peer, connection: state)
+        // Anew for each request: who is an administrator may have been configured anew.
+        let call = Call(head: head, body: requests, caller: routes.caller(peer), connection: state)
         var response = Task.isShuttingDownGracefully ? Response(.shuttingDown) : await routes.response(to: call)
         // Who is refused before the end of the body may stop sending it.
         let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
@@ -101,6 +103,20 @@ struct Connection: Sendable {
         _ response: Response, to outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     ) async throws {
         try await response.body.write(ResponseStream(response.head, channel: channel, outbound: outbound))
+    }
+}
+
+/// Who is at the other end: by the kernel, and by the host's user database at the time of the connection.
+private struct Peer: Hashable, Sendable {
+    let uid: UInt32
+    let user: KnownUsers.Entry
+}
+
+extension Routes {
+    fileprivate func caller(_ peer: Peer) -> Caller {
+        Caller(
+            uid: peer.uid, name: peer.user.name, groups: peer.user.groups,
+            isAdministrator: settings.administrators.contains(uid: peer.uid, groups: peer.user.groups))
     }
 }
 

@@ -24,6 +24,7 @@ package struct ControlServer: Service {
         package var maxInputBytes: Int64
         /// One of `EditRequest.Bounds.drawnSeeds`.
         package var drawSeed: @Sendable () -> Int64
+        package var administrators: Administrators
         package var maxConnections = 512
         package var maxConnectionsPerUser = 64
         /// A connection on which nothing is asked or sent for so long is closed.
@@ -34,30 +35,31 @@ package struct ControlServer: Service {
         package var eventPause = Duration.seconds(15)
 
         package init(
-            defaultModel: String, maxInputBytes: Int64 = 20 << 20,
+            defaultModel: String, maxInputBytes: Int64 = 20 << 20, administrators: Administrators = .init(),
             drawSeed: @escaping @Sendable () -> Int64 = { .random(in: EditRequest.Bounds.drawnSeeds) }
         ) {
             self.defaultModel = defaultModel
             self.maxInputBytes = maxInputBytes
+            self.administrators = administrators
             self.drawSeed = drawSeed
         }
     }
 
     private let socket: CInt
-    private let settings: Settings
+    private let settings: Reloadable<Settings>
     private let logger: Logger
     private let routes: Routes
     private let cap: ConnectionCap
-    private let users = UserNames()
+    private let users = KnownUsers()
 
     /// - Parameter fd: a listening Unix socket, which `run()` takes over and closes.
     package init(socket fd: CInt, store: Store, archive: Archive, settings: Settings, logger: Logger) {
         socket = fd
-        self.settings = settings
+        self.settings = Reloadable(settings)
         self.logger = logger
         routes = Routes(
             store: store, archive: archive, quarantine: Quarantine(store: store, archive: archive, logger: logger),
-            settings: settings, logger: logger)
+            settings: self.settings, logger: logger)
         cap = ConnectionCap(perUser: settings.maxConnectionsPerUser, total: settings.maxConnections)
     }
 
@@ -75,13 +77,19 @@ package struct ControlServer: Service {
             group.addTask { try await serve(listener) }
             group.addTask {
                 try await gracefulShutdown()
-                try await Task.sleep(for: settings.shutdownGrace)
+                try await Task.sleep(for: settings.current.shutdownGrace)
                 logger.info("Requests that are still in progress are broken off.")
             }
             defer { group.cancelAll() }
             try await group.next()
         }
         logger.info("The control interface is closed.")
+    }
+
+    /// Takes on what has been configured anew: requests that begin from now on go by it. The caps on connections stay.
+    package func adopt(_ settings: Settings) async {
+        self.settings.replace(with: settings)
+        await users.forget()
     }
 
     private func serve(_ listener: NIOAsyncChannel<Arrival, Never>) async throws {
@@ -125,7 +133,7 @@ package struct ControlServer: Service {
 
     /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
     private func prepare(_ channel: any Channel) -> EventLoopFuture<Connection> {
-        let idleTime = TimeAmount(settings.idleTime)
+        let idleTime = TimeAmount(settings.current.idleTime)
         // Only its pipeline is used; the conversation itself is `Connection`'s.
         let http = HTTP1Channel(
             responder: { _, _, _ in },

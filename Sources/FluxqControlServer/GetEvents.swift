@@ -7,12 +7,15 @@ import NIOCore
 import ServiceLifecycle
 
 extension Routes {
-    /// `GET /v1/events`: what happens to the caller's jobs, as server-sent events. Goes on after the event numbered
+    /// `GET /v1/events`: what happens to the caller's jobs and to the whole queue, as server-sent events; with `?all=true`,
+    /// for an administrator, to everybody's jobs. Goes on after the event numbered
     /// `Last-Event-ID` or `since`, and with news only where there is neither.
     func getEvents(_ call: Call) async throws -> Response {
-        var query = QueryReader(call.uri, takes: ["since"])
+        var query = QueryReader(call.uri, takes: ["since", "all"])
         let since = query.integer("since", in: 0 ... .max)
+        let all = query.flag("all")
         try query.finish()
+        if all, !call.caller.isAdministrator { throw Problem.administratorsOnly }
         // A browser's event source repeats the query when it connects again, and says where it stopped in the header.
         var start = since
         if let last = HTTPField.Name("Last-Event-ID").flatMap({ call.head.headerFields[$0] }) {
@@ -21,27 +24,32 @@ extension Routes {
         }
         let first: Int64
         if let start { first = start } else { first = try await store.newestEvent() }
-        let uid = call.peer.uid
+        let caller = call.caller
         let connection = call.connection
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { writer in
-                try await stream(to: &writer, after: first, uid: uid, connection)
+                try await stream(to: &writer, after: first, for: caller, all: all, connection)
                 try await writer.finish(nil)
             })
     }
 
     /// A client that reads slowly is waited for, with no more than one page in memory.
     private func stream(
-        to writer: inout any ResponseBodyWriter, after first: Int64, uid: UInt32, _ connection: ConnectionState
+        to writer: inout any ResponseBodyWriter, after first: Int64, for caller: Caller, all: Bool,
+        _ connection: ConnectionState
     ) async throws {
         // Sends the head on its way, however long the first event takes.
         try await writer.write(ByteBuffer(string: ": events of fluxqd\n\n"))
         var cursor = first
+        let topics: [ChangeSignal.Topic] = all ? [.everybody] : [.owner(uid: caller.uid), .queue]
         var nextSign = ContinuousClock.now + settings.eventPause
         while true {
             let seen = store.signal.count
-            let events = try await store.events(uid: uid, since: cursor, limit: Limits.eventsPerRead)
+            // Who has become an ordinary user since sees no more of others.
+            if all, !settings.administrators.contains(uid: caller.uid, groups: caller.groups) { return }
+            let events = try await store.events(
+                for: caller, everybody: all, since: cursor, limit: Limits.eventsPerRead)
             if let last = events.last {
                 try await writer.write(ByteBuffer(string: events.map(Self.frame).joined()))
                 cursor = last.id
@@ -49,7 +57,7 @@ extension Routes {
                 if Task.isShuttingDownGracefully { return }
                 continue
             }
-            switch await change(of: .owner(uid: uid), after: seen, until: nextSign, connection) {
+            switch await change(of: topics, after: seen, until: nextSign, connection) {
             case .changed: continue
             case .timeUp:
                 try await writer.write(ByteBuffer(string: ": still here\n\n"))
@@ -61,8 +69,8 @@ extension Routes {
 
     private static func frame(_ event: Event) throws -> String {
         let document = EventDocument(
-            id: event.id, at: WireTime(event.at), job: event.job.rawValue, kind: event.kind.rawValue,
-            state: event.state.rawValue)
+            id: event.id, at: WireTime(event.at), job: event.job?.rawValue, uid: event.uid, actor: event.actor,
+            kind: event.kind.rawValue, state: event.state?.rawValue)
         return "id: \(event.id)\nevent: \(document.kind)\ndata: \(try jsonLine(document))\n\n"
     }
 }

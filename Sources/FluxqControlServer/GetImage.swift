@@ -10,12 +10,12 @@ extension Routes {
         let id = try call.jobID()
         let text = call.parameters["index"] ?? ""
         if let index = Int(text), index > 0, String(index) == text,
-            let picture = try await store.picture(of: id, index: index, uid: call.peer.uid),
+            let picture = try await store.picture(of: id, index: index, for: call.caller),
             let response = try await response(with: picture, to: call)
         {
             return response
         }
-        guard let job = try await store.job(id, uid: call.peer.uid) else { throw Problem.noSuchJob }
+        guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
         if let picture = job.pictures.first(where: { String($0.index) == text }),
             let damaged = JobDocument.DamagedDocument(picture)
         {

@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqModel
 import FluxqStore
 import HummingbirdCore
 
@@ -7,11 +8,11 @@ extension Routes {
     func getInput(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        if let picture = try await store.input(of: id, uid: call.peer.uid) {
+        if let picture = try await store.input(of: id, for: call.caller) {
             guard let response = try await response(with: picture, to: call) else { throw Problem.inputDamaged }
             return response
         }
-        guard try await store.job(id, uid: call.peer.uid) != nil else { throw Problem.noSuchJob }
+        guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
         throw Problem.noInputOfJob
     }
 }

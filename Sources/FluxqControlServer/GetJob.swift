@@ -13,14 +13,14 @@ extension Routes {
         let deadline = ContinuousClock.now + .seconds(wait)
         while true {
             let seen = store.signal.count
-            guard let job = try await store.job(id, uid: call.peer.uid) else { throw Problem.noSuchJob }
+            guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
             let isOver =
                 switch JobState(job.lifecycle.state) {
                 case .done, .failed: true
                 case .queued, .running: false
                 }
             if isOver || wait == 0 { return try Response(JobDocument(job)) }
-            switch await change(of: .job(id), after: seen, until: deadline, call.connection) {
+            switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
             case .changed: continue
             case .timeUp, .over: return try Response(JobDocument(job))
             }

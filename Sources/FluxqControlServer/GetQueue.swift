@@ -7,7 +7,7 @@ extension Routes {
     /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
-        return try Response(QueueDocument(try await store.queue(uid: call.peer.uid)))
+        return try Response(QueueDocument(try await store.queue(of: call.caller.owner)))
     }
 }
 
@@ -18,13 +18,15 @@ extension QueueDocument {
             counts: Counts(
                 queued: overview.counts[.queued, default: 0], running: overview.counts[.running, default: 0],
                 done: overview.counts[.done, default: 0], failed: overview.counts[.failed, default: 0]),
-            paused: gate.pause.map { Paused(since: WireTime($0.since)) },
+            paused: gate.pause.map { pause in
+                Paused(since: WireTime(pause.since), by: overview.pausedBy ?? String(pause.uid), uid: pause.uid)
+            },
             held: gate.hold.map { hold in
                 Held(
                     cause: hold.cause.rawValue, since: WireTime(hold.since), message: hold.message,
                     nextProbeAt: WireTime(hold.probeAt))
             },
             rateLimitedUntil: gate.rateLimitedUntil.map { WireTime($0) },
-            usage: Usage(imagesToday: overview.imagesToday))
+            usage: UsageDocument(overview.usage))
     }
 }

@@ -13,6 +13,8 @@ enum Limits {
     static let pieceBytes = 256 << 10
     static let jobsPerPage = 1...Int64(JobPage.mostJobs)
     static let jobsPerPageByDefault = 50
+    /// Jobs of others in a list of all.
+    static let othersJobs = 1000
     static let waitSeconds: ClosedRange<Int64> = 0...300
     /// Events that are read from the store at once.
     static let eventsPerRead = 500

@@ -4,23 +4,37 @@ import FluxqStore
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/jobs`: the caller's jobs, newest first, a page at a time.
+    /// `GET /v1/jobs`: the caller's jobs, newest first, a page at a time. With `?all=true` everybody's for an administrator;
+    /// for anybody else, on the first page, also what they may know of others' jobs.
     func listJobs(_ call: Call) async throws -> Response {
-        var query = QueryReader(call.uri, takes: ["state", "label", "before", "limit"])
+        var query = QueryReader(call.uri, takes: ["state", "label", "before", "limit", "all"])
         let state: JobState? = query.choice("state")
         let label = query.text("label", maxBytes: Job.Bounds.labelBytes)
         let before = query.integer("before", in: 1 ... .max)
         let limit = query.integer("limit", in: Limits.jobsPerPage).map { Int($0) } ?? Limits.jobsPerPageByDefault
+        let all = query.flag("all")
         try query.finish()
 
         // One more than the page, to know whether there is another.
         let jobs = try await store.jobs(
-            JobQuery(state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit + 1),
-            uid: call.peer.uid)
+            JobQuery(
+                state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit + 1, everybody: all),
+            for: call.caller)
         let page = jobs.prefix(limit)
         return try Response(
             JobPage(
                 jobs: page.map { JobDocument($0) },
-                next: jobs.count > limit ? page.last?.id.rawValue : nil))
+                next: jobs.count > limit ? page.last?.id.rawValue : nil,
+                others: all && before == nil ? try await others(call.caller, state: state, label: label) : nil))
+    }
+
+    /// nil for an administrator, whose page has everybody's jobs.
+    private func others(_ caller: Caller, state: JobState?, label: String?) async throws -> [JobPage.Other]? {
+        if caller.isAdministrator { return nil }
+        // Which of others' jobs have a label is nobody's business, nor is which have ended.
+        guard label == nil, state != .done, state != .failed else { return [] }
+        return try await store.othersJobs(than: caller, state: state, limit: Limits.othersJobs).map { job in
+            JobPage.Other(owner: job.owner.name, uid: job.owner.uid, state: job.state.rawValue, place: job.place)
+        }
     }
 }

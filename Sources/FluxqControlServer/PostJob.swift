@@ -19,7 +19,7 @@ extension Routes {
         do {
             let json = try await read(call, &image)
             let submission = try await check(json, image)
-            return try await submit(submission, image, for: call.peer)
+            return try await submit(submission, image, for: call.caller)
         } catch {
             if let file = image.file { await archive.discard(file) }
             throw error
@@ -87,23 +87,23 @@ extension Routes {
     }
 
     private func submit(
-        _ checked: JobSubmission, _ image: SubmittedImage, for peer: Peer
+        _ checked: JobSubmission, _ image: SubmittedImage, for caller: Caller
     ) async throws -> Response {
         var submission = checked
-        if let file = image.file { submission.request.image = .content(try await keep(file, for: peer).hash) }
+        if let file = image.file { submission.request.image = .content(try await keep(file, for: caller).hash) }
         let request = try submission.request.validated(
             defaultModel: settings.defaultModel, drawSeed: settings.drawSeed
         ).get()
         let options = submission.options
         let order = Store.Order(
-            owner: peer.owner, request: request, priority: options.priority ?? 0, label: options.label,
+            owner: caller.owner, request: request, priority: options.priority ?? 0, label: options.label,
             notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
             key: try options.key.map { .init(text: $0, fingerprint: try Self.fingerprint(of: submission)) })
 
         switch try await store.submit(order) {
         case .created(let job):
             CrashPoint.submitCommitted.pass()
-            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(peer.uid)"])
+            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(caller.uid)"])
             var response = try Response(JobDocument(job), status: .created)
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
@@ -115,7 +115,7 @@ extension Routes {
         case .unknownInput:
             guard case .content(let hash) = request.image else { throw Problem.failed }
             throw Problem.noSuchInput(hash)
-        case .overLimit(let limit): throw Problem.overLimit(limit)
+        case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
     }
 

@@ -132,12 +132,11 @@ extension Problem {
         detail: "You submitted another request under that key before. Use a new key for a new request, "
             + "or submit the same request to get its job. Nothing was queued.")
 
-    static func overLimit(_ limit: Int) -> Problem {
+    /// - Parameter consequence: what did not happen: a whole sentence.
+    static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
         .init(
-            status: 429, code: .overLimit, title: "Too many jobs queued",
-            detail:
-                "You have \(limit) jobs queued, which is the limit. Submit again when some have run, or cancel some. "
-                + "Nothing was queued.")
+            status: 429, code: .overLimit, title: "Over the limit: \(LimitWords.name(reached.kind))",
+            detail: "\(reached.account) \(reached.release) \(consequence)", limit: LimitDocument(reached))
     }
 
     static func cannot(_ verb: String, _ job: Job) -> Problem {
@@ -157,6 +156,11 @@ extension Problem {
         status: 403, code: .notAllowed, title: "Nobody is there",
         detail: "The kernel names no user for this connection, or the one that stands for users of another "
             + "namespace. Connect as a user of this host.")
+
+    static let administratorsOnly = Problem(
+        status: 403, code: .notAllowed, title: "For administrators",
+        detail: "Only administrators of fluxqd may do that: root, and whom access.admins or access.admin_group of its "
+            + "configuration names. Ask one of them. Nothing was changed.")
 
     static let tooManyConnections = Problem(
         status: 503, code: .overLimit, title: "Too many connections",

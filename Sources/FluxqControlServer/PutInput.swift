@@ -17,8 +17,8 @@ extension Routes {
             while let piece = try await call.body.piece() { try await file.write(piece) }
             CrashPoint.inputReceived.pass()
             guard file.bytes > 0 else { throw Problem.emptyInput }
-            let picture = try await keep(file, for: call.peer)
-            logger.info("An input was kept.", metadata: ["uid": "\(call.peer.uid)", "bytes": "\(picture.bytes)"])
+            let picture = try await keep(file, for: call.caller)
+            logger.info("An input was kept.", metadata: ["uid": "\(call.caller.uid)", "bytes": "\(picture.bytes)"])
             return try Response(
                 InputDocument(
                     image: picture.hash.description, mediaType: picture.mediaType, width: picture.width,

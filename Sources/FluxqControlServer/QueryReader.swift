@@ -42,6 +42,16 @@ struct QueryReader {
         return number
     }
 
+    /// `true` or `false`; false where it is not given.
+    mutating func flag(_ name: String) -> Bool {
+        guard let value = values[name] else { return false }
+        guard let flag = Bool(value) else {
+            fail(name, "must be true or false, but is \"\(value.prefix(40))\"")
+            return false
+        }
+        return flag
+    }
+
     mutating func choice<Choice: CaseIterable & RawRepresentable<String>>(_ name: String) -> Choice? {
         guard let value = values[name] else { return nil }
         guard let choice = Choice(rawValue: value) else {

@@ -6,12 +6,18 @@ import FluxqStore
 
 extension Routes {
     /// Makes a received picture an input of its bringer: durable in the archive first, then known to the store.
-    /// - Throws: `Problem.notAPicture`, with nothing kept.
-    func keep(_ file: IncomingFile, for peer: Peer) async throws -> StoredPicture {
+    /// - Throws: `Problem.notAPicture` and `Problem.overLimit`, with nothing kept.
+    func keep(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
+        // Before it is in the archive, where it would lie for nobody.
+        if let reached = try await store.obstacle(toInput: file.bytes, of: caller.owner) {
+            throw Problem.overLimit(reached, "Nothing was kept.")
+        }
         switch try await archive.storePicture(file) {
         case .success(let picture):
             CrashPoint.inputArchived.pass()
-            try await store.addInput(picture, owner: peer.owner)
+            if let reached = try await store.addInput(picture, owner: caller.owner) {
+                throw Problem.overLimit(reached, "Nothing was kept.")
+            }
             CrashPoint.inputRecorded.pass()
             return picture
         case .failure(let defect):

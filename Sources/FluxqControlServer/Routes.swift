@@ -1,30 +1,48 @@
 import FluxqArchive
 import FluxqControl
 import FluxqMaintenance
+import FluxqModel
 import FluxqStore
 import HTTPTypes
 import HummingbirdCore
 import Logging
 
-/// The control interface's routes: one list here, one file for each.
+/// The control interface's routes: one list here, which also says who may use them, and one file for each.
 struct Routes: Sendable {
     let store: Store
     let archive: Archive
     let quarantine: Quarantine
-    let settings: ControlServer.Settings
+    private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
 
+    /// - Parameter settings: read anew whenever they are looked at.
+    init(
+        store: Store, archive: Archive, quarantine: Quarantine, settings: Reloadable<ControlServer.Settings>,
+        logger: Logger
+    ) {
+        self.store = store
+        self.archive = archive
+        self.quarantine = quarantine
+        reloadable = settings
+        self.logger = logger
+    }
+
+    var settings: ControlServer.Settings { reloadable.current }
+
     static let all: [Route] = [
-        Route(.put, "/v1/inputs", Routes.putInput),
-        Route(.post, "/v1/jobs", Routes.postJob),
-        Route(.get, "/v1/jobs", Routes.listJobs),
-        Route(.get, "/v1/jobs/{id}", Routes.getJob),
-        Route(.get, "/v1/jobs/{id}/images/{index}", Routes.getImage),
-        Route(.get, "/v1/jobs/{id}/input", Routes.getInput),
-        Route(.post, "/v1/jobs/{id}/cancel", Routes.cancelJob),
-        Route(.post, "/v1/jobs/{id}/retry", Routes.retryJob),
-        Route(.get, "/v1/events", Routes.getEvents),
-        Route(.get, "/v1/queue", Routes.getQueue),
+        Route(.put, "/v1/inputs", .everybody, Routes.putInput),
+        Route(.post, "/v1/jobs", .everybody, Routes.postJob),
+        Route(.get, "/v1/jobs", .everybody, Routes.listJobs),
+        Route(.get, "/v1/jobs/{id}", .ownerOfJob, Routes.getJob),
+        Route(.get, "/v1/jobs/{id}/images/{index}", .ownerOfJob, Routes.getImage),
+        Route(.get, "/v1/jobs/{id}/input", .ownerOfJob, Routes.getInput),
+        Route(.post, "/v1/jobs/{id}/cancel", .ownerOfJob, Routes.cancelJob),
+        Route(.post, "/v1/jobs/{id}/retry", .ownerOfJob, Routes.retryJob),
+        Route(.get, "/v1/events", .everybody, Routes.getEvents),
+        Route(.get, "/v1/queue", .everybody, Routes.getQueue),
+        Route(.post, "/v1/queue/pause", .administrators, Routes.pauseQueue),
+        Route(.post, "/v1/queue/resume", .administrators, Routes.resumeQueue),
+        Route(.get, "/v1/usage", .everybody, Routes.getUsage),
     ]
 
     /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.
@@ -36,7 +54,7 @@ struct Routes: Sendable {
             if problem.code == .internal {
                 logger.error(
                     "A request failed.",
-                    metadata: ["uid": "\(call.peer.uid)", "method": "\(call.head.method)", "error": "\(error)"])
+                    metadata: ["uid": "\(call.caller.uid)", "method": "\(call.head.method)", "error": "\(error)"])
             }
             return Response(problem)
         }
@@ -53,6 +71,7 @@ struct Routes: Sendable {
                 others.append(route.method)
                 continue
             }
+            if route.access == .administrators, !call.caller.isAdministrator { throw Problem.administratorsOnly }
             var call = call
             call.parameters = parameters
             return try await route.handler(self)(call)
@@ -70,12 +89,17 @@ struct Route: Sendable {
     typealias Handler = @Sendable (Routes) -> (Call) async throws -> Response
 
     let method: HTTPRequest.Method
+    let path: String
+    let access: AccessRule
     let handler: Handler
     private let segments: [Substring]
 
     /// - Parameter path: with a name in braces where anything but a slash may stand.
-    init(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+    init(_ method: HTTPRequest.Method, _ path: String, _ access: AccessRule, _ handler: @escaping Handler) {
+        precondition(path.contains("{id}") == (access == .ownerOfJob), "a job's route is for its owner: \(path)")
         self.method = method
+        self.path = path
+        self.access = access
         self.handler = handler
         segments = path.split(separator: "/", omittingEmptySubsequences: false)
     }

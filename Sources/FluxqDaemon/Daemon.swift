@@ -5,9 +5,11 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqSandbox
 import FluxqStore
+import FluxqUsers
 import FluxqWorkers
 import Glibc
 package import Logging
+import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
@@ -50,7 +52,11 @@ package struct Daemon: Sendable {
         // A client that hangs up is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
 
-        var configuration = try Configuration.load(file: options.configurationFile, environment: environment)
+        let read = { @Sendable [options, environment] in
+            try Configuration.load(file: options.configurationFile, environment: environment)
+        }
+        let written = try read()
+        var configuration = written
         let apiKey = options.isSandboxed ? "sandbox" : try configuration.apiKey(environment: environment)
         let notifier = try ServiceNotifier(environment: environment)
         let directory = try StateDirectory.open(
@@ -69,12 +75,17 @@ package struct Daemon: Sendable {
         }
         CrashPoint.recoveryCommitted.pass()
 
+        await refreshGroups(in: store)
+
         let socket = try ControlSocket.open(path: options.socket, environment: environment)
         CrashPoint.socketBound.pass()
-        let sandbox = try await startSandbox(in: directory.path, &configuration)
+        let sandbox = try await startSandbox(in: directory.path, configuration)
+        let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
+        configuration = complete(configuration)
         let api: ImagesClient
         do {
-            api = try ImagesClient(configuration.imagesClient(apiKey: try APIKey(apiKey)))
+            api = try ImagesClient(
+                .init(baseURL: configuration.api.baseURL, apiKey: try APIKey(apiKey), terms: configuration.callTerms))
         } catch {
             await sandbox?.shutdown()
             throw error
@@ -91,10 +102,13 @@ package struct Daemon: Sendable {
                 logger: logger))
         let server = ControlServer(
             socket: socket.descriptor, store: store, archive: archive,
-            settings: .init(defaultModel: configuration.api.model, maxInputBytes: configuration.inputs.maxBytes),
-            logger: logger)
+            settings: configuration.controlSettings, logger: logger)
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
+
+        let reload = Reload(
+            .init(store: store, workers: workers, server: server, api: api), present: written, notifier: notifier,
+            logger: logger, read: read, complete: complete)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
         let services: [any Service] = [health, server, workers, StoppingNotice(notifier: notifier, logger: logger)]
@@ -104,7 +118,7 @@ package struct Daemon: Sendable {
                     // A part that fails must not take the calls in flight with it: they are paid for.
                     services: services.map {
                         .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
-                    }, logger: logger)))
+                    }, logger: logger)), reload)
 
         CrashPoint.drainEnded.pass()
         await api.shutdown()
@@ -128,22 +142,37 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Puts the stand-in of the images API in the place of the real one, where that was asked for.
-    private func startSandbox(in directory: String, _ configuration: inout Configuration) async throws -> Sandbox? {
+    /// Looks up the groups of users whose jobs go on without a visit of theirs: exceptions of limits may hold for them.
+    /// One that cannot be looked up keeps what was known.
+    private func refreshGroups(in store: Store) async {
+        do {
+            for owner in try await store.ownersWithWork() {
+                let groups = try await NIOThreadPool.singleton.runIfActive {
+                    try UserDatabase.user(uid: owner.uid).map { UserDatabase.groups(of: $0) }
+                }
+                guard let groups else { continue }
+                try await store.meet(Owner(uid: owner.uid, name: owner.name, groups: groups))
+            }
+        } catch {
+            logger.warning(
+                "The groups of users could not be looked up; their limits stay as they were.",
+                metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The stand-in of the images API, where that was asked for.
+    private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> Sandbox? {
         guard options.isSandboxed else { return nil }
-        let sandbox = try await Sandbox.start(
+        return try await Sandbox.start(
             .init(
                 directory: "\(directory)/sandbox", latency: configuration.sandbox.latency,
                 linkLifetime: configuration.sandbox.linkLifetime),
             logger: logger)
-        configuration.api.baseURL = sandbox.baseURL
-        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
-        return sandbox
     }
 
-    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up.
-    private func runUntilSignal(_ services: ServiceGroup) async -> Result<Void, any Error> {
-        // Before anybody hears that it is ready: a SIGTERM that is not trapped yet would give up the calls in flight.
+    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up. SIGHUP reloads the configuration.
+    private func runUntilSignal(_ services: ServiceGroup, _ reload: Reload) async -> Result<Void, any Error> {
+        // Before anybody is told that fluxqd is ready: a signal that comes then is already caught.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         return await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
@@ -151,8 +180,7 @@ package struct Daemon: Sendable {
                 var isDraining = false
                 for await signal in signals {
                     if signal == .sighup {
-                        logger.notice(
-                            "The configuration is read at start alone. To change it: systemctl restart fluxqd")
+                        if !isDraining { await reload.run() }
                     } else if isDraining {
                         logger.warning("A second signal: calls in flight are given up; their outcome is unknown.")
                         return
@@ -200,25 +228,12 @@ private struct ControlSocket {
 }
 
 extension Configuration {
-    fileprivate var storePolicy: StorePolicy {
-        var policy = StorePolicy()
-        policy.maxAttempts = workers.maxAttempts
-        policy.queuedJobsPerOwner = limits.queuedJobs
-        policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
-        return policy
-    }
-
-    fileprivate var workerSettings: FluxqWorkers.Workers.Settings {
-        var settings = FluxqWorkers.Workers.Settings()
-        settings.concurrency = workers.concurrency
-        settings.drain = workers.drain
-        settings.maxPictureBytes = downloads.maxBytes
-        return settings
-    }
-
-    fileprivate func imagesClient(apiKey: APIKey) -> ImagesClient.Configuration {
-        ImagesClient.Configuration(
-            baseURL: api.baseURL, apiKey: apiKey, timeout: api.timeout, unbilledStatuses: api.unbilledStatuses,
-            downloads: .init(trustedHosts: downloads.trustedHosts, maxBytes: downloads.maxBytes))
+    /// With the stand-in of the images API, where there is one, in the place of the real one.
+    fileprivate func calling(_ sandbox: FluxqSandbox.Sandbox?) -> Configuration {
+        guard let sandbox else { return self }
+        var configuration = self
+        configuration.api.baseURL = sandbox.baseURL
+        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
+        return configuration
     }
 }

@@ -5,22 +5,22 @@ extension ImagesClient {
         /// `api.base_url`, such as `https://api.umodelverse.ai/v1`.
         package var baseURL: String
         package var apiKey: APIKey
-        /// `api.timeout_seconds`: one call, from its first byte to the answer's last.
-        package var timeout: Duration
-        /// `api.unbilled_statuses`.
-        package var unbilledStatuses: Set<Int>
-        package var downloads: Downloads
+        package var terms: Terms
+
+        package init(baseURL: String, apiKey: APIKey, terms: Terms) {
+            self.baseURL = baseURL
+            self.apiKey = apiKey
+            self.terms = terms
+        }
 
         package init(
             baseURL: String, apiKey: APIKey, timeout: Duration = .seconds(300),
             unbilledStatuses: Set<Int> = [500, 503],
             downloads: Downloads = .init()
         ) {
-            self.baseURL = baseURL
-            self.apiKey = apiKey
-            self.timeout = timeout
-            self.unbilledStatuses = unbilledStatuses
-            self.downloads = downloads
+            self.init(
+                baseURL: baseURL, apiKey: apiKey,
+                terms: Terms(timeout: timeout, unbilledStatuses: unbilledStatuses, downloads: downloads))
         }
 
         package struct Downloads: Sendable {
@@ -38,6 +38,21 @@ extension ImagesClient {
                 self.maxBytes = maxBytes
                 self.timeout = timeout
             }
+        }
+    }
+
+    /// What may change between two calls.
+    package struct Terms: Sendable {
+        /// `api.timeout_seconds`: one call, from its first byte to the answer's last.
+        package var timeout: Duration
+        /// `api.unbilled_statuses`.
+        package var unbilledStatuses: Set<Int>
+        package var downloads: Configuration.Downloads
+
+        package init(timeout: Duration, unbilledStatuses: Set<Int>, downloads: Configuration.Downloads) {
+            self.timeout = timeout
+            self.unbilledStatuses = unbilledStatuses
+            self.downloads = downloads
         }
     }
 

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 extension ImagesClient {
     package func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome {
-        let limit = configuration.downloads.timeout
+        let limit = inForce.terms.downloads.timeout
         let canceled = DownloadOutcome.failed(message: "The download was canceled.")
         let (outcome, isTimedOut) = await Self.limited(to: limit, otherwise: canceled) {
             await self.fetch(link, into: sink)
@@ -34,9 +34,9 @@ extension ImagesClient {
         for redirects in 0...Limits.redirects {
             let attempt: Attempt
             do {
-                try guardOfLinks.check(link)
+                try inForce.guardOfLinks.check(link)
                 let addresses = try await resolver.addresses(of: link)
-                try guardOfLinks.check(link, addresses: addresses)
+                try inForce.guardOfLinks.check(link, addresses: addresses)
                 attempt = await request(link, at: addresses, into: sink)
             } catch let error as LinkGuard.Refused {
                 return .refused(message: error.message)
@@ -111,7 +111,7 @@ extension ImagesClient {
         }) {
             return .over(failed(link, "it came as \(encoding), which was not asked for"))
         }
-        let limit = configuration.downloads.maxBytes
+        let limit = inForce.terms.downloads.maxBytes
         let tooLarge = failed(link, "it is larger than downloads.max_bytes, \(limit) bytes")
         if let length = response.headers.first(name: "content-length").flatMap({ Int64($0) }), length > limit {
             return .over(tooLarge)

@@ -10,28 +10,43 @@ import NIOHTTP1
 /// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, uses no proxy and is never repeated by the
 /// library: whatever happens is reported once, as one `CallOutcome`. `shutdown` must be called before the client is let go.
 package final class ImagesClient: ImagesAPI {
-    let configuration: Configuration
-    let guardOfLinks: LinkGuard
+    /// What a reload replaces as a whole.
+    struct TermsInForce: Sendable {
+        let terms: Terms
+        let guardOfLinks: LinkGuard
+        let table: OutcomeTable
+    }
+
+    private let reloadable: Reloadable<TermsInForce>
+    private let apiKey: APIKey
     let resolver: HostResolver
     let quotation: Quotation
     private let endpoint: String
-    private let table: OutcomeTable
     private let http: HTTPClient
     private let calls = CallsInFlight()
 
     /// - Throws: `InvalidConfiguration` where a value cannot be.
     package init(_ configuration: Configuration) throws(InvalidConfiguration) {
         endpoint = try Self.endpoint(of: configuration.baseURL)
-        guardOfLinks = try LinkGuard(trustedHosts: configuration.downloads.trustedHosts)
-        self.configuration = configuration
+        apiKey = configuration.apiKey
         quotation = Quotation(hiding: configuration.apiKey)
-        table = OutcomeTable(unbilledStatuses: configuration.unbilledStatuses, quotation: quotation)
+        reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
         var settings = Self.httpConfiguration()
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel).flatMap { OutgoingCall.install(in: channel, calls, clock: Self.now) }
         }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         resolver = HostResolver()
+    }
+
+    var inForce: TermsInForce { reloadable.current }
+    private var table: OutcomeTable { inForce.table }
+
+    /// Takes on what has been configured anew, for calls and downloads that begin from now on.
+    ///
+    /// - Throws: `InvalidConfiguration` where a value cannot be; nothing has changed then.
+    package func adopt(_ terms: Terms) throws(InvalidConfiguration) {
+        reloadable.replace(with: try TermsInForce(terms, quotation: quotation))
     }
 
     /// Ends the connections that are still open. Nothing can be called afterwards.
@@ -57,7 +72,7 @@ package final class ImagesClient: ImagesAPI {
         } catch {
             return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
         }
-        let limit = configuration.timeout
+        let limit = inForce.terms.timeout
         let name = calls.begin(gate)
         defer { calls.end(name) }
         let (end, isTimedOut) = await Self.limited(to: limit, otherwise: End.failed(CancellationError())) {
@@ -83,7 +98,7 @@ package final class ImagesClient: ImagesAPI {
         var request = HTTPClientRequest(url: endpoint)
         request.method = .POST
         request.headers = [
-            "Authorization": "Bearer \(configuration.apiKey.secret)", "Content-Type": "application/json",
+            "Authorization": "Bearer \(apiKey.secret)", "Content-Type": "application/json",
             "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fluxq",
             "Connection": "close", CallsInFlight.header: name,
         ]
@@ -109,7 +124,7 @@ package final class ImagesClient: ImagesAPI {
             reply.defect = "its body came as \(encoding), which was not asked for"
             return .reply(reply)
         }
-        var reader = AnswerReader(receiver: receiver, maxPictureBytes: configuration.downloads.maxBytes)
+        var reader = AnswerReader(receiver: receiver, maxPictureBytes: inForce.terms.downloads.maxBytes)
         var pieces = GatheredPieces()
         do {
             do {
@@ -269,5 +284,13 @@ extension Duration {
         let milliseconds = milliseconds
         return milliseconds.isMultiple(of: 1000)
             ? "\(milliseconds / 1000) seconds" : "\(Double(milliseconds) / 1000) seconds"
+    }
+}
+
+extension ImagesClient.TermsInForce {
+    init(_ terms: ImagesClient.Terms, quotation: Quotation) throws(ImagesClient.InvalidConfiguration) {
+        self.init(
+            terms: terms, guardOfLinks: try LinkGuard(trustedHosts: terms.downloads.trustedHosts),
+            table: OutcomeTable(unbilledStatuses: terms.unbilledStatuses, quotation: quotation))
     }
 }

@@ -14,6 +14,10 @@ package struct Job: Hashable, Sendable {
     package var lifecycle: Lifecycle
     /// Why it is not running, where it is queued.
     package var waiting: Waiting?
+    /// Where a limit of its owner keeps it waiting.
+    package var limit: LimitReached?
+    /// Its place in the line of all users, where it is in it.
+    package var place: QueuePlace?
     package var pictures: [Picture]
     /// The latest answer's own words.
     package var answer: AnswerRecord?
@@ -22,8 +26,9 @@ package struct Job: Hashable, Sendable {
 
     package init(
         id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,
-        finishedAt: Timestamp?, request: EditRequest, lifecycle: Lifecycle, waiting: Waiting?, pictures: [Picture],
-        answer: AnswerRecord?
+        finishedAt: Timestamp?, request: EditRequest, lifecycle: Lifecycle, waiting: Waiting?,
+        limit: LimitReached? = nil,
+        pictures: [Picture], answer: AnswerRecord?
     ) {
         self.id = id
         self.owner = owner
@@ -35,6 +40,7 @@ package struct Job: Hashable, Sendable {
         self.request = request
         self.lifecycle = lifecycle
         self.waiting = waiting
+        self.limit = limit
         self.pictures = pictures
         self.answer = answer
     }
@@ -51,10 +57,13 @@ package struct Job: Hashable, Sendable {
 package struct Owner: Hashable, Sendable {
     package let uid: UInt32
     package let name: String
+    /// Numbers of the system's groups, as last looked up; nil where nobody has looked.
+    package let groups: Set<UInt32>?
 
-    package init(uid: UInt32, name: String) {
+    package init(uid: UInt32, name: String, groups: Set<UInt32>? = nil) {
         self.uid = uid
         self.name = name
+        self.groups = groups
     }
 }
 

@@ -77,6 +77,15 @@ package struct QueueGate: Hashable, Sendable {
         [hold?.probeAt, rateLimitedUntil].compactMap(\.self).filter { $0 > now }.max()
     }
 
+    /// Somebody has said that calls may begin again: ends a pause and a rate limit, and the probe of a hold is due.
+    ///
+    /// The hold stays until that probe has shown that the API can be used.
+    package mutating func resume(at now: Timestamp) {
+        pause = nil
+        rateLimitedUntil = nil
+        hold?.probeAt = now
+    }
+
     /// What a call's outcome says about the queue.
     ///
     /// - Parameter startedAt: when the call began; one that began before the hold proves nothing about its end.

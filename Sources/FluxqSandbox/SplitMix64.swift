@@ -1,12 +1,12 @@
 /// A generator whose numbers follow from its seed alone (Steele, Lea and Flood, 2014); nothing secret hangs on them.
-package struct SplitMix64: RandomNumberGenerator {
+struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
-    package init(state: UInt64) {
+    init(state: UInt64) {
         self.state = state
     }
 
-    package mutating func next() -> UInt64 {
+    mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -16,6 +16,10 @@ package final class ChangeSignal: Sendable {
         case job(JobID)
         /// Something in that owner's event log.
         case owner(uid: UInt32)
+        /// Something in anybody's event log.
+        case everybody
+        /// Something in the event log about the whole queue.
+        case queue
     }
 
     private struct State {

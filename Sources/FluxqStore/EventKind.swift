@@ -1,4 +1,4 @@
-/// What the event log tells about a job.
+/// What the event log tells about a job, or about the whole queue.
 package enum EventKind: String, CaseIterable, Sendable {
     case submitted, claimed, deferred
     /// An attempt ended without a bill, and the next one waits for its time.
@@ -12,4 +12,6 @@ package enum EventKind: String, CaseIterable, Sendable {
     case inputDamaged = "input_damaged"
     case cancelRequested = "cancel_requested"
     case retried, done, failed
+    /// An administrator has stopped new calls, or let them begin again.
+    case paused, resumed
 }

@@ -36,12 +36,14 @@ struct JobRow {
     }
 
     /// The job as its owner sees it.
-    func job(owner: String, waiting: Waiting?, pictures: [Picture], answer: AnswerRecord?) -> Job {
+    func job(
+        owner: String, waiting: Waiting?, limit: LimitReached?, pictures: [Picture], answer: AnswerRecord?
+    ) -> Job {
         Job(
             id: id, owner: Owner(uid: uid, name: owner), label: row["label"], priority: row["priority"],
             createdAt: row["created_at"], startedAt: row["started_at"], finishedAt: row["finished_at"],
             request: request,
-            lifecycle: lifecycle, waiting: waiting, pictures: pictures, answer: answer)
+            lifecycle: lifecycle, waiting: waiting, limit: limit, pictures: pictures, answer: answer)
     }
 }
 
@@ -94,7 +96,8 @@ extension Transaction {
                 try settleAttempt(job.id, number: next.attempt, billing, settlement ?? .init(outcome: "unknown"))
             }
         }
-        if columns.state == .queued || begins { wakeWorkers() }
+        // Whatever changes about a job may be what a limit of its owner waits for.
+        wakeWorkers()
         return .advanced(columns.state)
     }
 }

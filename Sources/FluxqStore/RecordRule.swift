@@ -30,18 +30,42 @@ extension RecordRule {
                 WHERE (queued, running, done, failed) <> (q, r, d, f)
                 """),
         RecordRule(
+            name: "a user's jobs in line or bytes are not those of the rows",
+            sql: """
+                SELECT format('uid %d: counted as %d ready, %d bytes, %d of them unused; the rows have %d, %d, %d',
+                    uid, ready, archive_bytes, unused_input_bytes, r, inputs + pictures, unused)
+                FROM (SELECT owners.*,
+                        (SELECT count(*) FROM jobs WHERE jobs.uid = owners.uid AND state = 'queued' AND not_before IS NULL) AS r,
+                        (SELECT coalesce(sum(bytes), 0) FROM inputs WHERE inputs.uid = owners.uid) AS inputs,
+                        (SELECT coalesce(sum(bytes), 0) FROM inputs WHERE inputs.uid = owners.uid AND used = 0) AS unused,
+                        (SELECT coalesce(sum(pictures.bytes), 0) FROM pictures JOIN jobs ON jobs.id = pictures.job
+                            WHERE jobs.uid = owners.uid AND pictures.state = 'saved') AS pictures
+                    FROM owners)
+                WHERE (ready, archive_bytes, unused_input_bytes) <> (r, inputs + pictures, unused)
+                """),
+        RecordRule(
             name: "the use by day is not the sum of the ledger",
             sql: """
-                SELECT format('uid %d, day %d: recorded as %d images for %d millionths; the ledger has %d for %d',
-                    uid, day, coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(ledger.images, 0),
-                    coalesce(ledger.spent, 0))
+                SELECT format('uid %d, day %d: recorded as %d images for %d millionths, %d for %d reserved, %d for %d unknown; '
+                    || 'the ledger has %d for %d, %d for %d, %d for %d', uid, day, coalesce(usage.images, 0),
+                    coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0), coalesce(usage.reserved, 0),
+                    coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0), coalesce(ledger.images, 0),
+                    coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0), coalesce(ledger.reserved, 0),
+                    coalesce(ledger.unknown_images, 0), coalesce(ledger.unknown, 0))
                 FROM usage FULL JOIN (
-                    SELECT uid, settled_at / 86400000 AS day, sum(coalesce(images_came, 0)) AS images,
-                        sum(coalesce(images_came * price, 0)) AS spent
-                    FROM attempts JOIN jobs ON jobs.id = attempts.job WHERE billing = 'billed' GROUP BY 1, 2
+                    SELECT uid, begun_at / 86400000 AS day,
+                        coalesce(sum(images_came) FILTER (WHERE billing = 'billed'), 0) AS images,
+                        coalesce(sum(images_came * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
+                        coalesce(sum(images_wanted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
+                        coalesce(sum(images_wanted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
+                        coalesce(sum(images_wanted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
+                        coalesce(sum(images_wanted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
+                    FROM attempts JOIN jobs ON jobs.id = attempts.job GROUP BY 1, 2
                 ) AS ledger USING (uid, day)
-                WHERE coalesce(usage.images, 0) <> coalesce(ledger.images, 0)
-                    OR coalesce(usage.spent, 0) <> coalesce(ledger.spent, 0)
+                WHERE (coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0),
+                    coalesce(usage.reserved, 0), coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0)) <>
+                    (coalesce(ledger.images, 0), coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0),
+                    coalesce(ledger.reserved, 0), coalesce(ledger.unknown_images, 0), coalesce(ledger.unknown, 0))
                 """),
         RecordRule(
             name: "a job's calls are not those of the ledger",

@@ -5,23 +5,40 @@ import GRDB
 package struct Event: Hashable, Sendable {
     package let id: Int64
     package let at: Timestamp
-    package let job: JobID
+    /// nil: it is about the whole queue.
+    package let job: JobID?
+    /// Whose job it is.
+    package let uid: UInt32?
+    /// Who did it; nil is fluxqd itself.
+    package let actor: UInt32?
     package let kind: EventKind
     /// The job's state after it.
-    package let state: JobState
+    package let state: JobState?
 }
 
 extension Store {
-    /// What has happened to an owner's jobs after the event numbered `since`, oldest first.
-    package func events(uid: UInt32, since: Int64, limit: Int) async throws(StoreError) -> [Event] {
-        try await read { db, _ in
-            try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT * FROM events WHERE uid = ? AND id > ? ORDER BY id LIMIT ?"),
-                arguments: [uid, since, limit]
-            ).map { row in
-                Event(
-                    id: row["id"], at: row["at"], job: row["job"], kind: try row.choice("kind"),
-                    state: try row.choice("state"))
+    /// What has happened to the caller's jobs and to the whole queue after the event numbered `since`, oldest first.
+    ///
+    /// - Parameter everybody: also to everybody else's, for an administrator.
+    package func events(
+        for caller: Caller, everybody: Bool = false, since: Int64, limit: Int
+    ) async throws(StoreError) -> [Event] {
+        let owner = caller.listCondition(everybody: everybody, column: "uid")
+        return try await read { db, _ in
+            // Each half reads no more than a page of its index.
+            let page = "AND id > ? ORDER BY id LIMIT ?"
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT * FROM (SELECT * FROM events WHERE \(owner.sql) AND uid IS NOT NULL \(page))
+                    UNION ALL SELECT * FROM (SELECT * FROM events WHERE uid IS NULL \(page))
+                    ORDER BY id LIMIT ?
+                    """)
+            let arguments = owner.arguments + [since, limit, since, limit, limit]
+            return try Row.fetchAll(statement, arguments: arguments).map { row in
+                let state: String? = row["state"]
+                return Event(
+                    id: row["id"], at: row["at"], job: row["job"], uid: row["uid"], actor: row["actor"],
+                    kind: try row.choice("kind"), state: try state.map { _ in try row.choice("state") })
             }
         }
     }

@@ -4,25 +4,29 @@ import GRDB
 /// How the queue is doing, and one owner's part in it.
 package struct QueueOverview: Hashable, Sendable {
     package var gate: QueueGate
+    /// The administrator's name, where the queue is paused.
+    package var pausedBy: String?
     /// The owner's jobs by state.
     package var counts: [JobState: Int]
-    /// Images that the owner was billed for since 00:00 UTC.
-    package var imagesToday: Int
+    package var usage: OwnerUsage
 }
 
 extension Store {
-    package func queue(uid: UInt32) async throws(StoreError) -> QueueOverview {
-        try await read { db, now in
+    package func queue(of caller: Owner) async throws(StoreError) -> QueueOverview {
+        let policy = policy
+        return try await read { db, now in
             let owner = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
-                arguments: [uid])
-            let today = now.rawValue / 86_400_000
-            let images = try Int.fetchOne(
-                db.cachedStatement(sql: "SELECT images FROM usage WHERE uid = ? AND day = ?"), arguments: [uid, today])
+                arguments: [caller.uid])
+            let gate = try QueueGate(db)
             return QueueOverview(
-                gate: try QueueGate(db),
+                gate: gate,
+                pausedBy: try gate.pause.flatMap { pause in
+                    try String.fetchOne(
+                        db.cachedStatement(sql: "SELECT name FROM owners WHERE uid = ?"), arguments: [pause.uid])
+                },
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
-                imagesToday: images ?? 0)
+                usage: try LimitsReader(db: db, policy: policy, now: now).usage(of: caller))
         }
     }
 }
@@ -35,11 +39,12 @@ extension Transaction {
     func write(_ gate: QueueGate) throws {
         try execute(
             """
-            UPDATE queue SET held_cause = ?, held_at = ?, held_message = ?, probes = ?, probe_at = ?,
-                rate_limited_until = ?, rate_limits = ?
+            UPDATE queue SET paused_at = ?, paused_by = ?, held_cause = ?, held_at = ?, held_message = ?, probes = ?,
+                probe_at = ?, rate_limited_until = ?, rate_limits = ?
             """,
             [
-                gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message, gate.hold?.probes ?? 0,
+                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
+                gate.hold?.probes ?? 0,
                 gate.hold?.probeAt, gate.rateLimitedUntil, gate.rateLimits,
             ])
     }

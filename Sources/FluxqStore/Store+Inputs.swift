@@ -3,9 +3,13 @@ import GRDB
 
 extension Store {
     /// Makes a picture that is durable in the archive an input of its owner.
-    package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) {
+    ///
+    /// - Returns: the limit of the owner's that keeps it from being one; nil where it is one now.
+    @discardableResult
+    package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) -> LimitReached? {
         try await write { transaction in
             try transaction.remember(owner)
+            if let reached = try transaction.obstacle(to: picture, of: owner) { return reached }
             try transaction.execute(
                 """
                 INSERT INTO inputs (uid, hash, media_type, width, height, bytes, brought_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -17,6 +21,7 @@ extension Store {
                 ])
             try transaction.mend(picture.hash, picture: picture)
             transaction.wakeHousekeeper()
+            return nil
         }
     }
 
@@ -39,6 +44,8 @@ extension Store {
                     [hash])
                 if isReferenced == nil { unreferenced.append(hash) }
             }
+            // There is room again, and jobs may have waited for it.
+            if !expired.isEmpty { transaction.wakeWorkers() }
             return unreferenced
         }
     }
@@ -50,5 +57,15 @@ extension Store {
                 db.cachedStatement(sql: "SELECT min(brought_at) FROM inputs WHERE used = 0"))
             return oldest.map { $0 + policy.inputLifetime }
         }
+    }
+}
+
+extension Transaction {
+    /// One that the owner has already adds nothing, so it is always taken; no answer tells what others have.
+    fileprivate func obstacle(to picture: StoredPicture, of owner: Owner) throws -> LimitReached? {
+        let known = try row("SELECT 1 FROM inputs WHERE uid = ? AND hash = ?", [owner.uid, picture.hash])
+        if known != nil { return nil }
+        let usage = try LimitsReader(db: db, policy: policy, now: now).usage(of: owner)
+        return usage.limits.obstacle(toInput: picture.bytes, use: usage.use)
     }
 }

@@ -1,60 +1,73 @@
 package import FluxqModel
 import GRDB
 
-/// Which of an owner's jobs, newest first.
+/// Which jobs, newest first.
 package struct JobQuery: Hashable, Sendable {
     package var state: JobState?
     package var label: String?
     /// Only jobs with a smaller number: the next page.
     package var before: JobID?
     package var limit: Int
+    /// Not the caller's alone, for an administrator.
+    package var everybody: Bool
 
-    package init(state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50) {
+    package init(
+        state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50, everybody: Bool = false
+    ) {
         self.state = state
         self.label = label
         self.before = before
         self.limit = limit
+        self.everybody = everybody
     }
 }
 
 extension Store {
-    /// The owner's job of that number; nil where there is none or it is somebody else's.
-    package func job(_ id: JobID, uid: UInt32) async throws(StoreError) -> Job? {
-        try await read { db, now in try JobReader(db: db, now: now).job(id, uid: uid) }
+    /// The caller's job of that number, or anybody's for an administrator; nil where there is none or it is somebody else's.
+    package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
+        let policy = policy
+        return try await read { db, now in
+            let reader = JobReader(db: db, policy: policy, now: now)
+            guard var job = try reader.job(id, for: caller) else { return nil }
+            if job.waiting != nil { job.place = try reader.place(of: job) }
+            return job
+        }
     }
 
-    package func jobs(_ query: JobQuery, uid: UInt32) async throws(StoreError) -> [Job] {
-        try await read { db, now in try JobReader(db: db, now: now).jobs(query, uid: uid) }
+    package func jobs(_ query: JobQuery, for caller: Caller) async throws(StoreError) -> [Job] {
+        let policy = policy
+        return try await read { db, now in try JobReader(db: db, policy: policy, now: now).jobs(query, for: caller) }
     }
 
-    /// A saved picture of an owner's job.
-    package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+    /// A saved picture of a job that the caller may see.
+    package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT pictures.* FROM pictures JOIN jobs ON jobs.id = pictures.job
-                    WHERE jobs.id = ? AND jobs.uid = ? AND pictures.position = ? AND pictures.state = 'saved'
+                    WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.state = 'saved'
                     """)
-            return try Row.fetchOne(statement, arguments: [id, uid, index]).map(StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments + [index]).map(
+                StoredPicture.init)
         }
     }
 
-    /// The picture that an owner's job edits, where it is in the archive.
-    package func input(of id: JobID, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+    /// The picture that a job edits which the caller may see, where it is in the archive.
+    package func input(of id: JobID, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
-                    WHERE jobs.id = ? AND jobs.uid = ?
+                    WHERE jobs.id = ? AND \(Caller.reach)
                     """)
-            return try Row.fetchOne(statement, arguments: [id, uid]).map(StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments).map(StoredPicture.init)
         }
     }
 }
 
 extension Transaction {
-    func job(_ id: JobID, uid: UInt32) throws -> Job? {
-        try JobReader(db: db, now: now).job(id, uid: uid)
+    func job(_ id: JobID, for caller: Caller) throws -> Job? {
+        try JobReader(db: db, policy: policy, now: now).job(id, for: caller)
     }
 }
 
@@ -67,21 +80,35 @@ extension StoredPicture {
     }
 }
 
-/// Puts jobs together from their rows. Every query has the owner in its WHERE.
+/// Puts jobs together from their rows. Every query has the caller in its WHERE.
 private struct JobReader {
     let db: Database
+    let policy: StorePolicy
     let now: Timestamp
 
-    func job(_ id: JobID, uid: UInt32) throws -> Job? {
+    func job(_ id: JobID, for caller: Caller) throws -> Job? {
         let statement = try db.cachedStatement(
-            sql: "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND jobs.uid = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [id, uid]) else { return nil }
-        return try job(row, gate: QueueGate(db))
+            sql: """
+                SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
+                """)
+        guard let row = try Row.fetchOne(statement, arguments: [id] + caller.reachArguments) else { return nil }
+        return try job(row, gate: QueueGate(db), obstacle: limits.obstacle(toFirstJobOf: row["uid"] as UInt32))
     }
 
-    func jobs(_ query: JobQuery, uid: UInt32) throws -> [Job] {
-        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.uid = ?"
-        var arguments: StatementArguments = [uid]
+    private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now) }
+
+    /// nil for a job that waits for something of its own.
+    func place(of job: Job) throws -> QueuePlace? {
+        guard case .queued(let notBefore, _) = job.lifecycle.state, notBefore.map({ $0 <= now }) ?? true,
+            job.limit == nil
+        else { return nil }
+        return try limits.place(of: job.id, gate: QueueGate(db))
+    }
+
+    func jobs(_ query: JobQuery, for caller: Caller) throws -> [Job] {
+        let owner = caller.listCondition(everybody: query.everybody, column: "jobs.uid")
+        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
+        var arguments = owner.arguments
         if let state = query.state {
             sql += " AND jobs.state = ?"
             arguments += [state.rawValue]
@@ -97,17 +124,25 @@ private struct JobReader {
         sql += " ORDER BY jobs.id DESC LIMIT ?"
         arguments += [query.limit]
         let gate = try QueueGate(db)
-        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { try job($0, gate: gate) }
+        let rows = try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
+        let owners = Set(rows.map { $0["uid"] as UInt32 })
+        let obstacles = try Dictionary(uniqueKeysWithValues: owners.map { ($0, try limits.obstacle(toFirstJobOf: $0)) })
+        return try rows.map { try job($0, gate: gate, obstacle: obstacles[$0["uid"]] ?? nil) }
     }
 
-    private func job(_ row: Row, gate: QueueGate) throws -> Job {
+    /// - Parameter obstacle: to the first of the owner's ready jobs, and so to all of them.
+    private func job(_ row: Row, gate: QueueGate, obstacle: LimitReached?) throws -> Job {
         let job = try JobRow(row)
         var waiting: Waiting?
+        var limit: LimitReached?
         if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
             waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, now: now)
+            if notBefore.map({ $0 <= now }) ?? true { limit = obstacle }
+            if waiting == .ready, let limit { waiting = limit.waiting }
         }
         var result = job.job(
-            owner: row["name"], waiting: waiting, pictures: try pictures(of: job.id), answer: try answer(of: job.id))
+            owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),
+            answer: try answer(of: job.id))
         if waiting != nil, let input = job.input {
             let statement = try db.cachedStatement(
                 sql: "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?")

@@ -46,8 +46,8 @@ extension Store {
         case keyReused
         /// The request's picture is no input of this owner.
         case unknownInput
-        /// The owner has as many jobs queued as allowed.
-        case overLimit(Int)
+        /// A limit of the owner's keeps it from being queued.
+        case overLimit(LimitReached)
     }
 
     /// Queues a job, or finds the one that its key already made.
@@ -65,11 +65,13 @@ extension Transaction {
             let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
             if let row = try row(sql, [uid, key.text]) {
                 let fingerprint: ContentHash = row["fingerprint"]
-                guard fingerprint == key.fingerprint, let job = try job(row["id"], uid: uid) else { return .keyReused }
+                guard fingerprint == key.fingerprint, let job = try job(row["id"], for: Caller(order.owner)) else {
+                    return .keyReused
+                }
                 return .existing(job)
             }
         }
-        if let limit = try reachedLimit(uid: uid) { return .overLimit(limit) }
+        if let limit = try obstacle(toQueueing: order.request, uid: uid) { return .overLimit(limit) }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {
             guard
@@ -93,24 +95,21 @@ extension Transaction {
         let id = JobID(rawValue: db.lastInsertedRowID)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
         wakeWorkers()
-        guard let job = try job(id, uid: uid) else { throw StoreError.other("job \(id) is gone after its insert") }
+        guard let job = try job(id, for: Caller(order.owner)) else {
+            throw StoreError.other("job \(id) is gone after its insert")
+        }
         return .created(job)
     }
 
-    /// The limit of queued jobs, where the owner has reached it.
-    func reachedLimit(uid: UInt32) throws -> Int? {
-        guard let limit = policy.queuedJobsPerOwner else { return nil }
-        let queued = try value(Int.self, "SELECT queued FROM owners WHERE uid = ?", [uid]) ?? 0
-        return queued < limit ? nil : limit
-    }
-
-    /// Owners are known by number; the name is as of their last visit.
+    /// Owners are known by number; name and groups are as of their last visit. With other ones, other limits may hold.
     func remember(_ owner: Owner) throws {
-        try execute(
+        let changed = try execute(
             """
-            INSERT INTO owners (uid, name) VALUES (?, ?)
-            ON CONFLICT (uid) DO UPDATE SET name = excluded.name WHERE name <> excluded.name
+            INSERT INTO owners (uid, name, groups) VALUES (?1, ?2, coalesce(?3, '[]'))
+            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, groups = coalesce(?3, groups), \(FairShare.unblocking)
+            WHERE name <> excluded.name OR groups <> coalesce(?3, groups)
             """,
-            [owner.uid, owner.name])
+            [owner.uid, owner.name, try owner.groups.map { try jsonText($0.sorted()) }])
+        if changed > 0 { wakeWorkers() }
     }
 }

@@ -1,7 +1,7 @@
 package import FluxqModel
 import GRDB
 
-/// What became of an owner's wish about a job.
+/// What became of a wish about a job, its owner's or an administrator's.
 package enum WishResult: Hashable, Sendable {
     /// The job after it.
     case granted(Job)
@@ -9,46 +9,53 @@ package enum WishResult: Hashable, Sendable {
     case forbidden(Job)
     /// No such job, or somebody else's.
     case noSuchJob
-    /// The owner has as many jobs queued as allowed.
-    case overLimit(Int)
+    /// A limit of the owner's keeps it from being queued again.
+    case overLimit(LimitReached)
 }
 
 extension Store {
     /// Cancels a queued job; marks a running one, whose pictures are still kept because they are paid for.
-    package func cancel(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
+    package func cancel(_ id: JobID, by caller: Caller) async throws(StoreError) -> WishResult {
         try await write { transaction in
-            try transaction.grant(.canceled, to: id, uid: uid) { state in state == .running ? .cancelRequested : .failed
+            guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
+            if case .running(_, cancelRequested: true) = job.lifecycle.state {
+                // Asked for before: nothing to write.
+                return try transaction.job(id, for: caller).map(WishResult.granted) ?? .noSuchJob
+            }
+            return try transaction.grant(.canceled, to: job, by: caller) { state in
+                state == .running ? .cancelRequested : .failed
             }
         }
     }
 
     /// Puts a failed job back into the queue under its own number; its earlier attempts and pictures are kept.
-    package func retry(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
+    package func retry(_ id: JobID, by caller: Caller) async throws(StoreError) -> WishResult {
         try await write { transaction in
-            if let limit = try transaction.reachedLimit(uid: uid) { return .overLimit(limit) }
-            return try transaction.grant(.retried, to: id, uid: uid) { _ in .retried }
+            guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
+            // The owner's limit, whoever asks.
+            if let limit = try transaction.obstacle(toQueueing: job.request, uid: job.uid) { return .overLimit(limit) }
+            return try transaction.grant(.retried, to: job, by: caller) { _ in .retried }
         }
     }
 }
 
 extension Transaction {
+    /// nil where there is none or it is somebody else's.
+    fileprivate func wanted(_ id: JobID, by caller: Caller) throws -> JobRow? {
+        try row("SELECT * FROM jobs WHERE id = ? AND \(Caller.reach)", [id] + caller.reachArguments).map(JobRow.init)
+    }
+
     fileprivate func grant(
-        _ event: Lifecycle.Event, to id: JobID, uid: UInt32, kind: (JobState) -> EventKind
+        _ event: Lifecycle.Event, to row: JobRow, by caller: Caller, kind: (JobState) -> EventKind
     ) throws -> WishResult {
-        guard let row = try row("SELECT * FROM jobs WHERE id = ? AND uid = ?", [id, uid]) else { return .noSuchJob }
-        let before = try JobRow(row)
-        if event == .canceled, case .running(_, cancelRequested: true) = before.lifecycle.state {
-            // Asked for before: nothing to write.
-            return try job(id, uid: uid).map(WishResult.granted) ?? .noSuchJob
-        }
-        switch try advance(before, event) {
+        switch try advance(row, event) {
         case .advanced(let state):
-            try log(kind(state), job: id, uid: uid, state: state, actor: uid)
-            return try job(id, uid: uid).map(WishResult.granted) ?? .noSuchJob
+            try log(kind(state), job: row.id, uid: row.uid, state: state, actor: caller.uid)
+            return try job(row.id, for: caller).map(WishResult.granted) ?? .noSuchJob
         case .forbidden:
-            return try job(id, uid: uid).map(WishResult.forbidden) ?? .noSuchJob
+            return try job(row.id, for: caller).map(WishResult.forbidden) ?? .noSuchJob
         case .stale:
-            throw StoreError.damaged("job \(id) changed while it was written")
+            throw StoreError.damaged("job \(row.id) changed while it was written")
         }
     }
 }

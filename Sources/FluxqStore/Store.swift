@@ -10,7 +10,9 @@ import Synchronization
 /// wrote is on the disk. Verbs are named after what happens to a job; there is no way to set a state.
 package final class Store: Sendable {
     package let signal = ChangeSignal()
-    let policy: StorePolicy
+    private let reloadable: Reloadable<StorePolicy>
+    /// Under which limits owners were marked as kept back; nil before the first claim.
+    let marksBasis = Mutex<LimitBasis?>(nil)
     private let now: @Sendable () -> Timestamp
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
@@ -57,12 +59,22 @@ package final class Store: Sendable {
             throw StoreError(error, path: path)
         }
         try DatabaseFiles.syncDirectory(of: path)
-        self.policy = policy
+        reloadable = Reloadable(policy)
         self.now = now
         self.random = random
         self.blocking = blocking
         self.onFatal = onFatal
         group = GroupCommit(pool: pool, signal: signal, blocking: blocking, onFatal: onFatal)
+    }
+
+    /// Each piece of work reads it once.
+    var policy: StorePolicy { reloadable.current }
+
+    /// Takes on what has been configured anew: transactions that begin from now on go by it.
+    package func adopt(_ policy: StorePolicy) {
+        reloadable.replace(with: policy)
+        // What kept a job waiting may do so no longer.
+        signal.ring([.work, .inputs])
     }
 
     /// Waits for the last write and closes the file.
@@ -90,8 +102,9 @@ package final class Store: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await group.write { [policy, now, random] db, changes throws in
-            let transaction = Transaction(db: db, policy: policy, now: now(), generator: DrawnBits(draw: random))
+        try await group.write { [reloadable, now, random] db, changes throws in
+            let transaction = Transaction(
+                db: db, policy: reloadable.current, now: now(), generator: DrawnBits(draw: random))
             let value = try body(transaction)
             changes.formUnion(transaction.changes)
             return value

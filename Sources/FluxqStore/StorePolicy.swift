@@ -23,8 +23,10 @@ package struct StorePolicy: Sendable {
     package var pauses = QueueGate.Pauses()
     /// `prices` by model.
     package var prices: [String: Price] = [:]
-    /// `limits.queued_jobs`; nil is no limit.
-    package var queuedJobsPerOwner: Int?
+    /// `limits`.
+    package var limits = LimitRules()
+    /// `workers.concurrency`, for estimates alone.
+    package var concurrency = 4
     /// An input that no job has used for so long is removed.
     package var inputLifetime = Duration.seconds(24 * 3600)
     /// Events older than that are pruned.

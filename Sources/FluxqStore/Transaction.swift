@@ -40,8 +40,15 @@ final class Transaction {
         try execute(
             "INSERT INTO events (at, job, uid, actor, kind, state) VALUES (?, ?, ?, ?, ?, ?)",
             [now, job, uid, actor, kind.rawValue, state.rawValue])
-        changes.insert(.job(job))
-        changes.insert(.owner(uid: uid))
+        changes.formUnion([.job(job), .owner(uid: uid), .everybody])
+    }
+
+    /// Adds a line about the whole queue to the event log.
+    ///
+    /// - Parameter actor: who did it; nil is fluxqd itself.
+    func logQueue(_ kind: EventKind, actor: UInt32?) throws {
+        try execute("INSERT INTO events (at, actor, kind) VALUES (?, ?, ?)", [now, actor, kind.rawValue])
+        changes.formUnion([.queue, .everybody])
     }
 
     /// Wakes the workers: something may have become callable or fetchable.

@@ -14,7 +14,7 @@ final class CallDispatcher: Sendable {
     private let quarantine: Quarantine
     private let api: any ImagesAPI
     private let clock: any WorkClock
-    private let settings: Workers.Settings
+    private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let pace: Mutex<Pace>
 
@@ -24,10 +24,12 @@ final class CallDispatcher: Sendable {
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
         api = parts.api
         clock = parts.clock
-        settings = parts.settings
+        reloadable = parts.settings
         logger = parts.logger
-        pace = Mutex(Pace(ceiling: settings.concurrency))
+        pace = Mutex(Pace(ceiling: parts.settings.current.concurrency))
     }
+
+    private var settings: Workers.Settings { reloadable.current }
 
     /// Runs until the task is canceled or the daemon shuts down; then the calls in flight are waited for.
     /// Canceling the task ends those too, and what became of them is still recorded.
@@ -36,7 +38,12 @@ final class CallDispatcher: Sendable {
         await withDiscardingTaskGroup { calls in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let seen = store.signal.count
-                guard pace.withLock({ $0.hasPlace }) else {
+                let concurrency = settings.concurrency
+                let hasPlace = pace.withLock { pace in
+                    pace.adopt(ceiling: concurrency)
+                    return pace.hasPlace
+                }
+                guard hasPlace else {
                     await wakeup.wait(for: .work, after: seen, until: nil)
                     continue
                 }

@@ -27,7 +27,7 @@ struct Housekeeper: Sendable {
                 if let expiry = try await parts.store.nextInputExpiry() { next = min(next, expiry) }
             } catch {
                 parts.logger.error("cannot forget what is not used any more", metadata: ["error": "\(error)"])
-                next = parts.clock.now() + parts.settings.storeRetryPause
+                next = parts.clock.now() + parts.settings.current.storeRetryPause
             }
             await wakeup.wait(for: .inputs, after: seen, until: next)
         }

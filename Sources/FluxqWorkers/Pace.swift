@@ -10,7 +10,7 @@ package struct Pace: Hashable, Sendable {
         fileprivate let number: Int
     }
 
-    private let ceiling: Int
+    private var ceiling: Int
     package private(set) var limit: Int
     package private(set) var inFlight = 0
     private var begun = 0
@@ -20,6 +20,13 @@ package struct Pace: Hashable, Sendable {
     package init(ceiling: Int) {
         self.ceiling = ceiling
         limit = ceiling
+    }
+
+    /// `workers.concurrency` was configured anew. What "too many" has taught stays learnt.
+    package mutating func adopt(ceiling: Int) {
+        guard ceiling != self.ceiling else { return }
+        limit = limit == self.ceiling ? ceiling : min(limit, ceiling)
+        self.ceiling = ceiling
     }
 
     package var hasPlace: Bool { inFlight < limit }

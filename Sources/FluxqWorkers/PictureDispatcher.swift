@@ -12,7 +12,7 @@ final class PictureDispatcher: Sendable {
     private let archive: Archive
     private let api: any ImagesAPI
     private let clock: any WorkClock
-    private let settings: Workers.Settings
+    private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let inFlight = Mutex<Set<PictureID>>([])
 
@@ -21,9 +21,11 @@ final class PictureDispatcher: Sendable {
         archive = parts.archive
         api = parts.api
         clock = parts.clock
-        settings = parts.settings
+        reloadable = parts.settings
         logger = parts.logger
     }
+
+    private var settings: Workers.Settings { reloadable.current }
 
     /// Runs until the task is canceled or the daemon shuts down. A download in flight is given up: it costs nothing to repeat.
     func run() async {

@@ -35,7 +35,7 @@ package struct Workers: Service {
         package var archive: Archive
         package var api: any ImagesAPI
         package var clock: any WorkClock
-        package var settings: Settings
+        let settings: Reloadable<Settings>
         package var logger: Logger
 
         package init(
@@ -45,7 +45,7 @@ package struct Workers: Service {
             self.archive = archive
             self.api = api
             self.clock = clock
-            self.settings = settings
+            self.settings = Reloadable(settings)
             self.logger = logger
         }
     }
@@ -54,6 +54,12 @@ package struct Workers: Service {
 
     package init(_ parts: Parts) {
         self.parts = parts
+    }
+
+    /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
+    package func adopt(_ settings: Settings) {
+        parts.settings.replace(with: settings)
+        parts.store.signal.ring([.work])
     }
 
     /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
@@ -85,7 +91,7 @@ package struct Workers: Service {
                 group.addTask {
                     for await _ in shutdown {}
                     // Canceled when the calls end first.
-                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.drain)
+                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.current.drain)
                     return true
                 }
                 // The end of the calls, or of their time.

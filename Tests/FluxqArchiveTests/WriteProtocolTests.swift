@@ -43,6 +43,24 @@ struct WriteProtocolTests {
             ], "\(seen.joined(separator: "\n"))")
     }
 
+    @Test("content that is there already takes the same system calls as new content, so that their time tells nobody")
+    func sameForKnown() async throws {
+        let state = try TemporaryDirectory()
+        _ = try await ProbeRun(directory: state.path, input: "/dev/null")
+        func calls() async throws -> [String] {
+            let log = directory.path("log-\(UUID().uuidString)")
+            let run = try await ProbeRun(
+                directory: state.path, input: input, tracing: ["-y", "-s", "0", "-o", log, "-e", "trace=%file,%desc"])
+            #expect(run.status == 0, "\(run.errorOutput)")
+            // By name alone, from the temporary file on: numbers and names differ between any two runs.
+            return try systemCalls(ofLog: log).filter { $0.contains(state.path) && !$0.contains("O_DIRECTORY") }
+                .map { String($0.prefix { $0 != "(" }) }
+        }
+        let new = try await calls()
+        let known = try await calls()
+        #expect(new.contains("rename") && new == known)
+    }
+
     /// What a call is in the protocol; anything unforeseen as it is. Reading a directory changes nothing: nil.
     private static func step(of call: String, state: String, bucket: String, hash: String) -> String? {
         func isAbout(_ name: String, _ path: String) -> Bool {

@@ -2,6 +2,7 @@ import ArgumentParser
 import FluxqControl
 import FluxqControlClient
 import FluxqFormats
+import FluxqModel
 import Testing
 
 @testable import FluxqCommands
@@ -67,7 +68,7 @@ struct ExitStatusTests {
             ["submit", "--seed", "9223372036854775808", "p"], ["status", "0"], ["status", "-1"], ["status", "+1"],
             ["status", "9223372036854775808"], ["status", "4x"], ["list", "--state", "lost"], ["list", "--limit", "0"],
             ["wait"], ["wait", "--timeout", "-1", "1"], ["fetch"], ["fetch", "--index", "0", "1"], ["cancel"],
-            ["retry", ""], ["pause"], ["list", "--all"],
+            ["retry", ""], ["pause", "now"], ["resume", "1"], ["list", "--all", "yes"],
         ])
     func usage(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try FluxqCommand.parseAsRoot(arguments) }
@@ -117,5 +118,16 @@ struct ExitStatusTests {
         #expect(complaint.json["code"]?.string == "invalid_fields")
         #expect(complaint.json["detail"]?.string == "all in one")
         #expect(complaint.json["exit"]?.integer == 65)
+    }
+    @Test("over a limit is 75, and a program reads which limit it was")
+    func limit() throws {
+        let reached = LimitReached(
+            kind: .spendPerDay, limit: 5_000_000, used: 4_960_000, asked: 80_000, currency: "USD")
+        let complaint = Complaint(
+            any: ControlClientError.problem(
+                Problem(status: 429, code: .overLimit, title: "t", detail: "d", limit: LimitDocument(reached))))
+        #expect(complaint.status == .tryLater)
+        #expect(complaint.json["limit"]?["name"]?.string == "spend_per_day")
+        #expect(try JSONText.line(complaint.json).contains(#""limit":5,"name":"spend_per_day","used":4.96"#))
     }
 }

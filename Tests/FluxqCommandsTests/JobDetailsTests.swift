@@ -66,6 +66,28 @@ struct JobDetailsTests {
         #expect(advice[0].contains("2026-11-22 15:00:00 (in 2 h)") == hasTime)
     }
 
+    @Test("a job in the line says its place and when it starts, or only that it is far")
+    func place() throws {
+        let near = try text(
+            "queued", ["waiting": "ready", "place": 3, "estimated_start_at": "2026-11-22T12:01:30.000Z"])
+        #expect(near.contains("  place       3, starts about 2026-11-22 13:01:30 (in 1 min)"))
+        #expect(
+            try text("queued", ["waiting": "ready", "place_beyond": 1000]).contains(
+                "  place       more than 1000 ahead"))
+        #expect(try !text("queued", ["waiting": "held"]).contains("place"))
+    }
+
+    @Test("a job that waits for a limit says when it is renewed")
+    func limit() throws {
+        let limit: [String: Any] = [
+            "name": "images_per_day", "limit": 10, "used": 10, "asked": 1, "renewed_at": "2026-11-23T00:00:00.000Z",
+        ]
+        let job = try text(
+            "queued", ["waiting": "user_limit", "message": "The limit is 10 images a day.", "limit": limit])
+        #expect(job.contains("  message     The limit is 10 images a day."))
+        #expect(job.contains("it is renewed 2026-11-23 01:00:00 (in 12 h)"))
+    }
+
     @Test("every reason to fail says what to do", arguments: FailureReason.allCases)
     func failed(_ reason: FailureReason) throws {
         let text = try text(

@@ -12,7 +12,7 @@ struct QueueSummaryTests {
         QueueSummary(
             queue: QueueDocument(
                 counts: .init(queued: 3, running: 1, done: 12, failed: 0), paused: paused, held: held,
-                rateLimitedUntil: rateLimitedUntil, usage: .init(imagesToday: 1))
+                rateLimitedUntil: rateLimitedUntil, usage: Sample.usage(images: 1))
         ).lines(Sample.pipe)
     }
 
@@ -49,9 +49,9 @@ struct QueueSummaryTests {
 
     @Test("a pause and a rate limit are both told")
     func pausedAndLimited() {
-        let lines = lines(paused: .init(since: earlier), rateLimitedUntil: later)
+        let lines = lines(paused: .init(since: earlier, by: "root", uid: 0), rateLimitedUntil: later)
         #expect(lines.count == 3)
-        #expect(lines[0].hasPrefix("The queue is paused by an administrator since 2026-11-22 12:50:00"))
+        #expect(lines[0].hasPrefix("The queue is paused by root (uid 0) since 2026-11-22 12:50:00"))
         #expect(lines[1].hasPrefix("The API asked for patience until 2026-11-22 13:01:30 (in 1 min)."))
     }
 }

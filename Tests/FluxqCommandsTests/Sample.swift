@@ -42,6 +42,21 @@ enum Sample {
         return try JSONDecoder().decode(JobDocument.self, from: JSONSerialization.data(withJSONObject: document))
     }
 
+    /// Alice's use: as many pictures today, for 0.08 USD each.
+    static func usage(
+        images: Int64 = 0, limits: UserLimits = UserLimits(), use change: (inout UserUse) -> Void = { _ in }
+    )
+        -> UsageDocument
+    {
+        let tally = UserUse.Tally(images: images, spent: images * 80_000)
+        var use = UserUse(today: tally, month: tally)
+        change(&use)
+        let today = UTCDay(now)
+        return UsageDocument(
+            owner: Owner(uid: 1000, name: "alice"), limits: limits, use: use, currency: "USD",
+            dayEnds: today.next.start, monthEnds: today.firstOfNextMonth.start)
+    }
+
     static func request(_ members: [String: Any] = [:]) -> [String: Any] {
         ["model": "m", "prompt": "Convert to quick pencil sketch", "seed": 7, "response_format": "url"]
             .merging(members) { $1 }

@@ -1,3 +1,4 @@
+import FluxqControl
 import FluxqFormats
 import FluxqModel
 import Testing

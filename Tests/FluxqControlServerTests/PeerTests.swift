@@ -7,35 +7,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-/// Asks as another user, through a process of that user's.
-private func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async throws -> (
-    status: Int, body: String
-) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/setpriv")
-    process.arguments =
-        [
-            "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "curl", "--silent", "--unix-socket",
-            server.socketPath,
-            "--write-out", "\n%{http_code}",
-        ] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        process.terminationHandler = { _ in continuation.resume() }
-        do { try process.run() } catch { continuation.resume(throwing: error) }
-    }
-    let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    let end = try #require(text.lastIndex(of: "\n"))
-    return (try #require(Int(text[text.index(after: end)...])), String(text[..<end]))
-}
-
-/// Only root can become somebody else.
-private let canBecomeOthers =
-    getuid() == 0 && ["/usr/bin/setpriv", "/usr/bin/curl"].allSatisfy(FileManager.default.isExecutableFile)
-
-@Suite("The caller", .enabled(if: canBecomeOthers), .timeLimit(.minutes(1)))
+@Suite("The caller", .enabled(if: Asking.isPossible), .timeLimit(.minutes(1)))
 struct PeerTests {
     @Test("is who the kernel says, whatever the request claims, and sees nobody else's")
     func separate() async throws {
@@ -95,6 +67,21 @@ struct PeerTests {
             let reply = try await ask(server, as: 65534, ["http://localhost/v1/queue"])
             #expect(reply.status == 403)
             #expect(reply.body.contains("\"code\":\"not_allowed\""))
+        }
+    }
+
+    @Test("as an administrator is no exception to the limit of connections")
+    func greedyAdministrator() async throws {
+        try await TestServer.run(settings: {
+            $0.maxConnectionsPerUser = 1
+            $0.administrators = .init(only: [TestServer.uid])
+        }) { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("POST /v1/queue/pause HTTP/1.1\r\nHost: x\r\n\r\n")
+                _ = try await client.read(through: "\"usage\"")
+                #expect(try await server.get("/v1/queue").status == 503)
+                #expect(try await ask(server, as: 1235, ["http://localhost/v1/queue"]).status == 200)
+            }
         }
     }
 

@@ -224,7 +224,7 @@ struct PostJobTests {
     @Test("refuses more queued jobs than allowed until some have gone")
     func overLimit() async throws {
         var policy = StorePolicy()
-        policy.queuedJobsPerOwner = 2
+        policy.limits.standard[.queuedJobs] = 2
         try await TestServer.run(policy: policy) { server in
             let body = #"{"request": {"prompt": "a", "image": "\#(Self.link)"}}"#
             #expect(try await server.post(body).status == 201)
@@ -233,7 +233,10 @@ struct PostJobTests {
             #expect(reply.status == 429)
             let problem = try reply.problem
             #expect(problem.code == .overLimit)
-            #expect(problem.detail.contains("2 jobs"))
+            #expect(
+                problem.detail == "The limit of queued jobs is 2 (limits.queued_jobs); queued now: 2. "
+                    + "It frees as soon as one of them begins or is canceled. Nothing was queued.")
+            #expect(problem.limit?.name == "queued_jobs" && problem.limit?.limit == 2 && problem.limit?.used == 2)
             #expect(try await server.send(.POST, "/v1/jobs/1/cancel").status == 200)
             #expect(try await server.post(body).status == 201)
         }

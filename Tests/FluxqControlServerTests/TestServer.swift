@@ -22,6 +22,7 @@ struct TestServer: Sendable {
     let archive: Archive
     let socketPath: String
     private let group: ServiceGroup
+    private let server: ControlServer
     /// What the server logged.
     let log: RecordedLog
 
@@ -39,7 +40,7 @@ struct TestServer: Sendable {
         let archive = try Archive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
-            defaultModel: EditRequest.modelThatRequiresImage, drawSeed: { 4711 })
+            defaultModel: EditRequest.modelThatRequiresImage, administrators: .init(only: []), drawSeed: { 4711 })
         configure(&settings)
         let log = RecordedLog()
         var logger = Logger(label: "test") { _ in log }
@@ -48,7 +49,8 @@ struct TestServer: Sendable {
             socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, logger: logger)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Logger(label: "services")))
         let test = TestServer(
-            directory: directory, store: store, archive: archive, socketPath: socketPath, group: group, log: log)
+            directory: directory, store: store, archive: archive, socketPath: socketPath, group: group, server: server,
+            log: log)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             do {
@@ -65,13 +67,14 @@ struct TestServer: Sendable {
 
     private init(
         directory: TemporaryDirectory, store: Store, archive: Archive, socketPath: String, group: ServiceGroup,
-        log: RecordedLog
+        server: ControlServer, log: RecordedLog
     ) {
         self.directory = directory
         self.store = store
         self.archive = archive
         self.socketPath = socketPath
         self.group = group
+        self.server = server
         self.log = log
     }
 
@@ -91,6 +94,11 @@ struct TestServer: Sendable {
         try #require(chmod(path, 0o666) == 0)
         try #require(Glibc.listen(descriptor, 64) == 0)
         return descriptor
+    }
+
+    /// As a reload of the configuration does.
+    func adopt(_ settings: ControlServer.Settings) async {
+        await server.adopt(settings)
     }
 
     func shutDown() async {

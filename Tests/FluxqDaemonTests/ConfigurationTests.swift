@@ -1,3 +1,4 @@
+import FluxqModel
 import FluxqTestSupport
 import Foundation
 import Testing
@@ -25,7 +26,8 @@ import Testing
         #expect(configuration.downloads.trustedHosts == [])
         #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
         #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
-        #expect(configuration.limits.queuedJobs == nil)
+        #expect(configuration.limits == LimitRules() && LimitRules().standard.areNone)
+        #expect(configuration.access.admins == [] && configuration.access.adminGroup == nil)
         #expect(configuration.prices.microsPerImage == [:])
         #expect(configuration.prices.currency == "USD")
         #expect(configuration.sandbox.latency == .seconds(2))
@@ -53,6 +55,24 @@ import Testing
               max_bytes: 1024
             limits:
               queued_jobs: 3
+              running_jobs: '2'
+              images_per_day: 0
+              spend_per_day: 0.5
+              spend_per_month: none
+              input_bytes: 1 MiB
+              unused_input_bytes: 64 MiB
+              archive_bytes: 2 TiB
+              weight: 7
+              exceptions:
+                root:
+                  images_per_day: none
+                  weight: 1000
+                4242: {spend_per_day: 1}
+                "@root": {queued_jobs: 9}
+                "@4242": {}
+            access:
+              admins: [root, 1000, 0]
+              admin_group: root
             prices:
               other/model: 0.000001
               currency: EUR
@@ -72,7 +92,19 @@ import Testing
         #expect(configuration.downloads.trustedHosts == ["images.example.org", "10.0.0.7:8080", "[fd00::7]:81"])
         #expect(configuration.downloads.maxBytes == 1 << 30)
         #expect(configuration.inputs.maxBytes == 1024)
-        #expect(configuration.limits.queuedJobs == 3)
+        let values: [(LimitKind, Int64?)] = [
+            (.queuedJobs, 3), (.runningJobs, 2), (.imagesPerDay, 0), (.spendPerDay, 500_000), (.spendPerMonth, nil),
+            (.inputBytes, 1 << 20), (.unusedInputBytes, 64 << 20), (.archiveBytes, 2 << 40),
+        ]
+        for (kind, value) in values { #expect(configuration.limits.standard[kind] == value) }
+        #expect(configuration.limits.standard.weight == 7)
+        #expect(configuration.limits.users.keys.sorted() == [0, 4242])
+        #expect(configuration.limits.users[0]?[.imagesPerDay] == .some(nil))
+        #expect(configuration.limits.users[0]?.weight == 1000 && configuration.limits.users[4242]?.weight == nil)
+        #expect(configuration.limits.users[4242]?[.spendPerDay] == 1_000_000)
+        #expect(configuration.limits.groups.keys.sorted() == [0, 4242])
+        #expect(configuration.limits.groups[0]?[.queuedJobs] == 9)
+        #expect(configuration.access.admins == [0, 1000] && configuration.access.adminGroup == 0)
         #expect(configuration.prices.microsPerImage == ["other/model": 1, "m": 12_000_000])
         #expect(configuration.prices.currency == "EUR")
         #expect(configuration.sandbox.latency == .milliseconds(250))
@@ -95,6 +127,11 @@ import Testing
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB",
                 "FLUXQ_INPUTS_MAX_BYTES": "2MiB",
                 "FLUXQ_LIMITS_QUEUED_JOBS": "8",
+                "FLUXQ_LIMITS_RUNNING_JOBS": "2",
+                "FLUXQ_LIMITS_IMAGES_PER_DAY": "none",
+                "FLUXQ_LIMITS_ARCHIVE_BYTES": "1 GiB",
+                "FLUXQ_LIMITS_WEIGHT": "5",
+                "FLUXQ_ACCESS_ADMINS": "root, 1001", "FLUXQ_ACCESS_ADMIN_GROUP": "4242",
                 "FLUXQ_PRICES_CURRENCY": "CNY",
                 "FLUXQ_PRICES": "a/b=0.08, c=1",
                 "FLUXQ_SANDBOX_LATENCY_SECONDS": "0",
@@ -112,7 +149,10 @@ import Testing
         #expect(configuration.downloads.trustedHosts == ["a.example", "b.example:81"])
         #expect(configuration.downloads.maxBytes == 1 << 20)
         #expect(configuration.inputs.maxBytes == 2 << 20)
-        #expect(configuration.limits.queuedJobs == 8)
+        #expect(configuration.limits.standard[.queuedJobs] == 8 && configuration.limits.standard[.runningJobs] == 2)
+        #expect(configuration.limits.standard[.imagesPerDay] == nil)
+        #expect(configuration.limits.standard[.archiveBytes] == 1 << 30 && configuration.limits.standard.weight == 5)
+        #expect(configuration.access.admins == [0, 1001] && configuration.access.adminGroup == 4242)
         #expect(configuration.prices.currency == "CNY")
         #expect(configuration.prices.microsPerImage == ["a/b": 80_000, "c": 1_000_000])
         #expect(configuration.sandbox.latency == .zero)

@@ -1,3 +1,5 @@
+import FluxqModel
+import FluxqUsers
 import Testing
 
 @testable import FluxqDaemon
@@ -21,7 +23,20 @@ import Testing
         var expected = Configuration()
         expected.api.keyFile = "/etc/fluxq/api-key"
         expected.downloads.trustedHosts = ["images.example.org", "10.0.0.7:8080"]
-        expected.limits.queuedJobs = 100
+        let limits: [LimitKind: Int64] = [
+            .queuedJobs: 100, .runningJobs: 2, .imagesPerDay: 50, .spendPerDay: 5_000_000, .spendPerMonth: 50_000_000,
+            .inputBytes: 10 << 20, .unusedInputBytes: 200 << 20, .archiveBytes: 20 << 30,
+        ]
+        for (kind, limit) in limits { expected.limits.standard[kind] = limit }
+        var user = LimitRules.Exception()
+        user[.imagesPerDay] = 200
+        user.weight = 3
+        expected.limits.users = [1000: user]
+        var group = LimitRules.Exception()
+        group[.queuedJobs] = .some(nil)
+        expected.limits.groups = [try #require(try UserDatabase.group(named: "sudo")): group]
+        expected.access.admins = [0, 1000]
+        expected.access.adminGroup = 27
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]
         #expect(try ConfigurationFixture().load(yaml) == expected)
     }
@@ -33,8 +48,9 @@ import Testing
             "#",
             "# Every key stands here with its default, or with an example where it has none. Take the # "
                 + "away to set it,",
-            "# then: systemctl restart fluxqd. A variable of the environment wins over the file; api.base_url is",
-            "# FLUXQ_API_BASE_URL. fluxqd does not start while anything here is wrong, and says where and why.",
+            "# then: systemctl reload fluxqd. A variable of the environment wins over the file; api.base_url is",
+            "# FLUXQ_API_BASE_URL. While anything here is wrong, fluxqd does not start, a reload changes nothing, and both say",
+            "# where and why; a reload also names what needs a restart.",
         ]
         var group = ""
         for setting in Setting.all {

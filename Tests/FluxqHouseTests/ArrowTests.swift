@@ -26,7 +26,7 @@ struct ArrowTests {
     /// Floors from the ground up. A module may know what lies below its floor, never what stands beside or above it.
     private static let floors: [[String]] = [
         ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
-        ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox"],
+        ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers"],
         ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
         ["FluxqDaemon", "FluxqCommands"],

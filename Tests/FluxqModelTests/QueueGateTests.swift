@@ -85,6 +85,21 @@ struct QueueGateTests {
         #expect(gate.hold?.cause == .account)
     }
 
+    @Test("a resume by hand ends a pause and a rate limit, and has a hold probed at once, alone")
+    func resume() throws {
+        var gate = QueueGate()
+        var random = SystemRandomNumberGenerator()
+        gate.record(refused, startedAt: start, now: start, pauses: pauses, using: &random)
+        gate.pause = .init(since: start, uid: 0)
+        gate.rateLimitedUntil = start + .seconds(3600)
+        let now = start + .seconds(1)
+        #expect(gate.admission(at: now, calling: 0) == .closed(until: nil))
+        gate.resume(at: now)
+        #expect(gate.admission(at: now, calling: 0) == .probe)
+        #expect(gate.admission(at: now, calling: 1) == .closed(until: nil))
+        #expect(gate.hold?.since == start)
+    }
+
     @Test("what keeps everybody is named before what keeps one job")
     func waiting() {
         let later = start + .seconds(60)

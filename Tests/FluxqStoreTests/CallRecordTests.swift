@@ -35,8 +35,8 @@ struct CallRecordTests {
                 == "billed 2 80000 USD 2 req-1")
         #expect(throws: (any Error).self) { try fixture.raw("UPDATE attempts SET billing = 'not_billed'") }
         #expect(try fixture.query(String.self, "SELECT images || ' ' || spent FROM usage") == "2 160000")
-        #expect(try await fixture.store.queue(uid: StoreFixture.alice.uid).imagesToday == 2)
-        #expect(try await fixture.store.queue(uid: StoreFixture.bob.uid).imagesToday == 0)
+        #expect(try await fixture.store.queue(of: StoreFixture.alice).usage.use.today.images == 2)
+        #expect(try await fixture.store.queue(of: StoreFixture.bob).usage.use.today.images == 0)
     }
 
     @Test("fewer pictures than asked for is still done, with a warning that says how many came")
@@ -81,7 +81,7 @@ struct CallRecordTests {
             StoreFixture.answered(1), of: fixture.claim(), pictures: [.saved(StoreFixture.stored())])
         _ = try await fixture.store.record(CallReport(outcome: .rejected(APIError(message: "no"))), of: fixture.claim())
         _ = try await fixture.claim()
-        let counts = try await fixture.store.queue(uid: StoreFixture.alice.uid).counts
+        let counts = try await fixture.store.queue(of: StoreFixture.alice).counts
         #expect(counts == [.queued: 3, .running: 1, .done: 1, .failed: 1])
         for (state, count) in counts {
             #expect(try fixture.query(Int.self, "SELECT count(*) FROM jobs WHERE state = '\(state.rawValue)'") == count)

@@ -60,6 +60,16 @@ struct SchemaTests {
             "INSERT INTO queue (id) VALUES (2)",
             "UPDATE queue SET held_cause = 'account'",
             "UPDATE owners SET queued = -1",
+            "UPDATE owners SET ready = queued + 1",
+            "UPDATE owners SET virtual_time = -1",
+            "UPDATE owners SET blocked = 'tired', blocked_at = 1",
+            "UPDATE owners SET blocked = 'budget'",
+            "UPDATE owners SET blocked_until = 1",
+            "UPDATE owners SET archive_bytes = -1",
+            "UPDATE owners SET unused_input_bytes = archive_bytes + 1",
+            "UPDATE owners SET groups = 'wheel'",
+            "INSERT INTO usage (uid, day, reserved) VALUES (1000, 1, -1)",
+            "INSERT INTO usage (uid, day, unknown_images) VALUES (1000, 1, -1)",
         ])
     func impossible(_ sql: String) async throws {
         let fixture = try StoreFixture()
@@ -75,6 +85,16 @@ struct SchemaTests {
         #expect(throws: DatabaseError.self) {
             try fixture.raw(
                 "INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (1, 2, 'reserved', 1, 1)")
+        }
+    }
+
+    @Test("what was set aside for a call is never changed, so that settling gives back exactly that")
+    func terms() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submit()
+        _ = try await fixture.claim()
+        for change in ["images_wanted = 2", "price = 1, currency = 'USD'", "begun_at = 1", "job = 2"] {
+            #expect(throws: DatabaseError.self) { try fixture.raw("UPDATE attempts SET \(change)") }
         }
     }
 
@@ -103,22 +123,23 @@ struct SchemaTests {
     @Test("live states are found by partial indexes: history does not slow a claim")
     func plans() async throws {
         let fixture = try StoreFixture()
-        func plan(_ sql: String) throws -> String {
-            try DatabaseQueue(path: fixture.path).read { db in
-                try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
-                    separator: "; ")
-            }
-        }
-        #expect(
-            try plan("SELECT uid FROM jobs WHERE state = 'queued' AND not_before IS NULL ORDER BY id LIMIT 1")
-                == "SCAN jobs USING INDEX jobs_ready")
+        func plan(_ sql: String) throws -> String { try fixture.plan(sql) }
         #expect(
             try plan(
                 "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL AND uid = 1 ORDER BY priority DESC, id LIMIT 1"
             ) == "SEARCH jobs USING INDEX jobs_ready_of_owner (uid=?)")
         #expect(
-            try plan("SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before IS NOT NULL")
-                .contains("jobs_timed"))
+            try plan(
+                "SELECT min(not_before) FROM jobs WHERE uid = 1 AND state = 'queued' AND not_before IS NOT NULL"
+            ).contains("SEARCH jobs USING INDEX jobs_timed_of_owner (uid=? AND not_before>?)"))
+        #expect(
+            try plan(
+                "SELECT uid FROM owners WHERE ready = 0 AND timed_at IS NOT NULL AND timed_at <= 1 ORDER BY timed_at LIMIT 1"
+            ).contains("owners_due"))
+        #expect(try plan("UPDATE owners SET blocked = NULL WHERE blocked_until <= 1").contains("owners_blocked_until"))
+        #expect(
+            try plan("UPDATE owners SET blocked = NULL WHERE blocked IS NOT NULL AND blocked_at > 1")
+                .contains("owners_blocked_at"))
         #expect(
             try plan("SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling'").contains("jobs_running")
         )

@@ -65,6 +65,49 @@ final class StoreFixture: Sendable {
         return claim
     }
 
+    enum End { case billed, notBilled, unknown }
+
+    /// Ends a call: with as many pictures as it asked for, refused, or with nobody knowing.
+    func end(_ claim: Claim, _ end: End) async throws {
+        switch end {
+        case .billed:
+            let wanted = claim.request.imagesWanted
+            let pictures = try Array(repeating: NewPicture.saved(Self.stored()), count: wanted)
+            _ = try await store.record(Self.answered(wanted), of: claim, pictures: pictures)
+        case .notBilled:
+            _ = try await store.record(CallReport(outcome: .rejected(APIError(message: "no"))), of: claim)
+        case .unknown:
+            _ = try await store.record(CallReport(outcome: .unknown(APIError(message: "who knows"))), of: claim)
+        }
+    }
+
+    func claimAndAnswer() async throws -> Claim {
+        let claim = try await claim()
+        try await end(claim, .billed)
+        return claim
+    }
+
+    func claimAndReject() async throws -> Claim {
+        let claim = try await claim()
+        try await end(claim, .notBilled)
+        return claim
+    }
+
+    /// Queues jobs, many to a commit; those of one owner in their order.
+    func submitAll(_ orders: [Store.Order]) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for order in orders { group.addTask { _ = try await self.store.submit(order) } }
+        }
+    }
+
+    /// How SQLite would answer a query.
+    func plan(_ sql: String) throws -> String {
+        try DatabaseQueue(path: path).read { db in
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
+                separator: "; ")
+        }
+    }
+
     func job(_ id: JobID, owner: Owner = alice) async throws -> Job {
         guard let job = try await store.job(id, uid: owner.uid) else { throw Unexpected(what: "no job \(id)") }
         return job

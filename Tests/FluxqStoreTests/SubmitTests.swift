@@ -67,32 +67,15 @@ struct SubmitTests {
         #expect(try await fixture.store.input(of: job.id, uid: StoreFixture.bob.uid) == nil)
     }
 
-    @Test("the limit of queued jobs holds for each owner alone, however many submit at once")
-    func limit() async throws {
-        let fixture = try StoreFixture { $0.queuedJobsPerOwner = 10 }
-        let created = try await withThrowingTaskGroup(of: Bool.self) { group in
-            for number in 0..<60 {
-                let owner = number.isMultiple(of: 2) ? StoreFixture.alice : StoreFixture.bob
-                group.addTask {
-                    switch try await fixture.store.submit(.init(owner: owner, request: StoreFixture.request())) {
-                    case .created: true
-                    case .overLimit(10): false
-                    case let other: throw StoreFixture.Unexpected(what: "\(other)")
-                    }
-                }
-            }
-            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
-        }
-        #expect(created == 20)
-    }
-
     @Test("a retry is held to the limit as well")
     func limitOfRetries() async throws {
-        let fixture = try StoreFixture { $0.queuedJobsPerOwner = 1 }
+        let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         let first = try await fixture.submit()
         _ = try await fixture.store.cancel(first, uid: StoreFixture.alice.uid)
         try await fixture.submit()
-        #expect(try await fixture.store.retry(first, uid: StoreFixture.alice.uid) == .overLimit(1))
+        #expect(
+            try await fixture.store.retry(first, uid: StoreFixture.alice.uid)
+                == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
     }
 
     @Test("an owner sees his own jobs alone, newest first, page by page, by state and by label")

@@ -38,6 +38,7 @@ package final class RunningDaemon: Sendable {
     package let directory: TemporaryDirectory
     package let process: ChildProcess
     package let socket: String
+    private let notices: NoticeSocket
 
     /// Starts it and returns when it says that it is ready.
     ///
@@ -52,7 +53,7 @@ package final class RunningDaemon: Sendable {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
         socket = directory.path("control.sock")
-        let notices = try NoticeSocket(path: directory.path("notify-\(UUID().uuidString.prefix(8))"))
+        notices = try NoticeSocket(path: directory.path("notify-\(UUID().uuidString.prefix(8))"))
         var all = Self.baseEnvironment
         all["NOTIFY_SOCKET"] = notices.path
         all["FLUXQ_SANDBOX_LATENCY_SECONDS"] = "0"
@@ -76,6 +77,20 @@ package final class RunningDaemon: Sendable {
     package static func executable(_ name: String) -> String {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return (tests as NSString).deletingLastPathComponent + "/" + name
+    }
+
+    /// What it tells its service manager next, after `READY=1`; empty where nothing comes.
+    package func notice() async -> String { await notices.receive() }
+
+    /// Runs `fluxq` as another user, which only root can.
+    package func fluxq(as uid: UInt32, _ arguments: [String], input: [UInt8] = []) async throws -> Run {
+        var environment = Self.baseEnvironment
+        environment["FLUXQ_SOCKET"] = socket
+        let process = try ChildProcess(
+            OtherUser.setpriv, OtherUser.options(uid) + [Self.executable("fluxq")] + arguments,
+            environment: environment, directory: directory.path, input: input)
+        let end = await process.wait()
+        return Run(end: end, output: process.output, errors: process.errors)
     }
 
     /// Runs `fluxq` against this daemon and waits for its end.

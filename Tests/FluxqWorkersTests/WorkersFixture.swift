@@ -17,19 +17,22 @@ final class WorkersFixture: Sendable {
     let archive: Archive
     let api = SimulatedAPI()
     let settings: Workers.Settings
+    let clock: any WorkClock
 
     init(
-        _ change: (inout Workers.Settings) -> Void = { _ in }, policy: (inout StorePolicy) -> Void = { _ in }
+        _ change: (inout Workers.Settings) -> Void = { _ in }, clock: any WorkClock = FluxqWorkers.SystemClock(),
+        policy: (inout StorePolicy) -> Void = { _ in }
     ) throws {
         directory = try TemporaryDirectory()
         var settings = Workers.Settings()
         change(&settings)
         self.settings = settings
+        self.clock = clock
         var rules = StorePolicy()
         rules.downloadBackoff = Backoff(base: .milliseconds(1), cap: .milliseconds(1))
         policy(&rules)
         store = try Store(
-            path: directory.path("queue.sqlite"), policy: rules, now: { FluxqWorkers.SystemClock().now() })
+            path: directory.path("queue.sqlite"), policy: rules, now: { clock.now() })
         archive = try Archive(directory: directory.path)
     }
 
@@ -41,7 +44,7 @@ final class WorkersFixture: Sendable {
         logger.logLevel = .critical
         let workers = Workers(
             .init(
-                store: store, archive: archive, api: api, clock: FluxqWorkers.SystemClock(), settings: settings,
+                store: store, archive: archive, api: api, clock: clock, settings: settings,
                 logger: logger))
         let services = ServiceGroup(services: [workers], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -25,7 +25,25 @@ struct WorkersTests {
             for call in waiting { call.answer(CallReport(outcome: .rejected(APIError(message: "no")))) }
         }
         #expect(fixture.api.mostInFlight == 3)
-        #expect(try await fixture.store.queue(uid: WorkersFixture.alice.uid).counts[.failed] == 12)
+        #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.failed] == 12)
+    }
+
+    @Test("a limit of the day wakes them at 00:00 UTC by a timer; until then they sleep")
+    func midnight() async throws {
+        let clock = ManualClock(Timestamp(secondsSinceEpoch: 1_790_000_000))
+        let midnight = UTCDay(clock.now()).next.start
+        let fixture = try WorkersFixture(clock: clock) { $0.limits.standard[.imagesPerDay] = 1 }
+        try await fixture.submit("today")
+        try await fixture.submit("tomorrow")
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                CallReport(outcome: .unknown(APIError(message: "nobody knows"))))
+            await clock.sleeper(until: midnight)
+            clock.set(to: midnight)
+            let call = try #require(await fixture.api.nextCall())
+            #expect(call.prompt == "tomorrow")
+            call.answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+        }
     }
 
     @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")

@@ -1,6 +1,10 @@
+import FluxqModel
+
 /// Sizes as people write them: `1048576`, `1024 KiB`, `1 MiB`.
 enum ByteSize {
-    private static let units: [(name: String, bytes: Int64)] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+    private static let units: [(name: String, bytes: Int64)] = [
+        ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
+    ]
 
     /// Nil where the text is no whole number with or without one of the units, or too large.
     static func parse(_ text: String) -> Int64? {

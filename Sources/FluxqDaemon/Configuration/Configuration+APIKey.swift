@@ -21,7 +21,7 @@ extension Configuration {
         }
         if let directory = environment["CREDENTIALS_DIRECTORY"], !directory.isEmpty {
             let path = "\(directory)/\(Self.credentialName)"
-            if access(path, F_OK) == 0 {
+            if Glibc.access(path, F_OK) == 0 {
                 return try Self.key(file: path, remedy: "Correct what LoadCredential= of the service names")
             }
         }

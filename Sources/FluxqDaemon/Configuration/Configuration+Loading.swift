@@ -1,3 +1,4 @@
+import FluxqModel
 import Glibc
 
 extension Configuration {
@@ -14,7 +15,7 @@ extension Configuration {
         file: String?, environment: [String: String], standardFile: String = Self.standardFile
     ) throws(ConfigurationError) -> Configuration {
         var reader = Reader()
-        if let path = file ?? (access(standardFile, F_OK) == 0 ? standardFile : nil) {
+        if let path = file ?? (Glibc.access(standardFile, F_OK) == 0 ? standardFile : nil) {
             do throws(ConfigurationError) {
                 reader.take(try ConfigurationFile.read(path))
             } catch {
@@ -22,6 +23,7 @@ extension Configuration {
             }
         }
         reader.take(environment)
+        if reader.problems.isEmpty { reader.checkPrices() }
         guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems) }
         return reader.configuration
     }
@@ -30,7 +32,7 @@ extension Configuration {
 /// Holds what was written against the table of settings, and collects what does not fit.
 private struct Reader {
     private static let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.name, $0) })
-    private static let groups = Set((Setting.all.map(\.name) + Setting.notEnforced).map { $0.prefix { $0 != "." } })
+    private static let groups = Set(Setting.all.map { $0.name.prefix { $0 != "." } })
 
     var configuration = Configuration()
     var problems: [ConfigurationError.Problem] = []
@@ -74,10 +76,12 @@ private struct Reader {
         for (name, text) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix(Setting.environmentPrefix) && !Setting.otherEnvironmentVariables.contains(name) {
             let origin = ConfigurationError.Origin.environment(name)
-            if let setting = settings[name] {
+            if let setting = settings[name], setting.shape == .nested {
+                reject(
+                    origin,
+                    "\(setting.name) can be written in the configuration file alone. Unset the variable.")
+            } else if let setting = settings[name] {
                 apply(setting, SettingNode(variable: name, text: text, shape: setting.shape))
-            } else if let key = Setting.notEnforced.first(where: { Setting.environmentVariable($0) == name }) {
-                reject(origin, "\(key) is not enforced by this version of fluxqd. Unset the variable.")
             } else {
                 let known = settings.keys.sorted() + Setting.otherEnvironmentVariables.sorted()
                 reject(
@@ -86,6 +90,21 @@ private struct Reader {
                         ?? "fluxqd knows no such variable. Unset it, or correct its name.")
             }
         }
+    }
+
+    /// Money is counted by the prices: without one, a limit of it would limit nothing or everything.
+    mutating func checkPrices() {
+        let limits = configuration.limits
+        let exceptions = Array(limits.users.values) + Array(limits.groups.values)
+        let model = configuration.api.model
+        let limited = [LimitKind.spendPerDay, .spendPerMonth].first { kind in
+            limits.standard[kind] != nil || exceptions.contains { $0[kind].flatMap(\.self) != nil }
+        }
+        guard let limited, configuration.prices.microsPerImage[model] == nil else { return }
+        reject(
+            .nowhere,
+            "limits.\(limited.rawValue) needs the price of \(model) to count with. Add it below \"prices:\", or remove the limit."
+        )
     }
 
     private mutating func apply(_ setting: Setting, _ node: SettingNode) {
@@ -98,9 +117,7 @@ private struct Reader {
 
     private mutating func reject(unknown name: String, at origin: ConfigurationError.Origin) {
         let group = name.prefix { $0 != "." }
-        if Setting.notEnforced.contains(name) {
-            reject(origin, "\(name) is not enforced by this version of fluxqd. Remove it.")
-        } else if let setting = Self.settings[name], !setting.leaf.isEmpty {
+        if let setting = Self.settings[name], !setting.leaf.isEmpty {
             reject(origin, "\(name) must be written as \"\(setting.leaf):\", indented, below \"\(setting.group):\".")
         } else {
             let siblings = Setting.all.filter { $0.group == group && !$0.leaf.isEmpty }.map(\.leaf)

@@ -1,4 +1,4 @@
-import FluxqModel
+package import FluxqModel
 
 /// What an administrator can set. A new one holds every default; `load(file:environment:)` reads the rest.
 ///
@@ -8,7 +8,9 @@ package struct Configuration: Hashable, Sendable {
     package var workers = Workers()
     package var downloads = Downloads()
     package var inputs = Inputs()
-    package var limits = Limits()
+    /// Of each user, in `FluxqStore`'s units.
+    package var limits = LimitRules()
+    package var access = Access()
     package var prices = Prices()
     package var sandbox = Sandbox()
 
@@ -46,10 +48,12 @@ package struct Configuration: Hashable, Sendable {
         package var maxBytes: Int64 = 20 << 20
     }
 
-    /// Of each user.
-    package struct Limits: Hashable, Sendable {
-        /// Jobs that wait at once; nil for as many as they like.
-        package var queuedJobs: Int?
+    /// Who sees and manages everything, besides root and fluxqd's own user.
+    package struct Access: Hashable, Sendable {
+        /// Users by number.
+        package var admins: Set<UInt32> = []
+        /// A group by number; nil for none.
+        package var adminGroup: UInt32?
     }
 
     package struct Prices: Hashable, Sendable {

@@ -5,8 +5,8 @@ import Yams
 enum ConfigurationFile {
     /// Far more than every key with every model of a vendor needs.
     static let maxBytes = 1 << 20
-    /// Groups, their keys, the elements of those; whatever lies deeper is wrong anyway.
-    private static let maxDepth = 3
+    /// Groups, their keys, the elements of those, and the keys of an exception; whatever lies deeper is wrong anyway.
+    private static let maxDepth = 4
 
     /// - Returns: the entries of the file's outermost mapping.
     static func read(_ path: String) throws(ConfigurationError) -> [SettingNode.Entry] {

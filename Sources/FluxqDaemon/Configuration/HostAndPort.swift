@@ -1,3 +1,4 @@
+import FluxqModel
 import Glibc
 
 /// `host` or `host:port`; an IPv6 address stands in brackets.

@@ -9,6 +9,14 @@ struct Setting: Sendable {
         case list
         /// `name=value`, comma-separated, in the environment.
         case mapping
+        /// Mappings in a mapping, which the environment cannot hold.
+        case nested
+    }
+
+    /// Whether a running daemon takes it on.
+    enum Reload: Sendable {
+        case whileRunning
+        case atStart
     }
 
     /// `group.key`; a name without a dot takes all entries of its group that are not keys themselves.
@@ -20,20 +28,34 @@ struct Setting: Sendable {
     let defaultText: String?
     /// For the example file, where there is no default to show.
     let exampleText: String?
+    let reload: Reload
+    /// Whether two configurations differ in it.
+    let differs: @Sendable (Configuration, Configuration) -> Bool
+    /// Takes the value of the first into the second.
+    let copy: @Sendable (Configuration, inout Configuration) -> Void
     let apply: @Sendable (SettingNode, inout Configuration) throws(SettingRejection) -> Void
 
-    init<Value>(
+    init<Value: Equatable>(
         _ name: String, _ type: SettingType<Value>, _ place: any WritableKeyPath<Configuration, Value> & Sendable,
-        example: String? = nil, _ documentation: String
+        example: String? = nil, reload: Reload = .whileRunning, _ documentation: String
     ) {
         self.name = name
         self.shape = type.shape
         self.documentation = documentation
         self.defaultText = type.write(Configuration()[keyPath: place])
         self.exampleText = example
+        self.reload = reload
+        self.copy = { $1[keyPath: place] = $0[keyPath: place] }
+        self.differs = { $0[keyPath: place] != $1[keyPath: place] }
         self.apply = { node, configuration throws(SettingRejection) in
             configuration[keyPath: place] = try type.read(node)
         }
+    }
+
+    /// A limit of each user, with a key of its own below `limits:`.
+    static func limit(_ kind: LimitKind, example: String, _ documentation: String) -> Setting {
+        Setting(
+            "limits.\(kind.rawValue)", .limit(kind), \.limits.standard[kind], example: example, documentation)
     }
 
     var group: String { String(name.prefix { $0 != "." }) }
@@ -50,12 +72,12 @@ struct Setting: Sendable {
     /// Every key that this version knows, in the order of the example file.
     static let all: [Setting] = [
         Setting(
-            "api.base_url", .webAddress, \.api.baseURL,
+            "api.base_url", .webAddress, \.api.baseURL, reload: .atStart,
             "Where the images API is, any OpenAI-compatible one: the part before /images/generations. Plain "
                 + "http is taken only for this host itself."
         ),
         Setting(
-            "api.key_file", .absolutePath, \.api.keyFile, example: "/etc/fluxq/api-key",
+            "api.key_file", .absolutePath, \.api.keyFile, example: "/etc/fluxq/api-key", reload: .atStart,
             "The file with the API key. Without it: $FLUXQ_API_KEY, $MODELVERSE_API_KEY, or systemd's "
                 + "credential \"api-key\"."
         ),
@@ -82,9 +104,45 @@ struct Setting: Sendable {
 
         Setting("inputs.max_bytes", .bytes, \.inputs.maxBytes, "The largest picture to take from a user."),
 
+        .limit(
+            .queuedJobs, example: "100",
+            "Of each user; none of them by default, and none lifts one. Jobs that wait; a submit over it is refused."),
+        .limit(
+            .runningJobs, example: "2",
+            "Jobs that run, those whose pictures are still fetched among them; others wait (user_limit)."),
+        .limit(
+            .imagesPerDay, example: "50",
+            "Pictures a day (UTC), those of calls in flight or of unknown outcome among them; jobs over it wait."),
+        .limit(
+            .spendPerDay, example: "5",
+            "Money a day (UTC) by prices, counted like pictures; jobs over it wait (budget). Needs the price of every "
+                + "model that is used: a job whose model has none is refused."),
+        .limit(.spendPerMonth, example: "50.00", "Money a month (UTC)."),
+        .limit(
+            .inputBytes, example: "10 MiB",
+            "The largest picture to take from the user, where that is less than inputs.max_bytes."),
+        .limit(
+            .unusedInputBytes, example: "200 MiB",
+            "All pictures sent that no job has used yet; they are removed after a day."),
+        .limit(
+            .archiveBytes, example: "20 GiB",
+            "All inputs and pictures in the archive. A full one takes no new job; what is paid for is kept all the same."
+        ),
         Setting(
-            "limits.queued_jobs", .optionalWhole(1...1_000_000), \.limits.queuedJobs, example: "100",
-            "Jobs that one user may have waiting; a submit over it is refused. No limit by default."),
+            "limits.weight", .whole(UserLimits.weights), \.limits.standard.weight,
+            "The share of the calls, against other users who have jobs waiting."),
+        Setting(
+            "limits.exceptions", .limitExceptions, \.limits.exceptions,
+            example: "{1000: {images_per_day: 200, weight: 3}, \"@sudo\": {queued_jobs: none}}",
+            "Users, by name or number, and @groups with the keys above. A user's own exception beats those of groups, of "
+                + "several groups the most generous counts. In the file alone."),
+
+        Setting(
+            "access.admins", .users, \.access.admins, example: "[root, 1000]",
+            "Users, by name or number, who see and manage everything, as root and fluxqd's own user always do."),
+        Setting(
+            "access.admin_group", .group, \.access.adminGroup, example: "sudo",
+            "A group, by name or number, whose members do as well. None by default."),
 
         Setting("prices.currency", .currency, \.prices.currency, "The currency of all prices."),
         Setting(
@@ -93,17 +151,11 @@ struct Setting: Sendable {
             "The price of one image, by model. None by default."),
 
         Setting(
-            "sandbox.latency_seconds", .seconds(0, 3600), \.sandbox.latency,
+            "sandbox.latency_seconds", .seconds(0, 3600), \.sandbox.latency, reload: .atStart,
             "How long the stand-in of `fluxqd --sandbox` takes for one call."),
         Setting(
-            "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime,
+            "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime, reload: .atStart,
             "How long the links of its answers live."),
-    ]
-
-    /// Keys that the design has and this version does not act upon. Taking them silently would promise a limit that
-    /// is none.
-    static let notEnforced = [
-        "limits.running_jobs", "limits.images_per_day", "limits.spend_per_day", "access.admin_group", "access.admins",
     ]
 
     /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash.

@@ -34,7 +34,8 @@ extension SettingNode {
                 text.split(separator: ",", omittingEmptySubsequences: false)
             }
         switch shape {
-        case .one: self = whole
+        // `.nested` is refused before it comes here.
+        case .one, .nested: self = whole
         case .list: self.init(origin: origin, content: .list(parts.map(node)))
         case .mapping:
             let entries = parts.map { part in

@@ -1,4 +1,5 @@
 import FluxqModel
+import FluxqUsers
 
 /// How the values of one kind are read and written. The ranges stand in `Setting.all`.
 struct SettingType<Value: Sendable>: Sendable {
@@ -154,6 +155,79 @@ extension SettingType<String> {
     }
 }
 
+extension SettingType<Set<UInt32>> {
+    /// Names become numbers here, so that a name that nobody has is answered with its line.
+    static var users: SettingType {
+        .list(of: .user, "a list of users by name or number, such as [alice, 1000]", make: Set.init) { $0.sorted() }
+    }
+}
+
+extension SettingType<UInt32> {
+    static var user: SettingType {
+        .named("a user", number: HostNumber.user) { name throws(UserDatabase.Failure) in
+            try UserDatabase.user(named: name)?.uid
+        }
+    }
+
+    static var group: SettingType {
+        .named("a group", number: HostNumber.group) { name throws(UserDatabase.Failure) in
+            try UserDatabase.group(named: name)
+        }
+    }
+}
+
+extension SettingType<UInt32?> {
+    static var group: SettingType {
+        let type = SettingType<UInt32>.group
+        return SettingType(
+            read: { node throws(SettingRejection) in try type.read(node) }, write: { $0.flatMap(type.write) })
+    }
+}
+
+extension SettingType<UInt32> {
+    /// Somebody or something that this host's user database knows by name; a number stands for itself.
+    ///
+    /// - Parameters:
+    ///   - kind: with its article.
+    ///   - number: nil for a number that is none of that kind.
+    fileprivate static func named(
+        _ kind: String, number: @escaping @Sendable (Substring) -> UInt32?,
+        _ lookUp: @escaping @Sendable (String) throws(UserDatabase.Failure) -> UInt32?
+    ) -> SettingType {
+        let expectation = "\(kind)'s name or number"
+        return SettingType(
+            read: { node throws(SettingRejection) in
+                let text = try node.word(expectation)
+                if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !text.isEmpty {
+                    guard let number = number(text[...]) else {
+                        throw node.rejection("must be \(expectation), but is \(text.quoted), which stands for none")
+                    }
+                    return number
+                }
+                do throws(UserDatabase.Failure) {
+                    if let number = try lookUp(text) { return number }
+                } catch {
+                    throw node.rejection("cannot be looked up now: \(error). Try again, or write the number")
+                }
+                throw node.rejection(
+                    "must be \(expectation), but this host knows no \(text.quoted). "
+                        + "Correct the name, or create it first")
+            }, write: { "\($0)" })
+    }
+}
+
+/// Numbers of users and groups, as a person writes them.
+private enum HostNumber {
+    /// Not those that the kernel gives where it has no user to name; their connections are refused.
+    static func user(_ text: Substring) -> UInt32? {
+        group(text).flatMap { $0 == 65534 ? nil : $0 }
+    }
+
+    static func group(_ text: Substring) -> UInt32? {
+        UInt32(text).flatMap { $0 == .max ? nil : $0 }
+    }
+}
+
 extension SettingType<[String: Int64]> {
     /// By model, in millionths.
     static var prices: SettingType {
@@ -194,7 +268,7 @@ extension SettingType<[String: Int64]> {
 
 extension SettingNode {
     /// The text of a value that must be one word or sentence.
-    fileprivate func word(_ expectation: String) throws(SettingRejection) -> String {
+    func word(_ expectation: String) throws(SettingRejection) -> String {
         switch content {
         case .text(let text): return text
         case .nothing: throw rejection("has no value. Give it \(expectation), or remove it")
@@ -202,11 +276,11 @@ extension SettingNode {
         }
     }
 
-    fileprivate func rejection(_ text: String) -> SettingRejection {
+    func rejection(_ text: String) -> SettingRejection {
         SettingRejection(reasons: [.init(origin: origin, text: text)])
     }
 
-    fileprivate var kind: String {
+    var kind: String {
         switch content {
         case .text(let text): text.quoted
         case .nothing: "empty"

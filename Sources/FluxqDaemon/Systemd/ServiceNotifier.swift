@@ -6,6 +6,8 @@ package struct ServiceNotifier: Sendable {
     package enum Message: Hashable, Sendable {
         /// fluxqd answers on its socket.
         case ready
+        /// It reads its configuration again, since that many microseconds of CLOCK_MONOTONIC; `.ready` ends it.
+        case reloading(at: Int64)
         /// It takes no new work and will end.
         case stopping
         /// One line for `systemctl status`.
@@ -65,6 +67,7 @@ extension ServiceNotifier.Message {
     fileprivate var line: String {
         switch self {
         case .ready: "READY=1"
+        case .reloading(let microseconds): "RELOADING=1\nMONOTONIC_USEC=\(microseconds)"
         case .stopping: "STOPPING=1"
         case .status(let text): "STATUS=\(ServiceNotifier.oneLine(text))"
         case .watchdog: "WATCHDOG=1"

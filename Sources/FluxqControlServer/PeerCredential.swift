@@ -1,15 +1,5 @@
-import FluxqModel
 import Glibc
 import NIOCore
-
-/// Who is at the other end of a connection: what the kernel says, and nothing that the client sends.
-struct Peer: Hashable, Sendable {
-    let uid: UInt32
-    /// For people only; users are told apart by number.
-    let name: String
-
-    var owner: Owner { Owner(uid: uid, name: name) }
-}
 
 /// `struct ucred` of Linux: what SO_PEERCRED tells of the process that connected.
 struct PeerCredential: Sendable {

@@ -1,8 +1,8 @@
 /// Decimal numbers held as whole ones, so that 0.1 is 0.1 and money adds up.
-enum FixedPoint {
+package enum FixedPoint {
     /// The number times 10^`decimals`; nil where the text is not plain digits with at most that many decimals, or too
     /// large.
-    static func parse(_ text: String, decimals: Int) -> Int64? {
+    package static func parse(_ text: String, decimals: Int) -> Int64? {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let whole = parts.first, !whole.isEmpty else { return nil }
         let fraction = parts.count == 2 ? parts[1] : ""
@@ -14,7 +14,7 @@ enum FixedPoint {
     }
 
     /// What `parse` reads back as the same number, without needless zeros. `value` is not negative.
-    static func text(_ value: Int64, decimals: Int) -> String {
+    package static func text(_ value: Int64, decimals: Int) -> String {
         var digits = String(value)
         guard decimals > 0 else { return digits }
         digits = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits

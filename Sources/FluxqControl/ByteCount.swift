@@ -1,9 +1,9 @@
 /// Sizes in words: "512 B", "1.3 MiB".
-enum ByteCount {
-    static func words(_ bytes: Int64) -> String {
+package enum ByteCount {
+    package static func words(_ bytes: Int64) -> String {
         var unit = "B"
         var tenths = bytes * 10
-        for larger in ["KiB", "MiB", "GiB"] where tenths >= 10_240 {
+        for larger in ["KiB", "MiB", "GiB", "TiB"] where tenths >= 10_240 {
             tenths = (tenths + 512) / 1024
             unit = larger
         }

@@ -1,0 +1,29 @@
+package import FluxqModel
+
+/// A limit that stands in the way: of a problem, or of a job that waits for it. Counts, bytes, or units of the currency.
+package struct LimitDocument: Hashable, Sendable, Codable {
+    /// The key below `limits:` in the configuration, such as `images_per_day`.
+    package var name: String
+    package var limit: Double
+    package var used: Double
+    /// What was refused, or the owner's next job, would add.
+    package var asked: Double
+    package var currency: String?
+    /// When it is renewed by the calendar; absent where only something that ends can free it.
+    package var renewedAt: WireTime?
+
+    package enum CodingKeys: String, CodingKey {
+        case name, limit, used, asked, currency
+        case renewedAt = "renewed_at"
+    }
+
+    package init(_ reached: LimitReached) {
+        let unit = reached.kind.unit
+        name = reached.kind.rawValue
+        limit = unit.wire(reached.limit)
+        used = unit.wire(reached.used)
+        asked = unit.wire(reached.asked)
+        currency = reached.currency
+        renewedAt = reached.freesAt.map(WireTime.init)
+    }
+}

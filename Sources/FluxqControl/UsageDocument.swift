@@ -1,0 +1,127 @@
+package import FluxqModel
+
+/// What one user has used and may: part of `GET /v1/queue`, and the answer of `GET /v1/usage`.
+package struct UsageDocument: Hashable, Sendable, Codable {
+    package var owner: String
+    package var uid: UInt32
+    /// The user's share of the calls against others'.
+    package var weight: Int
+    /// Of all money here; nil where nothing has a price.
+    package var currency: String?
+    /// Pictures that were billed since 00:00 UTC.
+    package var imagesToday: Int64
+    /// Since 00:00 UTC, and since the first of the month.
+    package var today: Tally
+    package var month: Tally
+    /// By the limits' names in the configuration; of kinds without a limit, only what is used.
+    package var limits: [String: Limit]
+
+    /// Money is in units of the currency.
+    package struct Tally: Hashable, Sendable, Codable {
+        package var images: Int64
+        /// Of calls in flight.
+        package var imagesReserved: Int64
+        /// Of calls whose outcome nobody knows: they may have been billed, and count.
+        package var imagesUnknown: Int64
+        package var spent: Double
+        package var spendReserved: Double
+        package var spendUnknown: Double
+
+        package enum CodingKeys: String, CodingKey {
+            case images, spent
+            case imagesReserved = "images_reserved"
+            case imagesUnknown = "images_unknown"
+            case spendReserved = "spend_reserved"
+            case spendUnknown = "spend_unknown"
+        }
+
+        package init(_ tally: UserUse.Tally) {
+            images = tally.images
+            imagesReserved = tally.reservedImages
+            imagesUnknown = tally.unknownImages
+            spent = LimitKind.Unit.money.wire(tally.spent)
+            spendReserved = LimitKind.Unit.money.wire(tally.reserved)
+            spendUnknown = LimitKind.Unit.money.wire(tally.unknown)
+        }
+    }
+
+    /// Counts, bytes, or units of the currency.
+    package struct Limit: Hashable, Sendable, Codable {
+        /// Absent where there is none.
+        package var limit: Double?
+        /// What counts against it; absent for what does not add up.
+        package var used: Double?
+        package var left: Double?
+        /// When it is renewed by the calendar.
+        package var renewedAt: WireTime?
+
+        package enum CodingKeys: String, CodingKey {
+            case limit, used, left
+            case renewedAt = "renewed_at"
+        }
+
+        package init(limit: Double?, used: Double?, left: Double?, renewedAt: WireTime?) {
+            self.limit = limit
+            self.used = used
+            self.left = left
+            self.renewedAt = renewedAt
+        }
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case owner, uid, weight, currency, today, month, limits
+        case imagesToday = "images_today"
+    }
+
+    /// - Parameters:
+    ///   - dayEnds: and `monthEnds`: when what counts by the calendar is renewed.
+    package init(
+        owner: Owner, limits: UserLimits, use: UserUse, currency: String?, dayEnds: Timestamp, monthEnds: Timestamp
+    ) {
+        self.owner = owner.name
+        uid = owner.uid
+        weight = limits.weight
+        self.currency = currency
+        imagesToday = use.today.images
+        today = Tally(use.today)
+        month = Tally(use.month)
+        self.limits = [:]
+        for kind in LimitKind.allCases {
+            let value = kind.unit.wire
+            let adds = kind != .inputBytes
+            let renewedAt: Timestamp? =
+                switch kind.period {
+                case .day: dayEnds
+                case .month: monthEnds
+                case nil: nil
+                }
+            self.limits[kind.rawValue] = Limit(
+                limit: limits[kind].map(value), used: adds ? value(use[kind]) : nil,
+                left: adds ? limits[kind].map { value(max($0 - use[kind], 0)) } : nil,
+                renewedAt: renewedAt.map(WireTime.init))
+        }
+    }
+}
+
+/// The answer of `GET /v1/usage?all=true`, by number of user.
+package struct UsageList: Hashable, Sendable, Codable {
+    package var users: [UsageDocument]
+
+    package init(users: [UsageDocument]) {
+        self.users = users
+    }
+}
+
+extension LimitKind.Unit {
+    private static let micros: Double = 1_000_000
+
+    /// As a number on the wire: money in units of the currency.
+    func wire(_ value: Int64) -> Double {
+        self == .money ? Double(value) / Self.micros : Double(value)
+    }
+
+    /// What `wire` made of it; nil for a number that it makes of none.
+    package func value(wire number: Double) -> Int64? {
+        Int64(exactly: (self == .money ? number * Self.micros : number).rounded())
+    }
+}

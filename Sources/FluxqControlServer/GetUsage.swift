@@ -1,0 +1,24 @@
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import HummingbirdCore
+
+extension Routes {
+    /// `GET /v1/usage`: what the caller has used and may; with `?all=true` everybody's, for administrators.
+    func getUsage(_ call: Call) async throws -> Response {
+        var query = QueryReader(call.uri, takes: ["all"])
+        let all = query.flag("all")
+        try query.finish()
+        guard all else { return try Response(UsageDocument(try await store.usage(of: call.caller.owner))) }
+        guard call.caller.isAdministrator else { throw Problem.administratorsOnly }
+        return try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
+    }
+}
+
+extension UsageDocument {
+    init(_ usage: OwnerUsage) {
+        self.init(
+            owner: usage.owner, limits: usage.limits, use: usage.use, currency: usage.currency,
+            dayEnds: usage.dayEnds, monthEnds: usage.monthEnds)
+    }
+}

@@ -1,0 +1,45 @@
+/// What is limited for each user; the raw value is the key below `limits:` and the name on the wire.
+package enum LimitKind: String, CaseIterable, Sendable {
+    /// Jobs that wait; a submit over it is refused.
+    case queuedJobs = "queued_jobs"
+    /// Jobs that run, those whose pictures are still being fetched among them; others wait.
+    case runningJobs = "running_jobs"
+    /// Pictures of one day (UTC); jobs over it wait.
+    case imagesPerDay = "images_per_day"
+    /// Money of one day (UTC), in millionths of the currency; jobs over it wait.
+    case spendPerDay = "spend_per_day"
+    /// Money of one month (UTC), in millionths of the currency; jobs over it wait.
+    case spendPerMonth = "spend_per_month"
+    /// Bytes of one input; a larger one is refused.
+    case inputBytes = "input_bytes"
+    /// Bytes of all inputs that no job has used; one more is refused.
+    case unusedInputBytes = "unused_input_bytes"
+    /// Bytes of all pictures and inputs in the archive; a full one takes no new job, and jobs wait.
+    case archiveBytes = "archive_bytes"
+
+    package enum Unit: Sendable {
+        case count, money, bytes
+    }
+
+    package var unit: Unit {
+        switch self {
+        case .queuedJobs, .runningJobs, .imagesPerDay: .count
+        case .spendPerDay, .spendPerMonth: .money
+        case .inputBytes, .unusedInputBytes, .archiveBytes: .bytes
+        }
+    }
+
+    /// How long something counts against the limit.
+    package enum Period: Sendable {
+        case day, month
+    }
+
+    /// nil where it counts for as long as it is there.
+    package var period: Period? {
+        switch self {
+        case .imagesPerDay, .spendPerDay: .day
+        case .spendPerMonth: .month
+        case .queuedJobs, .runningJobs, .inputBytes, .unusedInputBytes, .archiveBytes: nil
+        }
+    }
+}

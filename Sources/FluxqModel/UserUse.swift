@@ -1,0 +1,185 @@
+/// What counts against one user's limits at a moment.
+package struct UserUse: Hashable, Sendable {
+    /// Of one period: what was billed, what is set aside for calls in flight, and what may have been billed.
+    package struct Tally: Hashable, Sendable {
+        package var images: Int64
+        package var reservedImages: Int64
+        package var unknownImages: Int64
+        /// Millionths of the currency.
+        package var spent: Int64
+        package var reserved: Int64
+        package var unknown: Int64
+
+        package init(
+            images: Int64 = 0, reservedImages: Int64 = 0, unknownImages: Int64 = 0, spent: Int64 = 0,
+            reserved: Int64 = 0, unknown: Int64 = 0
+        ) {
+            self.images = images
+            self.reservedImages = reservedImages
+            self.unknownImages = unknownImages
+            self.spent = spent
+            self.reserved = reserved
+            self.unknown = unknown
+        }
+
+        /// What counts: a call whose outcome nobody knows may have been billed, so it goes on counting.
+        package var allImages: Int64 { images + reservedImages + unknownImages }
+        package var allSpend: Int64 { spent + reserved + unknown }
+    }
+
+    package var queued: Int64
+    package var running: Int64
+    package var today: Tally
+    package var month: Tally
+    package var unusedInputBytes: Int64
+    package var archiveBytes: Int64
+
+    package init(
+        queued: Int64 = 0, running: Int64 = 0, today: Tally = .init(), month: Tally = .init(),
+        unusedInputBytes: Int64 = 0, archiveBytes: Int64 = 0
+    ) {
+        self.queued = queued
+        self.running = running
+        self.today = today
+        self.month = month
+        self.unusedInputBytes = unusedInputBytes
+        self.archiveBytes = archiveBytes
+    }
+
+    /// In the kind's unit; of `.inputBytes` nothing adds up.
+    package subscript(_ kind: LimitKind) -> Int64 {
+        switch kind {
+        case .queuedJobs: queued
+        case .runningJobs: running
+        case .imagesPerDay: today.allImages
+        case .spendPerDay: today.allSpend
+        case .spendPerMonth: month.allSpend
+        case .inputBytes: 0
+        case .unusedInputBytes: unusedInputBytes
+        case .archiveBytes: archiveBytes
+        }
+    }
+}
+
+/// A limit that stands in the way of something.
+package struct LimitReached: Hashable, Sendable {
+    package var kind: LimitKind
+    /// In the kind's unit.
+    package var limit: Int64
+    package var used: Int64
+    /// What the job or input would add.
+    package var asked: Int64
+    /// When the limit is renewed; nil where only something that ends can free it.
+    package var freesAt: Timestamp?
+    /// Of the numbers, where they are money.
+    package var currency: String?
+    /// Of one image of the job's model nobody has set a price, so that nothing can be counted.
+    package var isUnpriced: Bool
+
+    package init(
+        kind: LimitKind, limit: Int64, used: Int64, asked: Int64, freesAt: Timestamp? = nil, currency: String? = nil,
+        isUnpriced: Bool = false
+    ) {
+        self.kind = kind
+        self.limit = limit
+        self.used = used
+        self.asked = asked
+        self.freesAt = freesAt
+        self.currency = currency
+        self.isUnpriced = isUnpriced
+    }
+
+    /// Waiting does not help: it alone is more than the limit.
+    package var isForEver: Bool { isUnpriced || asked > limit }
+
+    /// The word for a job that waits for it.
+    package var waiting: Waiting {
+        kind.unit == .money ? .budget : .userLimit
+    }
+}
+
+/// One call, as the limits see it.
+package struct LimitedCall: Hashable, Sendable {
+    package var images: Int
+    /// Of one image, in millionths; nil where nobody has set a price for the model.
+    package var price: Int64?
+
+    package init(images: Int, price: Int64?) {
+        self.images = images
+        self.price = price
+    }
+
+    fileprivate func amount(_ unit: LimitKind.Unit) -> Int64 {
+        switch unit {
+        case .count, .bytes: Int64(images)
+        case .money: (price ?? 0).multipliedReportingOverflow(by: Int64(images)).partialValue
+        }
+    }
+}
+
+extension UserLimits {
+    /// The limit that keeps a call from being made now: of several, the one that holds longest.
+    package func obstacle(to call: LimitedCall, use: UserUse, now: Timestamp) -> LimitReached? {
+        if let limit = self[.archiveBytes], use.archiveBytes >= limit {
+            return LimitReached(kind: .archiveBytes, limit: limit, used: use.archiveBytes, asked: 0)
+        }
+        for kind in [LimitKind.spendPerMonth, .spendPerDay, .imagesPerDay] {
+            guard let limit = self[kind] else { continue }
+            if let reached = reached(kind, limit, by: call, used: use[kind], now: now) { return reached }
+        }
+        if let limit = self[.runningJobs], use.running >= limit {
+            return LimitReached(kind: .runningJobs, limit: limit, used: use.running, asked: 1)
+        }
+        return nil
+    }
+
+    /// The limit that keeps a job from being queued: too many wait, or it could never run.
+    package func obstacle(toQueueing call: LimitedCall, use: UserUse) -> LimitReached? {
+        if let limit = self[.queuedJobs], use.queued >= limit {
+            return LimitReached(kind: .queuedJobs, limit: limit, used: use.queued, asked: 1)
+        }
+        if let limit = self[.archiveBytes], use.archiveBytes >= limit {
+            return LimitReached(kind: .archiveBytes, limit: limit, used: use.archiveBytes, asked: 0)
+        }
+        if self[.runningJobs] == 0 { return LimitReached(kind: .runningJobs, limit: 0, used: use.running, asked: 1) }
+        for kind in [LimitKind.imagesPerDay, .spendPerDay, .spendPerMonth] {
+            guard let limit = self[kind] else { continue }
+            let isUnpriced = kind.unit == .money && call.price == nil
+            let asked = call.amount(kind.unit)
+            if isUnpriced || asked > limit {
+                return LimitReached(kind: kind, limit: limit, used: use[kind], asked: asked, isUnpriced: isUnpriced)
+            }
+        }
+        return nil
+    }
+
+    /// The limit that keeps an input of so many bytes from being taken.
+    package func obstacle(toInput bytes: Int64, use: UserUse) -> LimitReached? {
+        for kind in [LimitKind.inputBytes, .unusedInputBytes, .archiveBytes] {
+            guard let limit = self[kind] else { continue }
+            let used = use[kind]
+            if used.addingReportingOverflow(bytes).overflow || used + bytes > limit {
+                return LimitReached(kind: kind, limit: limit, used: used, asked: bytes)
+            }
+        }
+        return nil
+    }
+
+    private func reached(
+        _ kind: LimitKind, _ limit: Int64, by call: LimitedCall, used: Int64, now: Timestamp
+    ) -> LimitReached? {
+        let isUnpriced = kind.unit == .money && call.price == nil
+        let asked = call.amount(kind.unit)
+        guard isUnpriced || used + asked > limit else { return nil }
+        var reached = LimitReached(kind: kind, limit: limit, used: used, asked: asked, isUnpriced: isUnpriced)
+        let today = UTCDay(now)
+        if !reached.isForEver {
+            switch kind.period {
+            case .day: reached.freesAt = today.next.start
+            case .month: reached.freesAt = today.firstOfNextMonth.start
+            case nil: break
+            }
+        }
+        return reached
+    }
+}

@@ -1,0 +1,102 @@
+import FluxqModel
+import GRDB
+
+/// Holds owners' use against their limits, in whatever transaction it is asked.
+struct LimitsReader {
+    let db: Database
+    let policy: StorePolicy
+    let now: Timestamp
+
+    /// What counts against an owner's limits now.
+    func use(of owner: OwnerRow) throws -> UserUse {
+        let today = UTCDay(now)
+        let statement = try db.cachedStatement(sql: Self.tallies)
+        let tallies = try Row.fetchOne(
+            statement,
+            arguments: [
+                today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
+            ])
+        return UserUse(
+            queued: owner.queued, running: owner.running,
+            today: UserUse.Tally(tallies, prefix: "today_"), month: UserUse.Tally(tallies, prefix: "month_"),
+            unusedInputBytes: owner.unusedInputBytes, archiveBytes: owner.archiveBytes)
+    }
+
+    private static let tallies: String = {
+        let columns = UserUse.Tally.columns.flatMap { column in
+            [
+                "coalesce(sum(\(column)) FILTER (WHERE day = ?1), 0) AS today_\(column)",
+                "coalesce(sum(\(column)), 0) AS month_\(column)",
+            ]
+        }
+        return "SELECT \(columns.joined(separator: ", ")) FROM usage WHERE uid = ?2 AND day >= ?3 AND day < ?4"
+    }()
+
+    /// The limit that keeps a job of the owner from being called now.
+    func obstacle(to request: EditRequest, of owner: OwnerRow) throws -> LimitReached? {
+        let limits = try owner.limits(policy.limits)
+        return limits.areNone ? nil : try obstacle(to: call(request), of: owner, limits)
+    }
+
+    /// The limit that keeps the owner's first job, and with it all that are ready, from being called now.
+    func obstacle(toFirstJobOf owner: OwnerRow) throws -> LimitReached? {
+        let limits = try owner.limits(policy.limits)
+        if limits.areNone { return nil }
+        let first = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT coalesce(request ->> 'n', 1) AS images, request ->> 'model' AS model FROM jobs
+                    WHERE uid = ? AND state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1
+                    """), arguments: [owner.uid])
+        guard let first else { return nil }
+        let call = LimitedCall(images: first["images"], price: policy.prices[first["model"]]?.micros)
+        return try obstacle(to: call, of: owner, limits)
+    }
+
+    func obstacle(toFirstJobOf uid: UInt32) throws -> LimitReached? {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [uid])
+        return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0)) }
+    }
+
+    private func obstacle(to call: LimitedCall, of owner: OwnerRow, _ limits: UserLimits) throws -> LimitReached? {
+        priced(limits.obstacle(to: call, use: try use(of: owner), now: now))
+    }
+
+    /// With the currency that its numbers are in.
+    func priced(_ reached: LimitReached?) -> LimitReached? {
+        guard var reached, reached.kind.unit == .money else { return reached }
+        reached.currency = currency
+        return reached
+    }
+
+    /// Of all prices; nil where there are none.
+    var currency: String? { policy.prices.values.first?.currency }
+
+    func call(_ request: EditRequest) -> LimitedCall {
+        LimitedCall(images: request.imagesWanted, price: policy.prices[request.model]?.micros)
+    }
+}
+
+extension Transaction {
+    /// The limit that keeps one more job of an owner from being queued.
+    func obstacle(toQueueing request: EditRequest, uid: UInt32) throws -> LimitReached? {
+        guard let owner = try owner(uid) else { return nil }
+        let limits = try owner.limits(policy.limits)
+        if limits.areNone { return nil }
+        let reader = LimitsReader(db: db, policy: policy, now: now)
+        return reader.priced(limits.obstacle(toQueueing: reader.call(request), use: try reader.use(of: owner)))
+    }
+}
+
+extension UserUse.Tally {
+    /// Of the table `usage`.
+    static let columns = ["images", "reserved_images", "unknown_images", "spent", "reserved", "unknown"]
+
+    init(_ row: Row?, prefix: String) {
+        func sum(_ column: String) -> Int64 { row?[prefix + column] ?? 0 }
+        self.init(
+            images: sum("images"), reservedImages: sum("reserved_images"), unknownImages: sum("unknown_images"),
+            spent: sum("spent"), reserved: sum("reserved"), unknown: sum("unknown"))
+    }
+}

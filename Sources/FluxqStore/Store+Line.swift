@@ -1,0 +1,54 @@
+package import FluxqModel
+import GRDB
+
+/// What anybody may know of a job that is somebody else's: whose it is, that it waits or runs, and where it stands.
+package struct OthersJob: Hashable, Sendable {
+    package let owner: Owner
+    /// `queued` or `running`: what has ended is its owner's business alone.
+    package let state: JobState
+    /// From 1, the next to be called; nil for a job that is not in the line, or too far back to be counted.
+    package let place: Int?
+}
+
+extension Store {
+    /// Jobs of others than the caller that run or wait: those that run first, then the line in its order, then the rest.
+    ///
+    /// - Parameters:
+    ///   - state: nil for both.
+    ///   - limit: of all.
+    package func othersJobs(
+        than caller: Caller, state: JobState?, limit: Int
+    ) async throws(StoreError) -> [OthersJob] {
+        let policy = policy
+        return try await read { db, now in
+            func others(_ condition: String, _ arguments: StatementArguments) throws -> [Row] {
+                try Row.fetchAll(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
+                            WHERE \(condition) AND jobs.uid <> ? LIMIT ?
+                            """), arguments: arguments + [caller.uid, limit])
+            }
+            var jobs: [OthersJob] = []
+            if state != .queued {
+                jobs += try others("jobs.state = 'running'", []).map { OthersJob($0, state: .running, place: nil) }
+            }
+            if state != .running {
+                let line = try QueueLine(LimitsReader(db: db, policy: policy, now: now)).entries.map(\.job)
+                for (index, id) in line.enumerated() where jobs.count < limit {
+                    jobs += try others("jobs.id = ?", [id]).map { OthersJob($0, state: .queued, place: index + 1) }
+                }
+                let placed = Set(line)
+                jobs += try others("jobs.state = 'queued'", []).filter { !placed.contains($0["id"]) }
+                    .map { OthersJob($0, state: .queued, place: nil) }
+            }
+            return Array(jobs.prefix(limit))
+        }
+    }
+}
+
+extension OthersJob {
+    fileprivate init(_ row: Row, state: JobState, place: Int?) {
+        self.init(owner: Owner(uid: row["uid"], name: row["name"]), state: state, place: place)
+    }
+}

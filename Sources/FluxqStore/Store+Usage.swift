@@ -1,0 +1,78 @@
+package import FluxqModel
+import GRDB
+
+/// What one user has used, and may.
+package struct OwnerUsage: Hashable, Sendable {
+    package var owner: Owner
+    package var limits: UserLimits
+    package var use: UserUse
+    /// Of the use of money; nil where nothing has a price.
+    package var currency: String?
+    /// When the day and the month of `use` end.
+    package var dayEnds: Timestamp
+    package var monthEnds: Timestamp
+}
+
+extension Store {
+    /// A user's own use; of somebody who has never submitted anything, all zeros.
+    package func usage(of owner: Owner) async throws(StoreError) -> OwnerUsage {
+        let policy = policy
+        return try await read { db, now in try LimitsReader(db: db, policy: policy, now: now).usage(of: owner) }
+    }
+
+    /// Everybody's use, by number: for administrators.
+    package func usageOfAll() async throws(StoreError) -> [OwnerUsage] {
+        let policy = policy
+        return try await read { db, now in
+            let reader = LimitsReader(db: db, policy: policy, now: now)
+            return try Row.fetchAll(db, sql: "SELECT * FROM owners ORDER BY uid").map { row in
+                let owner = OwnerRow(row)
+                return try reader.usage(
+                    of: Owner(uid: owner.uid, name: owner.name), use: reader.use(of: owner),
+                    limits: owner.limits(policy.limits))
+            }
+        }
+    }
+
+    /// The limit that would keep an input of so many bytes from being taken; `addInput` has the last word.
+    package func obstacle(toInput bytes: Int64, of owner: Owner) async throws(StoreError) -> LimitReached? {
+        let usage = try await usage(of: owner)
+        return usage.limits.obstacle(toInput: bytes, use: usage.use)
+    }
+
+    /// Users whose groups decide about limits although they may not come again: those with jobs that wait or run.
+    package func ownersWithWork() async throws(StoreError) -> [Owner] {
+        try await read { db, _ in
+            try Row.fetchAll(db, sql: "SELECT uid, name FROM owners WHERE queued > 0 OR running > 0 ORDER BY uid").map {
+                Owner(uid: $0["uid"], name: $0["name"])
+            }
+        }
+    }
+
+    /// Takes down a user's name and groups.
+    package func meet(_ owner: Owner) async throws(StoreError) {
+        try await write { transaction in try transaction.remember(owner) }
+    }
+}
+
+extension LimitsReader {
+    func usage(of owner: Owner) throws -> OwnerUsage {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [owner.uid]
+        ).map(OwnerRow.init)
+        let limits =
+            if let groups = owner.groups {
+                policy.limits.limits(uid: owner.uid, groups: groups)
+            } else {
+                try row?.limits(policy.limits) ?? policy.limits.limits(uid: owner.uid, groups: [])
+            }
+        return usage(of: owner, use: try row.map(use) ?? UserUse(), limits: limits)
+    }
+
+    func usage(of owner: Owner, use: UserUse, limits: UserLimits) -> OwnerUsage {
+        let today = UTCDay(now)
+        return OwnerUsage(
+            owner: owner, limits: limits, use: use, currency: currency,
+            dayEnds: today.next.start, monthEnds: today.firstOfNextMonth.start)
+    }
+}

@@ -1,0 +1,22 @@
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@testable import FluxqControlServer
+
+enum Asking {
+    static let isPossible = OtherUser.isPossible && FileManager.default.isExecutableFile(atPath: "/usr/bin/curl")
+}
+
+/// Asks as another user, through a process of that user's.
+func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async throws -> (status: Int, body: String) {
+    let curl = try ChildProcess(
+        OtherUser.setpriv,
+        OtherUser.options(uid) + [
+            "curl", "--silent", "--unix-socket", server.socketPath, "--write-out", "\n%{http_code}",
+        ] + arguments, environment: ["PATH": "/usr/bin:/bin"], directory: server.directory.path)
+    await curl.wait()
+    let text = curl.output
+    let end = try #require(text.lastIndex(of: "\n"))
+    return (try #require(Int(text[text.index(after: end)...])), String(text[..<end]))
+}

@@ -1,0 +1,246 @@
+import FluxqModel
+import FluxqTestSupport
+import Testing
+
+@testable import FluxqStore
+
+@Suite("Fair share")
+struct FairShareTests {
+    private static func owner(_ number: Int) -> Owner { Owner(uid: UInt32(2000 + number), name: "user\(number)") }
+
+    private func fixture(weights: [Int]) throws -> StoreFixture {
+        try StoreFixture { policy in
+            for (number, weight) in weights.enumerated() {
+                var exception = LimitRules.Exception()
+                exception.weight = weight
+                policy.limits.users[Self.owner(number).uid] = exception
+            }
+        }
+    }
+
+    @Test(
+        "between users who always have jobs waiting, what each was given by weight never differs by more than one call of each",
+        arguments: [2, 10, 100])
+    func shares(users: Int) async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("fair share of \(users) users: seed \(seed)")
+        var generator = SplitMix64(state: seed)
+        let weights = (0..<users).map { _ in Int.random(in: 1...10, using: &generator) }
+        let fixture = try fixture(weights: weights)
+        let jobsEach = users == 2 ? 60 : 10
+        try await fixture.submitAll(
+            (0..<users).flatMap { user in
+                (0..<jobsEach).map { _ in
+                    .init(
+                        owner: Self.owner(user), request: StoreFixture.request(n: .random(in: 1...4, using: &generator))
+                    )
+                }
+            })
+        var left = Array(repeating: jobsEach, count: users)
+        var images = Array(repeating: 0, count: users)
+        while left.allSatisfy({ $0 > 0 }) {
+            let claim = try await fixture.claimAndReject()
+            let user = Int(claim.uid) - 2000
+            left[user] -= 1
+            images[user] += claim.request.imagesWanted
+            // Start-time fair queueing's own bound (Goyal, Vin, Cheng 1996, theorem 1), with four images to a call.
+            // Only what this user has been given is new.
+            func served(_ user: Int) -> Double { Double(images[user]) / Double(weights[user]) }
+            let unfair = (0..<users).first { other in
+                let bound = 4 / Double(weights[user]) + 4 / Double(weights[other]) + 0.001
+                return other != user && abs(served(user) - served(other)) > bound
+            }
+            #expect(unfair == nil, "seed \(seed)")
+        }
+        #expect(images.reduce(0, +) > users)
+    }
+
+    @Test("a newcomer's first job is the next one claimed, however many jobs of however many others wait")
+    func newcomer() async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("newcomer: seed \(seed)")
+        var generator = SplitMix64(state: seed)
+        for users in [1, 2, 10] {
+            let fixture = try fixture(weights: (0..<users).map { _ in Int.random(in: 1...1000, using: &generator) })
+            try await fixture.submitAll(
+                (0..<users).flatMap { user in
+                    (0..<40).map { _ in
+                        .init(owner: Self.owner(user), request: StoreFixture.request(n: 4), priority: 100)
+                    }
+                })
+            // Who has not had a first call yet is a newcomer, too.
+            for _ in 0..<users { _ = try await fixture.claimAndReject() }
+            for round in 0..<10 {
+                for _ in 0..<Int.random(in: 1...3, using: &generator) { _ = try await fixture.claimAndReject() }
+                let newcomer = Owner(uid: UInt32(5000 + round), name: "newcomer")
+                let job = try await fixture.submit(owner: newcomer, n: 1, priority: -100)
+                #expect(try await fixture.claim().job == job, "seed \(seed)")
+            }
+        }
+    }
+
+    @Test("who stays away saves up nothing: after a long time of others alone, calls alternate at once")
+    func noCredit() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submit(owner: StoreFixture.bob)
+        _ = try await fixture.claimAndReject()
+        for _ in 0..<60 { try await fixture.submit(owner: StoreFixture.alice) }
+        for _ in 0..<30 { _ = try await fixture.claimAndReject() }
+        for _ in 0..<20 { try await fixture.submit(owner: StoreFixture.bob) }
+        var claims: [UInt32] = []
+        for _ in 0..<20 { claims.append(try await fixture.claimAndReject().uid) }
+        for first in stride(from: 0, to: 20, by: 2) { #expect(Set(claims[first...first + 1]).count == 2) }
+    }
+
+    @Test("a limit that keeps a user waiting saves up nothing either, and nobody waits behind it")
+    func noCreditOfLimits() async throws {
+        let fixture = try StoreFixture { $0.limits.standard[.imagesPerDay] = 40 }
+        for _ in 0..<80 { try await fixture.submit(owner: StoreFixture.alice) }
+        for _ in 0..<40 { #expect(try await fixture.claimAndAnswer().uid == StoreFixture.alice.uid) }
+        for _ in 0..<80 { try await fixture.submit(owner: StoreFixture.bob) }
+        for _ in 0..<40 { #expect(try await fixture.claimAndAnswer().uid == StoreFixture.bob.uid) }
+        #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
+        fixture.pass(.seconds(86_400))
+        var claims: [UInt32] = []
+        for _ in 0..<20 { claims.append(try await fixture.claimAndReject().uid) }
+        for first in stride(from: 0, to: 20, by: 2) { #expect(Set(claims[first...first + 1]).count == 2) }
+    }
+
+    @Test("a call that was not billed has had its turn: whose calls all close the queue does not stay first")
+    func deferred() async throws {
+        let fixture = try StoreFixture()
+        for _ in 0..<5 { try await fixture.submit(owner: StoreFixture.alice) }
+        let other = try await fixture.submit(owner: StoreFixture.bob)
+        let first = try await fixture.claim()
+        #expect(first.uid == StoreFixture.alice.uid)
+        let report = CallReport(outcome: .accountClosed(APIError(message: "not this prompt")))
+        _ = try await fixture.store.record(report, of: first)
+        fixture.pass(.seconds(600))
+        #expect(try await fixture.claim().job == other)
+    }
+
+    @Test("hundreds of jobs that become due at once keep nobody else's due job from its turn")
+    func dueAtOnce() async throws {
+        let fixture = try StoreFixture()
+        let time = fixture.now + .seconds(60)
+        try await fixture.submitAll(
+            (0..<400).map { _ in
+                .init(owner: StoreFixture.alice, request: StoreFixture.request(), notBefore: time)
+            })
+        let job = try await fixture.submit(owner: StoreFixture.bob, notBefore: time + .milliseconds(1))
+        #expect(try await fixture.store.claim() == .nothing(until: time))
+        fixture.pass(.seconds(61))
+        let claims = [try await fixture.claim(), try await fixture.claim()]
+        #expect(claims.contains { $0.job == job })
+    }
+
+    @Test("users at their limits cost a claim nothing: they are not in the index that it looks into")
+    func blockedUsersAreNotScanned() async throws {
+        let fixture = try StoreFixture { $0.limits.standard[.imagesPerDay] = 1 }
+        let users = 150
+        try await fixture.submitAll(
+            (0..<users * 2).map { .init(owner: Self.owner($0 / 2), request: StoreFixture.request()) })
+        for _ in 0..<users { _ = try await fixture.claimAndAnswer() }
+        // Everybody has a job left and may not run it; each is marked once, a hundred in one claim at most.
+        var marked: [Int] = []
+        var results: [Store.ClaimResult] = []
+        for _ in 0..<3 {
+            results.append(try await fixture.store.claim())
+            marked.append(try fixture.query(Int.self, "SELECT count(*) FROM owners WHERE blocked = 'user_limit'") ?? 0)
+        }
+        #expect(marked == [100, 150, 150])
+        let midnight = Store.ClaimResult.nothing(until: UTCDay(fixture.now).next.start)
+        #expect(results == [.nothing(until: fixture.now), midnight, midnight])
+        #expect(
+            try fixture.plan(
+                "SELECT * FROM owners WHERE ready > 0 AND blocked IS NULL ORDER BY virtual_time, last_turn, uid LIMIT 1"
+            )
+                == "SCAN owners USING INDEX owners_turn")
+    }
+}
+
+@Suite("The place in the line")
+struct QueueLineTests {
+    @Test("is the order of the claims, for users with any weights, priorities and numbers of images")
+    func order() async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("places: seed \(seed)")
+        var generator = SplitMix64(state: seed)
+        let fixture = try StoreFixture { policy in
+            for uid in UInt32(2000)..<2006 {
+                var exception = LimitRules.Exception()
+                exception.weight = Int.random(in: 1...5, using: &generator)
+                policy.limits.users[uid] = exception
+            }
+        }
+        var owners: [JobID: Owner] = [:]
+        for _ in 0..<6 {
+            for _ in 0..<20 {
+                let uid = UInt32.random(in: 2000..<2006, using: &generator)
+                let owner = Owner(uid: uid, name: "user\(uid)")
+                let job = try await fixture.submit(
+                    owner: owner, n: .random(in: 1...4, using: &generator),
+                    priority: .random(in: -2...2, using: &generator))
+                owners[job] = owner
+            }
+            for _ in 0..<5 { owners[try await fixture.claimAndReject().job] = nil }
+        }
+        var places: [JobID: Int] = [:]
+        for (job, owner) in owners { places[job] = try await fixture.job(job, owner: owner).place?.place }
+        #expect(places.count == owners.count)
+        for place in 1...owners.count {
+            #expect(places[try await fixture.claimAndReject().job] == place, "seed \(seed)")
+        }
+    }
+
+    @Test("further back than a thousand it says only that, and costs no more")
+    func farBack() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.submitAll(
+            (0..<1001).map { _ in .init(owner: StoreFixture.alice, request: StoreFixture.request()) })
+        let last = try await fixture.submit()
+        #expect(try await fixture.job(last).place == QueuePlace(place: nil))
+        let other = try await fixture.submit(owner: StoreFixture.bob)
+        #expect(try await fixture.job(other, owner: StoreFixture.bob).place?.place == 2)
+    }
+
+    @Test("a job that waits for its time, and jobs of users at their limits, are in no line")
+    func notInLine() async throws {
+        let fixture = try StoreFixture { $0.limits.standard[.runningJobs] = 1 }
+        let scheduled = try await fixture.submit(notBefore: fixture.now + .seconds(60))
+        try await fixture.submit()
+        let waiting = try await fixture.submit()
+        let other = try await fixture.submit(owner: StoreFixture.bob)
+        _ = try await fixture.claim()
+        #expect(try await fixture.job(scheduled).place == nil)
+        #expect(try await fixture.job(waiting).place == nil)
+        #expect(try await fixture.job(waiting).waiting == .userLimit)
+        #expect(try await fixture.job(other, owner: StoreFixture.bob).place?.place == 1)
+    }
+
+    @Test(
+        "the start is estimated from what calls of the same model and number of images took, as many at once as may be")
+    func estimate() async throws {
+        let fixture = try StoreFixture { $0.concurrency = 2 }
+        try await fixture.submit()
+        #expect(try await fixture.job(fixture.submit()).place == QueuePlace(place: 2, startsAt: nil))
+        for _ in 0..<2 {
+            let claim = try await fixture.claim()
+            fixture.pass(.seconds(10))
+            _ = try await fixture.store.record(
+                StoreFixture.answered(1), of: claim, pictures: [.saved(StoreFixture.stored())])
+        }
+        let jobs = [try await fixture.submit(), try await fixture.submit(), try await fixture.submit()]
+        // Nothing is in flight: two begin at once, the third when the first of them ends.
+        for (job, seconds) in zip(jobs, [0, 0, 10]) {
+            #expect(try await fixture.job(job).place?.startsAt == fixture.now + .seconds(seconds))
+        }
+        _ = try await fixture.claim()
+        fixture.pass(.seconds(4))
+        #expect(try await fixture.job(jobs[1]).place == QueuePlace(place: 1, startsAt: fixture.now))
+        #expect(try await fixture.job(jobs[2]).place == QueuePlace(place: 2, startsAt: fixture.now + .seconds(6)))
+        // A call that takes longer than its like is expected at any moment.
+        fixture.pass(.seconds(100))
+        #expect(try await fixture.job(jobs[2]).place == QueuePlace(place: 2, startsAt: fixture.now))
+    }
+}

@@ -1,0 +1,85 @@
+import FluxqMigrations
+import FluxqModel
+import FluxqTestSupport
+import GRDB
+import Testing
+
+@testable import FluxqStore
+
+@Suite("Migrations of what is there")
+struct MigrationTests {
+    /// 2025-06-15, in days since 1970.
+    private static let day: Int64 = 20_254
+    private static let begun = day * 86_400_000 + 1000
+
+    /// A database as the first version left it: jobs in every state, calls with every end, pictures and inputs.
+    private static let old = """
+        INSERT INTO owners (uid, name) VALUES (1000, 'alice'), (1001, 'bob');
+        INSERT INTO inputs (uid, hash, media_type, width, height, bytes, brought_at, used) VALUES
+            (1000, '\(hash("a"))', 'image/png', 1, 1, 100, 1, 1), (1000, '\(hash("b"))', 'image/png', 1, 1, 20, 1, 0);
+        INSERT INTO jobs (id, uid, priority, request, on_unknown, state, not_before, created_at) VALUES
+            (1, 1000, 0, '\(request(4))', 'fail', 'queued', NULL, 1),
+            (2, 1000, 5, '\(request(1))', 'fail', 'queued', NULL, 1),
+            (3, 1000, 0, '\(request(1))', 'fail', 'queued', \(begun + 3_600_000), 1);
+        INSERT INTO jobs (id, uid, priority, request, on_unknown, state, phase, attempt, attempts, created_at, started_at) VALUES
+            (4, 1000, 0, '\(request(2))', 'fail', 'running', 'calling', 1, 1, 1, \(begun));
+        INSERT INTO attempts (job, number, billing, images_wanted, price, currency, begun_at) VALUES
+            (4, 1, 'reserved', 2, 80000, 'USD', \(begun));
+        INSERT INTO jobs (id, uid, priority, request, on_unknown, state, attempt, attempts, created_at, started_at, finished_at)
+            VALUES (5, 1000, 0, '\(request(2))', 'fail', 'done', 1, 1, 1, \(begun), \(begun + 86_400_000));
+        INSERT INTO attempts (job, number, billing, images_wanted, price, currency, begun_at) VALUES
+            (5, 1, 'reserved', 2, 80000, 'USD', \(begun));
+        UPDATE attempts SET billing = 'billed', settled_at = \(begun + 86_400_000), outcome = 'answered', images_came = 2
+            WHERE job = 5;
+        INSERT INTO pictures (job, position, attempt, state, hash, media_type, width, height, bytes) VALUES
+            (5, 1, 1, 'saved', '\(hash("c"))', 'image/png', 1, 1, 1000), (5, 2, 1, 'saved', '\(hash("a"))', 'image/png', 1, 1, 100);
+        INSERT INTO jobs
+            (id, uid, priority, request, on_unknown, state, reason, message, attempt, attempts, created_at, started_at, finished_at)
+            VALUES (6, 1001, 0, '\(request(3))', 'fail', 'failed', 'outcome_unknown', 'm', 1, 1, 1, \(begun), \(begun));
+        INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (6, 1, 'reserved', 3, \(begun));
+        UPDATE attempts SET billing = 'unknown', settled_at = \(begun), outcome = 'unknown' WHERE job = 6;
+        """
+
+    private static func hash(_ digit: String) -> String { String(repeating: digit, count: 64) }
+
+    private static func request(_ n: Int) -> String {
+        #"{"model":"m","prompt":"p","n":\#(n),"seed":1,"response_format":"url"}"#
+    }
+
+    @Test("a database of the first version keeps its jobs, and counts begin with what its rows say")
+    func limits() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("queue.sqlite")
+        let queue = try DatabaseQueue(path: path)
+        var migrator = DatabaseMigrator()
+        let first = Migration.all[0]
+        migrator.registerMigration(first.name) { db in try db.execute(sql: first.sql) }
+        try migrator.migrate(queue)
+        try await queue.write { db in try db.execute(sql: Self.old) }
+        try queue.close()
+
+        let now = Timestamp(rawValue: Self.begun + 60_000)
+        let store = try Store(path: path, now: { now })
+        let alice = Owner(uid: 1000, name: "alice")
+        let usage = try await store.usage(of: alice)
+        #expect(usage.use.queued == 3 && usage.use.running == 1)
+        #expect(usage.use.archiveBytes == 1220 && usage.use.unusedInputBytes == 20)
+        // By the day on which the calls began, wherever they ended.
+        #expect(
+            usage.use.today == .init(images: 2, reservedImages: 2, spent: 160_000, reserved: 160_000)
+                && usage.use.month == usage.use.today)
+        let bob = try await store.usage(of: Owner(uid: 1001, name: "bob"))
+        #expect(bob.use.today == .init(unknownImages: 3))
+        #expect(try await store.job(JobID(rawValue: 2), for: Caller(alice))?.place?.place == 1)
+        #expect(try await store.job(JobID(rawValue: 1), for: Caller(alice))?.place?.place == 2)
+
+        #expect(try await store.recover() == [JobID(rawValue: 4)])
+        let recovered = try await store.usage(of: alice).use.today
+        #expect(recovered == .init(images: 2, unknownImages: 2, spent: 160_000, unknown: 160_000))
+        var claims: [Int64] = []
+        while case .claimed(let claim) = try await store.claim() { claims.append(claim.job.rawValue) }
+        #expect(claims == [2, 1])
+        #expect(try await store.claim() == .nothing(until: Timestamp(rawValue: Self.begun + 3_600_000)))
+        try store.close()
+    }
+}

@@ -1,0 +1,14 @@
+import Foundation
+
+/// Processes of other users: real uids, as the kernel reports them to whoever is connected to.
+package enum OtherUser {
+    package static let setpriv = "/usr/bin/setpriv"
+
+    /// Only root can become somebody else.
+    package static var isPossible: Bool { getuid() == 0 && FileManager.default.isExecutableFile(atPath: setpriv) }
+
+    /// What makes `setpriv` run a program as that user, in that user's own group alone.
+    package static func options(_ uid: UInt32) -> [String] {
+        ["--reuid=\(uid)", "--regid=\(uid)", "--clear-groups"]
+    }
+}
