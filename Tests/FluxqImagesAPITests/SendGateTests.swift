@@ -1,3 +1,4 @@
+import Dispatch
 import FluxqModel
 import FluxqTestSupport
 import Foundation
@@ -100,7 +101,7 @@ struct SendGateTests {
             try request(image: someContent), picture: BlankSource(size: Int64(pictureBytes)), receiver: Album())
         await client.shutdown()
         #expect(report.outcome.row == (report.sentAt == nil ? "notSent" : "unknown"))
-        let request = server.drain()
+        let request = await server.drain()
         let end = try #require(request.firstRange(of: Data("\r\n\r\n".utf8))).upperBound
         let head = String(decoding: request[..<end], as: UTF8.self).lowercased()
         let length = try #require(head.split(separator: "content-length: ").last?.prefix { $0.isNumber })
@@ -132,13 +133,18 @@ private final class DeafServer: Sendable {
         close(listener)
     }
 
-    /// Everything that the one connection brought until its end.
-    func drain() -> Data {
-        let connection = accept(listener, nil, nil)
-        defer { close(connection) }
-        var all = Data()
-        var piece = [UInt8](repeating: 0, count: 1 << 20)
-        while case let count = recv(connection, &piece, piece.count, 0), count > 0 { all += piece[..<count] }
-        return all
+    /// Everything that the one connection brought until its end. Off the threads that tasks share: the other end, in this
+    /// process, needs one of them to let go.
+    func drain() async -> Data {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [listener] in
+                let connection = accept(listener, nil, nil)
+                defer { close(connection) }
+                var all = Data()
+                var piece = [UInt8](repeating: 0, count: 1 << 20)
+                while case let count = recv(connection, &piece, piece.count, 0), count > 0 { all += piece[..<count] }
+                continuation.resume(returning: all)
+            }
+        }
     }
 }
