@@ -6,6 +6,7 @@ SHELL := /bin/bash
 IMAGE ?= Samples/photograph.jpg
 PROMPT ?= Convert to quick pencil sketch
 SEEDS ?= 5000
+ROUNDS ?= 1000
 RELEASE := -c release --static-swift-stdlib
 SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs
 
@@ -21,6 +22,7 @@ help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
 	@echo "make simtest  run the workers with a simulated clock, API and failures (SEEDS=5000, or SEED=n to replay one)"
+	@echo "make crashtest  kill the daemon between any two effects and at random times (ROUNDS=… SEED=…)"
 	@echo "make faulttest  fail every write, fsync, rename and open of the daemon, one after the other (STRIDE=… ONLY=…)"
 	@echo "make powertest  cut the power at every fsync of a recorded daemon (STRIDE=… SEED=… VARIANTS=…)"
 	@echo "make bench    measure a release build"
@@ -102,6 +104,12 @@ powertest: packages
 	swift build
 	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/powertest" \
 	    --stride $(or $(STRIDE),$(if $(CI),15,1)) --variants $(or $(VARIANTS),$(if $(CI),4,6)) $(if $(SEED),--seed $(SEED))
+
+# The same SEED draws the same rounds.
+crashtest: packages
+	swift build
+	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/crashtest" \
+	    --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 format:
 	swift format --in-place --recursive $(SOURCES)

@@ -7,7 +7,7 @@ package struct Invariants: Sendable {
     /// Jobs that may be neither done nor failed.
     package enum Unfinished: Sendable {
         case none
-        /// Those that wait for a time of their own.
+        /// Those that wait for a time of their own, and those whose time came while the daemon was being stopped.
         case pausing
         /// All: nobody waited for them.
         case any
@@ -77,7 +77,8 @@ package struct Invariants: Sendable {
             let isAllowed =
                 switch (unfinished, job.state) {
                 case (_, "done"), (_, "failed"), (.any, _): true
-                case (.pausing, "queued"): job.isPausing
+                case (.pausing, "queued"): job.isPausing || job.attempt > 0
+                case (.pausing, "running"): job.phase == "archiving" && job.attempt > 1
                 case (.none, _), (.pausing, _): false
                 }
             return isAllowed

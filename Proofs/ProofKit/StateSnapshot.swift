@@ -13,6 +13,8 @@ package struct StateSnapshot: Sendable {
         package let onUnknown: String
         /// Waits for a time of its own.
         package let isPausing: Bool
+        /// Neither done nor failed.
+        package var isUnfinished: Bool { state == "queued" || state == "running" }
         /// Calls begun, and those that count as attempts.
         package let attempt: Int
         package let attempts: Int

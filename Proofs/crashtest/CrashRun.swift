@@ -53,7 +53,10 @@ struct CrashRun {
             history = current
             age += 1
             tally.countRound()
-            if tally.rounds.isMultiple(of: Self.roundsBetweenNews) { print("round \(tally.rounds): all holds") }
+            if tally.rounds.isMultiple(of: Self.roundsBetweenNews) {
+                // Beside the report, for whoever waits.
+                FileHandle.standardError.write(Data("round \(tally.rounds): all holds\n".utf8))
+            }
         }
         if let history { try await end(history) }
     }

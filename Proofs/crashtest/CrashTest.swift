@@ -81,7 +81,7 @@ struct CrashTest: AsyncParsableCommand {
         let seed = seed ?? UInt64.random(in: 1...999_999)
         let points = try chosenPoints
         let start = ContinuousClock.now
-        print("crashtest: seed \(seed), \(rounds) rounds")
+        FileHandle.standardError.write(Data("crashtest: seed \(seed), \(rounds) rounds\n".utf8))
         let work = "\(directory)/fluxq-crashtest-\(seed)-\(getpid())"
         var run = CrashRun(planner: RoundPlanner(seed: seed, points: points), directory: work)
         do {
@@ -92,10 +92,17 @@ struct CrashTest: AsyncParsableCommand {
             print(broken)
             print("Look into \(broken.directory); the same rounds again: crashtest --seed \(seed)")
             return false
+        } catch is CancellationError {
+            // Interrupted: nothing is broken, and there is nothing to look at.
+            try FileManager.default.removeItem(atPath: work)
+            print("stopped after \(run.tally.rounds) rounds")
+            return false
         }
         try FileManager.default.removeItem(atPath: work)
         print(run.tally.deathTable(points))
-        print("\(run.tally.summary)\nlost 0, billed twice 0, in \((ContinuousClock.now - start).components.seconds) s")
+        print(
+            "seed \(seed), \(run.tally.summary)\nlost 0, billed twice 0, in \((ContinuousClock.now - start).components.seconds) s"
+        )
         let never = run.tally.neverHit(of: points)
         guard never.isEmpty || rounds < Self.turnsToHit * points.count else {
             print("never hit, though there was time for it: \(never.map(\.rawValue).joined(separator: ", "))")

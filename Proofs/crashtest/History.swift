@@ -55,7 +55,7 @@ struct History {
     /// - Returns: the state of things at the end, and what does not hold then.
     mutating func end() async throws -> (invariants: Invariants, violations: [Violation]) {
         var errands: [Errand] = []
-        while try await check(.any).state.jobs.contains(where: \.isPausing) {
+        while try await check(.any).state.jobs.contains(where: \.isUnfinished) {
             try await passTime()
             try await live(&errands)
         }

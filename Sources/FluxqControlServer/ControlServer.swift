@@ -69,9 +69,7 @@ package struct ControlServer: Service {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             // Somebody who has said all there is to say still gets the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // Nothing is read before there is a conversation to read it.
-            .childChannelOption(.autoRead, value: false)
-            .bind(socket) { channel in channel.eventLoop.makeSucceededFuture(Arrival(channel: channel)) }
+            .bind(socket) { channel in accept(channel) }
         logger.info("The control interface is open.")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve(listener) }
@@ -94,10 +92,10 @@ package struct ControlServer: Service {
 
     private func serve(_ listener: NIOAsyncChannel<Arrival, Never>) async throws {
         try await withGracefulShutdownHandler {
-            try await listener.executeThenClose { connections in
+            try await listener.executeThenClose { arrivals in
                 try await withThrowingDiscardingTaskGroup { group in
-                    for try await arrival in connections {
-                        group.addTask { await converse(arrival) }
+                    for try await arrival in arrivals {
+                        group.addTask { await arrival.connection.run() }
                     }
                 }
             }
@@ -106,33 +104,25 @@ package struct ControlServer: Service {
         }
     }
 
-    /// A connection that was let in and that nobody has taken up yet; one that comes just before the shutdown never is.
+    /// A connection that was let in. One that comes just before the shutdown may never be taken up; it is closed.
     private final class Arrival: Sendable {
-        let channel: any Channel
+        let connection: Connection
 
-        init(channel: any Channel) {
-            self.channel = channel
+        init(_ connection: Connection) {
+            self.connection = connection
+            // The network library ends the process where it is let go earlier.
+            channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
         }
 
         deinit {
             channel.close(promise: nil)
         }
-    }
 
-    private func converse(_ arrival: Arrival) async {
-        let channel = arrival.channel
-        do {
-            let connection = try await channel.eventLoop.flatSubmit { prepare(channel) }.get()
-            // Wakes the reading; one that has gone by now is noticed by the conversation.
-            channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
-            await connection.run()
-        } catch {
-            logger.debug("A connection was gone before its first request.", metadata: ["error": "\(error)"])
-        }
+        private var channel: any Channel { connection.channel.channel }
     }
 
     /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
-    private func prepare(_ channel: any Channel) -> EventLoopFuture<Connection> {
+    private func accept(_ channel: any Channel) -> EventLoopFuture<Arrival> {
         let idleTime = TimeAmount(settings.current.idleTime)
         // Only its pipeline is used; the conversation itself is `Connection`'s.
         let http = HTTP1Channel(
@@ -144,8 +134,8 @@ package struct ControlServer: Service {
                     maxHeaderFieldCount: Limits.headerFields)))
         return PeerCredential.uid(of: channel).flatMap { uid in
             http.setup(channel: channel, logger: logger).map { http in
-                Connection(
-                    channel: http, uid: uid, routes: routes, users: users, cap: cap, logger: logger)
+                Arrival(
+                    Connection(channel: http, uid: uid, routes: routes, users: users, cap: cap, logger: logger))
             }
         }
     }

@@ -133,6 +133,25 @@ struct ControlClientTests {
         try handle.close()
     }
 
+    @Test("after an upload the connection is used again, however soon the daemon answers")
+    func uploadAgain() async throws {
+        let (source, handle) = try file(4)
+        let error = try await failure { peer in
+            for _ in 0..<3000 {
+                _ = try peer.readHead()
+                _ = try peer.readBody(4)
+                try peer.answer("200 OK", inputJSON)
+            }
+        } request: { client in
+            for _ in 0..<3000 {
+                try handle.seek(toOffset: 0)
+                _ = try await client.putInput(source)
+            }
+        }
+        #expect(error == nil)
+        try handle.close()
+    }
+
     @Test("a stream is uploaded in chunks until it ends")
     func uploadStream() async throws {
         let pipe = StreamPipe()

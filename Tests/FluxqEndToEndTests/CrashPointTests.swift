@@ -1,0 +1,38 @@
+import FluxqTestSupport
+import Glibc
+import Testing
+
+@Suite("Crash points")
+struct CrashPointTests {
+    @Test("a debug build kills itself when it passes the named point for the Nth time, and the job is there afterwards")
+    func death() async throws {
+        let directory = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(
+            in: directory, environment: ["FLUXQ_CRASH_POINT": "submitCommitted:2"])
+        #expect(
+            try await daemon.run(["submit", "--image", "-", "one"], input: SamplePictures.png.bytes).end == .exit(0))
+        #expect(
+            try await daemon.run(["submit", "--image", "-", "two"], input: SamplePictures.png.bytes).end != .exit(0))
+        #expect(await daemon.process.wait() == .signal(SIGKILL))
+
+        let next = try await RunningDaemon(in: directory)
+        let jobs = try await next.fluxq("wait", "1", "2")
+        #expect(jobs.lines.count == 2, "\(jobs.output)\(jobs.errors)")
+        await next.stop()
+    }
+
+    @Test("a stop at the moment of readiness is a stop in order, however many clients are just coming")
+    func earlyStop() async throws {
+        for _ in 0..<10 {
+            let daemon = try await RunningDaemon()
+            async let visits: Void = withTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    // What they are told does not matter: the daemon is on its way out.
+                    group.addTask { _ = try? await daemon.fluxq("status") }
+                }
+            }
+            #expect(await daemon.stop() == .exit(0), "\(daemon.process.errors)")
+            await visits
+        }
+    }
+}
