@@ -113,7 +113,7 @@ let package = Package(
             name: "FluxqMigrations", path: "migrations",
             resources: [
                 .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
-                .embedInCode("0004_repair.sql"),
+                .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.

@@ -24,6 +24,10 @@ struct JobDetails {
             sheet.add("finished", presentation.fullMoment(finishedAt) + took)
         }
         sheet.add("attempts", "\(job.attempts)")
+        let calls = job.ledger ?? []
+        for call in calls {
+            sheet.add("call \(call.number)", LedgerLine(call).text(presentation, withMessage: calls.count > 1))
+        }
         sheet.add("label", job.label)
         if job.priority != 0 { sheet.add("priority", "\(job.priority)") }
         add(job.request, to: &sheet)

@@ -68,7 +68,7 @@ struct JobWords {
         switch JobState(rawValue: job.state) {
         case .queued: queuedAdvice(presentation)
         case .running: runningAdvice(presentation)
-        case .failed: [failedAdvice].compactMap { $0 }
+        case .failed: [failedAdvice(presentation)].compactMap { $0 }
         case .done: ["Its pictures come with: fluxq fetch \(job.id)"]
         case nil: []
         }
@@ -80,10 +80,12 @@ struct JobWords {
         case .ready: ["It runs as soon as a worker is free."]
         case .scheduled: ["It waits for its time\(time)."]
         case .backoff: ["Its last attempt failed and was not billed; the next one comes by itself\(time)."]
-        case .rateLimited: ["The API has asked for patience; it goes on by itself."]
+        case .rateLimited:
+            ["As many calls have been made as the API, or the configuration, allows; it goes on by itself."]
         case .userLimit, .budget:
             ["A limit of yours is reached\(renewal(presentation)). What is left shows: fluxq usage"]
-        case .held: ["The API cannot be used at present; why, says: fluxq status. It goes on by itself."]
+        case .held:
+            ["The API cannot be used at present, or the disk is full; which, says: fluxq status. It goes on by itself."]
         case .paused: ["An administrator has paused the queue; it goes on when the queue does."]
         case nil: []
         }
@@ -100,9 +102,18 @@ struct JobWords {
             var text = "Paid"
             if let pictures { text += ", \(pictures) saved" }
             if let pending = job.pending {
-                text += ", links die in \(Elapsed.words(pending.linksDieAt.timestamp - presentation.now))"
+                let left = pending.linksDieAt.timestamp - presentation.now
+                text +=
+                    left > .zero
+                    ? ", links die in \(Elapsed.words(left))"
+                    : ", links should have died \(Elapsed.words(.zero - left)) ago; the last tries are being made"
             }
             result.append(text + ". Saving what is left costs nothing and goes on by itself.")
+            if let tried = job.pending?.triedAt, let next = job.pending?.nextTryAt {
+                result.append(
+                    "The last try failed \(Elapsed.relative(tried.timestamp, now: presentation.now)); the next one comes "
+                        + "\(Elapsed.relative(next.timestamp, now: presentation.now)).")
+            }
         } else {
             result.append("The API is being called.")
         }
@@ -112,20 +123,28 @@ struct JobWords {
         return result
     }
 
-    private var failedAdvice: String? {
+    private func failedAdvice(_ presentation: Presentation) -> String? {
         let retry = "fluxq retry \(job.id)"
         return switch job.reason.flatMap(FailureReason.init(rawValue:)) {
         case .rejected: "The API refuses this request as it is; it was not billed. Submit it anew with other values."
         case .moderated: "The API refuses what it is about; it was not billed. Submit another prompt or picture."
         case .noImage: "The API answered without a usable picture, and billed it. Buy it again with: \(retry)"
         case .outcomeUnknown:
-            "It may have been billed: nobody knows what became of the call, so it is not sent again by itself. "
-                + "Buy it again with: \(retry)"
+            "It may have been billed: \(sending(presentation)), and nobody knows what became of it, so it is not sent "
+                + "again by itself. The API's operator can tell. Buy it again with: \(retry)"
         case .exhausted: "None of its attempts was billed. Try again with: \(retry)"
         case .linkLost:
             "It was paid for, but its links died before every picture was fetched. Buy it again with: \(retry)"
         case .canceled: "Queue it again with: \(retry)"
         case nil: nil
         }
+    }
+
+    /// When the latest call was sent, and by what name the API knows it, as far as the ledger has it.
+    private func sending(_ presentation: Presentation) -> String {
+        guard let call = job.ledger?.last else { return "the request was sent" }
+        let request = call.requestID.map { "the request \(TerminalText.line($0))" } ?? "the request"
+        if let sentAt = call.sentAt { return "\(request) was sent \(presentation.fullMoment(sentAt))" }
+        return "\(request) was begun \(presentation.fullMoment(call.begunAt)) and may have been sent"
     }
 }

@@ -19,8 +19,12 @@ struct QueueSummary {
             result.append(palette(Self.cause(held.cause), .bad) + " since \(presentation.fullMoment(held.since)):")
             result += TerminalText.lines(held.message).map { "  \($0)" }
             result.append(
-                "Jobs stay queued. fluxq tries again by itself, next \(presentation.fullMoment(held.nextProbeAt)). "
-                    + Self.remedy(held.cause))
+                "Jobs stay queued. \(Self.tries(held.probes ?? 0))fluxq tries again by itself, next "
+                    + "\(presentation.fullMoment(held.nextProbeAt)). " + Self.remedy(held.cause))
+        }
+        if let short = queue.short {
+            result.append(palette("The disk is full", .bad) + " since \(presentation.fullMoment(short.since)):")
+            result += TerminalText.lines(short.message).map { "  \($0)" }
         }
         if let until = queue.rateLimitedUntil, until.timestamp > presentation.now {
             result.append(
@@ -37,6 +41,14 @@ struct QueueSummary {
                 + "(since 00:00 UTC)\(left)."
         )
         return result
+    }
+
+    private static func tries(_ probes: Int) -> String {
+        switch probes {
+        case 0: ""
+        case 1: "It has been tried once since then. "
+        default: "It has been tried \(probes) times since then. "
+        }
     }
 
     private static func cause(_ cause: String) -> String {

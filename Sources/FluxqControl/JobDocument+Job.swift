@@ -19,6 +19,7 @@ extension JobDocument {
         let damaged = job.pictures.compactMap(DamagedDocument.init)
         self.damaged = damaged.isEmpty ? nil : damaged
         api = job.answer.map(AnswerDocument.init)
+        if !job.ledger.isEmpty { ledger = job.ledger.map(LedgerDocument.init) }
 
         switch job.lifecycle.state {
         case .queued(let notBefore, _):
@@ -47,10 +48,13 @@ extension JobDocument {
             let downloads = job.pictures.compactMap { picture -> Download? in
                 if case .pending(let download) = picture.state { download } else { nil }
             }
-            if let soonest = downloads.map(\.deadline).min() {
-                pending = PendingDocument(pictures: downloads.count, linksDieAt: WireTime(soonest))
-                message = downloads.lazy.compactMap(\.message).first
+            if let soonest = downloads.min(by: { $0.deadline < $1.deadline }) {
+                pending = PendingDocument(
+                    pictures: downloads.count, linksDieAt: WireTime(soonest.deadline), tries: soonest.tries,
+                    triedAt: soonest.triedAt.map(WireTime.init), nextTryAt: WireTime(soonest.nextTryAt))
+                message = soonest.message ?? downloads.lazy.compactMap(\.message).first
             }
+            message = job.shortage?.message ?? message
         case .done(let warning):
             self.warning = warning
         case .failed(let failure):

@@ -44,6 +44,8 @@ package struct JobDocument: Hashable, Sendable, Codable {
     /// archiving: pictures that still have to be fetched, and when the first of their links dies.
     package var pending: PendingDocument?
     package var api: AnswerDocument?
+    /// Its calls, oldest first; left out of lists.
+    package var ledger: [LedgerDocument]?
 
     package enum CodingKeys: String, CodingKey {
         case id, state, waiting
@@ -57,7 +59,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case createdAt = "created_at"
         case startedAt = "started_at"
         case finishedAt = "finished_at"
-        case attempts, request, images, damaged, pending, api
+        case attempts, request, images, damaged, pending, api, ledger
     }
 }
 
@@ -108,10 +110,17 @@ extension JobDocument {
     package struct PendingDocument: Hashable, Sendable, Codable {
         package var pictures: Int
         package var linksDieAt: WireTime
+        /// Of the link that dies first: tries that failed, when the last was and when the next one comes.
+        package var tries: Int?
+        package var triedAt: WireTime?
+        package var nextTryAt: WireTime?
 
         package enum CodingKeys: String, CodingKey {
             case pictures
             case linksDieAt = "links_die_at"
+            case tries
+            case triedAt = "tried_at"
+            case nextTryAt = "next_try_at"
         }
     }
 }

@@ -8,6 +8,8 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     package var held: Held?
     /// The API asked for patience until then.
     package var rateLimitedUntil: WireTime?
+    /// The disk has no room: nothing new is called, and what has been paid for waits.
+    package var short: Short?
     /// The caller's use and limits.
     package var usage: UsageDocument
 
@@ -43,32 +45,50 @@ package struct QueueDocument: Hashable, Sendable, Codable {
         package var cause: String
         package var since: WireTime
         package var message: String
+        /// Calls that have tried since then whether things are better.
+        package var probes: Int?
         package var nextProbeAt: WireTime
 
         package enum CodingKeys: String, CodingKey {
-            case cause, since, message
+            case cause, since, message, probes
             case nextProbeAt = "next_probe_at"
         }
 
-        package init(cause: String, since: WireTime, message: String, nextProbeAt: WireTime) {
+        package init(cause: String, since: WireTime, message: String, probes: Int? = nil, nextProbeAt: WireTime) {
             self.cause = cause
             self.since = since
             self.message = message
+            self.probes = probes
             self.nextProbeAt = nextProbeAt
+        }
+    }
+
+    package struct Short: Hashable, Sendable, Codable {
+        package var since: WireTime
+        package var message: String
+
+        package init(since: WireTime, message: String) {
+            self.since = since
+            self.message = message
         }
     }
 
     package enum CodingKeys: String, CodingKey {
         case counts, paused, held
         case rateLimitedUntil = "rate_limited_until"
+        case short = "disk_full"
         case usage
     }
 
-    package init(counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, usage: UsageDocument) {
+    package init(
+        counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, short: Short? = nil,
+        usage: UsageDocument
+    ) {
         self.counts = counts
         self.paused = paused
         self.held = held
         self.rateLimitedUntil = rateLimitedUntil
+        self.short = short
         self.usage = usage
     }
 }

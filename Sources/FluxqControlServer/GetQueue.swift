@@ -23,10 +23,11 @@ extension QueueDocument {
             },
             held: gate.hold.map { hold in
                 Held(
-                    cause: hold.cause.rawValue, since: WireTime(hold.since), message: hold.message,
+                    cause: hold.cause.rawValue, since: WireTime(hold.since), message: hold.message, probes: hold.probes,
                     nextProbeAt: WireTime(hold.probeAt))
             },
-            rateLimitedUntil: gate.rateLimitedUntil.map { WireTime($0) },
+            rateLimitedUntil: gate.rateLimit.map { WireTime($0.until) },
+            short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.message) },
             usage: UsageDocument(overview.usage))
     }
 }

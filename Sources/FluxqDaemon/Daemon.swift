@@ -111,7 +111,10 @@ package struct Daemon: Sendable {
             logger: logger, read: read, complete: complete)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
-        let services: [any Service] = [health, server, workers, StoppingNotice(notifier: notifier, logger: logger)]
+        let services: [any Service] = [
+            health, server, workers,
+            StoppingNotice(notifier: notifier, drain: configuration.workers.drain, logger: logger),
+        ]
         let end = await runUntilSignal(
             ServiceGroup(
                 configuration: .init(

@@ -47,13 +47,20 @@ extension HealthReport {
 
 /// Tells the service manager of a stop before anything else ends.
 struct StoppingNotice: Service {
+    /// For what comes after the calls: requests in progress, the database.
+    private static let closing = Duration.seconds(30)
+
     let notifier: ServiceNotifier
+    /// `workers.drain_seconds`.
+    let drain: Duration
     let logger: Logger
 
     func run() async throws {
         try await gracefulShutdown()
         do {
-            try notifier.send(.stopping)
+            try notifier.send(
+                .stopping, .extendTimeout(drain + Self.closing),
+                .status("Stopping: calls in flight are waited for, \(drain.components.seconds) s at most."))
         } catch {
             // No reason to give up the calls in flight.
             logger.error("The service manager was not told of the stop.", metadata: ["error": "\(error)"])

@@ -44,6 +44,8 @@ package enum DownloadOutcome: Hashable, Sendable {
     case complete
     /// Worth another try later.
     case failed(message: String)
+    /// The host answered that it does not give the picture (a 4xx that waiting does not change).
+    case gone(message: String)
     /// The guard refused the link and nothing was connected to. `message` names what an administrator would have to trust.
     case refused(message: String)
     /// The link can never be right: another scheme, no host, userinfo.

@@ -72,6 +72,8 @@ extension ImagesClient {
         /// A download during which nothing comes for this long is over.
         static let downloadIdle = Duration.seconds(60)
         static let redirects = 2
+        /// Between two looks at whether a call that waits for room on this host has had its time.
+        static let shortestPause = Duration.milliseconds(100)
         /// How many addresses of one host are tried.
         static let addresses = 4
     }

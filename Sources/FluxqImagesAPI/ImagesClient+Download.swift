@@ -61,6 +61,11 @@ extension ImagesClient {
         return failed(link, "it redirects more than \(Limits.redirects) times")
     }
 
+    /// Statuses of the client's fault that another try does not mend; a time-out and a rate limit pass.
+    private static func isFinal(_ status: UInt) -> Bool {
+        (400..<500).contains(status) && ![408, 425, 429].contains(status)
+    }
+
     private func failed(_ link: Link, _ reason: String) -> DownloadOutcome {
         .failed(message: quotation.clean("Could not fetch from \(link.hostAndPort): \(reason)."))
     }
@@ -105,7 +110,11 @@ extension ImagesClient {
         if (300..<400).contains(status), let location = response.headers.first(name: "location") {
             return .redirect(location: location)
         }
-        guard status == 200 else { return .over(failed(link, "it answered with HTTP \(status)")) }
+        guard status == 200 else {
+            let outcome = failed(link, "it answered with HTTP \(status)")
+            guard case .failed(let message) = outcome, Self.isFinal(status) else { return .over(outcome) }
+            return .over(.gone(message: message))
+        }
         if let encoding = response.headers[canonicalForm: "content-encoding"].first(where: {
             $0.lowercased() != "identity"
         }) {

@@ -75,8 +75,12 @@ package final class ImagesClient: ImagesAPI {
         let limit = inForce.terms.timeout
         let name = calls.begin(gate)
         defer { calls.end(name) }
-        let (end, isTimedOut) = await Self.limited(to: limit, otherwise: End.failed(CancellationError())) {
-            await self.exchange(body, name: name, receiver: receiver)
+        let hostTime = HostTime()
+        let measured = MeasuredReceiver(receiver: receiver, time: hostTime)
+        let (end, isTimedOut) = await Self.limited(
+            to: limit, beside: hostTime, otherwise: End.failed(CancellationError())
+        ) {
+            await self.exchange(body, name: name, receiver: measured)
         }
         CrashPoint.answerRead.pass()
         return report(
@@ -216,15 +220,23 @@ package final class ImagesClient: ImagesAPI {
     // MARK: - Parts
 
     /// Runs work under a time limit and waits for its true end either way: a result that comes just then counts.
-    /// - Parameter nothing: only for the compiler; the work always ends with a value.
+    /// - Parameters:
+    ///   - hostTime: does not count.
+    ///   - nothing: only for the compiler; the work always ends with a value.
     static func limited<Value: Sendable>(
-        to limit: Duration, otherwise nothing: Value, _ work: @escaping @Sendable () async -> Value
+        to limit: Duration, beside hostTime: HostTime? = nil, otherwise nothing: Value, _ work: @escaping @Sendable () async -> Value
     ) async -> (value: Value, isTimedOut: Bool) {
         await withTaskGroup(of: Value?.self) { group in
             group.addTask { await work() }
             group.addTask {
-                // Sleeping is cut short where the work is done or the caller's task was canceled.
-                try? await Task.sleep(for: limit)
+                let start = ContinuousClock.now
+                var pause = limit
+                repeat {
+                    // Sleeping is cut short where the work is done or the caller's task was canceled.
+                    try? await Task.sleep(for: pause)
+                    let left = limit + (hostTime?.total ?? .zero) - (.now - start)
+                    pause = left > .zero ? max(left, Limits.shortestPause) : .zero
+                } while pause > .zero && !Task.isCancelled
                 return nil
             }
             var result = (value: nothing, isTimedOut: false)

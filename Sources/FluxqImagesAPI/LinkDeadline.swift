@@ -35,6 +35,11 @@ package enum LinkDeadline {
                 return date + .seconds(seconds)
             }
         }
+        // Azure's shared access signatures: `se=2026-11-22T10%3A00%3A00Z`.
+        if signed["sig"] != nil, let end = signed["se"] {
+            let bare = end.replacing("%3A", with: "").replacing("%3a", with: "").filter { $0 != ":" && $0 != "-" }
+            return basicDate(bare[...])
+        }
         return nil
     }
 

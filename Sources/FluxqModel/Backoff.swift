@@ -18,4 +18,10 @@ package struct Backoff: Hashable, Sendable {
     package func pause(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         .milliseconds(Int64.random(in: 0...ceiling(failures: failures).milliseconds, using: &generator))
     }
+
+    /// A pause from half the ceiling to the ceiling, for what must not follow at once on the one that just failed.
+    package func pauseAtLeastHalf(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
+        let ceiling = ceiling(failures: failures).milliseconds
+        return .milliseconds(Int64.random(in: ceiling / 2...ceiling, using: &generator))
+    }
 }

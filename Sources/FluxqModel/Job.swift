@@ -23,6 +23,10 @@ package struct Job: Hashable, Sendable {
     package var answer: AnswerRecord?
     /// queued: the picture that it edits was found damaged in the archive and has to be brought again.
     package var isInputDamaged = false
+    /// Its calls, oldest first; empty in lists.
+    package var ledger: [LedgerEntry] = []
+    /// running: the disk is full, so that what it brings may have to wait.
+    package var shortage: Shortage?
 
     package init(
         id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,

@@ -32,14 +32,20 @@ package struct Download: Hashable, Sendable {
     package var link: String
     package var deadline: Timestamp
     package var tries: Int
+    /// When the last try was made.
+    package var triedAt: Timestamp?
     package var nextTryAt: Timestamp
     /// Why the last try failed.
     package var message: String?
 
-    package init(link: String, deadline: Timestamp, tries: Int = 0, nextTryAt: Timestamp, message: String? = nil) {
+    package init(
+        link: String, deadline: Timestamp, tries: Int = 0, triedAt: Timestamp? = nil, nextTryAt: Timestamp,
+        message: String? = nil
+    ) {
         self.link = link
         self.deadline = deadline
         self.tries = tries
+        self.triedAt = triedAt
         self.nextTryAt = nextTryAt
         self.message = message
     }

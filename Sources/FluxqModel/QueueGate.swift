@@ -1,5 +1,8 @@
-/// What keeps the whole queue from calling: a pause by hand, an API that cannot be used, a rate limit.
-/// One row of the database; a pure value here.
+/// What keeps the whole queue from calling: a pause by hand, an API that cannot be used, a rate limit, the API's or one of
+/// the configuration. One row of the database; a pure value here.
+///
+/// Every wait that fluxq sets itself carries the time it was set at. A wall clock that shows an earlier time has been set
+/// back since, and how much of the wait is left nobody can tell: it is over.
 package struct QueueGate: Hashable, Sendable {
     /// Why nothing can be called until somebody or something changes outside of fluxq.
     package enum HoldCause: String, CaseIterable, Sendable {
@@ -16,15 +19,55 @@ package struct QueueGate: Hashable, Sendable {
         package var message: String
         /// Probes sent so far.
         package var probes: Int
+        /// When a call last found that it still is so.
+        package var checkedAt: Timestamp
         /// When the next call may try whether things are better.
         package var probeAt: Timestamp
 
-        package init(cause: HoldCause, since: Timestamp, message: String, probes: Int, probeAt: Timestamp) {
+        /// - Parameter checkedAt: nil for `since`.
+        package init(
+            cause: HoldCause, since: Timestamp, message: String, probes: Int, checkedAt: Timestamp? = nil,
+            probeAt: Timestamp
+        ) {
             self.cause = cause
             self.since = since
             self.message = message
             self.probes = probes
+            self.checkedAt = checkedAt ?? since
             self.probeAt = probeAt
+        }
+
+        fileprivate func isProbeDue(at now: Timestamp) -> Bool { now >= probeAt || now < checkedAt }
+    }
+
+    /// The API has asked for patience.
+    package struct RateLimit: Hashable, Sendable {
+        package var since: Timestamp
+        package var until: Timestamp
+
+        package init(since: Timestamp, until: Timestamp) {
+            self.since = since
+            self.until = until
+        }
+
+        package func isOver(at now: Timestamp) -> Bool { now >= until || now < since }
+    }
+
+    /// `workers.rate_per_minute`: calls begin at least so far from one another.
+    package struct Spacing: Hashable, Sendable {
+        package var interval: Duration
+        /// When the latest call began, of this daemon or an earlier one.
+        package var lastCallAt: Timestamp?
+
+        package init(interval: Duration, lastCallAt: Timestamp?) {
+            self.interval = interval
+            self.lastCallAt = lastCallAt
+        }
+
+        /// When the next call may begin, where that is not yet.
+        package func next(after now: Timestamp) -> Timestamp? {
+            guard let lastCallAt, now >= lastCallAt, now < lastCallAt + interval else { return nil }
+            return lastCallAt + interval
         }
     }
 
@@ -50,31 +93,44 @@ package struct QueueGate: Hashable, Sendable {
 
     package var pause: Pause?
     package var hold: Hold?
-    package var rateLimitedUntil: Timestamp?
+    package var rateLimit: RateLimit?
     /// Rate-limited answers in a row; the exponent of the backoff.
     package var rateLimits: Int
+    /// nil where calls may follow one another as they like.
+    package var spacing: Spacing?
+    /// What the workers find out by themselves before they claim; here for those who look.
+    package var shortage: Shortage?
 
     package init(
-        pause: Pause? = nil, hold: Hold? = nil, rateLimitedUntil: Timestamp? = nil, rateLimits: Int = 0
+        pause: Pause? = nil, hold: Hold? = nil, rateLimit: RateLimit? = nil, rateLimits: Int = 0,
+        spacing: Spacing? = nil, shortage: Shortage? = nil
     ) {
         self.pause = pause
         self.hold = hold
-        self.rateLimitedUntil = rateLimitedUntil
+        self.rateLimit = rateLimit
         self.rateLimits = rateLimits
+        self.spacing = spacing
+        self.shortage = shortage
     }
 
     /// - Parameter calling: calls in flight; a probe goes out alone.
     package func admission(at now: Timestamp, calling: Int) -> Admission {
         if pause != nil { return .closed(until: nil) }
-        if let rateLimitedUntil, now < rateLimitedUntil { return .closed(until: rateLimitedUntil) }
-        guard let hold else { return .open }
-        if calling > 0 { return .closed(until: nil) }
-        return now < hold.probeAt ? .closed(until: hold.probeAt) : .probe
+        if let rateLimit, !rateLimit.isOver(at: now) { return .closed(until: rateLimit.until) }
+        if let hold {
+            if calling > 0 { return .closed(until: nil) }
+            if !hold.isProbeDue(at: now) { return .closed(until: hold.probeAt) }
+        }
+        if let next = spacing?.next(after: now) { return .closed(until: next) }
+        return hold == nil ? .open : .probe
     }
 
-    /// When calls may begin again, where that is later than now.
+    /// When calls may begin again, where what keeps them is a hold or the API's rate limit.
     package func opens(after now: Timestamp) -> Timestamp? {
-        [hold?.probeAt, rateLimitedUntil].compactMap(\.self).filter { $0 > now }.max()
+        var times: [Timestamp] = []
+        if let hold, !hold.isProbeDue(at: now) { times.append(hold.probeAt) }
+        if let rateLimit, !rateLimit.isOver(at: now) { times.append(rateLimit.until) }
+        return times.max()
     }
 
     /// Somebody has said that calls may begin again: ends a pause and a rate limit, and the probe of a hold is due.
@@ -82,36 +138,39 @@ package struct QueueGate: Hashable, Sendable {
     /// The hold stays until that probe has shown that the API can be used.
     package mutating func resume(at now: Timestamp) {
         pause = nil
-        rateLimitedUntil = nil
+        rateLimit = nil
         hold?.probeAt = now
     }
 
     /// What a call's outcome says about the queue.
     ///
-    /// - Parameter startedAt: when the call began; one that began before the hold proves nothing about its end.
+    /// - Parameter probing: the `since` of the hold that the call began under; nil where there was none. A call of before
+    ///   the present hold proves nothing about its end. The hold itself tells them apart, not the time: clocks are set.
     package mutating func record(
-        _ outcome: CallOutcome, startedAt: Timestamp, now: Timestamp, pauses: Pauses,
+        _ outcome: CallOutcome, probing: Timestamp?, now: Timestamp, pauses: Pauses,
         using generator: inout some RandomNumberGenerator
     ) {
+        let isNews = hold.map { $0.since == probing } ?? true
         switch outcome {
         case .answered, .noImage, .rejected, .moderated:
             // What was in flight when the gate closed proves nothing about its opening.
-            if rateLimitedUntil.map({ now >= $0 }) ?? true {
-                rateLimitedUntil = nil
+            if rateLimit?.isOver(at: now) ?? true {
+                rateLimit = nil
                 rateLimits = 0
             }
-            if let held = hold, startedAt >= held.since { hold = nil }
+            if isNews { hold = nil }
         case .notSent(let message):
-            close(.unreachable, message: message, startedAt: startedAt, now: now, pauses: pauses, using: &generator)
+            close(.unreachable, message: message, isNews: isNews, now: now, pauses: pauses, using: &generator)
         case .accountClosed(let error):
-            close(.account, message: error.message, startedAt: startedAt, now: now, pauses: pauses, using: &generator)
+            close(.account, message: error.message, isNews: isNews, now: now, pauses: pauses, using: &generator)
         case .rateLimited(_, let retryAfter):
             rateLimits += 1
-            // Calls that were in flight together may each be refused; the longest wait counts.
             let until = now + (retryAfter ?? pauses.rateLimit.pause(failures: rateLimits, using: &generator))
-            rateLimitedUntil = max(rateLimitedUntil ?? until, until)
+            // Calls that were in flight together may each be refused; the longest wait counts.
+            let present = rateLimit.flatMap { $0.isOver(at: now) ? nil : $0.until }
+            rateLimit = RateLimit(since: now, until: max(present ?? until, until))
             // The host answered and the account is known, so whatever held the queue is over.
-            if let held = hold, startedAt >= held.since { hold = nil }
+            if isNews { hold = nil }
         case .serverError:
             if hold?.cause == .unreachable {
                 hold = nil
@@ -124,17 +183,17 @@ package struct QueueGate: Hashable, Sendable {
     }
 
     private mutating func close(
-        _ cause: HoldCause, message: String, startedAt: Timestamp, now: Timestamp, pauses: Pauses,
+        _ cause: HoldCause, message: String, isNews: Bool, now: Timestamp, pauses: Pauses,
         using generator: inout some RandomNumberGenerator
     ) {
-        if let held = hold, startedAt < held.since {
+        guard isNews else {
             // A straggler of the calls that were in flight when the hold began: no news.
-            hold?.message = held.cause == cause ? message : held.message
+            if hold?.cause == cause { hold?.message = message }
             return
         }
         let probes = hold.map { $0.probes + 1 } ?? 0
         hold = Hold(
-            cause: cause, since: hold?.since ?? now, message: message, probes: probes,
+            cause: cause, since: hold?.since ?? now, message: message, probes: probes, checkedAt: now,
             probeAt: now + pauses.probe.pauseAtLeastHalf(failures: probes + 1, using: &generator))
     }
 
@@ -143,6 +202,7 @@ package struct QueueGate: Hashable, Sendable {
     ) {
         guard var held = hold else { return }
         held.probes += 1
+        held.checkedAt = now
         held.probeAt = now + pauses.probe.pauseAtLeastHalf(failures: held.probes + 1, using: &generator)
         hold = held
     }
@@ -162,21 +222,13 @@ package struct QueueGate: Hashable, Sendable {
     }
 }
 
-extension Backoff {
-    /// A pause from half the ceiling to the ceiling: a probe must not follow at once on the one that just failed.
-    fileprivate func pauseAtLeastHalf(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
-        let ceiling = ceiling(failures: failures).milliseconds
-        return .milliseconds(Int64.random(in: ceiling / 2...ceiling, using: &generator))
-    }
-}
-
 extension QueueGate {
     /// The one reason that a queued job is not running: what keeps everybody first, then what keeps this job.
     package func waiting(notBefore: Timestamp?, afterBackoff: Bool, now: Timestamp) -> Waiting {
         if pause != nil { return .paused }
-        if hold != nil { return .held }
-        if let rateLimitedUntil, now < rateLimitedUntil { return .rateLimited }
+        if hold != nil || shortage != nil { return .held }
+        if let rateLimit, !rateLimit.isOver(at: now) { return .rateLimited }
         if let notBefore, now < notBefore { return afterBackoff ? .backoff : .scheduled }
-        return .ready
+        return spacing?.next(after: now) == nil ? .ready : .rateLimited
     }
 }

@@ -58,7 +58,7 @@ extension Transaction {
         var gate = try gate()
         let before = gate
         if !report.isLocal {
-            gate.record(report.outcome, startedAt: claim.begunAt, now: now, pauses: policy.pauses, using: &generator)
+            gate.record(report.outcome, probing: claim.probing, now: now, pauses: policy.pauses, using: &generator)
         }
         if gate != before { try write(gate) }
         // Even where the gate stays as it was: a place has become free.

@@ -12,9 +12,12 @@ package struct Claim: Hashable, Sendable {
     /// Of the request's picture, where that is in the archive.
     package let inputMediaType: String?
     package let begunAt: Timestamp
+    /// The `since` of the hold that this call probes; nil where the queue is not held.
+    package let probing: Timestamp?
 
     package init(
-        job: JobID, uid: UInt32, attempt: Int, request: EditRequest, inputMediaType: String?, begunAt: Timestamp
+        job: JobID, uid: UInt32, attempt: Int, request: EditRequest, inputMediaType: String?, begunAt: Timestamp,
+        probing: Timestamp? = nil
     ) {
         self.job = job
         self.uid = uid
@@ -22,6 +25,7 @@ package struct Claim: Hashable, Sendable {
         self.request = request
         self.inputMediaType = inputMediaType
         self.begunAt = begunAt
+        self.probing = probing
     }
 }
 
@@ -56,6 +60,7 @@ extension Transaction {
         let gate = try gate()
         if case .closed(let until) = gate.admission(at: now, calling: calling) { return .nothing(until: until) }
 
+        try endPausesOfAnotherClock()
         try admitDueOwners()
         try readmitBlockedOwners()
         for _ in 0..<Self.mostPassedBy {
@@ -69,23 +74,33 @@ extension Transaction {
                 try block(owner, by: reached)
                 continue
             }
-            return .claimed(try claim(job, of: owner))
+            return .claimed(try claim(job, of: owner, under: gate.hold?.since))
         }
         return .nothing(until: now)
     }
 
-    private func claim(_ job: JobRow, of owner: OwnerRow) throws -> Claim {
+    private func claim(_ job: JobRow, of owner: OwnerRow, under hold: Timestamp?) throws -> Claim {
         guard case .advanced = try advance(job, .claimed) else {
             throw StoreError.damaged("job \(job.id) is queued and cannot be claimed")
         }
         try takeTurn(owner, images: job.request.imagesWanted)
+        try rememberCall()
         try log(.claimed, job: job.id, uid: job.uid, state: .running)
         let mediaType = try job.input.flatMap { hash in
             try value(String.self, "SELECT media_type FROM inputs WHERE uid = ? AND hash = ?", [job.uid, hash])
         }
         return Claim(
             job: job.id, uid: job.uid, attempt: job.lifecycle.attempt + 1, request: job.request,
-            inputMediaType: mediaType, begunAt: now)
+            inputMediaType: mediaType, begunAt: now, probing: hold)
+    }
+
+    /// A pause that was set by a clock which has been set back since is over: how much of it is left nobody can tell.
+    private func endPausesOfAnotherClock() throws {
+        try execute(
+            """
+            UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id IN (
+                SELECT id FROM jobs WHERE state = 'queued' AND after_backoff = 1 AND started_at > ? LIMIT 100)
+            """, [now])
     }
 
     /// Priorities count among one owner's jobs alone, and the first keeps its place: a smaller one does not slip past it

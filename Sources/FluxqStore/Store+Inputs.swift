@@ -27,13 +27,14 @@ extension Store {
 
     /// Forgets inputs that no job has used for `StorePolicy.inputLifetime`, a batch at a time.
     ///
+    /// - Parameter time: by which they are judged, such as `keepHouse` gives it; nil for the wall clock.
     /// - Returns: content that nothing refers to any more, for the archive to remove.
-    package func expireInputs(limit: Int = 100) async throws(StoreError) -> [ContentHash] {
+    package func expireInputs(at time: Timestamp? = nil, limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await write { transaction in
             let expired = try Row.fetchAll(
                 transaction.db.cachedStatement(
                     sql: "SELECT uid, hash FROM inputs WHERE used = 0 AND brought_at <= ? ORDER BY brought_at LIMIT ?"),
-                arguments: [transaction.now + (.zero - transaction.policy.inputLifetime), limit])
+                arguments: [(time ?? transaction.now) + (.zero - transaction.policy.inputLifetime), limit])
             var unreferenced: [ContentHash] = []
             for row in expired {
                 let uid: UInt32 = row["uid"]

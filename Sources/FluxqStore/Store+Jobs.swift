@@ -26,8 +26,8 @@ extension Store {
     /// The caller's job of that number, or anybody's for an administrator; nil where there is none or it is somebody else's.
     package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
         let policy = policy
-        return try await read { db, now in
-            let reader = JobReader(db: db, policy: policy, now: now)
+        return try await read { [shortage] db, now in
+            let reader = JobReader(db: db, policy: policy, shortage: shortage.present, now: now)
             guard var job = try reader.job(id, for: caller) else { return nil }
             if job.waiting != nil { job.place = try reader.place(of: job) }
             return job
@@ -36,7 +36,9 @@ extension Store {
 
     package func jobs(_ query: JobQuery, for caller: Caller) async throws(StoreError) -> [Job] {
         let policy = policy
-        return try await read { db, now in try JobReader(db: db, policy: policy, now: now).jobs(query, for: caller) }
+        return try await read { [shortage] db, now in
+            try JobReader(db: db, policy: policy, shortage: shortage.present, now: now).jobs(query, for: caller)
+        }
     }
 
     /// A saved picture of a job that the caller may see.
@@ -67,7 +69,7 @@ extension Store {
 
 extension Transaction {
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
-        try JobReader(db: db, policy: policy, now: now).job(id, for: caller)
+        try JobReader(db: db, policy: policy, shortage: shortage, now: now).job(id, for: caller)
     }
 }
 
@@ -84,6 +86,7 @@ extension StoredPicture {
 private struct JobReader {
     let db: Database
     let policy: StorePolicy
+    let shortage: Shortage?
     let now: Timestamp
 
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
@@ -92,7 +95,13 @@ private struct JobReader {
                 SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
                 """)
         guard let row = try Row.fetchOne(statement, arguments: [id] + caller.reachArguments) else { return nil }
-        return try job(row, gate: QueueGate(db), obstacle: limits.obstacle(toFirstJobOf: row["uid"] as UInt32))
+        var job = try job(row, gate: gate, obstacle: limits.obstacle(toFirstJobOf: row["uid"] as UInt32))
+        job.ledger = try ledger(of: id)
+        return job
+    }
+
+    private var gate: QueueGate {
+        get throws { try QueueGate(db, policy: policy, shortage: shortage) }
     }
 
     private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now) }
@@ -102,7 +111,7 @@ private struct JobReader {
         guard case .queued(let notBefore, _) = job.lifecycle.state, notBefore.map({ $0 <= now }) ?? true,
             job.limit == nil
         else { return nil }
-        return try limits.place(of: job.id, gate: QueueGate(db))
+        return try limits.place(of: job.id, gate: gate)
     }
 
     func jobs(_ query: JobQuery, for caller: Caller) throws -> [Job] {
@@ -123,7 +132,7 @@ private struct JobReader {
         }
         sql += " ORDER BY jobs.id DESC LIMIT ?"
         arguments += [query.limit]
-        let gate = try QueueGate(db)
+        let gate = try gate
         let rows = try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
         let owners = Set(rows.map { $0["uid"] as UInt32 })
         let obstacles = try Dictionary(uniqueKeysWithValues: owners.map { ($0, try limits.obstacle(toFirstJobOf: $0)) })
@@ -148,7 +157,20 @@ private struct JobReader {
                 sql: "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?")
             result.isInputDamaged = try Bool.fetchOne(statement, arguments: [job.uid, input]) ?? false
         }
+        if case .running = job.lifecycle.state { result.shortage = shortage }
         return result
+    }
+
+    /// The job's calls, oldest first.
+    private func ledger(of id: JobID) throws -> [LedgerEntry] {
+        let statement = try db.cachedStatement(sql: "SELECT * FROM attempts WHERE job = ? ORDER BY number")
+        return try Row.fetchAll(statement, arguments: [id]).map { row in
+            LedgerEntry(
+                number: row["number"], billing: try row.choice("billing"), imagesWanted: row["images_wanted"],
+                imagesCame: row["images_came"], priceMicros: row["price"], currency: row["currency"],
+                begunAt: row["begun_at"], sentAt: row["sent_at"], settledAt: row["settled_at"], outcome: row["outcome"],
+                status: row["status"], requestID: row["request_id"], message: row["message"])
+        }
     }
 
     private func pictures(of id: JobID) throws -> [Picture] {
@@ -160,8 +182,7 @@ private struct JobReader {
                 state = .pending(
                     Download(
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
-                        nextTryAt: row["next_try_at"],
-                        message: row["message"]))
+                        triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
             case "saved": state = .saved(StoredPicture(row))
             case "lost": state = .lost(message: row["message"] ?? "")
             case "unusable": state = .unusable(row["hash"], message: row["message"] ?? "")

@@ -16,18 +16,19 @@ extension Store {
         limit: Int, excluding: Set<PictureID> = []
     ) async throws(StoreError) -> (due: [PendingPicture], next: Timestamp?) {
         try await read { db, now in
+            // A pause that was set by a clock which has been set back since is over.
             let statement = try db.cachedStatement(
-                sql:
-                    "SELECT * FROM pictures WHERE state = 'pending' AND next_try_at <= ? ORDER BY deadline, job, position LIMIT ?"
-            )
+                sql: """
+                    SELECT * FROM pictures WHERE state = 'pending' AND (next_try_at <= ?1 OR tried_at > ?1)
+                    ORDER BY deadline, job, position LIMIT ?2
+                    """)
             let rows = try Row.fetchAll(statement, arguments: [now, limit + excluding.count])
             let due = rows.compactMap { row -> PendingPicture? in
                 let picture = PendingPicture(
                     job: row["job"], index: row["position"],
                     download: Download(
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
-                        nextTryAt: row["next_try_at"],
-                        message: row["message"]))
+                        triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
                 return excluding.contains(picture.id) ? nil : picture
             }
             let next = try Timestamp.fetchOne(
@@ -57,26 +58,15 @@ extension Store {
         }
     }
 
-    /// A try to fetch the picture failed: the next one after a pause that grows, or none when its link dies before.
-    package func postponePicture(_ picture: PendingPicture, message: String) async throws(StoreError) -> Advance {
-        try await write { transaction in
-            let deadline = picture.download.deadline
-            guard transaction.now < deadline else {
-                return try transaction.lose(picture, message: "The link died before it could be fetched: \(message)")
-            }
-            let pause = transaction.policy.downloadBackoff.pause(
-                failures: picture.download.tries + 1, using: &transaction.generator)
-            // The last try is worth making just before the link dies.
-            let next = max(transaction.now + .seconds(1), min(transaction.now + pause, deadline + .seconds(-60)))
-            let changed = try transaction.execute(
-                """
-                UPDATE pictures SET tries = tries + 1, next_try_at = ?, message = ?
-                WHERE job = ? AND position = ? AND state = 'pending'
-                """,
-                [next, message, picture.job, picture.index])
-            transaction.wakeWorkers()
-            return changed == 1 ? .advanced(.running) : .stale
-        }
+    /// A try to fetch the picture failed: the next one comes after a pause that grows, or there is none any more.
+    ///
+    /// The deadline alone never makes a link dead: it may be the clock that is wrong. After it, the host's own word does, or
+    /// several tries that failed.
+    /// - Parameter isGone: the host has answered, and what it said is that it does not give the picture.
+    package func postponePicture(
+        _ picture: PendingPicture, message: String, isGone: Bool = false
+    ) async throws(StoreError) -> Advance {
+        try await write { transaction in try transaction.postpone(picture, message: message, isGone: isGone) }
     }
 
     /// The picture can never be fetched; ends its job when it was the last.
@@ -98,6 +88,37 @@ extension PendingPicture {
 }
 
 extension Transaction {
+    /// Between two tries at least.
+    private static let shortestPause = Duration.seconds(1)
+
+    fileprivate func postpone(_ picture: PendingPicture, message: String, isGone: Bool) throws -> Advance {
+        let left = picture.download.deadline - now
+        var overdueTries = 0
+        var pause: Duration
+        if left > .zero {
+            pause = policy.downloadBackoff.pause(failures: picture.download.tries + 1, using: &generator)
+            // The nearer the link's end, the closer the tries.
+            pause = min(pause, left / 2)
+        } else {
+            let before = try value(
+                Int.self, "SELECT overdue_tries FROM pictures WHERE job = ? AND position = ?",
+                [picture.job, picture.index])
+            overdueTries = (before ?? 0) + 1
+            if isGone || overdueTries >= policy.overdueTries {
+                return try lose(picture, message: "The link died before it could be fetched: \(message)")
+            }
+            pause = policy.overdueBackoff.pauseAtLeastHalf(failures: overdueTries, using: &generator)
+        }
+        let changed = try execute(
+            """
+            UPDATE pictures SET tries = tries + 1, overdue_tries = ?, tried_at = ?, next_try_at = ?, message = ?
+            WHERE job = ? AND position = ? AND state = 'pending'
+            """,
+            [overdueTries, now, now + max(pause, Self.shortestPause), message, picture.job, picture.index])
+        wakeWorkers()
+        return changed == 1 ? .advanced(.running) : .stale
+    }
+
     fileprivate func lose(_ picture: PendingPicture, message: String) throws -> Advance {
         let changed = try execute(
             """

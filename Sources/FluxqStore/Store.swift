@@ -14,6 +14,7 @@ package final class Store: Sendable {
     /// Under which limits owners were marked as kept back; nil before the first claim.
     let marksBasis = Mutex<LimitBasis?>(nil)
     private let now: @Sendable () -> Timestamp
+    let shortage = ShortageNotice()
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
     private let blocking: BlockingWork?
@@ -102,9 +103,10 @@ package final class Store: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await group.write { [reloadable, now, random] db, changes throws in
+        try await group.write { [reloadable, shortage, now, random] db, changes throws in
             let transaction = Transaction(
-                db: db, policy: reloadable.current, now: now(), generator: DrawnBits(draw: random))
+                db: db, policy: reloadable.current, shortage: shortage.present, now: now(),
+                generator: DrawnBits(draw: random))
             let value = try body(transaction)
             changes.formUnion(transaction.changes)
             return value

@@ -5,13 +5,15 @@ import GRDB
 final class Transaction {
     let db: Database
     let policy: StorePolicy
+    let shortage: Shortage?
     let now: Timestamp
     var generator: DrawnBits
     private(set) var changes: Changes = []
 
-    init(db: Database, policy: StorePolicy, now: Timestamp, generator: DrawnBits) {
+    init(db: Database, policy: StorePolicy, shortage: Shortage?, now: Timestamp, generator: DrawnBits) {
         self.db = db
         self.policy = policy
+        self.shortage = shortage
         self.now = now
         self.generator = generator
     }

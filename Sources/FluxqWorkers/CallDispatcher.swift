@@ -16,9 +16,10 @@ final class CallDispatcher: Sendable {
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
+    private let room: DiskRoom
     private let pace: Mutex<Pace>
 
-    init(_ parts: Workers.Parts) {
+    init(_ parts: Workers.Parts, room: DiskRoom) {
         store = parts.store
         archive = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
@@ -26,6 +27,7 @@ final class CallDispatcher: Sendable {
         clock = parts.clock
         reloadable = parts.settings
         logger = parts.logger
+        self.room = room
         pace = Mutex(Pace(ceiling: parts.settings.current.concurrency))
     }
 
@@ -35,6 +37,7 @@ final class CallDispatcher: Sendable {
     /// Canceling the task ends those too, and what became of them is still recorded.
     func run() async {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
+        await recallPace()
         await withDiscardingTaskGroup { calls in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let seen = store.signal.count
@@ -47,9 +50,14 @@ final class CallDispatcher: Sendable {
                     await wakeup.wait(for: .work, after: seen, until: nil)
                     continue
                 }
+                guard await room.admitsCall() else {
+                    await wakeup.wait(for: .work, after: seen, until: clock.now() + settings.storeRetryPause)
+                    continue
+                }
                 switch await claim() {
                 case .claimed(let claim):
                     CrashPoint.intentCommitted.pass()
+                    room.reserve(pictures: claim.request.imagesWanted)
                     let place = pace.withLock { $0.begin() }
                     calls.addTask { await self.call(claim, in: place) }
                 case .nothing(let until):
@@ -65,23 +73,58 @@ final class CallDispatcher: Sendable {
             return try await store.claim()
         } catch {
             logger.error("cannot claim a job", metadata: ["error": "\(error)"])
+            room.look(at: error)
             return .nothing(until: clock.now() + settings.storeRetryPause)
         }
     }
 
+    /// What an earlier daemon has learnt about how many calls the API bears holds for this one too.
+    private func recallPace() async {
+        do {
+            guard let learnt = try await store.pace() else { return }
+            pace.withLock { $0 = Pace(ceiling: settings.concurrency, learnt: learnt) }
+        } catch {
+            logger.error("cannot recall the pace of calls", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// - Returns: the pace's limit where the outcome has changed it.
+    private func leave(_ place: Pace.Place, _ outcome: CallOutcome) -> Int? {
+        pace.withLock { pace in
+            let before = pace.limit
+            pace.end(place, outcome)
+            return pace.limit == before ? nil : pace.limit
+        }
+    }
+
+    private func learn(_ limit: Int) async {
+        logger.info("calls at once", metadata: ["limit": "\(limit)"])
+        do {
+            try await store.learn(pace: limit)
+        } catch {
+            // This daemon knows it; only the next start would not.
+            logger.error("cannot remember the pace of calls", metadata: ["error": "\(error)"])
+        }
+    }
+
     private func call(_ claim: Claim, in place: Pace.Place) async {
+        defer { room.release(pictures: claim.request.imagesWanted) }
         let inbox = Inbox(
             archive: archive, maxBytes: settings.maxPictureBytes,
-            patience: { [clock, settings] in try await clock.sleep(until: clock.now() + settings.storeRetryPause) })
+            patience: { [clock, settings, room] in
+                room.sawFullDisk()
+                try await clock.sleep(for: settings.storeRetryPause)
+            })
         let report = await report(of: claim, inbox: inbox)
         // The place is free as soon as the answer is here, whatever its archiving takes.
-        pace.withLock { $0.end(place, report.outcome) }
+        let limit = leave(place, report.outcome)
         store.signal.ring([.work])
         var pictures: [NewPicture] = []
         if case .answered(let answer) = report.outcome {
             for item in answer.items { pictures.append(await keep(item, of: answer, from: inbox, claim)) }
         }
         await record(report, of: claim, pictures: pictures)
+        if let limit { await learn(limit) }
     }
 
     private func report(of claim: Claim, inbox: Inbox) async -> CallReport {
@@ -179,7 +222,8 @@ final class CallDispatcher: Sendable {
                 return try await work()
             } catch {
                 logger.error("cannot \(what)", metadata: ["job.id": "\(job)", "error": "\(error)"])
-                do { try await clock.sleep(until: clock.now() + settings.storeRetryPause) } catch { return nil }
+                room.look(at: error)
+                do { try await clock.sleep(for: settings.storeRetryPause) } catch { return nil }
             }
         }
     }

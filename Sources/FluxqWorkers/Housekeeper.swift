@@ -15,16 +15,24 @@ struct Housekeeper: Sendable {
     /// Runs until the task is canceled or the daemon shuts down.
     func run() async {
         let wakeup = Wakeup(signal: parts.store.signal, clock: parts.clock)
+        var lastRound = parts.clock.uptime()
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let seen = parts.store.signal.count
             var next = parts.clock.now() + Self.eventRound
             do {
-                while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {
+                let uptime = parts.clock.uptime()
+                let time = try await parts.store.keepHouse(elapsed: uptime - lastRound)
+                lastRound = uptime
+                // By so much the wall clock may be wrong, and with it the age of a file.
+                let doubt = parts.clock.now() - time
+                while case let unused = try await parts.store.expireInputs(at: time), !unused.isEmpty {
                     CrashPoint.inputForgotten.pass()
-                    for hash in unused { _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace) }
+                    for hash in unused { _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace + doubt) }
                 }
-                while try await parts.store.pruneEvents() > 0 {}
-                if let expiry = try await parts.store.nextInputExpiry() { next = min(next, expiry) }
+                while try await parts.store.pruneEvents(at: time) > 0 {}
+                if let expiry = try await parts.store.nextInputExpiry() {
+                    next = min(next, parts.clock.now() + max(expiry - time, .seconds(1)))
+                }
             } catch {
                 parts.logger.error("cannot forget what is not used any more", metadata: ["error": "\(error)"])
                 next = parts.clock.now() + parts.settings.current.storeRetryPause

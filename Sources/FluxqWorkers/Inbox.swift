@@ -15,7 +15,7 @@ final class Inbox: PictureReceiver {
     private let patience: @Sendable () async throws -> Void
     private let arrivals = Mutex<[Int: Arrival]>([:])
 
-    /// - Parameter patience: between two tries to write to a full disk; throws when the call is over.
+    /// - Parameter patience: between two tries to write to a full disk; throws when the call is given up.
     init(archive: Archive, maxBytes: Int64, patience: @escaping @Sendable () async throws -> Void) {
         self.archive = archive
         self.maxBytes = maxBytes

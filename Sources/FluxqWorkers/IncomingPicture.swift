@@ -5,13 +5,20 @@ import NIOCore
 /// A picture of the API on its way to the archive.
 struct IncomingPicture: PictureSink {
     let file: IncomingFile
+    let room: DiskRoom
 
     func write(_ bytes: ByteBuffer) async throws {
-        try await file.write(bytes)
+        do {
+            try await file.write(bytes)
+        } catch {
+            // Who downloads learns only that it was not stored.
+            room.look(at: error)
+            throw error
+        }
     }
 }
 
-/// One that cannot be had a second time: while the disk is full the sender waits, as long as the call may take.
+/// One that cannot be had a second time: while the disk is full the sender waits, as long as it takes.
 struct PaidPicture: PictureSink {
     let file: IncomingFile
     /// Between two tries; throws when the call is over.

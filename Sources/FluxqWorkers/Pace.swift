@@ -17,9 +17,10 @@ package struct Pace: Hashable, Sendable {
     private var begunAtLastCut = 0
     private var successes = 0
 
-    package init(ceiling: Int) {
+    /// - Parameter learnt: the limit of an earlier daemon, which rises from there as it would have.
+    package init(ceiling: Int, learnt: Int? = nil) {
         self.ceiling = ceiling
-        limit = ceiling
+        limit = min(ceiling, max(1, learnt ?? ceiling))
     }
 
     /// `workers.concurrency` was configured anew. What "too many" has taught stays learnt.

@@ -14,15 +14,17 @@ final class PictureDispatcher: Sendable {
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
+    private let room: DiskRoom
     private let inFlight = Mutex<Set<PictureID>>([])
 
-    init(_ parts: Workers.Parts) {
+    init(_ parts: Workers.Parts, room: DiskRoom) {
         store = parts.store
         archive = parts.archive
         api = parts.api
         clock = parts.clock
         reloadable = parts.settings
         logger = parts.logger
+        self.room = room
     }
 
     private var settings: Workers.Settings { reloadable.current }
@@ -37,8 +39,10 @@ final class PictureDispatcher: Sendable {
                 let (due, next) = await due(excluding: busy)
                 for picture in due {
                     inFlight.withLock { _ = $0.insert(picture.id) }
+                    room.reserve(pictures: 1)
                     downloads.addTask {
                         await self.fetch(picture)
+                        self.room.release(pictures: 1)
                         self.inFlight.withLock { _ = $0.remove(picture.id) }
                         self.store.signal.ring([.work])
                     }
@@ -74,15 +78,17 @@ final class PictureDispatcher: Sendable {
         } catch {
             // The row is as it was and due: a pause keeps a full disk from turning this into a busy loop.
             logger.error("cannot keep a picture", metadata: ["job.id": "\(picture.job)", "error": "\(error)"])
+            room.look(at: error)
             // Canceled at shutdown, where the pause does not matter.
-            try? await clock.sleep(until: clock.now() + settings.storeRetryPause)
+            try? await clock.sleep(for: settings.storeRetryPause)
         }
     }
 
     /// - Returns: nil where the daemon stops meanwhile.
     private func fetchOnce(_ picture: PendingPicture) async throws -> Advance? {
         let file = try await archive.receive(limit: settings.maxPictureBytes)
-        let outcome = await api.download(picture.download.link, into: IncomingPicture(file: file))
+        let sink = IncomingPicture(file: file, room: room)
+        let outcome = await api.download(picture.download.link, into: sink)
         if outcome != .complete { await archive.discard(file) }
         if Task.isCancelled { return nil }
         switch outcome {
@@ -99,6 +105,8 @@ final class PictureDispatcher: Sendable {
             }
         case .failed(let message), .refused(let message):
             return try await store.postponePicture(picture, message: message)
+        case .gone(let message):
+            return try await store.postponePicture(picture, message: message, isGone: true)
         case .notStored(let message):
             throw NotStored(message: message)
         case .impossible(let message):

@@ -1,17 +1,37 @@
 package import FluxqModel
 import Glibc
 
-/// The wall clock, as the workers and the store read it; tests bring their own.
+/// The clocks, as the workers and the store read them; tests bring their own.
 package protocol WorkClock: Sendable {
+    /// The wall clock. Somebody may set it, forward or back, at any time.
     func now() -> Timestamp
 
-    /// Returns at that time or soon after; throws when the task is canceled.
+    /// A clock that nobody sets; it goes on while the host sleeps.
+    func uptime() -> Duration
+
+    /// Returns when the wall clock shows that time or soon after, and in any case once as much time has really passed as
+    /// lay between the two at first: who waits looks again, rather than sleep on because the clock was set back.
+    /// Throws when the task is canceled.
     func sleep(until time: Timestamp) async throws
+
+    /// Returns after that time has really passed. Throws when the task is canceled.
+    func sleep(for duration: Duration) async throws
+}
+
+extension WorkClock {
+    package func uptime() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    package func sleep(for duration: Duration) async throws {
+        try await sleep(until: now() + duration)
+    }
 }
 
 package struct SystemClock: WorkClock {
-    /// The longest uninterrupted sleep. The system sleeps by a clock that only goes forward: waking now and then finds out
-    /// that somebody has set the wall clock.
+    /// The longest uninterrupted sleep: waking now and then finds out that somebody has set the wall clock forward.
     private static let longestSleep = Duration.seconds(300)
 
     package init() {}
@@ -23,8 +43,13 @@ package struct SystemClock: WorkClock {
     }
 
     package func sleep(until time: Timestamp) async throws {
-        while case let left = time - now(), left > .zero {
+        let end = uptime() + (time - now())
+        while case let left = min(time - now(), end - uptime()), left > .zero {
             try await Task.sleep(for: min(left, Self.longestSleep))
         }
+    }
+
+    package func sleep(for duration: Duration) async throws {
+        try await Task.sleep(for: duration)
     }
 }

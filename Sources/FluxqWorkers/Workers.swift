@@ -65,8 +65,9 @@ package struct Workers: Service {
     /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
     /// and recorded; what is left is recorded as unknown. Canceling the task does that at once.
     package func run() async {
-        let calls = CallDispatcher(parts)
-        let pictures = PictureDispatcher(parts)
+        let room = DiskRoom(parts)
+        let calls = CallDispatcher(parts, room: room)
+        let pictures = PictureDispatcher(parts, room: room)
         let housekeeper = Housekeeper(parts: parts)
         let scrubber = Scrubber(parts)
         let (shutdown, beginning) = AsyncStream<Never>.makeStream()
@@ -91,7 +92,7 @@ package struct Workers: Service {
                 group.addTask {
                     for await _ in shutdown {}
                     // Canceled when the calls end first.
-                    try? await parts.clock.sleep(until: parts.clock.now() + parts.settings.current.drain)
+                    try? await parts.clock.sleep(for: parts.settings.current.drain)
                     return true
                 }
                 // The end of the calls, or of their time.

@@ -57,6 +57,53 @@ struct JobDetailsTests {
         #expect(text.contains("message     host not trusted"))
     }
 
+    @Test("a download that failed says when it is tried again, also after the links should have died")
+    func failedDownload() throws {
+        func text(diesAt: String) throws -> String {
+            try self.text(
+                "running",
+                [
+                    "phase": "archiving", "message": "HTTP 503",
+                    "pending": [
+                        "pictures": 1, "links_die_at": diesAt, "tries": 2,
+                        "tried_at": "2026-11-22T11:57:00.000Z", "next_try_at": "2026-11-22T12:05:00.000Z",
+                    ],
+                ])
+        }
+        #expect(try text(diesAt: "2026-11-28T15:00:00.000Z").contains("The last try failed 3 min ago; the next one comes in 5 min."))
+        #expect(try text(diesAt: "2026-11-22T10:00:00.000Z").contains("links should have died 2 h ago"))
+    }
+
+    @Test("every call stands in the ledger with its time, its outcome and its price")
+    func ledger() throws {
+        let lines = try text(
+            "failed",
+            [
+                "reason": "outcome_unknown", "message": "m",
+                "ledger": [
+                    [
+                        "number": 1, "begun_at": "2026-11-22T11:00:10.000Z", "settled_at": "2026-11-22T11:00:11.000Z",
+                        "billing": "not_billed", "outcome": "rate_limited", "status": 429, "images_wanted": 2,
+                        "message": "slow down",
+                    ],
+                    [
+                        "number": 2, "begun_at": "2026-11-22T11:01:00.000Z", "sent_at": "2026-11-22T11:01:02.000Z",
+                        "settled_at": "2026-11-22T11:02:30.000Z", "billing": "unknown", "outcome": "unknown",
+                        "status": 504, "request_id": "r-9", "images_wanted": 2, "price": 0.08, "currency": "USD",
+                        "message": "HTTP 504",
+                    ],
+                ],
+            ])
+        #expect(
+            lines.contains(
+                "  call 1      2026-11-22 12:00:10, rate limited after 1 s, not billed (HTTP 429): slow down\n"))
+        #expect(
+            lines.contains(
+                "  call 2      2026-11-22 12:01:00, sent after 2 s, unknown after 1 min 30 s, may have been billed "
+                    + "2 x 0.08 USD (HTTP 504, request id r-9): HTTP 504\n"))
+        #expect(lines.contains("It may have been billed: the request r-9 was sent 2026-11-22 12:01:02 (58 min ago)"))
+    }
+
     @Test("every reason to wait is explained", arguments: Waiting.allCases)
     func waiting(_ waiting: Waiting) throws {
         let job = try Sample.job(42, "queued", ["waiting": waiting.rawValue, "not_before": "2026-11-22T14:00:00.000Z"])

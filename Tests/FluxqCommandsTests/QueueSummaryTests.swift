@@ -7,12 +7,13 @@ import Testing
 @Suite("How the queue is doing")
 struct QueueSummaryTests {
     private func lines(
-        paused: QueueDocument.Paused? = nil, held: QueueDocument.Held? = nil, rateLimitedUntil: WireTime? = nil
+        paused: QueueDocument.Paused? = nil, held: QueueDocument.Held? = nil, rateLimitedUntil: WireTime? = nil,
+        short: QueueDocument.Short? = nil
     ) -> [String] {
         QueueSummary(
             queue: QueueDocument(
                 counts: .init(queued: 3, running: 1, done: 12, failed: 0), paused: paused, held: held,
-                rateLimitedUntil: rateLimitedUntil, usage: Sample.usage(images: 1))
+                rateLimitedUntil: rateLimitedUntil, short: short, usage: Sample.usage(images: 1))
         ).lines(Sample.pipe)
     }
 
@@ -39,6 +40,16 @@ struct QueueSummaryTests {
                     + "has to look at the API key and the account's money and limits.",
                 yours,
             ])
+    }
+
+    @Test("a hold tells how often it has been tried, and a full disk is told with what to do")
+    func triesAndDisk() {
+        let held = lines(
+            held: .init(cause: "unreachable", since: earlier, message: "m", probes: 3, nextProbeAt: later))
+        #expect(held[2].hasPrefix("Jobs stay queued. It has been tried 3 times since then. fluxq tries again by itself"))
+        let short = lines(short: .init(since: earlier, message: "Make room."))
+        #expect(short[0] == "The disk is full since 2026-11-22 12:50:00 (10 min ago):")
+        #expect(short[1] == "  Make room.")
     }
 
     @Test("every cause of a hold has its own words", arguments: QueueGate.HoldCause.allCases)

@@ -22,6 +22,7 @@ import Testing
         let yaml = try RepositoryFile.text(name).replacing("  #", with: "  ").replacing("   ", with: "  # ")
         var expected = Configuration()
         expected.api.keyFile = "/etc/fluxq/api-key"
+        expected.workers.ratePerMinute = 30
         expected.downloads.trustedHosts = ["images.example.org", "10.0.0.7:8080"]
         let limits: [LimitKind: Int64] = [
             .queuedJobs: 100, .runningJobs: 2, .imagesPerDay: 50, .spendPerDay: 5_000_000, .spendPerMonth: 50_000_000,

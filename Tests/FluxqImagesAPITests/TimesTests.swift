@@ -92,6 +92,9 @@ struct TimesTests {
         ("https://h/a?X-Amz-Date=20250623T083957Z", now, now + week),
         ("https://h/a?X-Amz-Expires=3600", now, now + week),
         ("https://h/a?X-Amz-Date=20251323T083957Z&X-Amz-Expires=3600", now, now + week),
+        ("https://h/a?sv=2024&se=2025-06-23T09%3A39%3A57Z&sp=r&sig=a%2Bb%3D", now, now + hour),
+        ("https://h/a?se=2025-06-23T09:39:57Z&sig=x", now, now + hour),
+        ("https://h/a?se=2025-06-23T09%3A39%3A57Z", now, now + week), ("https://h/a?se=soon&sig=x", now, now + week),
         ("https://h/a?X-Amz-Date=junk&X-Amz-Expires=3600", now, now + week), ("", nil, now + week),
     ]
 

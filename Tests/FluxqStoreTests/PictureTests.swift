@@ -51,11 +51,80 @@ struct PictureTests {
         let id = try await archiving(fixture, pictures: fixture.links(2))
         let due = try await fixture.duePictures()
         _ = try await fixture.store.savePicture(due[0], as: StoreFixture.stored())
+        #expect(
+            try await fixture.store.postponePicture(due[1], message: "HTTP 404", isGone: true) == .advanced(.running))
         fixture.pass(.seconds(8 * 86_400))
-        #expect(try await fixture.store.postponePicture(due[1], message: "HTTP 404") == .advanced(.failed))
+        #expect(
+            try await fixture.store.postponePicture(due[1], message: "HTTP 404", isGone: true) == .advanced(.failed))
         let job = try await fixture.job(id)
         #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .linkLost)
         #expect(try await fixture.store.picture(of: id, index: 1, uid: StoreFixture.alice.uid) != nil)
+    }
+
+    @Test("the nearer a link's end, the closer the tries: there are several in its last minute")
+    func nearDeadline() async throws {
+        let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(3600), cap: .seconds(3600)) }
+        let end = fixture.now + .seconds(4 * 3600)
+        _ = try await archiving(fixture, pictures: [.link("https://x/1", deadline: end)])
+        var lastMinute = 0
+        while fixture.now < end {
+            let picture = try #require(try await fixture.duePictures().first)
+            if end - fixture.now < .seconds(60) { lastMinute += 1 }
+            #expect(try await fixture.store.postponePicture(picture, message: "HTTP 503") == .advanced(.running))
+            let next = try #require(try await fixture.store.duePictures(limit: 1).next)
+            fixture.pass(next - fixture.now)
+        }
+        #expect(lastMinute >= 3)
+    }
+
+    @Test("a clock that jumps a week forward loses no link: only the host's word or several failed tries do")
+    func jumpForward() async throws {
+        let fixture = try StoreFixture()
+        let id = try await archiving(fixture, pictures: fixture.links(1))
+        fixture.pass(.seconds(8 * 86_400))
+        var tries = 0
+        while let picture = try await fixture.duePictures().first {
+            tries += 1
+            if case .advanced(.failed) = try await fixture.store.postponePicture(picture, message: "no route") { break }
+            #expect(try await fixture.duePictures().isEmpty)
+            let next = try #require(try await fixture.store.duePictures(limit: 1).next)
+            #expect(next - fixture.now >= .seconds(15))
+            fixture.pass(next - fixture.now)
+        }
+        #expect(tries == StorePolicy().overdueTries)
+        #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
+    }
+
+    @Test("a clock that is set back does not keep a download waiting")
+    func jumpBack() async throws {
+        let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(100), cap: .seconds(100)) }
+        _ = try await archiving(fixture, pictures: fixture.links(1))
+        _ = try await fixture.store.postponePicture(try #require(try await fixture.duePictures().first), message: "no")
+        #expect(try await fixture.duePictures().isEmpty)
+        fixture.pass(.seconds(-7 * 86_400))
+        let picture = try #require(try await fixture.duePictures().first)
+        // What it writes now is of this clock: the next pause holds again.
+        _ = try await fixture.store.postponePicture(picture, message: "no")
+        #expect(try await fixture.duePictures().isEmpty)
+    }
+
+    @Test("housekeeping follows a clock that jumps forward no faster than twice the real time, and one set back at once")
+    func housekeepingTime() async throws {
+        let fixture = try StoreFixture()
+        let start = try await fixture.store.keepHouse(elapsed: .zero)
+        #expect(start == fixture.now)
+        let fresh = try StoreFixture.stored("b")
+        try await fixture.store.addInput(fresh, owner: StoreFixture.alice)
+        fixture.pass(.seconds(7 * 86_400))
+        var time = try await fixture.store.keepHouse(elapsed: .seconds(60))
+        #expect(time == start + .seconds(120))
+        #expect(try await fixture.store.expireInputs(at: time) == [])
+        #expect(try await fixture.store.pruneEvents(at: time) == 0)
+        // Half a day later the input goes, which is a day old at the earliest by the jump's clock.
+        time = try await fixture.store.keepHouse(elapsed: .seconds(43_200))
+        #expect(try await fixture.store.expireInputs(at: time) == [fresh.hash])
+        fixture.pass(.seconds(-14 * 86_400))
+        #expect(try await fixture.store.keepHouse(elapsed: .zero) == fixture.now)
     }
 
     @Test("the same picture saved twice is saved once")

@@ -46,9 +46,10 @@ package final class RunningDaemon: Sendable {
     ///   - directory: what an earlier daemon left, or a new one.
     ///   - environment: over a quick sandbox's defaults.
     ///   - isSandboxed: false where the environment names another API.
+    ///   - api: another daemon's sandbox to call, over the network as any API; nil has a sandbox of its own.
     package init(
         in directory: TemporaryDirectory? = nil, environment: [String: String] = [:], arguments: [String] = [],
-        isSandboxed: Bool = true
+        isSandboxed: Bool = true, api: SandboxAddress? = nil
     ) async throws {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
@@ -57,16 +58,44 @@ package final class RunningDaemon: Sendable {
         var all = Self.baseEnvironment
         all["NOTIFY_SOCKET"] = notices.path
         all["FLUXQ_SANDBOX_LATENCY_SECONDS"] = "0"
+        all.merge(api?.environment ?? [:]) { $1 }
         all.merge(environment) { $1 }
         process = try ChildProcess(
             Self.executable("fluxqd"),
-            (isSandboxed ? ["--sandbox"] : []) + ["--state-directory", directory.path("state"), "--socket", socket]
-                + arguments,
+            (isSandboxed && api == nil ? ["--sandbox"] : [])
+                + ["--state-directory", directory.path("state"), "--socket", socket] + arguments,
             environment: all,
             directory: directory.path)
         guard await notices.receive().contains("READY=1") else {
             throw Failure(what: "fluxqd did not become ready: \(process.errors)")
         }
+    }
+
+    /// What it tells its service manager next; empty where that is nothing.
+    package func nextNotice() async -> String {
+        await notices.receive()
+    }
+
+    /// Where the sandbox of a daemon is, which a daemon started anew in the same directory takes again.
+    package struct SandboxAddress: Sendable {
+        package let port: Int
+
+        fileprivate var environment: [String: String] {
+            [
+                "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(port)/v1", "FLUXQ_API_KEY": "sk-test",
+                "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(port)",
+            ]
+        }
+    }
+
+    /// Of this daemon's sandbox.
+    package func sandboxAddress() throws -> SandboxAddress {
+        let text = String(
+            decoding: FileManager.default.contents(atPath: directory.path("state/sandbox/port")) ?? Data(), as: UTF8.self)
+        guard let port = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw Failure(what: "the sandbox has left no port: \(text)")
+        }
+        return SandboxAddress(port: port)
     }
 
     package static let baseEnvironment = [

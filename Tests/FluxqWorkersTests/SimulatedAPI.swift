@@ -30,6 +30,10 @@ final class SimulatedAPI: ImagesAPI {
     /// The most calls that were in flight at once.
     var mostInFlight: Int { state.withLock { $0.most } }
 
+    func forgetMost() {
+        state.withLock { $0.most = $0.inFlight }
+    }
+
     /// The next call that comes in; calls come in the order in which they began.
     func nextCall() async -> Pending<CallReport>? {
         for await call in calls.stream { return call }

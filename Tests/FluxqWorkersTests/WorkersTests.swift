@@ -167,6 +167,48 @@ struct WorkersTests {
         }
     }
 
+    @Test("links are fetched while nothing may be called")
+    func downloadsGoOn() async throws {
+        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let first = try await fixture.submit("first")
+        try await fixture.submit("second")
+        try await fixture.submit("third")
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered([AnswerItem(link: "https://example.org/1.png")]))
+            let limited = CallOutcome.rateLimited(APIError(message: "slow"), retryAfter: .seconds(3000))
+            try #require(await fixture.api.nextCall()).answer(CallReport(outcome: limited))
+            let download = try #require(await fixture.api.nextDownload())
+            #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.running] ?? 0 >= 1)
+            try await #require(download.sink).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            download.answer(.complete)
+            #expect(try await fixture.end(of: first).lifecycle.state == .done(warning: nil))
+        }
+    }
+
+    @Test("what a rate limit has taught about calls at once holds after a restart")
+    func learntPace() async throws {
+        let fixture = try WorkersFixture { $0.concurrency = 4 }
+        for number in 0..<4 { try await fixture.submit("\(number)") }
+        let limited = CallOutcome.rateLimited(APIError(message: "slow"), retryAfter: .milliseconds(1))
+        let rejected = CallReport(outcome: .rejected(APIError(message: "no")))
+        try await fixture.run { _ in
+            var calls: [SimulatedAPI.Pending<CallReport>] = []
+            for _ in 0..<4 { calls.append(try #require(await fixture.api.nextCall())) }
+            calls[0].answer(CallReport(outcome: limited))
+            for call in calls.dropFirst() { call.answer(rejected) }
+            // The job of the call that was too many comes again.
+            try #require(await fixture.api.nextCall()).answer(rejected)
+        }
+        #expect(try await fixture.store.pace() == 2)
+        for number in 4..<9 { try await fixture.submit("\(number)") }
+        fixture.api.forgetMost()
+        try await fixture.run { _ in
+            for _ in 4..<9 { try #require(await fixture.api.nextCall()).answer(rejected) }
+        }
+        #expect(fixture.api.mostInFlight <= 2)
+    }
+
     @Test("a graceful shutdown claims nothing more and waits for the call in flight")
     func drain() async throws {
         let fixture = try WorkersFixture { $0.concurrency = 1 }
@@ -227,6 +269,15 @@ struct PaceTests {
             pace.end(places[0], limited)
             #expect(pace.limit == expected)
         }
+    }
+
+    @Test("it begins where an earlier daemon had come to, and rises from there")
+    func learnt() {
+        var pace = Pace(ceiling: 4, learnt: 1)
+        #expect(pace.limit == 1)
+        pace.end(pace.begin(), answered)
+        #expect(pace.limit == 2)
+        #expect(Pace(ceiling: 4, learnt: 9).limit == 4)
     }
 
     @Test("a run of as many successes as it allows raises it by one, up to the configured concurrency")

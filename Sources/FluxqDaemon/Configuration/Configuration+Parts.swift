@@ -8,6 +8,7 @@ extension Configuration {
     var storePolicy: StorePolicy {
         var policy = StorePolicy()
         policy.maxAttempts = workers.maxAttempts
+        policy.callInterval = workers.ratePerMinute.map { .seconds(60) / $0 }
         policy.limits = limits
         policy.concurrency = workers.concurrency
         policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }

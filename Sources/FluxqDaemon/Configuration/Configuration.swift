@@ -32,6 +32,8 @@ package struct Configuration: Hashable, Sendable {
     package struct Workers: Hashable, Sendable {
         /// Calls in flight at most.
         package var concurrency = 4
+        /// Calls begun a minute at most; nil for as many as `concurrency` allows.
+        package var ratePerMinute: Int?
         /// How long SIGTERM waits for calls in flight.
         package var drain: Duration = .seconds(100)
         /// Attempts that are known not to have been billed.

@@ -91,6 +91,10 @@ struct Setting: Sendable {
 
         Setting("workers.concurrency", .whole(1...64), \.workers.concurrency, "Calls in flight at most."),
         Setting(
+            "workers.rate_per_minute", .optionalWhole(1...6000), \.workers.ratePerMinute, example: "30",
+            "Calls begun a minute at most, evenly spaced, over restarts too: 30 is one every two seconds. No "
+                + "limit by default."),
+        Setting(
             "workers.drain_seconds", .seconds(0, 3600), \.workers.drain,
             "How long a stop waits for calls in flight. Keep TimeoutStopSec= of the unit above it."),
         Setting(

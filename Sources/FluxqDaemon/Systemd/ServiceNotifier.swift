@@ -1,3 +1,4 @@
+import FluxqModel
 import Glibc
 
 /// Tells the service manager how fluxqd is: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`.
@@ -10,6 +11,8 @@ package struct ServiceNotifier: Sendable {
         case reloading(at: Int64)
         /// It takes no new work and will end.
         case stopping
+        /// What it is doing now may take so long from now, whatever the unit's time limit is.
+        case extendTimeout(Duration)
         /// One line for `systemctl status`.
         case status(String)
         /// It is alive; due within `WatchdogInterval.timeout`.
@@ -69,6 +72,7 @@ extension ServiceNotifier.Message {
         case .ready: "READY=1"
         case .reloading(let microseconds): "RELOADING=1\nMONOTONIC_USEC=\(microseconds)"
         case .stopping: "STOPPING=1"
+        case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(duration.milliseconds * 1000)"
         case .status(let text): "STATUS=\(ServiceNotifier.oneLine(text))"
         case .watchdog: "WATCHDOG=1"
         }

@@ -1,0 +1,55 @@
+package import FluxqModel
+
+extension JobDocument {
+    /// One call of the job, as the ledger keeps it.
+    package struct LedgerDocument: Hashable, Sendable, Codable {
+        package var number: Int
+        package var begunAt: WireTime
+        /// When the request's last byte left; left out where it never did or nobody knows.
+        package var sentAt: WireTime?
+        /// Left out while the call is in flight.
+        package var settledAt: WireTime?
+        /// `reserved`, `billed`, `not_billed` or `unknown`.
+        package var billing: String
+        /// One word, such as `answered`, `rate_limited` or `unknown`.
+        package var outcome: String?
+        /// HTTP status of the answer.
+        package var status: Int?
+        package var requestID: String?
+        package var message: String?
+        package var imagesWanted: Int
+        /// Pictures that came.
+        package var images: Int?
+        /// Of one picture, in the currency's unit.
+        package var price: Double?
+        package var currency: String?
+
+        package enum CodingKeys: String, CodingKey {
+            case number
+            case begunAt = "begun_at"
+            case sentAt = "sent_at"
+            case settledAt = "settled_at"
+            case billing, outcome, status
+            case requestID = "request_id"
+            case message
+            case imagesWanted = "images_wanted"
+            case images, price, currency
+        }
+
+        package init(_ entry: LedgerEntry) {
+            number = entry.number
+            begunAt = WireTime(entry.begunAt)
+            sentAt = entry.sentAt.map(WireTime.init)
+            settledAt = entry.settledAt.map(WireTime.init)
+            billing = entry.billing.rawValue
+            outcome = entry.outcome
+            status = entry.status
+            requestID = entry.requestID
+            message = entry.message
+            imagesWanted = entry.imagesWanted
+            images = entry.imagesCame
+            price = entry.priceMicros.map { Double($0) / 1_000_000 }
+            currency = entry.currency
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import NIOCore
+import Synchronization
+
+/// Time that passes while this host stores what has come, such as while it waits for room on a full disk. It is not the
+/// API's, and does not count against a call's time limit.
+final class HostTime: Sendable {
+    private struct State {
+        var total = Duration.zero
+        var since: ContinuousClock.Instant?
+    }
+
+    private let state = Mutex(State())
+
+    /// So far, what is under way included.
+    var total: Duration {
+        state.withLock { state in state.total + (state.since.map { .now - $0 } ?? .zero) }
+    }
+
+    /// Pieces of an answer are stored one after the other, so one measurement at a time is under way.
+    fileprivate func measure<Value>(_ work: () async throws -> Value) async rethrows -> Value {
+        state.withLock { $0.since = .now }
+        defer {
+            state.withLock { state in
+                state.total += state.since.map { .now - $0 } ?? .zero
+                state.since = nil
+            }
+        }
+        return try await work()
+    }
+}
+
+/// A receiver whose time is measured.
+struct MeasuredReceiver: PictureReceiver {
+    let receiver: any PictureReceiver
+    let time: HostTime
+
+    private struct Sink: PictureSink {
+        let sink: any PictureSink
+        let time: HostTime
+
+        func write(_ bytes: ByteBuffer) async throws {
+            try await time.measure { try await sink.write(bytes) }
+        }
+    }
+
+    func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
+        Sink(sink: try await time.measure { try await receiver.beginPicture(ordinal) }, time: time)
+    }
+
+    func endPicture(_ ordinal: Int, isValid: Bool) async throws {
+        try await time.measure { try await receiver.endPicture(ordinal, isValid: isValid) }
+    }
+}

@@ -1,0 +1,65 @@
+import FluxqControl
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@Suite("Draining", .timeLimit(.minutes(5)))
+struct DrainTests {
+    @Test("with twenty calls in flight none is unknown, and clients are served to the end")
+    func twenty() async throws {
+        let daemon = try await RunningDaemon(environment: ["FLUXQ_WORKERS_CONCURRENCY": "20"])
+        // One picture, uploaded once: twenty submits then take a moment.
+        let image = try JSONDecoder().decode(
+            JobDocument.self,
+            from: Data(
+                try await daemon.run(
+                    ["submit", "--json", "--at", "2100-01-01T00:00:00Z", "--image", "-", "x"],
+                    input: SamplePictures.png.bytes
+                ).output.utf8)
+        ).request.image?.wire
+        let picture = try #require(image)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<20 {
+                group.addTask {
+                    _ = try await daemon.fluxq("submit", "--image", picture, "\(number) sandbox:slow=15")
+                }
+            }
+            try await group.waitForAll()
+        }
+        try await daemon.waitForEvent("claimed", count: 20)
+        while try daemon.ledger().count < 20 { await Task.yield() }
+        let waiter = try ChildProcess(
+            RunningDaemon.executable("fluxq"), ["wait", "2", "--socket", daemon.socket],
+            environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
+        daemon.process.send(SIGTERM)
+        let notice = await daemon.nextNotice()
+        #expect(notice.contains("STOPPING=1") && notice.contains("EXTEND_TIMEOUT_USEC=130000000"), "\(notice)")
+
+        // Who asks is answered, and who submits is taken: the job waits for the next start.
+        #expect(try await daemon.job(2).phase == "calling")
+        #expect(try await daemon.fluxq("submit", "--image", picture, "late").lines == ["22"])
+        #expect(await waiter.wait() == .exit(0), "\(waiter.errors)")
+        #expect(await daemon.process.wait() == .exit(0))
+        #expect(try Ledger(of: daemon).attempts == Array(repeating: "billed", count: 20))
+        #expect(try daemon.ledger().count == 20)
+
+        let next = try await RunningDaemon(in: daemon.directory)
+        #expect(try await next.fluxq("wait", "22").end == .exit(0))
+    }
+
+    @Test("a second SIGTERM gives the calls in flight up: they are unknown, and the exit is clean")
+    func secondSignal() async throws {
+        let daemon = try await RunningDaemon()
+        _ = try await daemon.run(["submit", "--image", "-", "a sandbox:slow=600"], input: SamplePictures.png.bytes)
+        try await daemon.waitForEvent("claimed")
+        while try daemon.ledger().isEmpty { await Task.yield() }
+        daemon.process.send(SIGTERM)
+        #expect(await daemon.nextNotice().contains("STOPPING=1"))
+        #expect(try await daemon.job(1).phase == "calling")
+        #expect(await daemon.stop() == .exit(0))
+        #expect(try Ledger(of: daemon).attempts == ["unknown"])
+        let next = try await RunningDaemon(in: daemon.directory)
+        #expect(try await next.job(1).reason == "outcome_unknown")
+    }
+}

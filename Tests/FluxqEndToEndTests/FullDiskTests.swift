@@ -1,0 +1,87 @@
+import FluxqControl
+import FluxqTestSupport
+import Foundation
+import Testing
+
+@Suite("A full disk under the daemon", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(5)))
+struct FullDiskTests {
+    /// A daemon whose state lies on a small file system, and an API elsewhere.
+    private struct Scene {
+        let api: RunningDaemon
+        let disk: SmallFileSystem
+        let daemon: RunningDaemon
+
+        init(_ environment: [String: String] = [:]) async throws {
+            api = try await RunningDaemon()
+            let directory = try TemporaryDirectory()
+            disk = try SmallFileSystem(on: directory.path("state"), options: "size=64m")
+            // Room for the database and four pictures is some 20 MiB.
+            daemon = try await RunningDaemon(
+                in: directory,
+                environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB"].merging(environment) { $1 },
+                api: api.sandboxAddress())
+        }
+
+        func submit(_ prompt: String, _ options: String...) async throws -> RunningDaemon.Run {
+            try await daemon.run(["submit", "--image", "-"] + options + [prompt], input: SamplePictures.png.bytes)
+        }
+
+        /// Looks again and again until a job's message says that the disk is full.
+        func waitForShortage(of id: Int) async throws {
+            while try await daemon.job(id).message?.contains("make room") != true {}
+        }
+    }
+
+    @Test("without room for what a call may bring nothing is called; with it, all goes on by itself")
+    func noCalls() async throws {
+        let scene = try await Scene()
+        try scene.disk.fill(leaving: 10 << 20)
+        #expect(try await scene.submit("x").end == .exit(0))
+        while try await scene.daemon.job(1).waiting != "held" {}
+        let status = try await scene.daemon.fluxq("status")
+        #expect(status.output.contains("The disk is full since"), "\(status.output)")
+        #expect(status.output.contains("An administrator has to make room"))
+        #expect(try scene.api.ledger().isEmpty)
+        scene.disk.empty()
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+        #expect(try await scene.daemon.fluxq("status").output.contains("The queue is running."))
+        #expect(await scene.daemon.stop() == .exit(0))
+        #expect(try Ledger(of: scene.daemon).attempts == ["billed"])
+    }
+
+    @Test("a submit and an upload are refused with what to do, and taken again when there is room")
+    func refused() async throws {
+        let scene = try await Scene()
+        try scene.disk.fill()
+        let refused = try await scene.submit("x")
+        #expect(refused.end == .exit(75))
+        #expect(refused.errors.contains("has to make room"), "\(refused.errors)")
+        #expect(try await scene.daemon.fluxq("status").end == .exit(0))
+        scene.disk.empty()
+        #expect(try await scene.submit("x").end == .exit(0))
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+    }
+
+    @Test(
+        "what has been paid for waits for room, whichever way it comes and however long that takes",
+        arguments: ["sandbox:inline", "sandbox:link"])
+    func archivingWaits(form: String) async throws {
+        // The time limit of the call passes while its answer waits.
+        let scene = try await Scene(["FLUXQ_API_TIMEOUT_SECONDS": "8"])
+        #expect(try await scene.submit("x \(form) sandbox:slow=3 sandbox:bytes=600000").end == .exit(0))
+        try await scene.daemon.waitForEvent("claimed")
+        try scene.disk.fill()
+        try await scene.waitForShortage(of: 1)
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "9").end == .exit(75))
+        let status = try await scene.daemon.fluxq("status", "1")
+        #expect(status.output.contains("job 1: running"), "\(status.output)")
+        #expect(status.output.contains("make room"))
+        scene.disk.empty()
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+        let job = try await scene.daemon.job(1)
+        #expect(job.images.map(\.bytes) == [600_000])
+        #expect(await scene.daemon.stop() == .exit(0))
+        #expect(try Ledger(of: scene.daemon).attempts == ["billed"])
+        #expect(try scene.api.ledger().count == 1)
+    }
+}
