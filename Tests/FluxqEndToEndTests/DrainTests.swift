@@ -22,7 +22,7 @@ struct DrainTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<20 {
                 group.addTask {
-                    _ = try await daemon.fluxq("submit", "--image", picture, "\(number) sandbox:slow=15")
+                    _ = try await daemon.fluxq("submit", "--image", picture, "\(number) sandbox:slow=40")
                 }
             }
             try await group.waitForAll()

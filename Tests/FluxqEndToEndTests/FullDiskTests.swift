@@ -14,7 +14,7 @@ struct FullDiskTests {
         init(_ environment: [String: String] = [:]) async throws {
             api = try await RunningDaemon()
             let directory = try TemporaryDirectory()
-            disk = try SmallFileSystem(on: directory.path("state"), options: "size=64m")
+            disk = try SmallFileSystem(on: directory.path("state"), options: "size=64m,mode=0700")
             // Room for the database and four pictures is some 20 MiB.
             daemon = try await RunningDaemon(
                 in: directory,
