@@ -167,7 +167,7 @@ struct JobRouteTests {
         arguments: [
             "/", "/v1", "/v1/", "/v1/jobs/", "//v1/jobs", "/v1/jobs/1/", "/v1/jobs/1/images", "/v1/jobs//cancel",
             "/v2/jobs",
-            "/v1/queue/pause", "/v1/queue/resume", "/v1/jobs/../queue",
+            "/v1/queue/stop", "/v1/jobs/../queue",
         ])
     func noRoute(path: String) async throws {
         try await TestServer.run { server in

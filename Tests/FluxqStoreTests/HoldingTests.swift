@@ -117,7 +117,7 @@ struct HoldingTests {
             outcome: .unknown(APIError(status: 504, message: "HTTP 504", requestID: "r-1")), sentAt: fixture.now,
             status: 504, requestID: "r-1")
         _ = try await fixture.store.record(unknown, of: fixture.claim())
-        _ = try await fixture.store.retry(id, for: .init(uid: StoreFixture.alice.uid))
+        _ = try await fixture.store.retry(id, by: Caller(uid: 1000, name: "alice"))
         fixture.pass(.seconds(5))
         _ = try await fixture.store.record(
             StoreFixture.answered(2), of: fixture.claim(),
@@ -127,7 +127,7 @@ struct HoldingTests {
         #expect(job.ledger.map(\.number) == [1, 2])
         #expect(job.ledger[0].requestID == "r-1" && job.ledger[0].sentAt != nil && job.ledger[0].status == 504)
         #expect(job.ledger[1].imagesCame == 2 && job.ledger[1].priceMicros == 80_000)
-        #expect(try await fixture.store.jobs(JobQuery(), for: .init(uid: 1000)).first?.ledger == [])
+        #expect(try await fixture.store.jobs(JobQuery(), for: Caller(uid: 1000, name: "alice")).first?.ledger == [])
     }
 
     @Test("a disk without room is told to everybody who looks, until there is room")
