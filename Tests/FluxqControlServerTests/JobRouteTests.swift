@@ -108,7 +108,7 @@ struct JobRouteTests {
                 #expect(Set(problem.fields?.map(\.field) ?? []) == Set(names), "\(path)")
                 for name in names { #expect(problem.detail.contains("\(name) ")) }
             }
-            #expect(try await server.get("/v1/jobs?all=1").problem.detail.contains("all is not supported"))
+            #expect(try await server.get("/v1/queue?all=true").problem.detail.contains("all is not supported"))
         }
     }
 
