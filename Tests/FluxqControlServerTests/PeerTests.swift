@@ -55,7 +55,8 @@ struct PeerTests {
 
             let file = server.directory.path("mine.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
-            #expect(try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"]).status == 200)
+            let brought = try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"])
+            #expect(brought.status == 200, "\(brought)")
             let own = try await ask(server, as: 1234, ["--json", body, "http://localhost/v1/jobs"])
             #expect(own.status == 201)
         }

@@ -15,10 +15,10 @@ struct FullDiskTests {
             api = try await RunningDaemon()
             let directory = try TemporaryDirectory()
             disk = try SmallFileSystem(on: directory.path("state"), options: "size=64m,mode=0700")
-            // Room for the database and four pictures is some 20 MiB.
+            // Room for the database and four pictures is some 24 MiB.
             daemon = try await RunningDaemon(
                 in: directory,
-                environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB"].merging(environment) { $1 },
+                environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "2 MiB"].merging(environment) { $1 },
                 api: api.sandboxAddress())
         }
 

@@ -39,6 +39,7 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        Self.keepDescriptors()
 
         // Signals are the test runner's own business; a child starts with none blocked or ignored.
         var attributes = posix_spawnattr_t()
@@ -60,6 +61,14 @@ package final class ChildProcess: Sendable {
         let code = posix_spawnp(&child, executable, &actions, &attributes, words, variables)
         guard code == 0 else { throw Failure(what: "cannot start \(executable): \(String(cString: strerror(code)))") }
         id = child
+    }
+
+    /// A child gets nothing but its three streams: a listening socket of another test would go on listening in it.
+    private static func keepDescriptors() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+            guard let descriptor = Int32(name), descriptor > 2 else { continue }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     deinit {
