@@ -36,7 +36,7 @@ struct FullDiskTests {
     func noCalls() async throws {
         let scene = try await Scene()
         try scene.disk.fill(leaving: 10 << 20)
-        #expect(try await scene.submit("x").end == .exit(0))
+        #expect(try await scene.submit("x sandbox:bytes=600000").end == .exit(0))
         while try await scene.daemon.job(1).waiting != "held" {}
         let status = try await scene.daemon.fluxq("status")
         #expect(status.output.contains("The disk is full since"), "\(status.output)")
@@ -53,12 +53,12 @@ struct FullDiskTests {
     func refused() async throws {
         let scene = try await Scene()
         try scene.disk.fill()
-        let refused = try await scene.submit("x")
+        let refused = try await scene.submit("x sandbox:bytes=600000")
         #expect(refused.end == .exit(75))
         #expect(refused.errors.contains("has to make room"), "\(refused.errors)")
         #expect(try await scene.daemon.fluxq("status").end == .exit(0))
         scene.disk.empty()
-        #expect(try await scene.submit("x").end == .exit(0))
+        #expect(try await scene.submit("x sandbox:bytes=600000").end == .exit(0))
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
     }
 
