@@ -1,5 +1,5 @@
-import FluxqTestSupport
 import FluxqSandbox
+import FluxqTestSupport
 
 /// What becomes of what was not synced.
 package enum Fate: Sendable {

@@ -1,6 +1,6 @@
-import FluxqTestSupport
 import FluxqModel
 import FluxqSandbox
+import FluxqTestSupport
 
 /// How the life of a daemon ends.
 enum Death: Sendable, CustomStringConvertible {

@@ -160,7 +160,8 @@ final class Simulation {
     private func sow() throws {
         switch plant {
         case .losePicture: SmallFile.removeFiles(in: "\(life.directory)/objects/sha256")
-        case .forgeState where !disk.mayRefuse && dice.chance(0.01): try Books.forge(path: "\(life.directory)/queue.sqlite")
+        case .forgeState where !disk.mayRefuse && dice.chance(0.01):
+            try Books.forge(path: "\(life.directory)/queue.sqlite")
         default: break
         }
     }

@@ -224,7 +224,8 @@ package final class ImagesClient: ImagesAPI {
     ///   - hostTime: does not count.
     ///   - nothing: only for the compiler; the work always ends with a value.
     static func limited<Value: Sendable>(
-        to limit: Duration, beside hostTime: HostTime? = nil, otherwise nothing: Value, _ work: @escaping @Sendable () async -> Value
+        to limit: Duration, beside hostTime: HostTime? = nil, otherwise nothing: Value,
+        _ work: @escaping @Sendable () async -> Value
     ) async -> (value: Value, isTimedOut: Bool) {
         await withTaskGroup(of: Value?.self) { group in
             group.addTask { await work() }

@@ -155,15 +155,11 @@ final class CallDispatcher: Sendable {
             }
             let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
             return await api.generate(claim.request, picture: picture, receiver: inbox)
-        } catch  where error != .missing(hash) {
+        } catch {
             // The host's trouble, and perhaps a passing one: no reason to give the job up.
             var report = CallReport(outcome: .notSent(message: "fluxqd could not read the job's picture: \(error)"))
             report.isLocal = true
             return report
-        } catch {
-            return CallReport(
-                outcome: .rejected(
-                    APIError(message: "fluxqd could not read the job's picture from its archive: \(error)")))
         }
     }
 

@@ -27,7 +27,9 @@ struct Housekeeper: Sendable {
                 let doubt = parts.clock.now() - time
                 while case let unused = try await parts.store.expireInputs(at: time), !unused.isEmpty {
                     CrashPoint.inputForgotten.pass()
-                    for hash in unused { _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace + doubt) }
+                    for hash in unused {
+                        _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace + doubt)
+                    }
                 }
                 while try await parts.store.pruneEvents(at: time) > 0 {}
                 if let expiry = try await parts.store.nextInputExpiry() {

@@ -70,7 +70,9 @@ struct JobDetailsTests {
                     ],
                 ])
         }
-        #expect(try text(diesAt: "2026-11-28T15:00:00.000Z").contains("The last try failed 3 min ago; the next one comes in 5 min."))
+        #expect(
+            try text(diesAt: "2026-11-28T15:00:00.000Z").contains(
+                "The last try failed 3 min ago; the next one comes in 5 min."))
         #expect(try text(diesAt: "2026-11-22T10:00:00.000Z").contains("links should have died 2 h ago"))
     }
 

@@ -46,7 +46,8 @@ struct QueueSummaryTests {
     func triesAndDisk() {
         let held = lines(
             held: .init(cause: "unreachable", since: earlier, message: "m", probes: 3, nextProbeAt: later))
-        #expect(held[2].hasPrefix("Jobs stay queued. It has been tried 3 times since then. fluxq tries again by itself"))
+        #expect(
+            held[2].hasPrefix("Jobs stay queued. It has been tried 3 times since then. fluxq tries again by itself"))
         let short = lines(short: .init(since: earlier, message: "Make room."))
         #expect(short[0] == "The disk is full since 2026-11-22 12:50:00 (10 min ago):")
         #expect(short[1] == "  Make room.")

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Holding the queue", .timeLimit(.minutes(5)))
 struct HoldTests {
-    @Test("three users' jobs outlast an API that is away, and go on by themselves when it is back", .enabled(if: getuid() == 0))
+    @Test(
+        "three users' jobs outlast an API that is away, and go on by themselves when it is back",
+        .enabled(if: getuid() == 0))
     func unreachable() async throws {
         // Its port is closed as long as nobody has started it again.
         let gone = try await RunningDaemon()

@@ -24,7 +24,8 @@ struct DownloadTests {
     private func message(_ outcome: DownloadOutcome) -> String {
         switch outcome {
         case .complete: ""
-        case .failed(let message), .gone(let message), .refused(let message), .impossible(let message), .notStored(let message):
+        case .failed(let message), .gone(let message), .refused(let message), .impossible(let message),
+            .notStored(let message):
             message
         }
     }

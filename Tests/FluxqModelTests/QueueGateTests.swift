@@ -112,7 +112,8 @@ struct QueueGateTests {
         let hold = try #require(gate.hold)
         #expect(hold.since == start && hold.probes == 1 && hold.probeAt < earlier + .seconds(11))
         #expect(gate.admission(at: earlier, calling: 0) == .closed(until: hold.probeAt))
-        gate.record(.rejected(APIError(message: "no")), probing: start, now: hold.probeAt, pauses: pauses, using: &random)
+        gate.record(
+            .rejected(APIError(message: "no")), probing: start, now: hold.probeAt, pauses: pauses, using: &random)
         #expect(gate.hold == nil)
 
         gate.rateLimit = .init(since: start, until: start + .seconds(60))

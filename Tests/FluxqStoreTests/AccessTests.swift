@@ -50,7 +50,9 @@ struct AccessTests {
         let id = try await fixture.submit()
         _ = try await fixture.store.cancel(id, by: Self.alice)
         try await fixture.submit()
-        #expect(try await fixture.store.retry(id, by: Self.admin) == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
+        #expect(
+            try await fixture.store.retry(id, by: Self.admin)
+                == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
         #expect(try await fixture.store.retry(JobID(rawValue: 99), by: Self.alice) == .noSuchJob)
     }
 
@@ -135,12 +137,14 @@ struct AccessTests {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         try await fixture.submit()
         let order = Store.Order(owner: StoreFixture.alice, request: StoreFixture.request())
-        #expect(try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
+        #expect(
+            try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
         var policy = StorePolicy()
         policy.limits.standard[.queuedJobs] = 2
         fixture.store.adopt(policy)
         try await fixture.submit()
-        #expect(try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 2, used: 2, asked: 1)))
+        #expect(
+            try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 2, used: 2, asked: 1)))
     }
 
     @Test("the event log keeps its lines and never gives a number twice when its table is made anew")

@@ -108,7 +108,8 @@ struct PictureTests {
         #expect(try await fixture.duePictures().isEmpty)
     }
 
-    @Test("housekeeping follows a clock that jumps forward no faster than twice the real time, and one set back at once")
+    @Test(
+        "housekeeping follows a clock that jumps forward no faster than twice the real time, and one set back at once")
     func housekeepingTime() async throws {
         let fixture = try StoreFixture()
         let start = try await fixture.store.keepHouse(elapsed: .zero)

@@ -91,7 +91,8 @@ package final class RunningDaemon: Sendable {
     /// Of this daemon's sandbox.
     package func sandboxAddress() throws -> SandboxAddress {
         let text = String(
-            decoding: FileManager.default.contents(atPath: directory.path("state/sandbox/port")) ?? Data(), as: UTF8.self)
+            decoding: FileManager.default.contents(atPath: directory.path("state/sandbox/port")) ?? Data(),
+            as: UTF8.self)
         guard let port = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
             throw Failure(what: "the sandbox has left no port: \(text)")
         }
