@@ -28,7 +28,11 @@ struct FullDiskTests {
 
         /// Looks again and again until a job's message says that the disk is full.
         func waitForShortage(of id: Int) async throws {
-            while try await daemon.job(id).message?.contains("make room") != true {}
+            var job = try await daemon.job(id)
+            while job.message?.contains("make room") != true {
+                try #require(job.finishedAt == nil, "it ended before it met the full disk: \(job)")
+                job = try await daemon.job(id)
+            }
         }
     }
 

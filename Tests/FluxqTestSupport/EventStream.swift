@@ -7,9 +7,16 @@ extension RunningDaemon {
     ///   - kind: such as `claimed`.
     ///   - count: how many times.
     package func waitForEvent(_ kind: String, count: Int = 1) async throws {
-        // `curl` is a full client; grep ends the pipe with the event that was waited for.
-        let script =
-            "curl -sN --max-time 60 --unix-socket '\(socket)' 'http://fluxq/v1/events?since=0&all=true' | grep -m \(count) '^event: \(kind)$'"
+        // `curl` is a full client. In a mere pipe it would live until the event after the one that is waited for.
+        let script = """
+            pipe=$(mktemp -u) && mkfifo "$pipe" || exit 2
+            curl -sN --max-time 60 --unix-socket '\(socket)' 'http://fluxq/v1/events?since=0&all=true' >"$pipe" &
+            grep -m \(count) '^event: \(kind)$' <"$pipe"
+            end=$?
+            kill $! 2>/dev/null
+            rm "$pipe"
+            exit $end
+            """
         let process = try ChildProcess(
             "/bin/sh", ["-c", script], environment: Self.baseEnvironment, directory: directory.path)
         let end = await process.wait()
