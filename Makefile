@@ -70,11 +70,12 @@ deb: release
 	fakeroot debian/rules binary DEB_OUTPUT="$(CURDIR)/build"
 	@echo "build/fluxq_$(VERSION)_$$(dpkg --print-architecture).deb"
 
-# The modules' tests first, then those that start programs: together they would wait for each other's processor time.
+# The modules' tests first, then those that start programs, one at a time: together they would wait for each other's
+# processor time.
 test: packages
 	swift build --build-tests
 	swift test --skip-build --skip 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
-	swift test --skip-build --filter 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
+	swift test --skip-build --no-parallel --filter 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
 
 demo: packages
 	swift build --product fluxqd
