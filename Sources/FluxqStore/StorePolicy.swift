@@ -22,8 +22,8 @@ package struct StorePolicy: Sendable {
     package var downloadBackoff = Backoff(base: .seconds(2), cap: .seconds(3600))
     /// Between tries to fetch a link whose deadline has passed, and how many of them decide that it is dead. The deadline
     /// alone does not: it may be the clock that is wrong.
-    package var overdueBackoff = Backoff(base: .seconds(30), cap: .seconds(600))
-    package var overdueTries = 6
+    package var overdueBackoff = Backoff(base: .seconds(2), cap: .seconds(60))
+    package var overdueTries = 4
     package var pauses = QueueGate.Pauses()
     /// Between the beginnings of two calls at least (`workers.rate_per_minute`); nil for none.
     package var callInterval: Duration?
