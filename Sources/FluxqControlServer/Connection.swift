@@ -86,10 +86,20 @@ struct Connection: Sendable {
         return await requests.drain() && !isLast && !Task.isShuttingDownGracefully
     }
 
-    /// Says why and closes.
+    /// How long somebody who is refused may take for a request's head; then the answer comes without it.
+    private static let patienceWithRefused = TimeAmount.seconds(1)
+
+    /// Says why and closes. What a client has sent and nobody has read when the connection closes can take the answer with
+    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up.
     private func refuse(_ problem: Problem) async {
+        let end = channel.channel.eventLoop.scheduleTask(in: Self.patienceWithRefused) { [channel] in
+            channel.channel.close(mode: .input, promise: nil)
+        }
+        defer { end.cancel() }
         do {
-            try await channel.executeThenClose { _, outbound in
+            try await channel.executeThenClose { inbound, outbound in
+                var parts = inbound.makeAsyncIterator()
+                _ = try await parts.next()
                 var response = Response(problem)
                 response.headers[.connection] = "close"
                 try await write(response, to: outbound)
