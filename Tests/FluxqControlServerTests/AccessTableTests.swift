@@ -295,6 +295,7 @@ struct AccessTableTests {
         case "PUT /v1/inputs":
             let file = server.directory.path("input.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
             // The body is held back until it is wanted: who is refused at once gets to read why.
             return ["-H", "Expect: 100-continue", "-T", file, url]
         case "POST /v1/jobs":

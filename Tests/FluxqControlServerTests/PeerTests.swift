@@ -55,6 +55,8 @@ struct PeerTests {
 
             let file = server.directory.path("mine.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
+            // Whatever the process's mask is at the moment: another test may have changed it.
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
             let brought = try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"])
             #expect(brought.status == 200, "\(brought)")
             let own = try await ask(server, as: 1234, ["--json", body, "http://localhost/v1/jobs"])
