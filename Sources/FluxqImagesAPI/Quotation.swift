@@ -4,17 +4,18 @@ struct Quotation: Sendable {
     static let messageLimit = 1_000
     static let wordLimit = 200
 
-    private let secret: String
+    private let secret: [Unicode.Scalar]
 
     init(hiding key: APIKey) {
-        secret = key.secret
+        secret = Array(key.secret.unicodeScalars)
     }
 
     /// - Parameter limit: how many characters are kept.
     func clean(_ text: String, limit: Int = messageLimit) -> String {
-        let hidden = text.replacing(secret, with: "[hidden]")
+        // Scalar by scalar: a mark that combines with the key's last character would make it another character.
+        let hidden = text.unicodeScalars.replacing(secret, with: "[hidden]".unicodeScalars)
         var clean = String.UnicodeScalarView()
-        for scalar in hidden.unicodeScalars {
+        for scalar in hidden {
             clean.append(Self.isObeyed(scalar) ? " " : scalar)
         }
         let whole = String(clean)

@@ -222,6 +222,14 @@ struct OutcomeTests {
         }
     }
 
+    @Test(
+        "the key is hidden with a mark behind it that combines with its last character",
+        arguments: ["\u{301}", "\u{200D}", "\u{FE0F}"])
+    func redactionBeforeAMark(mark: String) throws {
+        let clean = Quotation(hiding: try APIKey(secret)).clean("Bearer \(secret)\(mark) is unknown")
+        #expect(clean.unicodeScalars.elementsEqual("Bearer [hidden]\(mark) is unknown".unicodeScalars))
+    }
+
     @Test("an answer that is compressed all the same is not read: unknown where it may be billed, its status otherwise")
     func compressed() async throws {
         let server = try await RawServer(
