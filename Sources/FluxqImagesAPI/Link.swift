@@ -17,7 +17,7 @@ struct Link: Hashable, Sendable {
     static let longest = 16 * 1024
 
     let scheme: Scheme
-    /// Lower case; an IPv6 address without its brackets, a name without a dot at its end.
+    /// Lower case; an IPv6 address without its brackets and in its shortest form, a name without a dot at its end.
     let host: String
     let port: Int
     /// Path and query exactly as written, with a leading slash; what the request line says.
@@ -101,14 +101,18 @@ struct Link: Hashable, Sendable {
         }
         if host.hasPrefix("["), host.hasSuffix("]") {
             let address = host.dropFirst().dropLast().lowercased()
-            guard address.contains(":"), (try? SocketAddress(ipAddress: address, port: port)) != nil else {
+            // A zone (RFC 6874) names one of this host's own networks: no link from outside can mean one.
+            guard address.contains(":"), !address.contains("%"),
+                let canonical = (try? SocketAddress(ipAddress: address, port: port))?.ipAddress
+            else {
                 throw Malformed(problem: "names a host that is no IPv6 address")
             }
-            return (address, port)
+            return (canonical, port)
         }
+        let hasEmptyLabel = host.contains("..")
         if host.hasSuffix(".") { host = host.dropLast() }
         guard !host.isEmpty else { throw Malformed(problem: "names no host") }
-        guard host.utf8.count <= 253, host.utf8.allSatisfy(isHostByte), !host.hasPrefix("."), !host.contains("..")
+        guard host.utf8.count <= 253, host.utf8.allSatisfy(isHostByte), !host.hasPrefix("."), !hasEmptyLabel
         else {
             throw Malformed(problem: "names a host that is no host name")
         }

@@ -5,26 +5,45 @@ import Testing
 
 @Suite("Which links may be fetched")
 struct LinkGuardTests {
-    static let inward = [
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1",
-        "169.254.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.88.99.1",
-        "192.168.0.1", "192.168.255.255", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.7", "224.0.0.1",
-        "239.255.255.255", "240.0.0.1", "255.255.255.255",
-        "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:8.8.8.8",
-        "::ffff:0:8.8.8.8",
-        "64:ff9b::8.8.8.8", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:0:4136:e378::1", "2001:2::1",
-        "2001:10::1", "2001:20::1", "2001:1ff::1", "2001:db8::1", "2002::1", "2002:7f00:1::1", "2002:808:808::1",
-        "3fff::1", "3fff:fff::1", "4000::1", "5f00::1", "fc00::1", "fd12:3456::1", "fe80::1", "febf::1", "fec0::1",
-        "ff00::1", "ff02::1", "ff0e::1", "e000::1",
+    /// The first and the last address of every range of IANA's registries that is not the public Internet's.
+    static let inwardRanges = [
+        ("0.0.0.0", "0.255.255.255"), ("10.0.0.0", "10.255.255.255"), ("100.64.0.0", "100.127.255.255"),
+        ("127.0.0.0", "127.255.255.255"), ("169.254.0.0", "169.254.255.255"), ("172.16.0.0", "172.31.255.255"),
+        ("192.0.0.0", "192.0.0.255"), ("192.0.2.0", "192.0.2.255"), ("192.88.99.0", "192.88.99.255"),
+        ("192.168.0.0", "192.168.255.255"), ("198.18.0.0", "198.19.255.255"), ("198.51.100.0", "198.51.100.255"),
+        ("203.0.113.0", "203.0.113.255"), ("224.0.0.0", "239.255.255.255"), ("240.0.0.0", "255.255.255.255"),
+        ("::", "::1"), ("::0.0.0.0", "::255.255.255.255"), ("::ffff:0.0.0.0", "::ffff:255.255.255.255"),
+        ("::ffff:0:0.0.0.0", "::ffff:0:255.255.255.255"), ("64:ff9b::", "64:ff9b::255.255.255.255"),
+        ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"), ("100::", "100::ffff:ffff:ffff:ffff"),
+        ("100:0:0:1::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("4000::", "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("fe00::", "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ]
 
+    /// Addresses within them that somebody would be after.
+    static let inward =
+        inwardRanges.flatMap { [$0, $1] } + [
+            "127.0.0.1", "169.254.169.254", "192.168.1.1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "64:ff9b::7f00:1",
+            "64:ff9b:1::7f00:1", "2001:0:4136:e378::1", "2001:2::1", "2001:10::1", "2001:20::1", "2002:7f00:1::1",
+            "2002:808:808::1", "5f00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "ff0e::1",
+        ]
+
+    /// The neighbours of those ranges, and some that are met every day.
     static let outward = [
-        "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.1", "100.63.255.255", "100.128.0.1", "126.255.255.255",
-        "128.0.0.1",
-        "169.253.1.1", "169.255.1.1", "172.15.255.255", "172.32.0.1", "192.0.1.1", "192.0.3.1", "192.167.1.1",
-        "192.169.1.1",
-        "198.17.1.1", "198.20.1.1", "203.0.112.1", "223.255.255.255", "2001:200::1", "2001:4860:4860::8888", "2003::1",
-        "2600::1", "2606:4700::1111", "2a00:1450::1", "3ffe::1", "3fff:1000::1",
+        "1.0.0.0", "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
+        "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0",
+        "191.255.255.255", "192.0.1.0", "192.0.1.255", "192.0.3.0", "192.88.98.255", "192.88.100.0",
+        "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0",
+        "203.0.112.255", "203.0.114.0", "223.255.255.255",
+        "2000::", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::", "2001:4860:4860::8888",
+        "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::",
+        "2600::1", "2606:4700::1111", "2a00:1450::1", "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::",
+        "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     ]
 
     private func address(_ text: String) throws -> SocketAddress { try SocketAddress(ipAddress: text, port: 443) }
@@ -46,15 +65,51 @@ struct LinkGuardTests {
         try LinkGuard(trustedHosts: []).check(Link("https://h/"), addresses: [address])
     }
 
-    @Test("one address that leads inwards spoils the name")
-    func mixedAddresses() throws {
+    @Test("one address that leads inwards spoils the name, wherever it stands", arguments: inward, 0...3)
+    func mixedAddresses(inward: String, place: Int) throws {
         let guardOfLinks = try LinkGuard(trustedHosts: [])
-        let addresses = [try address("8.8.8.8"), try address("10.0.0.1")]
+        var addresses = try ["8.8.8.8", "2606:4700::1111", "1.1.1.1"].map(address)
+        addresses.insert(try address(inward), at: place)
         let error = #expect(throws: LinkGuard.Refused.self) {
             try guardOfLinks.check(Link("https://cdn.example/a"), addresses: addresses)
         }
-        #expect(error?.message.contains("10.0.0.1") == true)
+        #expect(error?.message.contains(try #require(addresses[place].ipAddress)) == true)
         #expect(error?.message.contains("add cdn.example:443 to downloads.trusted_hosts") == true)
+    }
+
+    @Test(
+        "an address is the same in every spelling that the system understands",
+        arguments: [
+            "https://127.0.0.1/", "https://127.1/", "https://127.0.1/", "https://2130706433/", "https://0x7f000001/",
+            "https://0X7F.0x0.0x0.0x1/", "https://0177.0.0.1/", "https://017700000001/", "https://0x7f.1/",
+            "https://127.0.0.1./", "https://127.1./", "https://127.0.0.01/", "https://0/", "https://0.0/",
+            "https://0x0/", "https://10.1/", "https://167772161/", "https://012.0.0.1/", "https://0xa.1/",
+            "https://192.168.257/", "https://0300.0250.1.1/", "https://3232235777/", "https://172.1048577/",
+            "https://0xac100001/", "https://169.254.43518/", "https://0xa9fea9fe/", "https://2852039166/",
+            "https://0251.0376.0251.0376/", "https://4294967295/", "https://0xffffffff/", "https://037777777777/",
+            "https://[::1]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:7f00:1]/", "https://[::FFFF:127.0.0.1]/",
+            "https://[::127.0.0.1]/", "https://[::]/", "https://[FE80::1]/", "https://[fd00:ec2::254]/",
+            "https://[64:ff9b::a9fe:a9fe]/", "https://[2002:a9fe:a9fe::1]/", "https://localhost/",
+            "https://LOCALHOST/", "https://localhost:443/",
+        ])
+    func spellings(text: String) async throws {
+        let resolver = HostResolver()
+        let link = try Link(text)
+        let result: Result<[SocketAddress], any Error>
+        do {
+            result = .success(try await resolver.addresses(of: link))
+        } catch {
+            result = .failure(error)
+        }
+        await resolver.shutdown()
+        switch result {
+        // What the system does not take for an address, nobody can connect to.
+        case .failure(let error): #expect(error is HostResolver.Unresolved)
+        case .success(let addresses):
+            #expect(!addresses.isEmpty)
+            let guardOfLinks = try LinkGuard(trustedHosts: ["127.0.0.2", "localhost.example", "8.8.8.8"])
+            #expect(throws: LinkGuard.Refused.self) { try guardOfLinks.check(link, addresses: addresses) }
+        }
     }
 
     @Test(
@@ -85,6 +140,13 @@ struct LinkGuardTests {
             ("10.0.0.5", "http://10.0.0.5:9/", true), ("::1", "http://[::1]:9/", true),
             ("[::1]", "http://[::1]:9/", true),
             ("[::1]:9", "http://[::1]:9/", true), ("[::1]:9", "http://[::1]:8/", false),
+            ("[0:0::1]", "http://[::1]/", true), ("::FFFF:1.2.3.4", "http://[::ffff:102:304]/", true),
+            ("cdn.example", "http://xcdn.example/", false), ("cdn.example", "http://cdn.exampl/", false),
+            ("example", "http://cdn.example/", false), ("cdn.example:443", "https://cdn.example/", true),
+            ("cdn.example:443", "http://cdn.example/", false), ("cdn.example:443", "http://cdn.example:443/", true),
+            ("cdn.example:8080", "https://cdn.example:80/", false), ("127.0.0.1", "http://127.1/", false),
+            ("127.0.0.1", "http://2130706433/", false), ("127.0.0.1", "http://[::ffff:127.0.0.1]/", false),
+            ("127.0.0.1", "http://localhost/", false), ("localhost", "http://127.0.0.1/", false),
         ])
     func trust(entry: String, link: String, isTrusted: Bool) throws {
         let guardOfLinks = try LinkGuard(trustedHosts: [entry])
@@ -98,7 +160,10 @@ struct LinkGuardTests {
 
     @Test(
         "an entry that is no host is refused by the name of its setting",
-        arguments: ["", "http://h", "h/path", "h:", "h:x", "h:0", "u@h", "a b", "[::1", "*"])
+        arguments: [
+            "", "http://h", "h/path", "h:", "h:x", "h:0", "h:65536", "u@h", "a b", "[::1", "*", "*.h", ".h", ".", "h..",
+            "[::1%1]", "fe80::1%eth0", "h%2e", "ö.example",
+        ])
     func invalidEntries(entry: String) {
         let error = #expect(throws: ImagesClient.InvalidConfiguration.self) { try LinkGuard(trustedHosts: [entry]) }
         #expect(error?.key == "downloads.trusted_hosts")
@@ -113,9 +178,34 @@ struct LinkGuardTests {
             ("https://h/a/b?c", "", "https://h/a/b"),
             ("http://h:81/a", "/y", "http://h:81/y"), ("https://[2600::1]/a", "/y", "https://[2600::1]/y"),
             ("https://h/a", "/x:y", "https://h/x:y"), ("https://h/a/b?c/d", "y", "https://h/a/y"),
+            // Where browsers would go to x; to others these are paths, and so they are here.
+            ("https://h/a", "\\\\x\\y", "https://h/\\\\x\\y"), ("https://h/a", "/\\x/y", "https://h/\\x/y"),
         ])
     func redirects(from: String, location: String, to: String) throws {
         #expect(try Link(from).resolving(location: location) == Link(to))
+    }
+
+    @Test(
+        "a redirect from https to http is one to a plain link",
+        arguments: ["http://cdn.example/", "HTTP://cdn.example/b", "http://cdn.example:443/"])
+    func downgrade(location: String) throws {
+        let guardOfLinks = try LinkGuard(trustedHosts: ["api.example"])
+        let link = try Link("https://cdn.example/a").resolving(location: location)
+        #expect(throws: LinkGuard.Refused.self) { try guardOfLinks.check(link) }
+    }
+
+    @Test(
+        "a host with a zone, a percent sign, an empty part or a letter beyond ASCII is none",
+        arguments: [
+            "[fe80::1%25eth0]", "[fe80::1%eth0]", "[fe80::1%1]", "[2606:4700::1111%1]", "[2606:4700::1111%25lo]",
+            "[1.1.1.1]",
+            "[::1", "::1", "1%2e1.1.1", "%31.1.1.1", "h%00", "h..", "a..h", ".h", "..", ".", "", "ö.example", "①.1.1.1",
+            "1。1。1。1", "h\u{200B}", "h,x", "h*", "h\\", "[h]", "[]", "[::1]x",
+        ])
+    func noHost(host: String) {
+        for port in ["", ":443", ":8443"] {
+            #expect(throws: Link.Malformed.self) { try Link("https://\(host)\(port)/a") }
+        }
     }
 
     @Test("a link that is too long is no link")
