@@ -3,6 +3,9 @@ import PackageDescription
 
 /// Settings of every target: today's language and the upcoming features that keep interfaces honest.
 /// Warnings are errors where `CI` is set, so that a newer compiler's new warning never stops a user's build.
+///
+/// `make fuzz` builds with `FLUXQ_FUZZ` set, in a folder of its own: every branch then tells libFuzzer that it was taken.
+let isFuzzed = Context.environment["FLUXQ_FUZZ"] != nil
 let settings: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -10,6 +13,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+    + (isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])] : [])
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -38,6 +42,16 @@ func tests(_ room: String, also: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: "\(room)Tests", dependencies: [.target(name: room), "FluxqTestSupport"] + also, swiftSettings: settings)
 }
+
+let fuzzTargets: [Target] = [
+    .systemLibrary(name: "LibFuzzer", path: "Fuzz/LibFuzzer"),
+    .executableTarget(
+        name: "fluxq-fuzz",
+        dependencies: ["FluxqFormats", "FluxqModel", "FluxqControl", "FluxqImagesAPI", "LibFuzzer", nioCore],
+        path: "Fuzz/fluxq-fuzz", swiftSettings: settings,
+        // Debian's linker does not know how to join libFuzzer's symbols with Swift's.
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+]
 
 let package = Package(
     name: "fluxq",
@@ -224,5 +238,5 @@ let package = Package(
         .testTarget(
             name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
             swiftSettings: settings),
-    ]
+    ] + (isFuzzed ? fuzzTargets : [])
 )

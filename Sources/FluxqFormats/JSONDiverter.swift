@@ -178,7 +178,8 @@ package struct JSONDiverter {
         case (.keyOrEnd, UInt8(ascii: "\"")), (.key, UInt8(ascii: "\"")):
             key.removeAll(keepingCapacity: true)
             mode = .string(.key)
-        case (.keyOrEnd, UInt8(ascii: "}")): close()
+        // Some writers leave a comma at the end, and JSONDecoder reads over it.
+        case (.keyOrEnd, UInt8(ascii: "}")), (.key, UInt8(ascii: "}")): close()
         case (.colon, UInt8(ascii: ":")): mode = .structure(.value)
         case (.commaOrEnd, UInt8(ascii: ",")):
             mode = .structure(containers.last?.isObject == true ? .key : .value)

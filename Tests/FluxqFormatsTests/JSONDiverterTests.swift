@@ -52,6 +52,11 @@ struct JSONDiverterTests {
             #"{"created":1,"data":[{"b64_json":"A","url":"u"},{"b64_json":"B"},3,"x",null],"usage":{}}"#, ["A", "B"],
             #"{"created":1,"data":[{"b64_json":<0>,"url":"u"},{"b64_json":<1>},3,"x",null],"usage":{}}"#
         ),
+        // JSONDecoder reads over a comma at the end.
+        (
+            #"{"usage":{"a":1,},"data":[{"b64_json":"A",},{"b64_json":"B"},],}"#, ["A", "B"],
+            #"{"usage":{"a":1,},"data":[{"b64_json":<0>,},{"b64_json":<1>},],}"#
+        ),
         // Escapes inside of what is diverted, and in the keys that lead there.
         (
             #"{"data":[{"b64_json":"a\/b\u002fc\n\"\\d\b\f\r\t"}]}"#, ["a/b/c\n\"\\d\u{8}\u{c}\r\t"],

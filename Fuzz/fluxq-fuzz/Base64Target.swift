@@ -1,0 +1,51 @@
+@testable import FluxqFormats
+
+/// Base64 in one piece and in many gives the same bytes or the same failure, those of a slow decoder of another kind.
+enum Base64Target {
+    static func check(_ input: [UInt8]) {
+        let whole = decode([input[...]])
+        expect(whole == decode(pieces(of: input)), "in pieces it is what it is whole")
+        guard case .success(let (bytes, mediaType)) = whole.map({ ($0.bytes, $0.mediaType) }) else { return }
+        expect(bytes.count <= input.count * 3 / 4, "four letters carry no more than three bytes")
+        // After the comma of a prefix; base64 has none.
+        let letters = input.lastIndex(of: UInt8(ascii: ",")).map { input[($0 + 1)...] } ?? input[...]
+        expect(bytes == slowlyDecode(letters), "another decoder reads the same")
+        expect(mediaType == nil || letters.count < input.count, "only a prefix claims a type")
+    }
+
+    struct Decoded: Equatable {
+        var bytes: [UInt8] = []
+        var mediaType: String?
+    }
+
+    static func decode(_ pieces: [ArraySlice<UInt8>]) -> Result<Decoded, Base64Decoder.Failure> {
+        var decoder = Base64Decoder()
+        var decoded = Decoded()
+        do throws(Base64Decoder.Failure) {
+            for piece in pieces { decoded.bytes += try decoder.decode(piece) }
+            decoded.bytes += try decoder.finish()
+        } catch {
+            return .failure(error)
+        }
+        decoded.mediaType = decoder.claimedMediaType
+        return .success(decoded)
+    }
+
+    /// Bit by bit, whatever is no letter left out.
+    private static func slowlyDecode(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var bytes: [UInt8] = []
+        var (bits, count) = (0, 0)
+        for byte in text {
+            let letter =
+                byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
+            guard let value = alphabet.firstIndex(of: letter) else { continue }
+            (bits, count) = (bits << 6 | value, count + 6)
+            guard count >= 8 else { continue }
+            count -= 8
+            bytes.append(UInt8(bits >> count))
+            bits &= 1 << count - 1
+        }
+        return bytes
+    }
+}
