@@ -8,7 +8,7 @@ PROMPT ?= Convert to quick pencil sketch
 SEEDS ?= 5000
 ROUNDS ?= 1000
 RELEASE := -c release --static-swift-stdlib
-SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs
+SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs Fuzz
 
 # Where `make install` puts things, below DESTDIR.
 PREFIX ?= /usr
@@ -16,7 +16,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb hosttest simtest crashtest faulttest powertest
+.PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest
 
 help:
 	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
@@ -25,6 +25,7 @@ help:
 	@echo "make crashtest  kill the daemon between any two effects and at random times (ROUNDS=… SEED=…)"
 	@echo "make faulttest  fail every write, fsync, rename and open of the daemon, one after the other (STRIDE=… ONLY=…)"
 	@echo "make powertest  cut the power at every fsync of a recorded daemon (STRIDE=… SEED=… VARIANTS=…)"
+	@echo "make fuzz     try what reads bytes from outside on made-up ones (SECONDS=… or RUNS=10000000, TARGETS=…)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
@@ -86,6 +87,22 @@ demo: packages
 bench: release
 	swift build $(RELEASE) --product fluxq-bench
 	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-bench" $(BENCH)
+
+# Built apart, with every branch of our modules reporting to libFuzzer. SECONDS and RUNS are for all targets together; what
+# is found new is kept in .build-fuzz/found, what breaks a rule in .build-fuzz/broken.
+TARGETS ?= picture answer base64 submission
+fuzz: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),$(if $(RUNS),0,20))
+fuzz: packages
+	FLUXQ_FUZZ=1 swift build -c release --scratch-path .build-fuzz --product fluxq-fuzz
+	mkdir -p .build-fuzz/broken $(TARGETS:%=.build-fuzz/found/%)
+	for target in $(TARGETS); do \
+	    words=Fuzz/dictionaries/$$target; \
+	    SWIFT_BACKTRACE=enable=no .build-fuzz/release/fluxq-fuzz $$target -verbosity=0 -print_final_stats=1 \
+	        -max_len=4096 -timeout=5 -rss_limit_mb=512 -artifact_prefix=.build-fuzz/broken/$$target- \
+	        $$(test ! -e $$words || echo -dict=$$words) \
+	        -max_total_time=$$(( $(SECONDS) / $(words $(TARGETS)) )) \
+	        $(if $(RUNS),-runs=$$(( $(RUNS) / $(words $(TARGETS)) ))) \
+	        .build-fuzz/found/$$target Fuzz/corpus/$$target; done
 
 # Optimised, because a seed is a thousand steps; SEED=n prints all that happens in that one.
 simtest: packages

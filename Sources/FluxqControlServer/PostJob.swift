@@ -48,6 +48,8 @@ extension Routes {
             }
             for event in events { try await image.take(event) }
         }
+        // A decoder is busy for seconds with a megabyte of `{},{},…`.
+        guard JSONBounds.hold(for: diverter.remainder) else { throw Problem.tooManyValues }
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(diverter.remainder))
         } catch {

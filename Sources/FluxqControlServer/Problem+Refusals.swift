@@ -101,6 +101,11 @@ extension Problem {
         detail: "The body is not JSON: it breaks the grammar, ends early, or holds a number that is too large. "
             + "Look at it with: jq . FILE. Nothing was queued.")
 
+    static let tooManyValues = Problem(
+        status: 400, code: .badRequest, title: "Too many values",
+        detail: "The body has more than \(JSONBounds.values) values, or is nested deeper than \(JSONBounds.depth): "
+            + "that is no job. Nothing was queued.")
+
     static let imageGivenTwice = Problem(
         status: 400, code: .badRequest, title: "Two pictures",
         detail: "The body has request.image more than once. Give one picture. Nothing was queued.")

@@ -166,6 +166,19 @@ struct PostJobTests {
         }
     }
 
+    @Test(
+        "does not decode a body of many or of nested values",
+        arguments: [("{},", 300_000, ""), ("[", 400_000, "]"), ("\"\",", 10_000, "")])
+    func structure(opening: String, count: Int, closing: String) async throws {
+        let value = String(repeating: opening, count: count) + "0" + String(repeating: closing, count: count)
+        try await TestServer.run { server in
+            let reply = try await server.post(#"{"request": {"prompt": "a"}, "more": [\#(value)]}"#)
+            #expect(reply.status == 400)
+            #expect(try reply.problem.title == "Too many values")
+            try await nothingWasKept(by: server)
+        }
+    }
+
     @Test("leaves nothing behind of a body that stops in the middle of its picture")
     func halfBody() async throws {
         try await TestServer.run { server in
