@@ -1,11 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// `make fuzz` builds with it, in a folder of its own: every branch of our modules then tells libFuzzer that it was taken.
+let isFuzzed = Context.environment["FLUXQ_FUZZ"] != nil
+
 /// Settings of every target: today's language and the upcoming features that keep interfaces honest.
 /// Warnings are errors where `CI` is set, so that a newer compiler's new warning never stops a user's build.
-///
-/// `make fuzz` builds with `FLUXQ_FUZZ` set, in a folder of its own: every branch then tells libFuzzer that it was taken.
-let isFuzzed = Context.environment["FLUXQ_FUZZ"] != nil
 let settings: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -49,7 +49,7 @@ let fuzzTargets: [Target] = [
         name: "fluxq-fuzz",
         dependencies: ["FluxqFormats", "FluxqModel", "FluxqControl", "FluxqImagesAPI", "LibFuzzer", nioCore],
         path: "Fuzz/fluxq-fuzz", swiftSettings: settings,
-        // Debian's linker does not know how to join libFuzzer's symbols with Swift's.
+        // The default linker, gold, ends with an internal error when it is to link libFuzzer.
         linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
 ]
 
