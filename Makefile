@@ -106,8 +106,8 @@ fuzz: packages
 
 # Optimised, because a seed is a thousand steps; SEED=n prints all that happens in that one.
 simtest: packages
-	swift build -c release --product fluxq-simtest
-	"$$(swift build -c release --show-bin-path)/fluxq-simtest" $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	swift build $(RELEASE) --product fluxq-simtest
+	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-simtest" $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 # The proofs need the daemon, the library that is preloaded into it, and a quick file system for what they wear out:
 # none of what they prove depends on the disk. With CI=true they take a sample, in about a minute; whole they take half an hour.
