@@ -25,6 +25,7 @@ final class DaemonLife: @unchecked Sendable {
             policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))
             policy.prices = ["m": .init(micros: 40_000, currency: "USD")]
             policy.limits.standard[.queuedJobs] = dice.pick([nil, 4])
+            settings.firstScrubbedBucket = UInt8(dice.roll(0...255))
         }
     }
 

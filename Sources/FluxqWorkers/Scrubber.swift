@@ -14,10 +14,12 @@ struct Scrubber: Sendable {
     private let store: Store
     private let quarantine: Quarantine
     private let files: ObjectFiles
+    private let firstBucket: UInt8
     private let clock: any WorkClock
     private let logger: Logger
 
     init(_ parts: Workers.Parts) {
+        firstBucket = parts.settings.current.firstScrubbedBucket
         store = parts.store
         files = parts.archive.files
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
@@ -29,8 +31,7 @@ struct Scrubber: Sendable {
     func run() async {
         do {
             await mend()
-            // A daemon that is started every day begins somewhere else every day.
-            var bucket = UInt8.random(in: ObjectFiles.buckets)
+            var bucket = firstBucket
             while true {
                 try await clock.sleep(until: clock.now() + Self.round / ObjectFiles.buckets.count)
                 try await scrub(bucket)
