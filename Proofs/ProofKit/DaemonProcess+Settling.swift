@@ -34,19 +34,19 @@ extension DaemonProcess {
         }
     }
 
+    /// Asks for all jobs, whatever their state: one that goes back to the queue between two questions would be in neither.
     private static func unfinished(_ client: ControlClient, leaving pausing: Bool) async throws -> [JobDocument] {
+        let ended = [JobState.done, .failed].map(\.rawValue)
         let pauses = [Waiting.backoff, .scheduled].map(\.rawValue)
         var jobs: [JobDocument] = []
-        for state in [JobState.queued, .running] {
-            var before: Int64?
-            repeat {
-                let page = try await client.jobs(
-                    state: state.rawValue, before: before, limit: ControlClient.maxPageJobs
-                ).document
-                jobs += page.jobs.filter { !(pausing && $0.waiting.map(pauses.contains) ?? false) }
-                before = page.next
-            } while before != nil
-        }
+        var before: Int64?
+        repeat {
+            let page = try await client.jobs(before: before, limit: ControlClient.maxPageJobs).document
+            jobs += page.jobs.filter { job in
+                !ended.contains(job.state) && !(pausing && job.waiting.map(pauses.contains) ?? false)
+            }
+            before = page.next
+        } while before != nil
         return jobs
     }
 }

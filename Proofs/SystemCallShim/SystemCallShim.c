@@ -422,11 +422,45 @@ static bool is_dropped(const struct place *place) {
     return strcmp(dropped, is_sqlite(place) ? "sqlite" : "archive") == 0;
 }
 
+// A failed sync is told once to each descriptor that was open on the file then, as the kernel does it.
+#define DESCRIPTORS 1024
+static struct {
+    _Atomic(ino_t) inode;
+    int error;
+} untold[DESCRIPTORS];
+
+static void tell_others(int descriptor, ino_t inode) {
+    int error = errno;
+    struct stat status, other;
+    if (fstat(descriptor, &status) == 0) {
+        for (int i = 0; i < DESCRIPTORS; i++) {
+            if (i == descriptor || fstat(i, &other) != 0) continue;
+            if (other.st_ino != status.st_ino || other.st_dev != status.st_dev) continue;
+            untold[i].error = error;
+            untold[i].inode = inode;
+        }
+    }
+    errno = error;
+}
+
+static bool is_told(int descriptor, ino_t inode) {
+    if (descriptor >= DESCRIPTORS) return false;
+    ino_t expected = inode;
+    if (!__atomic_compare_exchange_n((ino_t *)&untold[descriptor].inode, &expected, 0, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+        return false;
+    errno = untold[descriptor].error;
+    return true;
+}
+
 static int sync_file(int descriptor, int (*real)(int)) {
     struct place place;
     if (!place_of_descriptor(descriptor, &place)) return real(descriptor);
+    if (control && is_told(descriptor, place.inode)) return -1;
     switch (judge(SHIM_SYNC, false, &place)) {
-    case FAIL: return -1;
+    case FAIL:
+        if (errno != EINTR) tell_others(descriptor, place.inode);
+        return -1;
     case LIE: return 0;
     default: break;
     }

@@ -49,4 +49,7 @@ extension Fault {
     var mustEndIt: Bool { failure == .error(EIO) && (calls == .sync || calls == .write) }
 
     var isFullDisk: Bool { failure == .error(ENOSPC) }
+
+    /// Whether fluxqd can tell that it is a full disk: SQLite does not say why it could not open a file.
+    var showsFullDisk: Bool { isFullDisk && !(calls == .open && files == .sqlite) }
 }

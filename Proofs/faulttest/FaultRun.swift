@@ -141,7 +141,7 @@ struct FaultRun {
         if fault.mustNotShow || control.injected == 0 {
             violations.append("\(what) was refused: \(problem)")
         }
-        if fault.isFullDisk {
+        if fault.showsFullDisk {
             refusals += 1
             if problem.code != .storageFull || problem.status != 507 {
                 violations.append("\(what) on a full disk was refused with \(problem)")

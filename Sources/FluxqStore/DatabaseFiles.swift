@@ -9,41 +9,54 @@ enum DatabaseFiles {
     /// may be told of before it is durable. After an fsync that failed, what the system remembers and what the disk holds
     /// are not the same. To be called before SQLite opens the database, because a close of its file drops SQLite's locks.
     static func settle(_ path: String) throws(StoreError) {
-        for file in [path, "\(path)-wal"] {
-            try withDescriptor(of: file, O_RDONLY) { (descriptor) throws(StoreError) in
-                try sync(descriptor, file)
-                // Only advice: a file system without a disk below it keeps what it has.
-                _ = posix_fadvise(descriptor, 0, 0, CInt(POSIX_FADV_DONTNEED))
-            }
+        for file in [path, "\(path)-wal"] where access(file, F_OK) == 0 {
+            let descriptor = try open(file, O_RDONLY)
+            defer { close(descriptor) }
+            try sync(descriptor, file)
+            // Only advice: a file system without a disk below it keeps what it has.
+            _ = posix_fadvise(descriptor, 0, 0, CInt(POSIX_FADV_DONTNEED))
         }
     }
 
-    /// Makes the entries of the files that SQLite has made durable. SQLite does that too, but goes on where it fails.
-    static func syncDirectory(of path: String) throws(StoreError) {
-        let end = path.lastIndex(of: "/")
-        let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        try withDescriptor(of: directory, O_RDONLY | O_DIRECTORY) { (descriptor) throws(StoreError) in
-            try sync(descriptor, directory)
+    /// The directory of a database, to make the entries durable of what SQLite makes in it. SQLite does that too, but goes on
+    /// where it fails.
+    ///
+    /// To be opened before SQLite opens the database: the system tells of a failed fsync once, but to each descriptor that
+    /// was open then.
+    struct Directory: ~Copyable {
+        private let path: String
+        private let descriptor: CInt
+
+        init(of database: String) throws(StoreError) {
+            let end = database.lastIndex(of: "/")
+            path = end.map { $0 == database.startIndex ? "/" : String(database[..<$0]) } ?? "."
+            descriptor = try DatabaseFiles.open(path, O_RDONLY | O_DIRECTORY)
+        }
+
+        deinit { close(descriptor) }
+
+        func sync() throws(StoreError) {
+            try DatabaseFiles.sync(descriptor, path)
         }
     }
 
-    /// Does nothing where there is no such file.
-    private static func withDescriptor(
-        of path: String, _ flags: CInt, _ body: (CInt) throws(StoreError) -> Void
-    ) throws(StoreError) {
+    private static func open(_ path: String, _ flags: CInt) throws(StoreError) -> CInt {
         var descriptor: CInt
-        repeat { descriptor = open(path, flags | O_CLOEXEC) } while descriptor < 0 && errno == EINTR
+        repeat { descriptor = Glibc.open(path, flags | O_CLOEXEC) } while descriptor < 0 && errno == EINTR
         guard descriptor >= 0 else {
-            if errno == ENOENT { return }
             throw errno == EIO ? .failedDisk(failure("open", path)) : .other(failure("open", path))
         }
-        defer { close(descriptor) }
-        try body(descriptor)
+        return descriptor
     }
 
+    /// At a start nothing has been told yet that a full disk could belie, so it is no reason to distrust the disk.
     private static func sync(_ descriptor: CInt, _ path: String) throws(StoreError) {
         while fsync(descriptor) != 0 {
-            if errno != EINTR { throw .failedDisk(failure("fsync", path)) }
+            switch errno {
+            case EINTR: continue
+            case ENOSPC, EDQUOT: throw .full
+            default: throw .failedDisk(failure("fsync", path))
+            }
         }
     }
 

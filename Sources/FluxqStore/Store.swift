@@ -36,6 +36,7 @@ package final class Store: Sendable {
         onFatal: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) throws(StoreError) {
         try DatabaseFiles.settle(path)
+        let directory = try DatabaseFiles.Directory(of: path)
         do {
             var configuration = Configuration()
             configuration.label = "fluxq"
@@ -56,10 +57,13 @@ package final class Store: Sendable {
             CrashPoint.databaseOpened.pass()
             try Self.migrate(pool, path: path)
             CrashPoint.databaseMigrated.pass()
+            // Where SQLite could open the file that readers and the writer share for reading only, it says so to the first
+            // who writes, and to everybody after: better now than to those who submit.
+            try pool.write { db in try db.execute(sql: "UPDATE queue SET id = id") }
         } catch {
             throw StoreError(error, path: path)
         }
-        try DatabaseFiles.syncDirectory(of: path)
+        try directory.sync()
         reloadable = Reloadable(policy)
         self.now = now
         self.random = random
