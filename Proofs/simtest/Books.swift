@@ -7,17 +7,39 @@ import GRDB
 final class Books: @unchecked Sendable {
     struct Event {
         let id: Int64
-        let job: JobID
+        /// nil where it is about the whole queue.
+        let job: JobID?
         let actor: UInt32?
         let kind: String
-        let state: String
+        let state: String?
     }
 
+    /// What keeps everybody waiting. A wait ends early where the clock shows a time before the wait was set: somebody has set
+    /// it back since.
     struct Gate: Hashable {
         var isPaused = false
         var heldSince: Timestamp?
+        var checkedAt: Timestamp?
         var probeAt: Timestamp?
+        var rateLimitedAt: Timestamp?
         var rateLimitedUntil: Timestamp?
+        var lastCallAt: Timestamp?
+        /// Calls at once that the API was last found to bear.
+        var pace: Int?
+
+        func isRateLimited(at now: Timestamp) -> Bool {
+            rateLimitedUntil.map { now < $0 } ?? false && rateLimitedAt.map { now >= $0 } ?? true
+        }
+
+        func isProbeDue(at now: Timestamp) -> Bool {
+            probeAt.map { now >= $0 } ?? true || checkedAt.map { now < $0 } ?? false
+        }
+
+        /// - Parameter interval: of `workers.rate_per_minute`.
+        func next(after now: Timestamp, interval: Duration?) -> Timestamp? {
+            guard let interval, let lastCallAt, now >= lastCallAt, now < lastCallAt + interval else { return nil }
+            return lastCallAt + interval
+        }
     }
 
     struct JobRow {
@@ -30,6 +52,15 @@ final class Books: @unchecked Sendable {
         let notBefore: Timestamp?
         let isAfterBackoff: Bool
         let isCancelRequested: Bool
+        let priority: Int
+        let images: Int
+    }
+
+    /// What counts against a user's limits on one day.
+    struct Use {
+        let images: Int64
+        /// Millionths.
+        let spent: Int64
     }
 
     struct AttemptRow {
@@ -43,6 +74,8 @@ final class Books: @unchecked Sendable {
         let link: String?
         let hash: ContentHash?
         let nextTry: Timestamp?
+        /// Tries since its deadline.
+        let overdueTries: Int
     }
 
     private let connection: DatabaseQueue
@@ -90,7 +123,10 @@ final class Books: @unchecked Sendable {
             guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM queue")) else { return Gate() }
             return Gate(
                 isPaused: row["paused_at"] != nil, heldSince: Self.time(row["held_at"]),
-                probeAt: Self.time(row["probe_at"]), rateLimitedUntil: Self.time(row["rate_limited_until"]))
+                checkedAt: Self.time(row["checked_at"]), probeAt: Self.time(row["probe_at"]),
+                rateLimitedAt: Self.time(row["rate_limited_at"]),
+                rateLimitedUntil: Self.time(row["rate_limited_until"]), lastCallAt: Self.time(row["last_call_at"]),
+                pace: row["pace"])
         }
     }
 
@@ -100,8 +136,8 @@ final class Books: @unchecked Sendable {
                 db.cachedStatement(sql: "SELECT * FROM events WHERE id > ? ORDER BY id"), arguments: [id]
             ).map {
                 Event(
-                    id: $0["id"], job: JobID(rawValue: $0["job"]), actor: $0["actor"], kind: $0["kind"],
-                    state: $0["state"])
+                    id: $0["id"], job: ($0["job"] as Int64?).map(JobID.init(rawValue:)), actor: $0["actor"],
+                    kind: $0["kind"], state: $0["state"])
             }
         }
     }
@@ -110,13 +146,14 @@ final class Books: @unchecked Sendable {
         if let allJobs { return allJobs }
         let sql = """
             SELECT id, uid, json_extract(request, '$.prompt'), state, phase, reason, not_before, after_backoff,
-                cancel_requested FROM jobs ORDER BY id
+                cancel_requested, priority, coalesce(request ->> 'n', 1) FROM jobs ORDER BY id
             """
         let rows = try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql)).map {
                 JobRow(
                     id: JobID(rawValue: $0[0]), uid: $0[1], prompt: $0[2], state: $0[3], phase: $0[4], reason: $0[5],
-                    notBefore: Self.time($0[6]), isAfterBackoff: $0[7], isCancelRequested: $0[8])
+                    notBefore: Self.time($0[6]), isAfterBackoff: $0[7], isCancelRequested: $0[8],
+                    priority: $0[9], images: $0[10])
             }
         }
         allJobs = rows
@@ -131,6 +168,21 @@ final class Books: @unchecked Sendable {
             """
         return try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql), arguments: [prompt]).map(Self.attempt)
+        }
+    }
+
+    /// Of the calls that began on the day of that time, all but those that are known not to be billed.
+    func use(of uid: UInt32, on time: Timestamp) throws -> Use {
+        let sql = """
+            SELECT coalesce(sum(images), 0), coalesce(sum(images * price), 0) FROM (
+                SELECT CASE billing WHEN 'billed' THEN images_came ELSE images_wanted END AS images, price
+                FROM attempts JOIN jobs ON id = job
+                WHERE uid = ? AND billing <> 'not_billed' AND begun_at / 86400000 = ?)
+            """
+        return try connection.inDatabase { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: sql), arguments: [uid, time.rawValue / 86_400_000])
+            return Use(images: row?[0] ?? 0, spent: row?[1] ?? 0)
         }
     }
 
@@ -176,15 +228,21 @@ final class Books: @unchecked Sendable {
     }
 
     /// Writes past the store, as nobody may: for a planted defect alone.
-    static func forge(path: String) throws {
+    static func forgeState(path: String) throws {
+        try write(
+            """
+            UPDATE jobs SET state = 'queued', reason = NULL, message = NULL, error = NULL, finished_at = NULL
+            WHERE state = 'failed'
+            """, to: path)
+    }
+
+    static func forgetPause(path: String) throws {
+        try write("UPDATE queue SET paused_at = NULL, paused_by = NULL", to: path)
+    }
+
+    private static func write(_ sql: String, to path: String) throws {
         let connection = try DatabaseQueue(path: path)
-        try connection.write { db in
-            try db.execute(
-                sql: """
-                    UPDATE jobs SET state = 'queued', reason = NULL, message = NULL, error = NULL, finished_at = NULL
-                    WHERE state = 'failed'
-                    """)
-        }
+        try connection.write { db in try db.execute(sql: sql) }
         try connection.close()
     }
 
@@ -205,14 +263,14 @@ final class Books: @unchecked Sendable {
     }
 
     private func pictures(_ condition: String, _ arguments: StatementArguments) throws -> [PictureRow] {
-        let sql = "SELECT job, attempt, state, link, hash, next_try_at FROM pictures \(condition)"
+        let sql = "SELECT job, attempt, state, link, hash, next_try_at, overdue_tries FROM pictures \(condition)"
         return try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map {
                 let job = JobID(rawValue: $0[0])
                 let hash: String? = $0[4]
                 return PictureRow(
                     attempt: AttemptID(job: job, number: $0[1]), state: $0[2], link: $0[3],
-                    hash: hash.flatMap { ContentHash(hex: $0) }, nextTry: Self.time($0[5]))
+                    hash: hash.flatMap { ContentHash(hex: $0) }, nextTry: Self.time($0[5]), overdueTries: $0[6])
             }
         }
     }

@@ -25,6 +25,11 @@ final class DaemonLife: @unchecked Sendable {
             policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))
             policy.prices = ["m": .init(micros: 40_000, currency: "USD")]
             policy.limits.standard[.queuedJobs] = dice.pick([nil, 4])
+            policy.limits.standard[.runningJobs] = dice.pick([nil, nil, nil, 1, 2])
+            // A call asks for four images at most: every job can be called some day.
+            policy.limits.standard[.imagesPerDay] = dice.pick([nil, nil, nil, 4, 12])
+            policy.limits.standard[.spendPerDay] = dice.pick([nil, nil, nil, 4 * 40_000, 9 * 40_000])
+            policy.callInterval = dice.pick([nil, nil, nil, .seconds(2), .seconds(60)])
             settings.firstScrubbedBucket = UInt8(dice.roll(0...255))
         }
     }
@@ -62,7 +67,7 @@ final class DaemonLife: @unchecked Sendable {
         self.clock = clock
         drainTime = rules.settings.drain
         let storeClock: @Sendable () -> Timestamp = {
-            plant == .hastyClock ? clock.now() + .seconds(3600) : clock.now()
+            plant == .hastyClock && storeDice.chance(0.5) ? clock.now() + .seconds(3600) : clock.now()
         }
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
         archive = try Archive(
@@ -73,6 +78,7 @@ final class DaemonLife: @unchecked Sendable {
             blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
         var settings = rules.settings
         if plant == .oneTooMany { settings.concurrency += 1 }
+        if plant == .forgetPause { try Books.forgetPause(path: "\(directory)/queue.sqlite") }
         let parts = Workers.Parts(
             store: store, archive: archive, api: plant?.apply(to: api) ?? api, clock: clock, settings: settings,
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))

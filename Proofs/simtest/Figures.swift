@@ -11,6 +11,7 @@ struct Figures {
     var drains = 0
     var fullDisks = 0
     var clockJumps = 0
+    var pauses = 0
     /// Jobs by how they ended: done, or the reason why they failed.
     var ends: [String: Int] = [:]
     /// Seeds that were run a second time and came out the same, step for step.
@@ -32,7 +33,8 @@ struct Figures {
         [
             ("seeds", \.seeds), ("steps", \.steps), ("moves", \.moves), ("jobs", \.jobs), ("calls", \.calls),
             ("billed", \.billed), ("unknown", \.unknown), ("crashes", \.crashes), ("drains", \.drains),
-            ("full disks", \.fullDisks), ("clock jumps", \.clockJumps), ("replayed alike", \.replayed),
+            ("full disks", \.fullDisks), ("clock jumps", \.clockJumps), ("pauses", \.pauses),
+            ("replayed alike", \.replayed),
         ]
     }
 }

@@ -1,7 +1,7 @@
 /// What the world may do between two steps of the daemon.
 enum Move: String, CaseIterable {
     case letTimePass, submit, submitAgain, bringInput, cancel, retry, wait
-    case turnWeather, setClock, fillDisk, crash, drain, giveUp
+    case turnWeather, setClock, fillDisk, pause, resume, crash, drain, giveUp
 
     /// How likely each is in a seed: many seeds leave some kinds out, so that the others are seen alone.
     static func weights(_ dice: Dice) -> [(Move, Int)] {
@@ -11,7 +11,8 @@ enum Move: String, CaseIterable {
             case .submit: (move, dice.roll(4...20))
             case .submitAgain, .bringInput, .cancel, .retry, .wait, .turnWeather:
                 (move, dice.chance(0.3) ? 0 : dice.roll(1...10))
-            case .setClock, .fillDisk, .crash, .drain, .giveUp: (move, dice.chance(0.5) ? 0 : dice.roll(1...4))
+            case .resume: (move, dice.roll(1...10))
+            case .setClock, .fillDisk, .pause, .crash, .drain, .giveUp: (move, dice.chance(0.5) ? 0 : dice.roll(1...4))
             }
         }
     }

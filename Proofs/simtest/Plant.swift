@@ -18,10 +18,12 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     case oneTooMany = "one-too-many"
     /// Pauses end a minute late.
     case oversleep
-    /// The store's clock is an hour fast, so that it does not wait out a hold or a rate limit.
+    /// The store's clock is now and then an hour fast, so that a hold or a rate limit is not waited out.
     case hastyClock = "hasty-clock"
     /// A job's state is written past the store.
     case forgeState = "forge-state"
+    /// A start begins with a queue that nobody has paused.
+    case forgetPause = "forget-pause"
 
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
         switch self {

@@ -31,14 +31,16 @@ final class Referee: @unchecked Sendable {
     private var watched: [JobID: Watched] = [:]
     private var settled: [AttemptID: String] = [:]
     private var gate = Books.Gate()
+    /// By the event log.
+    private(set) var isPaused = false
     /// Contents that were found whole in the present directory.
     private var verified: Set<ContentHash> = []
     private var lost: Set<String> = []
     /// Nothing is late that waits for room on the disk, or for the wall clock to be looked at again.
     private var excusedUntil: Int64 = 0
     private var clockWasSet = false
-    /// What a time says that was written before means nothing any more.
-    private var clockWasSetBack = false
+    /// A full disk may have kept this life of the daemon from writing down how many calls the API bears.
+    private var diskWasFull = false
 
     init(
         books: Books, directory: String, rules: DaemonLife.Rules, clock: SimulatedClock, trace: Trace,
@@ -58,6 +60,7 @@ final class Referee: @unchecked Sendable {
         self.books = books
         self.directory = directory
         verified = []
+        diskWasFull = isExcused
         try afterCommit()
         try checkPictures(of: books.pictures())
         for edit in users.edits {
@@ -68,15 +71,20 @@ final class Referee: @unchecked Sendable {
         }
     }
 
-    func excuse(for milliseconds: Int64 = patience) {
-        excusedUntil = max(excusedUntil, clock.elapsed + milliseconds)
+    /// The disk is full, or was until now.
+    func diskIsFull() {
+        diskWasFull = true
+        excuse(for: Self.patience)
     }
 
-    /// - Parameter back: milliseconds that the clock was set back by; a pause that had begun may last so much longer.
-    func clockIsSet(back: Int64) {
+    /// Who waits by the wall clock notices after a while that somebody has set it.
+    func clockIsSet() {
         clockWasSet = true
-        if back > 0 { clockWasSetBack = true }
-        excuse(for: SimulatedClock.longestSleep + Self.patience + max(0, back))
+        excuse(for: SimulatedClock.longestSleep + Self.patience)
+    }
+
+    private func excuse(for milliseconds: Int64) {
+        excusedUntil = max(excusedUntil, clock.elapsed + milliseconds)
     }
 
     var isExcused: Bool { clock.elapsed < excusedUntil }
@@ -102,22 +110,38 @@ final class Referee: @unchecked Sendable {
         let events = try books.events(after: lastEvent)
         let before = gate
         gate = try books.gate()
-        guard let last = events.last else { return }
-        lastEvent = last.id
+        if let last = events.last { lastEvent = last.id }
         for (index, event) in events.enumerated() {
-            trace.say("  event \(event.id): job \(event.job) \(event.kind), \(event.state)")
-            try follow(event)
-            if event.kind == "claimed" { try checkClaim(of: event.job, after: events[..<index], gate: before) }
+            guard let job = event.job else {
+                trace.say("  event \(event.id): \(event.kind)")
+                follow(event)
+                continue
+            }
+            trace.say("  event \(event.id): job \(job) \(event.kind), \(event.state ?? "")")
+            try follow(event, of: job)
+            if event.kind == "claimed" { try checkClaim(of: job, after: events[..<index], gate: before) }
         }
-        for job in Set(events.map(\.job)).sorted() {
+        if gate.isPaused != isPaused {
+            throw Violation(
+                description: "the queue is \(gate.isPaused ? "" : "not ")paused, and the event log says otherwise")
+        }
+        for job in Set(events.compactMap(\.job)).sorted() {
             try checkLedger(of: job, events: events.filter { $0.job == job })
             try checkPictures(of: books.pictures(of: job))
         }
     }
 
+    private func follow(_ event: Books.Event) {
+        switch event.kind {
+        case "paused": isPaused = true
+        case "resumed": isPaused = false
+        default: break
+        }
+    }
+
     /// The event log, held against the lifecycle's drawing.
-    private func follow(_ event: Books.Event) throws {
-        let known = watched[event.job]
+    private func follow(_ event: Books.Event, of job: JobID) throws {
+        let known = watched[job]
         var next = known ?? Watched()
         let mayBegin: [Place?]
         switch event.kind {
@@ -140,30 +164,50 @@ final class Referee: @unchecked Sendable {
         guard mayBegin.contains(known?.place), state == event.state else {
             throw Violation(
                 description:
-                    "job \(event.job) was \(known?.place.rawValue ?? "nowhere") when \"\(event.kind)\" made it \(event.state)"
+                    "job \(job) was \(known?.place.rawValue ?? "nowhere") when \"\(event.kind)\" made it \(event.state ?? "")"
             )
         }
         if next.isCanceled, next.place == .queued || next.place == .done {
-            throw Violation(description: "job \(event.job) had been canceled, and is \(next.place.rawValue)")
+            throw Violation(description: "job \(job) had been canceled, and is \(next.place.rawValue)")
         }
-        watched[event.job] = next
+        watched[job] = next
     }
 
     /// - Parameter events: of the same commit, before the claim.
     private func checkClaim(of job: JobID, after events: ArraySlice<Books.Event>, gate: Books.Gate) throws {
-        // What another call brought just before may have opened the queue.
-        let news: Set = ["deferred", "attempt_failed", "answered", "failed", "done"]
-        guard !events.contains(where: { news.contains($0.kind) }), let claim = try books.attempts(of: job).last else {
-            return
+        guard let claim = try books.attempts(of: job).last else { return }
+        if isPaused { throw Violation(description: "\(claim.id) was claimed while the queue was paused") }
+        try checkLimits(claim.id)
+        let now = clock.now()
+        if gate.next(after: now, interval: rules.policy.callInterval) != nil {
+            throw Violation(description: "\(claim.id) was claimed sooner after another than the rate allows")
         }
-        if gate.isPaused { throw Violation(description: "\(claim.id) was claimed while the queue was paused") }
-        if let until = gate.rateLimitedUntil, clock.now() < until, !clockWasSetBack {
+        // What another call brought just before may have opened the queue, or somebody with a word.
+        let news: Set = ["deferred", "attempt_failed", "answered", "failed", "done", "resumed"]
+        if events.contains(where: { news.contains($0.kind) }) { return }
+        if gate.isRateLimited(at: now) {
             throw Violation(description: "\(claim.id) was claimed before the rate limit was over")
         }
-        guard let probeAt = gate.probeAt else { return }
+        guard gate.heldSince != nil else { return }
         let others = try books.openAttempts().filter { $0.id != claim.id }
-        if clock.now() < probeAt && !clockWasSetBack || !others.isEmpty {
+        if !gate.isProbeDue(at: now) || !others.isEmpty {
             throw Violation(description: "\(claim.id) was claimed while the queue was held, and not as its one probe")
+        }
+    }
+
+    /// No claim passes a limit of its owner.
+    private func checkLimits(_ claim: AttemptID) throws {
+        let jobs = try books.jobs()
+        guard let uid = jobs.first(where: { $0.id == claim.job })?.uid else { return }
+        let limits = rules.policy.limits.standard
+        let use = try books.use(of: uid, on: clock.now())
+        let running = Int64(jobs.count { $0.uid == uid && $0.state == "running" })
+        for (kind, used) in [
+            (LimitKind.runningJobs, running), (.imagesPerDay, use.images), (.spendPerDay, use.spent),
+        ] {
+            if let limit = limits[kind], used > limit {
+                throw Violation(description: "\(claim) was claimed past \(kind): \(used), and \(limit) are allowed")
+            }
         }
     }
 
@@ -218,7 +262,9 @@ final class Referee: @unchecked Sendable {
             else {
                 continue
             }
-            if link.isGood, link.isAlive(at: clock.trueTime), !clockWasSet {
+            // By a clock that was set wrong its deadline had passed; but that alone decides nothing.
+            let wasOverdue = clockWasSet && row.overdueTries == rules.policy.overdueTries - 1
+            if link.isGood, link.isAlive(at: clock.trueTime), !wasOverdue {
                 throw Violation(description: "\(text) of \(row.attempt) was given up, though its picture can be had")
             }
         }
@@ -275,15 +321,34 @@ final class Referee: @unchecked Sendable {
     }
 
     private func dueJob(at now: Timestamp, open: Int) throws -> JobID? {
-        if gate.isPaused { return nil }
-        if let until = gate.rateLimitedUntil, now < until { return nil }
-        if let probeAt = gate.probeAt, now < probeAt || open > 0 { return nil }
-        // After a rate limit the workers may allow themselves fewer calls than are configured, but one always.
-        let wasLimited = api.calls.contains { call in
-            if call.life == api.life, case .rateLimited? = call.report?.outcome { true } else { false }
+        if gate.isPaused || gate.isRateLimited(at: now) { return nil }
+        if gate.heldSince != nil, !gate.isProbeDue(at: now) || open > 0 { return nil }
+        if gate.next(after: now, interval: rules.policy.callInterval) != nil { return nil }
+        // One call is always allowed.
+        let atOnce = diskWasFull ? 1 : min(rules.settings.concurrency, gate.pace ?? .max)
+        guard open < atOnce else { return nil }
+        let due = try books.jobs().filter { $0.state == "queued" && $0.notBefore.map { $0 <= now } ?? true }
+        for uid in Set(due.map(\.uid)).sorted() {
+            if let first = first(of: due, uid: uid), try obstacle(to: first, at: now) == nil { return first.id }
         }
-        guard open == 0 || !wasLimited && open < rules.settings.concurrency else { return nil }
-        return try books.jobs().first { $0.state == "queued" && $0.notBefore.map { $0 <= now } ?? true }?.id
+        return nil
+    }
+
+    /// Who of an owner's jobs is called first; the others keep behind it.
+    private func first(of jobs: [Books.JobRow], uid: UInt32) -> Books.JobRow? {
+        jobs.filter { $0.uid == uid }.max { ($0.priority, $1.id) < ($1.priority, $0.id) }
+    }
+
+    /// The limit of its owner that keeps a job from being called now.
+    private func obstacle(to job: Books.JobRow, at now: Timestamp) throws -> LimitKind? {
+        let limits = rules.policy.limits.standard
+        let use = try books.use(of: job.uid, on: now)
+        let price = rules.policy.prices["m"]?.micros ?? 0
+        if let limit = limits[.spendPerDay], use.spent + Int64(job.images) * price > limit { return .spendPerDay }
+        if let limit = limits[.imagesPerDay], use.images + Int64(job.images) > limit { return .imagesPerDay }
+        let running = try books.jobs().count { $0.uid == job.uid && $0.state == "running" }
+        if let limit = limits[.runningJobs], running >= limit { return .runningJobs }
+        return nil
     }
 
     /// When something becomes due next that is not yet; nil where nothing does by itself.
@@ -291,11 +356,19 @@ final class Referee: @unchecked Sendable {
         var times: [Timestamp] = []
         if !gate.isPaused {
             times += try books.jobs().filter { $0.state == "queued" }.compactMap {
-                [$0.notBefore, gate.probeAt, gate.rateLimitedUntil].compactMap(\.self).max()
+                [
+                    $0.notBefore, gate.probeAt, gate.rateLimitedUntil,
+                    gate.next(after: clock.now(), interval: rules.policy.callInterval),
+                ].compactMap(\.self).max()
             }
+            if !rules.policy.limits.standard.areNone { times.append(Self.nextDay(after: clock.now())) }
         }
         times += try books.pictures().filter { $0.state == "pending" }.compactMap(\.nextTry)
         return times.map(clock.elapsed(at:)).filter { $0 > clock.elapsed }.min()
+    }
+
+    private static func nextDay(after now: Timestamp) -> Timestamp {
+        Timestamp(rawValue: (now.rawValue / 86_400_000 + 1) * 86_400_000)
     }
 
     /// What the owner is told, held against what the database holds.
@@ -305,9 +378,11 @@ final class Referee: @unchecked Sendable {
         guard jobs.map(\.id) == rows.map(\.id).reversed() else {
             throw Violation(description: "\(owner.name) is shown other jobs than there are")
         }
+        let ready = rows.filter { $0.state == "queued" && $0.notBefore == nil }
+        let limit = try first(of: ready, uid: owner.uid).flatMap { first in try obstacle(to: first, at: now) }
         for (job, row) in zip(jobs.reversed(), rows) {
             let state = JobState(job.lifecycle.state).rawValue
-            let waiting = waiting(row, at: now)
+            let waiting = waiting(row, limit: limit, at: now)
             guard state == row.state, job.waiting?.rawValue == waiting else {
                 throw Violation(
                     description: "job \(job.id) is shown as \(state), waiting: \(job.waiting?.rawValue ?? "-"); it is "
@@ -322,13 +397,15 @@ final class Referee: @unchecked Sendable {
         }
     }
 
-    private func waiting(_ row: Books.JobRow, at now: Timestamp) -> String? {
+    /// - Parameter limit: that keeps the first of the owner's jobs from being called, and so all of them.
+    private func waiting(_ row: Books.JobRow, limit: LimitKind?, at now: Timestamp) -> String? {
         guard row.state == "queued" else { return nil }
         if gate.isPaused { return "paused" }
         if gate.heldSince != nil { return "held" }
-        if let until = gate.rateLimitedUntil, now < until { return "rate_limited" }
+        if gate.isRateLimited(at: now) { return "rate_limited" }
         if let notBefore = row.notBefore, now < notBefore { return row.isAfterBackoff ? "backoff" : "scheduled" }
-        return "ready"
+        if let limit { return limit == .spendPerDay ? "budget" : "user_limit" }
+        return gate.next(after: now, interval: rules.policy.callInterval) == nil ? "ready" : "rate_limited"
     }
 
     // MARK: - At a life's end and at the seed's

@@ -161,7 +161,7 @@ final class Simulation {
         switch plant {
         case .losePicture: SmallFile.removeFiles(in: "\(life.directory)/objects/sha256")
         case .forgeState where !disk.mayRefuse && dice.chance(0.01):
-            try Books.forge(path: "\(life.directory)/queue.sqlite")
+            try Books.forgeState(path: "\(life.directory)/queue.sqlite")
         default: break
         }
     }
@@ -171,6 +171,7 @@ final class Simulation {
         if life.isOver { return try startAgain() }
         try referee.atRest(
             isServing: life.isServing && !life.isStopping && !disk.isFull, waited: life.waited)
+        if movesLeft == 0, referee.isPaused, life.isServing, !life.isStopping { users.resume(in: life) }
         // Now and then somebody looks.
         guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
         let owner = dice.pick(users.owners)
@@ -226,6 +227,10 @@ final class Simulation {
         case .retry where life.isServing: users.retry(in: life)
         case .wait where life.isServing && !life.isStopping: users.wait(in: life)
         case .turnWeather: turnWeather()
+        case .pause where life.isServing:
+            figures.pauses += 1
+            users.pause(in: life)
+        case .resume where life.isServing: users.resume(in: life)
         case .setClock: setClock()
         case .fillDisk: fillDisk()
         case .crash: try crash()
@@ -259,7 +264,7 @@ final class Simulation {
     }
 
     private func setClock(wrongBy error: Int64) {
-        referee.clockIsSet(back: clock.error - error)
+        referee.clockIsSet()
         clock.set(wrongBy: error)
         trace.say("the wall clock is set; it is \(error) ms wrong")
     }
@@ -267,7 +272,7 @@ final class Simulation {
     private func fillDisk() {
         if disk.isFull {
             disk.makeRoom()
-            referee.excuse()
+            referee.diskIsFull()
             trace.say("there is room on the disk")
         } else if disk.canFill {
             let pages = dice.pick([0, 0, 1, 2, 4, 8, 16])
@@ -280,7 +285,7 @@ final class Simulation {
     private func mend() {
         movesLeft = 0
         disk.makeRoom()
-        referee.excuse()
+        referee.diskIsFull()
         setClock(wrongBy: 0)
         api.mend()
         trace.say("all is mended")
@@ -319,7 +324,7 @@ final class Simulation {
             guard disk.mayRefuse else { throw Violation(description: "fluxqd could not start: \(failure)") }
             trace.say("fluxqd could not start")
             disk.makeRoom()
-            referee.excuse()
+            referee.diskIsFull()
         } else {
             guard life.isStopping else { throw Violation(description: "fluxqd ended, and nobody had asked for it") }
             if !disk.mayRefuse { try referee.atStop() }
@@ -344,7 +349,7 @@ final class Simulation {
             disk.makeRoom()
             life = try start(directory)
         }
-        if disk.isFull { referee.excuse() }
+        if disk.isFull { referee.diskIsFull() }
         try referee.turn(to: Books(path: "\(directory)/queue.sqlite"), directory: directory)
     }
 

@@ -27,6 +27,7 @@ final class Edit: @unchecked Sendable {
 final class Users: @unchecked Sendable {
     private static let owners = ["alice", "bob", "carol"].enumerated().map { Owner(uid: 1000 + UInt32($0), name: $1) }
 
+    private let administrator = Caller(uid: 0, name: "root", groups: [], isAdministrator: true)
     private let dice: Dice
     private let clock: SimulatedClock
     private let trace: Trace
@@ -133,6 +134,18 @@ final class Users: @unchecked Sendable {
             case .forbidden, .overLimit: break
             }
             edit.retries -= 1
+        }
+    }
+
+    func pause(in life: DaemonLife) {
+        visit(life, "root pauses the queue") { [administrator] in
+            _ = try await life.store.pause(by: administrator)
+        }
+    }
+
+    func resume(in life: DaemonLife) {
+        visit(life, "root resumes the queue") { [administrator] in
+            _ = try await life.store.resume(by: administrator)
         }
     }
 

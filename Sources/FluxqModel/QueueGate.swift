@@ -223,12 +223,18 @@ package struct QueueGate: Hashable, Sendable {
 }
 
 extension QueueGate {
-    /// The one reason that a queued job is not running: what keeps everybody first, then what keeps this job.
-    package func waiting(notBefore: Timestamp?, afterBackoff: Bool, now: Timestamp) -> Waiting {
+    /// The one reason that a queued job is not running: what keeps everybody first, then what keeps this job, and last what is
+    /// over in a moment.
+    ///
+    /// - Parameter limit: of the owner, that is reached.
+    package func waiting(
+        notBefore: Timestamp?, afterBackoff: Bool, limit: LimitReached? = nil, now: Timestamp
+    ) -> Waiting {
         if pause != nil { return .paused }
         if hold != nil || shortage != nil { return .held }
         if let rateLimit, !rateLimit.isOver(at: now) { return .rateLimited }
         if let notBefore, now < notBefore { return afterBackoff ? .backoff : .scheduled }
+        if let limit { return limit.waiting }
         return spacing?.next(after: now) == nil ? .ready : .rateLimited
     }
 }

@@ -124,11 +124,15 @@ extension Transaction {
             """, [uid, now, Self.mostJobsAdmitted])
     }
 
-    /// Marks an owner whose first job has to wait for a limit, for the claim to pass by.
+    /// Marks an owner whose first job has to wait for a limit, for the claim to pass by: until the limit is renewed, or the
+    /// time of another of its jobs comes, which may go first and be within the limit.
     func block(_ owner: OwnerRow, by reached: LimitReached) throws {
         try execute(
-            "UPDATE owners SET blocked = ?, blocked_at = ?, blocked_until = ? WHERE uid = ?",
-            [reached.waiting.rawValue, now, reached.freesAt, owner.uid])
+            """
+            UPDATE owners SET blocked = ?1, blocked_at = ?2,
+                blocked_until = min(coalesce(?3, timed_at), coalesce(timed_at, ?3))
+            WHERE uid = ?4
+            """, [reached.waiting.rawValue, now, reached.freesAt, owner.uid])
     }
 
     func liftAllMarks() throws {

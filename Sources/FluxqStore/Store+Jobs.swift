@@ -145,9 +145,8 @@ private struct JobReader {
         var waiting: Waiting?
         var limit: LimitReached?
         if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
-            waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, now: now)
             if notBefore.map({ $0 <= now }) ?? true { limit = obstacle }
-            if waiting == .ready, let limit { waiting = limit.waiting }
+            waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, limit: limit, now: now)
         }
         var result = job.job(
             owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),

@@ -130,6 +130,8 @@ struct QueueGateTests {
         gate.spacing?.lastCallAt = start
         let next = start + .seconds(2)
         #expect(gate.admission(at: start + .milliseconds(1999), calling: 0) == .closed(until: next))
+        let limit = LimitReached(kind: .imagesPerDay, limit: 4, used: 4, asked: 1)
+        #expect(gate.waiting(notBefore: nil, afterBackoff: false, limit: limit, now: start) == .userLimit)
         #expect(gate.waiting(notBefore: nil, afterBackoff: false, now: start) == .rateLimited)
         #expect(gate.admission(at: next, calling: 0) == .open)
         #expect(gate.waiting(notBefore: nil, afterBackoff: false, now: next) == .ready)

@@ -22,6 +22,7 @@ struct SimulationTests {
             Planted(name: "one-too-many", rule: "calls are in flight", seeds: 20),
             Planted(name: "hasty-clock", rule: "was claimed", seeds: 50),
             Planted(name: "forge-state", rule: "the event log's last word", seeds: 50),
+            Planted(name: "forget-pause", rule: "paused, and the event log says otherwise", seeds: 50),
             Planted(name: "oversleep", rule: "a wake-up was lost", seeds: 20),
         ]
     }

@@ -211,6 +211,19 @@ struct LimitTests {
         #expect(try await fixture.claim().job == small)
     }
 
+    @Test("a job whose time comes goes before the one that waits for a limit, where its priority is higher and it fits")
+    func dueBehindLimit() async throws {
+        let fixture = try fixture([.imagesPerDay: 4])
+        try await fixture.submit(n: 3)
+        _ = try await fixture.claimAndAnswer()
+        try await fixture.submit(n: 2)
+        let due = fixture.now + .seconds(60)
+        let timed = try await fixture.submit(n: 1, priority: 5, notBefore: due)
+        #expect(try await fixture.store.claim() == .nothing(until: due))
+        fixture.pass(.seconds(60))
+        #expect(try await fixture.claim().job == timed)
+    }
+
     @Test("a full archive takes no input and no job, and what is known already costs nothing")
     func archive() async throws {
         let picture = try StoreFixture.stored("a")
