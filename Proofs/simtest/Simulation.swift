@@ -171,7 +171,7 @@ final class Simulation {
         if life.isOver { return try startAgain() }
         try referee.atRest(
             isServing: life.isServing && !life.isStopping && !disk.isFull, waited: life.waited)
-        if movesLeft == 0, referee.isPaused, life.isServing, !life.isStopping { users.resume(in: life) }
+        if movesLeft == 0, referee.isPaused, life.isServing, !life.isStopping { return users.resume(in: life) }
         // Now and then somebody looks.
         guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
         let owner = dice.pick(users.owners)
