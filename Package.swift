@@ -216,7 +216,11 @@ let package = Package(
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
                 nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
-        tests("FluxqDaemon", also: ["FluxqModel", "FluxqArchive", "FluxqStore", "FluxqUsers"]),
+        tests(
+            "FluxqDaemon",
+            also: [
+                "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqUsers", "FluxqWorkers", logging,
+            ]),
         tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",

@@ -104,7 +104,8 @@ package struct Daemon: Sendable {
             socket: socket.descriptor, store: store, archive: archive,
             settings: configuration.controlSettings, logger: logger)
         let health = HealthReport(
-            notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, logger: logger)
+            notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, workers: workers,
+            logger: logger)
 
         let reload = Reload(
             .init(store: store, workers: workers, server: server, api: api), present: written, notifier: notifier,

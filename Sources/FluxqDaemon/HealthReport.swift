@@ -1,15 +1,17 @@
 import FluxqModel
 import FluxqStore
+import FluxqWorkers
 import Logging
 import ServiceLifecycle
 
 /// Tells the service manager that fluxqd is ready, and that it lives: a word to the watchdog goes out only after the
-/// database has answered.
+/// database and the dispatchers of the work have answered.
 struct HealthReport: Service {
     let notifier: ServiceNotifier
     /// nil where no watchdog waits.
     let interval: WatchdogInterval?
     let store: Store
+    let workers: Workers
     let logger: Logger
 
     func run() async throws {
@@ -23,8 +25,9 @@ struct HealthReport: Service {
         do {
             try await cancelWhenGracefulShutdown {
                 while true {
-                    await beat()
-                    try await Task.sleep(for: interval.pause)
+                    let next = ContinuousClock.now + interval.pause
+                    try await beat(patience: interval.pause / 2)
+                    try await Task.sleep(until: next, clock: .continuous)
                 }
             }
         } catch is CancellationError {
@@ -35,12 +38,32 @@ struct HealthReport: Service {
 
 extension HealthReport {
     /// A word to the watchdog. One that fails is only logged: what silence means is for the service manager to decide.
-    private func beat() async {
+    ///
+    /// - Parameter patience: until the log says who has not answered.
+    private func beat(patience: Duration) async throws(CancellationError) {
         do {
-            _ = try await store.newestEvent()
+            try await hear("the database", patience) { _ = try await store.newestEvent() }
+            try await hear("the dispatchers of the work", patience) { try await workers.answer() }
             try notifier.send(.watchdog)
+        } catch let error as CancellationError {
+            throw error
         } catch {
             logger.error("The watchdog was not fed.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func hear(
+        _ part: String, _ patience: Duration, _ answer: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [logger] in
+                try await Task.sleep(for: patience)
+                logger.error(
+                    "A part of fluxqd does not answer; unless it does, the watchdog has fluxqd started anew.",
+                    metadata: ["part": "\(part)"])
+            }
+            defer { group.cancelAll() }
+            try await answer()
         }
     }
 }

@@ -17,9 +17,10 @@ final class CallDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
+    private let pulse: Pulse
     private let pace: Mutex<Pace>
 
-    init(_ parts: Workers.Parts, room: DiskRoom) {
+    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
         store = parts.store
         archive = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
@@ -28,6 +29,7 @@ final class CallDispatcher: Sendable {
         reloadable = parts.settings
         logger = parts.logger
         self.room = room
+        self.pulse = pulse
         pace = Mutex(Pace(ceiling: parts.settings.current.concurrency))
     }
 
@@ -40,6 +42,7 @@ final class CallDispatcher: Sendable {
         await recallPace()
         await withDiscardingTaskGroup { calls in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                pulse.beat()
                 let seen = store.signal.count
                 let concurrency = settings.concurrency
                 let hasPlace = pace.withLock { pace in
@@ -64,6 +67,8 @@ final class CallDispatcher: Sendable {
                     await wakeup.wait(for: .work, after: seen, until: until)
                 }
             }
+            // From here on the calls in flight are waited for, which may take as long as it takes.
+            pulse.end()
         }
     }
 

@@ -15,9 +15,10 @@ final class PictureDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
+    private let pulse: Pulse
     private let inFlight = Mutex<Set<PictureID>>([])
 
-    init(_ parts: Workers.Parts, room: DiskRoom) {
+    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
         store = parts.store
         archive = parts.archive
         api = parts.api
@@ -25,6 +26,7 @@ final class PictureDispatcher: Sendable {
         reloadable = parts.settings
         logger = parts.logger
         self.room = room
+        self.pulse = pulse
     }
 
     private var settings: Workers.Settings { reloadable.current }
@@ -34,6 +36,7 @@ final class PictureDispatcher: Sendable {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         await withDiscardingTaskGroup { downloads in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                pulse.beat()
                 let seen = store.signal.count
                 let busy = inFlight.withLock { $0 }
                 let (due, next) = await due(excluding: busy)
@@ -51,6 +54,7 @@ final class PictureDispatcher: Sendable {
                 let isFull = busy.count + due.count >= settings.downloads
                 await wakeup.wait(for: .work, after: seen, until: isFull ? nil : next)
             }
+            pulse.end()
             downloads.cancelAll()
         }
     }

@@ -54,9 +54,18 @@ package struct Workers: Service {
     }
 
     private let parts: Parts
+    private let pulses: (calls: Pulse, pictures: Pulse)
 
     package init(_ parts: Parts) {
         self.parts = parts
+        pulses = (Pulse(waking: parts.store.signal), Pulse(waking: parts.store.signal))
+    }
+
+    /// Returns once both dispatchers have come round since it was asked, which is at once, whether they have work or not:
+    /// only one that hangs does not answer. Throws when the task is canceled.
+    package func answer() async throws {
+        try await pulses.calls.answer()
+        try await pulses.pictures.answer()
     }
 
     /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
@@ -69,8 +78,8 @@ package struct Workers: Service {
     /// and recorded; what is left is recorded as unknown. Canceling the task does that at once.
     package func run() async {
         let room = DiskRoom(parts)
-        let calls = CallDispatcher(parts, room: room)
-        let pictures = PictureDispatcher(parts, room: room)
+        let calls = CallDispatcher(parts, room: room, pulse: pulses.calls)
+        let pictures = PictureDispatcher(parts, room: room, pulse: pulses.pictures)
         let housekeeper = Housekeeper(parts: parts)
         let scrubber = Scrubber(parts)
         let (shutdown, beginning) = AsyncStream<Never>.makeStream()
