@@ -58,7 +58,10 @@ final class Reload: Sendable {
         do {
             next = try await NIOThreadPool.singleton.runIfActive { [read] in try read() }
         } catch {
-            logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(error)"])
+            // One record for each mistake.
+            for line in "\(error)".split(separator: "\n") {
+                logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(line)"])
+            }
             return "The last reload failed: the configuration has a mistake, which the log names."
         }
         let before = present.withLock { $0 }

@@ -31,15 +31,24 @@ struct Run: AsyncParsableCommand {
     init() {}
 
     func run() async throws {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: ProcessInfo.processInfo.environment)
+        LoggingSystem.bootstrap { label -> any LogHandler in
+            if isJournaled { return JournalLog(descriptor: STDERR_FILENO) }
+            return StreamLogHandler.standardError(label: label)
+        }
+        let logger = Logger(label: "fluxqd")
         let daemon = Daemon(
             options: .init(
                 configurationFile: config, stateDirectory: state.stateDirectory, socket: socket, isSandboxed: sandbox),
-            environment: ProcessInfo.processInfo.environment, logger: Logger(label: "fluxqd"))
+            environment: ProcessInfo.processInfo.environment, logger: logger)
         do {
             try await daemon.run()
         } catch {
-            FileHandle.standardError.write(Data("fluxqd: \(error)\n".utf8))
+            if isJournaled {
+                for line in "\(error)".split(separator: "\n") { logger.critical("\(line)") }
+            } else {
+                FileHandle.standardError.write(Data("fluxqd: \(error)\n".utf8))
+            }
             throw ExitCode(Daemon.exitStatus(of: error))
         }
     }

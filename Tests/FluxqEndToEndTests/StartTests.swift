@@ -43,6 +43,59 @@ struct StartTests {
         #expect(errors.contains("9999_from_the_future") && errors.contains("newer"), "\(errors)")
     }
 
+    @Test("what the journal reads has a level on every line, from the first mistake to a job's number")
+    func journal() async throws {
+        let directory = try TemporaryDirectory()
+        let file = directory.path("fluxqd.yaml")
+        // As systemd does it: the name of the stream that standard error is.
+        let start = {
+            try ChildProcess(
+                "/bin/sh",
+                [
+                    "-c", "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$0\" \"$@\"",
+                    RunningDaemon.executable("fluxqd"), "--config", file, "--sandbox", "--state-directory",
+                    directory.path("state"), "--socket", directory.path("s"),
+                ],
+                environment: RunningDaemon.baseEnvironment.merging(["NOTIFY_SOCKET": directory.path("notify")]) { $1 },
+                directory: directory.path)
+        }
+        try "workers:\n  concurency: 3\n  max_attempts: many\n".write(toFile: file, atomically: false, encoding: .utf8)
+        let notices = try NoticeSocket(path: directory.path("notify"))
+        let failing = try start()
+        #expect(await failing.wait() == .exit(78))
+        let mistakes = failing.errors.split(separator: "\n")
+        #expect(mistakes.count == 2 && mistakes.allSatisfy { $0.hasPrefix("<2>\(file):") }, "\(failing.errors)")
+
+        try "".write(toFile: file, atomically: false, encoding: .utf8)
+        let running = try start()
+        #expect(await notices.receive() == "READY=1")
+        let submit = try ChildProcess(
+            RunningDaemon.executable("fluxq"),
+            ["submit", "--socket", directory.path("s"), "--at", "2100-01-01T00:00:00Z", "--image", "-", "a"],
+            environment: RunningDaemon.baseEnvironment, directory: directory.path, input: SamplePictures.png.bytes)
+        #expect(await submit.wait() == .exit(0), "\(submit.errors)")
+        running.send(SIGTERM)
+        #expect(await running.wait() == .exit(0))
+        let lines = running.errors.split(separator: "\n")
+        #expect(lines.allSatisfy { $0.wholeMatch(of: /<[2-6]>[^0-9].*/) != nil }, "\(running.errors)")
+        #expect(lines.contains("<6>A job was submitted. job.id=1 uid=\(getuid())"), "\(running.errors)")
+        #expect(lines.contains { $0.hasPrefix("<5>fluxqd is ready. api=sandbox ") }, "\(running.errors)")
+    }
+
+    @Test("the programs and the Debian package have one version", arguments: ["fluxq", "fluxqd"])
+    func version(program: String) async throws {
+        let directory = try TemporaryDirectory()
+        let process = try ChildProcess(
+            RunningDaemon.executable(program), ["--version"], environment: RunningDaemon.baseEnvironment,
+            directory: directory.path)
+        #expect(await process.wait() == .exit(0))
+        let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let changelog = try String(contentsOf: repository.appending(path: "debian/changelog"), encoding: .utf8)
+        let version = try #require(changelog.firstMatch(of: /fluxq \((.*?)\)/)?.output.1)
+        #expect(process.output == "\(program) \(version)\n")
+    }
+
     @Test("a typing error in the configuration is named with its file, line and key")
     func typingError() async throws {
         let directory = try TemporaryDirectory()
