@@ -29,7 +29,9 @@ struct JournalLogTests {
     @Test("each line begins with its level and names what it is about, without a time of its own")
     func lines() throws {
         let text = try written { logger in
-            for level in Logger.Level.allCases { logger.log(level: level, "It is \(level).", metadata: ["job.id": "7"]) }
+            for level in Logger.Level.allCases {
+                logger.log(level: level, "It is \(level).", metadata: ["job.id": "7"])
+            }
             logger.info("Nothing else.")
             logger.info("Two words.", metadata: ["uid": "1000", "error": "no \"room\" left", "empty": ""])
         }
@@ -48,7 +50,9 @@ struct JournalLogTests {
                 """)
     }
 
-    @Test("what others wrote begins no line of its own", arguments: ["\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\0", "\u{1B}[2K"])
+    @Test(
+        "what others wrote begins no line of its own",
+        arguments: ["\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\0", "\u{1B}[2K"])
     func forgery(separator: String) throws {
         let text = try written { logger in
             logger.info("a\(separator)<0>b", metadata: ["c": "d\(separator)<0>e", "f\(separator)<0>g": "h"])
