@@ -3,6 +3,10 @@ import FluxqStore
 
 /// Waits for a change of the store or a point in time, whichever comes first; never polls.
 struct Wakeup: Sendable {
+    /// The clock may be set between the look at the store that names a time and the wait for it, which then means another
+    /// time. So whoever waits for a time looks again before long.
+    private static let longestWait = Duration.seconds(300)
+
     let signal: ChangeSignal
     let clock: any WorkClock
 
@@ -15,6 +19,7 @@ struct Wakeup: Sendable {
             if let time {
                 // Canceled when the change comes first; then the time does not matter any more.
                 group.addTask { try? await clock.sleep(until: time) }
+                group.addTask { try? await clock.sleep(for: Self.longestWait) }
             }
             await group.next()
             group.cancelAll()
