@@ -47,7 +47,9 @@ struct Connection: Sendable {
     private func converse(with peer: Peer, _ state: ConnectionState) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
-                let requests = RequestReader(inbound.makeAsyncIterator(), outbound: outbound, connection: state)
+                let requests = RequestReader(
+                    inbound.makeAsyncIterator(), outbound: outbound, connection: state, channel: channel.channel,
+                    patience: routes.settings)
                 do {
                     while let head = try await requests.next() {
                         guard try await answer(head, requests, peer, state, outbound) else { break }
@@ -87,19 +89,21 @@ struct Connection: Sendable {
     }
 
     /// How long somebody who is refused may take for a request's head; then the answer comes without it.
-    private static let patienceWithRefused = TimeAmount.seconds(1)
+    private static let patienceWithRefused = Duration.seconds(1)
 
     /// Says why and closes. What a client has sent and nobody has read when the connection closes can take the answer with
-    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up.
+    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up. Where they
+    /// do all the same, they are closed without a word.
     private func refuse(_ problem: Problem) async {
-        let end = channel.channel.eventLoop.scheduleTask(in: Self.patienceWithRefused) { [channel] in
-            channel.channel.close(mode: .input, promise: nil)
-        }
-        defer { end.cancel() }
+        let isTold = cap.beginRefusal()
+        defer { if isTold { cap.endRefusal() } }
         do {
             try await channel.executeThenClose { inbound, outbound in
+                guard isTold else { return }
                 var parts = inbound.makeAsyncIterator()
-                _ = try await parts.next()
+                try await channel.channel.closing(.input, after: Self.patienceWithRefused) {
+                    _ = try await parts.next()
+                }
                 var response = Response(problem)
                 response.headers[.connection] = "close"
                 try await write(response, to: outbound)
@@ -112,7 +116,9 @@ struct Connection: Sendable {
     private func write(
         _ response: Response, to outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     ) async throws {
-        try await response.body.write(ResponseStream(response.head, channel: channel, outbound: outbound))
+        try await response.body.write(
+            ResponseStream(
+                response.head, channel: channel, outbound: outbound, patience: routes.settings.idleTime))
     }
 }
 

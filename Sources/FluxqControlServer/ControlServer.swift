@@ -27,8 +27,11 @@ package struct ControlServer: Service {
         package var administrators: Administrators
         package var maxConnections = 512
         package var maxConnectionsPerUser = 64
-        /// A connection on which nothing is asked or sent for so long is closed.
+        /// A connection on which nothing is asked or sent for so long is closed. A request's head has to be there whole by
+        /// then, and each piece of an answer taken.
         package var idleTime = Duration.seconds(60)
+        /// A body has to be there whole after so long.
+        package var bodyTime = Duration.seconds(600)
         /// How long a shutdown waits for requests in progress.
         package var shutdownGrace = Duration.seconds(10)
         /// Between the signs of life of an event stream.

@@ -15,6 +15,7 @@ extension Problem {
             case let invalid as EditRequest.Invalid: Problem(invalid: invalid.fields)
             case RequestReader.Failure.malformed: .notHTTP
             case RequestReader.Failure.bodyCut: .bodyCut
+            case RequestReader.Failure.bodyLate: .bodyLate
             case StoreError.full, ArchiveError.full: .storageFull
             case ArchiveError.tooLarge(let limit): .pictureTooLarge(limit: limit)
             default: .failed
@@ -120,6 +121,10 @@ extension Problem {
         status: 400, code: .badRequest, title: "The body ends early",
         detail:
             "The connection ended, or its framing broke, in the middle of the body. Nothing was kept; send it again.")
+
+    static let bodyLate = Problem(
+        status: 408, code: .badRequest, title: "The body takes too long",
+        detail: "The body was not there whole in the time that fluxqd waits for one. Nothing was kept; send it faster.")
 
     static let notHTTP = Problem(
         status: 400, code: .badRequest, title: "Not HTTP/1.1",

@@ -10,11 +10,16 @@ final class RequestReader {
         case malformed
         /// The body ended before its end, or is not framed as HTTP frames it.
         case bodyCut
+        /// The body was not there in time.
+        case bodyLate
     }
 
     private var parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     private let connection: ConnectionState
+    private let channel: any Channel
+    private let patience: ControlServer.Settings
+    private var bodyEnd = ContinuousClock.now
     /// The client holds its body back until it is told to go on (RFC 9110, 10.1.1).
     private(set) var awaitsInvitation = false
     private(set) var isBodyOver = true {
@@ -23,26 +28,36 @@ final class RequestReader {
 
     init(
         _ parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator,
-        outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, connection: ConnectionState
+        outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, connection: ConnectionState, channel: any Channel,
+        patience: ControlServer.Settings
     ) {
         self.parts = parts
         self.outbound = outbound
         self.connection = connection
+        self.channel = channel
+        self.patience = patience
     }
 
     /// The next request, once the body of the last has been read; nil where the client has no more.
     func next() async throws(Failure) -> HTTPRequest? {
         let part: HTTPRequestPart?
-        do { part = try await parts.next() } catch { throw .malformed }
+        do {
+            part = try await channel.closing(.input, after: patience.idleTime) { try await parts.next() }
+        } catch {
+            throw .malformed
+        }
         switch part {
         case nil: return nil
         case .head(let head):
             awaitsInvitation = head.headerFields[.expect]?.lowercased() == "100-continue"
             isBodyOver = false
+            bodyEnd = .now + patience.bodyTime
             return head
         case .body, .end: throw .malformed
         }
     }
+
+    private var isBodyLate: Bool { ContinuousClock.now >= bodyEnd }
 
     /// The next piece of the body; nil at its end.
     func piece() async throws(Failure) -> ByteBuffer? {
@@ -53,16 +68,16 @@ final class RequestReader {
                 awaitsInvitation = false
                 try await outbound.write(.head(HTTPResponse(status: .continue)))
             }
-            part = try await parts.next()
+            part = try await channel.closing(.input, after: bodyEnd - .now) { try await parts.next() }
         } catch {
-            throw .bodyCut
+            throw isBodyLate ? .bodyLate : .bodyCut
         }
         switch part {
         case .body(let piece): return piece
         case .end:
             isBodyOver = true
             return nil
-        case nil, .head: throw .bodyCut
+        case nil, .head: throw isBodyLate ? .bodyLate : .bodyCut
         }
     }
 

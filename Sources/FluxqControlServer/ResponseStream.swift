@@ -7,31 +7,38 @@ import NIOHTTPTypes
 struct ResponseStream: ResponseBodyWriter {
     private let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     private let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
+    private let patience: Duration
     /// Goes out with the first piece of the body.
     private var head: HTTPResponse?
 
+    /// - Parameter patience: until a piece of the answer is taken.
     init(
         _ head: HTTPResponse, channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>,
-        outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
+        outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, patience: Duration
     ) {
         self.head = head
         self.channel = channel
         self.outbound = outbound
+        self.patience = patience
     }
 
-    /// Waits while the client is slow to read.
+    /// Waits while the client is slow to read, but not for one that does not read at all.
     mutating func write(_ buffer: ByteBuffer) async throws {
-        if let head {
-            self.head = nil
-            try await outbound.write(contentsOf: [.head(head), .body(buffer)])
-        } else {
-            try await outbound.write(.body(buffer))
-        }
+        let parts = takeHead().map { [.head($0), .body(buffer)] } ?? [HTTPResponsePart.body(buffer)]
+        try await channel.channel.closing(.all, after: patience) { try await outbound.write(contentsOf: parts) }
     }
 
     consuming func finish(_ trailers: HTTPFields?) async throws {
-        if let head { try await outbound.write(.head(head)) }
-        // Past the asynchronous writer, which would not tell when it is flushed; what went through that comes first.
-        try await channel.channel.writeAndFlush(HTTPResponsePart.end(trailers)).get()
+        let head = takeHead()
+        try await channel.channel.closing(.all, after: patience) {
+            if let head { try await outbound.write(.head(head)) }
+            // Past the asynchronous writer, which would not tell when it is flushed; what went through that comes first.
+            try await channel.channel.writeAndFlush(HTTPResponsePart.end(trailers)).get()
+        }
+    }
+
+    private mutating func takeHead() -> HTTPResponse? {
+        defer { head = nil }
+        return head
     }
 }

@@ -83,7 +83,8 @@ struct ConnectionTests {
 
     @Test(
         "over a user's limit, or everybody's, is refused, and let in when another has gone",
-        arguments: [(2, 512), (64, 2)])
+        // Of four places the third is as many as would be left.
+        arguments: [(2, 512), (64, 4)])
     func limit(perUser: Int, total: Int) async throws {
         try await TestServer.run(settings: {
             $0.maxConnectionsPerUser = perUser
@@ -116,6 +117,31 @@ struct ConnectionTests {
                 let answer = try await client.readToEnd()
                 #expect(answer.isEmpty == (beginning != Self.queue))
             }
+        }
+    }
+
+    @Test("whose body does not come to its end in time is told so, however long it may be idle")
+    func lateBody() async throws {
+        try await TestServer.run(settings: { $0.bodyTime = .milliseconds(200) }) { server in
+            try await RawClient.connect(to: server) { client in
+                try await client.send("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 10\r\n\r\nhello")
+                #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 408 "))
+            }
+            #expect(try server.files(in: "incoming").isEmpty)
+        }
+    }
+
+    @Test("that never reads its answers is closed, with no more of them in memory than fit into a pipe")
+    func unread() async throws {
+        try await TestServer.run(settings: { $0.idleTime = .milliseconds(300) }) { server in
+            try await RawClient.connect(to: server) { client in
+                // The socket takes some; then the server waits, reads no more, and gives up.
+                await #expect(throws: (any Error).self) {
+                    while true { try await client.send(String(repeating: Self.queue, count: 1000)) }
+                }
+                return
+            }
+            #expect(try await server.get("/v1/queue").status == 200)
         }
     }
 
