@@ -24,7 +24,8 @@ extension Reply {
             usage: json?["usage"].flatMap(Self.usage).map { quotation.clean($0, limit: Limits.usageBytes) },
             requestID: quotation.clean(ifAny: requestID, limit: Quotation.wordLimit),
             // What cannot be read as JSON may still hold pictures that have been paid for.
-            items: json == nil ? reader.captures.compactMap(AnswerItem.init(capture:)) : items,
+            items: json == nil
+                ? reader.captures.compactMap { AnswerItem(capture: $0, quotation: quotation) } : items,
             excerpt: quotation.clean(reader.readableRemainder(), limit: Limits.excerptCharacters))
         error = json.flatMap(ErrorDocument.init(answer:))
         itemErrors = elements.compactMap { $0["error"].flatMap(ErrorDocument.init(error:)) }
@@ -77,7 +78,7 @@ extension AnswerItem {
         self.init()
         for key in ["b64_json", "url"] {
             switch element[key]?.string.flatMap(reader.capture(for:)) {
-            case .link(let link): self.link = self.link ?? link
+            case .link(let link): take(link, quotation)
             case .picture(let ordinal): inline = inline ?? ordinal
             case .invalid(let reason): error = error ?? "What \(key) holds is not a picture: \(reason)."
             case .empty, nil: break
@@ -89,9 +90,23 @@ extension AnswerItem {
         }
     }
 
-    fileprivate init?(capture: AnswerReader.Capture) {
+    /// A link that holds the key is neither kept nor followed: it would take the key into the database, and to whoever serves
+    /// the picture.
+    private mutating func take(_ link: String, _ quotation: Quotation) {
+        if quotation.isTelling(link) {
+            error =
+                error
+                ?? "The API put the key that pays into its link to the picture, so the link is not kept. Change the key."
+        } else {
+            self.link = self.link ?? link
+        }
+    }
+
+    fileprivate init?(capture: AnswerReader.Capture, quotation: Quotation) {
         switch capture {
-        case .link(let link): self.init(link: link)
+        case .link(let link):
+            self.init()
+            take(link, quotation)
         case .picture(let ordinal): self.init(inline: ordinal)
         case .empty, .invalid: return nil
         }

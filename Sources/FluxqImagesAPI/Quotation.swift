@@ -3,19 +3,25 @@
 struct Quotation: Sendable {
     static let messageLimit = 1_000
     static let wordLimit = 200
+    /// A piece of the key as long as that is hidden wherever it stands; what is shorter tells nobody enough.
+    private static let tellingPiece = 12
+    /// At the end of a text, where somebody may have cut it in the middle of the key, less is taken for one.
+    private static let tellingBeginning = 4
+    private static let mark = Array("[hidden]".unicodeScalars)
 
     private let secret: [Unicode.Scalar]
+    /// Where in the key each of its characters stands.
+    private let places: [Unicode.Scalar: [Int]]
 
     init(hiding key: APIKey) {
         secret = Array(key.secret.unicodeScalars)
+        places = Dictionary(grouping: secret.indices, by: { [secret] in secret[$0] })
     }
 
     /// - Parameter limit: how many characters are kept.
     func clean(_ text: String, limit: Int = messageLimit) -> String {
-        // Scalar by scalar: a mark that combines with the key's last character would make it another character.
-        let hidden = text.unicodeScalars.replacing(secret, with: "[hidden]".unicodeScalars)
         var clean = String.UnicodeScalarView()
-        for scalar in hidden {
+        for scalar in hidingKey(in: Array(text.unicodeScalars)) {
             clean.append(Self.isObeyed(scalar) ? " " : scalar)
         }
         let whole = String(clean)
@@ -25,6 +31,75 @@ struct Quotation: Sendable {
     func clean(ifAny text: String?, limit: Int) -> String? {
         guard let text, !text.isEmpty else { return nil }
         return clean(text, limit: limit)
+    }
+
+    /// Whether the key stands in the text, or enough of it.
+    func isTelling(_ text: String) -> Bool {
+        let scalars = Array(text.unicodeScalars)
+        return hidingKey(in: scalars) != scalars
+    }
+
+    /// Scalar by scalar: a mark that combines with the key's last character would make it another character.
+    private func hidingKey(in text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        var result: [Unicode.Scalar] = []
+        result.reserveCapacity(text.count)
+        var index = 0
+        while index < text.count {
+            if let end = endOfPiece(in: text, from: index) {
+                result += Self.mark
+                index = end
+            } else {
+                result.append(text[index])
+                index += 1
+            }
+        }
+        return result
+    }
+
+    /// Where a piece of the key ends that begins there; nil where none does, or one too short to tell.
+    private func endOfPiece(in text: [Unicode.Scalar], from start: Int) -> Int? {
+        guard places[text[start]] != nil || text[start] == "%" || text[start] == "\\" else { return nil }
+        var longest: Int?
+        for first in Set(spellings(in: text, at: start).map(\.scalar)).flatMap({ places[$0] ?? [] }) {
+            var (place, index) = (first, start)
+            while place < secret.count,
+                let spelling = spellings(in: text, at: index).first(where: { $0.scalar == secret[place] })
+            {
+                place += 1
+                index += spelling.length
+            }
+            let rest = text[index...]
+            let isLast = rest.isEmpty || rest.count < 6 && (rest.first == "%" || rest.first == "\\")
+            let isCut = isLast && first == 0 && place >= Self.tellingBeginning
+            if place - first >= min(secret.count, Self.tellingPiece) || isCut { longest = max(longest ?? 0, index) }
+        }
+        return longest
+    }
+
+    /// The characters that may be meant at a place, and how many scalars spell them: itself, `%41` of a link, `\u0041` and
+    /// `\/` of JSON.
+    private func spellings(in text: [Unicode.Scalar], at index: Int) -> [(scalar: Unicode.Scalar, length: Int)] {
+        guard index < text.count else { return [] }
+        var spellings = [(text[index], 1)]
+        func number(from start: Int, digits: Int) -> Unicode.Scalar? {
+            guard start + digits <= text.count else { return nil }
+            var value: UInt32 = 0
+            for digit in text[start..<start + digits] {
+                guard let digit = Character(digit).hexDigitValue else { return nil }
+                value = value * 16 + UInt32(digit)
+            }
+            return Unicode.Scalar(value)
+        }
+        switch text[index] {
+        case "%":
+            if let scalar = number(from: index + 1, digits: 2) { spellings.append((scalar, 3)) }
+        case "\\":
+            guard index + 1 < text.count else { break }
+            spellings.append((text[index + 1], 2))
+            if text[index + 1] == "u", let scalar = number(from: index + 2, digits: 4) { spellings.append((scalar, 6)) }
+        default: break
+        }
+        return spellings
     }
 
     /// Controls, and the marks that turn the direction of writing round; line breaks stay.

@@ -230,6 +230,53 @@ struct OutcomeTests {
         #expect(clean.unicodeScalars.elementsEqual("Bearer [hidden]\(mark) is unknown".unicodeScalars))
     }
 
+    @Test(
+        "the key is hidden however it is spelled, and so is a telling piece of it",
+        arguments: [
+            ("key=%73k-%61/b%2Bc%2f0123456789 x", "key=[hidden] x"),
+            (#"{"k": "\u0073k-a\/b+c\/0123456789"}"#, #"{"k": "[hidden]"}"#),
+            ("sk-a/b+c/0123456789sk-a/b+c/0123456789", "[hidden][hidden]"),
+            ("sk-sk-a/b+c/0123456789.", "sk-[hidden]."), ("cut in front: a/b+c/012345.", "cut in front: [hidden]."),
+            ("cut behind: sk-a/b+c/01234 x", "cut behind: [hidden] x"),
+            ("cut at the end: sk-a", "cut at the end: [hidden]"),
+            ("cut at the end: sk-a/b%", "cut at the end: [hidden]%"), ("0123456789 alone", "0123456789 alone"),
+            ("100 % of 50%zz \\", "100 % of 50%zz \\"), ("", ""),
+        ])
+    func spellings(text: String, clean: String) throws {
+        #expect(Quotation(hiding: try APIKey("sk-a/b+c/0123456789")).clean(text) == clean)
+    }
+
+    @Test("a page that is cut in the middle of the key shows no half of it", arguments: 270...300)
+    func cut(before: Int) async throws {
+        let server = try await RawServer(.answer(400, String(repeating: "a", count: before) + secret))
+        try await withScene(server) { client in
+            let report = await client.generate(try request(), picture: nil, receiver: Album())
+            #expect(!"\(report)".contains(secret.prefix(4)))
+        }
+    }
+
+    @Test(
+        "a link that holds the key is neither kept nor followed, and the other pictures are",
+        arguments: ["https://h/1.png?key=\(secret)", "https://h/%73\(secret.dropFirst())/1.png"])
+    func keyInLink(link: String) async throws {
+        let server = try await RawServer(
+            .answer(200, #"{"data":[{"url":"\#(link)"},{"url":"https://h/2.png"}]}"#),
+            .answer(200, #"{"data":[{"url":"\#(link)"}]}"#), .answer(200, #"{"data":[{"url":"\#(link)"}] and no JSON"#))
+        try await withScene(server) { client in
+            var outcomes: [CallOutcome] = []
+            for _ in 0..<3 {
+                outcomes.append(await client.generate(try request(), picture: nil, receiver: Album()).outcome)
+            }
+            #expect(outcomes[0].row == "answered")
+            if case .answered(let answer) = outcomes[0] {
+                #expect(answer.items.map(\.link) == [nil, "https://h/2.png"])
+                #expect(answer.items[0].error?.contains("Change the key") == true)
+            }
+            #expect(outcomes[1...].map(\.row) == ["noImage", "noImage"])
+            #expect(!"\(outcomes)".contains(secret.dropFirst()))
+        }
+    }
+
     @Test("an answer that is compressed all the same is not read: unknown where it may be billed, its status otherwise")
     func compressed() async throws {
         let server = try await RawServer(
