@@ -15,7 +15,7 @@ import Glibc
 /// The referee looks after every step. When the moves are used up, all that was wrong is mended, and every job has to end.
 final class Simulation {
     private enum Limits {
-        static let steps = 100_000
+        static let steps = 500_000
         /// For everything to end once all is mended; links live a week.
         static let mended: Int64 = 60 * 86_400_000
         static let dyingSteps = 20_000
