@@ -175,6 +175,9 @@ let package = Package(
             name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqSandbox", "FluxqTestSupport"],
             path: "Proofs/DiskFaults", swiftSettings: settings),
         .executableTarget(
+            name: "attacktest", dependencies: ["FluxqProofKit", "FluxqTestSupport", argumentParser],
+            path: "Proofs/attacktest", swiftSettings: settings),
+        .executableTarget(
             name: "powertest",
             dependencies: [
                 "FluxqDiskFaults", "FluxqProofKit", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox",

@@ -12,22 +12,21 @@ struct Connection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     /// By the kernel; nil where it cannot tell.
     let uid: UInt32?
+    /// The place that it has until it is closed.
+    let entry: ConnectionCap.Entry
     let routes: Routes
     let users: KnownUsers
-    let cap: ConnectionCap
     let logger: Logger
 
     /// Returns when the connection is closed.
     func run() async {
-        guard let uid else {
-            logger.info("A connection of nobody was refused.")
-            return await refuse(.nobody)
+        guard case .admitted(let uid) = entry else {
+            if case .refused(isNews: true) = entry {
+                logger.info(
+                    "Connections of a user are refused.", metadata: ["uid": "\(uid.map { "\($0)" } ?? "unknown")"])
+            }
+            return await refuse(uid == nil ? .nobody : .tooManyConnections)
         }
-        guard cap.enter(uid: uid) else {
-            logger.info("A connection over the limit was refused.", metadata: ["uid": "\(uid)"])
-            return await refuse(.tooManyConnections)
-        }
-        defer { cap.leave(uid: uid) }
         let peer = Peer(uid: uid, user: await users.entry(of: uid))
         let state = ConnectionState()
         channel.channel.closeFuture.whenComplete { _ in state.clientLeft() }
@@ -92,14 +91,10 @@ struct Connection: Sendable {
     private static let patienceWithRefused = Duration.seconds(1)
 
     /// Says why and closes. What a client has sent and nobody has read when the connection closes can take the answer with
-    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up. Where they
-    /// do all the same, they are closed without a word.
+    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up.
     private func refuse(_ problem: Problem) async {
-        let isTold = cap.beginRefusal()
-        defer { if isTold { cap.endRefusal() } }
         do {
             try await channel.executeThenClose { inbound, outbound in
-                guard isTold else { return }
                 var parts = inbound.makeAsyncIterator()
                 try await channel.channel.closing(.input, after: Self.patienceWithRefused) {
                     _ = try await parts.next()

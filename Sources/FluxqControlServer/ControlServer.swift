@@ -98,7 +98,11 @@ package struct ControlServer: Service {
             try await listener.executeThenClose { arrivals in
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await arrival in arrivals {
-                        group.addTask { await arrival.connection.run() }
+                        guard let connection = arrival.connection else { continue }
+                        group.addTask {
+                            await connection.run()
+                            withExtendedLifetime(arrival) {}
+                        }
                     }
                 }
             }
@@ -107,12 +111,15 @@ package struct ControlServer: Service {
         }
     }
 
-    /// A connection that was let in. One that comes just before the shutdown may never be taken up; it is closed.
+    /// A connection that has come. One that comes just before the shutdown may never be taken up; it is closed.
     private final class Arrival: Sendable {
-        let connection: Connection
+        /// nil for one that is turned away without a word.
+        let connection: Connection?
+        private let channel: any Channel
 
-        init(_ connection: Connection) {
+        init(_ channel: any Channel, _ connection: Connection?) {
             self.connection = connection
+            self.channel = channel
             // The network library ends the process where it is let go earlier.
             channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
         }
@@ -120,8 +127,6 @@ package struct ControlServer: Service {
         deinit {
             channel.close(promise: nil)
         }
-
-        private var channel: any Channel { connection.channel.channel }
     }
 
     /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
@@ -136,9 +141,13 @@ package struct ControlServer: Service {
                     maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
                     maxHeaderFieldCount: Limits.headerFields)))
         return PeerCredential.uid(of: channel).flatMap { uid in
-            http.setup(channel: channel, logger: logger).map { http in
+            let entry = cap.enter(uid: uid)
+            if entry == .turnedAway { return channel.eventLoop.makeSucceededFuture(Arrival(channel, nil)) }
+            channel.closeFuture.whenComplete { _ in cap.leave(entry) }
+            return http.setup(channel: channel, logger: logger).map { http in
                 Arrival(
-                    Connection(channel: http, uid: uid, routes: routes, users: users, cap: cap, logger: logger))
+                    channel,
+                    Connection(channel: http, uid: uid, entry: entry, routes: routes, users: users, logger: logger))
             }
         }
     }

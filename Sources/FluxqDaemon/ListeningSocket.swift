@@ -28,6 +28,7 @@ package final class ListeningSocket: Sendable {
         path: String, mode: UInt32 = standardMode
     ) throws(ListeningSocketError) -> ListeningSocket {
         guard let address = path.hasPrefix("@") ? nil : UnixSocketAddress(path) else { throw .badPath(path) }
+        try checkDirectory(of: path)
         try removeStale(path, address)
 
         let descriptor = try makeSocket(path)
@@ -41,11 +42,20 @@ package final class ListeningSocket: Sendable {
                 default: throw .failed(path, SystemError("bind"))
                 }
             }
-            // Before listen, so that nobody meets a socket with the wrong mode: until then connections are refused.
-            guard chmod(path, mode) == 0 else { throw .failed(path, SystemError("chmod")) }
-            guard listen(descriptor, backlog) == 0 else { throw .failed(path, SystemError("listen")) }
             let file = open(path, openPathOnly | O_NOFOLLOW | O_CLOEXEC)
             guard file >= 0 else { throw .failed(path, SystemError("open")) }
+            do throws(ListeningSocketError) {
+                // Before listen, so that nobody meets a socket with the wrong mode: until then connections are refused. And
+                // by the file that was opened, not by its name: another may have that by now.
+                var status = stat()
+                guard fstat(file, &status) == 0 else { throw .failed(path, SystemError("stat")) }
+                guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .notASocket(path) }
+                guard chmod("/proc/self/fd/\(file)", mode) == 0 else { throw .failed(path, SystemError("chmod")) }
+                guard listen(descriptor, backlog) == 0 else { throw .failed(path, SystemError("listen")) }
+            } catch {
+                close(file)
+                throw error
+            }
             return ListeningSocket(path: path, descriptor: descriptor, file: file)
         } catch {
             close(descriptor)
@@ -67,6 +77,16 @@ package final class ListeningSocket: Sendable {
             bound.st_dev == present.st_dev, bound.st_ino == present.st_ino
         else { return }
         if unlink(path) != 0, errno != ENOENT { throw .failed(path, SystemError("unlink")) }
+    }
+
+    /// In a directory where everybody may replace everybody's files, anybody could put a socket of its own in place of this one.
+    private static func checkDirectory(of path: String) throws(ListeningSocketError) {
+        let end = path.lastIndex(of: "/")
+        let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        // What is wrong with a directory that cannot be looked at, binding says.
+        guard stat(directory, &status) == 0 else { return }
+        if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { throw .directoryOfEverybody(path) }
     }
 
     private static func removeStale(_ path: String, _ address: UnixSocketAddress) throws(ListeningSocketError) {

@@ -3,6 +3,7 @@ package enum ListeningSocketError: Error, Hashable, Sendable {
     case badPath(String)
     case directoryMissing(String)
     case notPermitted(String)
+    case directoryOfEverybody(String)
     case notASocket(String)
     case inUse(String)
     case failed(String, SystemError)
@@ -22,6 +23,9 @@ extension ListeningSocketError: CustomStringConvertible {
         case .notPermitted(let path):
             "fluxqd may not make its socket at \(path). Let fluxqd's user write the directory above it, or "
                 + "name another path with --socket."
+        case .directoryOfEverybody(let path):
+            "fluxqd does not put its socket at \(path), because everybody may replace files in the directory above it. Take "
+                + "that right away (chmod o-w), or name another path with --socket."
         case .notASocket(let path):
             "There is something at \(path) that is not a socket. Move it away, or name another path with --socket."
         case .inUse(let path):

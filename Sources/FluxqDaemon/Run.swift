@@ -31,6 +31,7 @@ struct Run: AsyncParsableCommand {
     init() {}
 
     func run() async throws {
+        Self.forgoCores()
         let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: ProcessInfo.processInfo.environment)
         LoggingSystem.bootstrap { label -> any LogHandler in
             if isJournaled { return JournalLog(descriptor: STDERR_FILENO) }
@@ -51,6 +52,12 @@ struct Run: AsyncParsableCommand {
             }
             throw ExitCode(Daemon.exitStatus(of: error))
         }
+    }
+
+    /// The key lies in this process's memory and must not be left in a file by a crash. Lowering a limit cannot fail.
+    private static func forgoCores() {
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     }
 }
 

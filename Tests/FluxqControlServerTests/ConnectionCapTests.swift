@@ -12,7 +12,7 @@ struct ConnectionCapTests {
         var isTaken = true
         while isTaken {
             isTaken = false
-            for uid in 0..<UInt32(users) where cap.enter(uid: uid) {
+            for uid in 0..<UInt32(users) where cap.enter(uid: uid) == .admitted(uid: uid) {
                 held[uid, default: 0] += 1
                 isTaken = true
             }
@@ -20,7 +20,7 @@ struct ConnectionCapTests {
         let part = 512 / (users + 1)
         #expect(held.values.allSatisfy { abs($0 - min(64, part)) <= 1 }, "\(held)")
         var newcomer = 0
-        while cap.enter(uid: 1000) { newcomer += 1 }
+        while cap.enter(uid: 1000) == .admitted(uid: 1000) { newcomer += 1 }
         #expect(newcomer >= min(64, part) / 2)
     }
 
@@ -36,21 +36,23 @@ struct ConnectionCapTests {
             if Bool.random(using: &generator) {
                 let mine = held[uid, default: 0]
                 let free = 12 - held.values.reduce(0, +)
-                #expect(cap.enter(uid: uid) == (mine < 5 && mine < free))
-                if mine < 5, mine < free { held[uid] = mine + 1 }
+                let entry = cap.enter(uid: uid)
+                #expect((entry == .admitted(uid: uid)) == (mine < 5 && mine < free))
+                if mine < 5, mine < free { held[uid] = mine + 1 } else { cap.leave(entry) }
             } else if let mine = held[uid], mine > 0 {
-                cap.leave(uid: uid)
+                cap.leave(.admitted(uid: uid))
                 held[uid] = mine - 1
             }
         }
     }
 
-    @Test("so many refusals at once are explained, and no more")
+    @Test("so many refusals at once are explained, the first of a user is news, and more are turned away")
     func refusals() {
-        let cap = ConnectionCap(perUser: 1, total: 1)
-        for _ in 0..<64 { #expect(cap.beginRefusal()) }
-        #expect(!cap.beginRefusal())
-        cap.endRefusal()
-        #expect(cap.beginRefusal())
+        let cap = ConnectionCap(perUser: 0, total: 1)
+        #expect(cap.enter(uid: 1) == .refused(isNews: true) && cap.enter(uid: nil) == .refused(isNews: true))
+        for _ in 2..<ConnectionCap.mostRefusals { #expect(cap.enter(uid: 1) == .refused(isNews: false)) }
+        #expect(cap.enter(uid: 1) == .turnedAway)
+        cap.leave(.refused(isNews: false))
+        #expect(cap.enter(uid: 2) == .refused(isNews: true))
     }
 }

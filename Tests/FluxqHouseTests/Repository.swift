@@ -8,7 +8,7 @@ enum Repository {
     /// Programs that measure or test fluxq and are no part of it.
     static let tools: Set<String> = [
         "FluxqDiskFaults", "FluxqProofKit", "SystemCallShim", "SystemCallShimInterface", "archive-probe",
-        "crashtest", "faulttest", "fluxq-bench", "fluxq-simtest", "powertest", "sandbox-server",
+        "attacktest", "crashtest", "faulttest", "fluxq-bench", "fluxq-simtest", "powertest", "sandbox-server",
     ]
 
     static func text(_ name: String) throws -> String {

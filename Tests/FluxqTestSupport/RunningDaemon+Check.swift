@@ -1,5 +1,4 @@
 import Foundation
-package import Testing
 
 extension RunningDaemon {
     /// What `fluxqd check --json` says of a state directory.
@@ -33,16 +32,5 @@ extension RunningDaemon {
         let end = await process.wait()
         let report = try? JSONDecoder().decode(Report.self, from: Data(process.output.utf8))
         return Check(end: end, findings: report?.findings ?? [], errors: process.errors)
-    }
-
-    /// Records an issue of the running test unless the database is sound, the ledger's sums equal the jobs', and every
-    /// file of the archive is whole.
-    package func expectSoundState(sourceLocation: SourceLocation = #_sourceLocation) async {
-        do {
-            let check = try await check()
-            #expect(check.isClean, "\(check)", sourceLocation: sourceLocation)
-        } catch {
-            Issue.record(error, sourceLocation: sourceLocation)
-        }
     }
 }

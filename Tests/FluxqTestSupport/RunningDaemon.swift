@@ -1,5 +1,4 @@
 import Foundation
-package import Testing
 
 /// `fluxqd --sandbox` as a real process with a state directory and a socket of its own, and `fluxq` to drive it.
 package final class RunningDaemon: Sendable {
@@ -164,27 +163,5 @@ package final class RunningDaemon: Sendable {
             let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
         else { throw Failure(what: "no VmHWM of process \(process.id)") }
         return kilobytes * 1024
-    }
-
-    /// Asks it to stop, waits for that, and holds what it leaves against `fluxqd check`.
-    ///
-    /// - Parameter isSound: false where the test itself has damaged the state.
-    @discardableResult
-    package func stop(
-        expectingSoundState isSound: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
-    ) async -> ChildProcess.End {
-        process.send(SIGTERM)
-        let end = await process.wait()
-        if isSound { await expectSoundState(sourceLocation: sourceLocation) }
-        return end
-    }
-
-    /// Ends it as a power cut would, and holds what it leaves against `fluxqd check`.
-    @discardableResult
-    package func kill(sourceLocation: SourceLocation = #_sourceLocation) async -> ChildProcess.End {
-        process.send(SIGKILL)
-        let end = await process.wait()
-        await expectSoundState(sourceLocation: sourceLocation)
-        return end
     }
 }

@@ -1,0 +1,33 @@
+import ArgumentParser
+
+/// What a user of the host does to harm the others.
+enum Attack: String, CaseIterable, ExpressibleByArgument {
+    /// As many connections as can be had, held without a word.
+    case connections
+    /// Connects and goes away, as fast as it can.
+    case storm
+    /// Requests whose head comes a byte at a time.
+    case slowHead = "slow-head"
+    /// Uploads whose body comes a byte at a time.
+    case slowBody = "slow-body"
+    /// Requests in a row whose answers nobody reads.
+    case unread
+    /// Requests in a row.
+    case pipeline
+    /// Bodies over every limit, with their length said before and without.
+    case oversized
+    /// Random bytes, and requests that two readers could take for two things.
+    case malformed
+    /// JSON that is deep, wide or both.
+    case json
+    /// Headers that claim to be somebody else.
+    case forged
+    /// Every verb on another's job.
+    case others
+    /// Jobs, one after the other.
+    case submits
+    /// The dearest lists, over and over.
+    case lists
+    /// Event streams and long polls, as many as can be had, and something that wakes them all.
+    case waits
+}

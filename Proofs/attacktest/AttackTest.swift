@@ -1,0 +1,158 @@
+import ArgumentParser
+import FluxqProofKit
+import FluxqTestSupport
+import Foundation
+
+/// Attacks fluxqd as users of its host can, and looks whether another user notices.
+@main
+struct AttackTest: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attacktest",
+        abstract: "Attack fluxqd as several users at once, and measure what another user notices of it.",
+        subcommands: [Run.self, Attacker.self, Victim.self], defaultSubcommand: Run.self)
+}
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run every attack, one after the other.",
+        discussion: """
+            A user who has nothing to do with it looks at a job all the while, each time on a new connection. Exits with \
+            1 where a look takes too long or is not answered, where fluxqd takes too much memory, keeps descriptors, \
+            tells an attacker of somebody else's work, or ends.
+            """)
+
+    @Option(help: "Attackers at once, each a user of its own.")
+    var attackers = 8
+
+    @Option(help: "How long each attack goes on.")
+    var seconds = 10.0
+
+    @Option(
+        help: ArgumentHelp(
+            "This attack alone: \(Attack.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "NAME"))
+    var only: Attack?
+
+    @Option(help: ArgumentHelp("What a look may take at the 99th percentile.", valueName: "MILLISECONDS"))
+    var limit = 100.0
+
+    @Option(help: "What random bytes are drawn from (default: at random).")
+    var seed = UInt64.random(in: 0 ... .max)
+
+    func run() async throws {
+        guard OtherUser.isPossible else {
+            throw ValidationError("The attackers are users of their own, which takes root: sudo make attacktest")
+        }
+        let directory = try TemporaryDirectory()
+        // The attackers come to the socket; what lies beside it is closed to them.
+        chmod(directory.path, 0o755)
+        let api = try await ProofAPI.start(directory: directory.path("api"))
+        let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: api.environment))
+        let job = try await submitVictimsJob(daemon)
+        guard let beginning = Vitals(of: daemon.process.id) else { throw ProofFailure("fluxqd is gone") }
+        print("seed \(seed), \(attackers) attackers, \(seconds) s each")
+        print("attack            cases   looks  p50 ms  p99 ms  max ms  memory MiB  descriptors")
+        var bounds = Verdict.Bounds()
+        bounds.milliseconds = limit
+        var failed = 0
+        for attack in only.map({ [$0] }) ?? Attack.allCases {
+            let verdict = try await verdict(on: attack, daemon, job: job, since: beginning)
+            print(line(of: verdict))
+            for failure in verdict.failures(bounds) {
+                print("FAILED \(attack.rawValue): \(failure)")
+                failed += 1
+            }
+        }
+        let end = await daemon.stop()
+        await api.shutdown()
+        guard end == .exit(0), failed == 0 else {
+            print("fluxqd ended with \(end). \(failed) failed. \(daemon.process.errors.suffix(2000))")
+            throw ExitCode(1)
+        }
+        print("Nobody else noticed.")
+    }
+
+    private func submitVictimsJob(_ daemon: DaemonProcess) async throws -> Int64 {
+        let picture = "\(daemon.setup.directory)/picture.png"
+        try Data(SamplePictures.png.bytes).write(to: URL(filePath: picture))
+        chmod(picture, 0o644)
+        let process = try ChildProcess(
+            OtherUser.setpriv,
+            OtherUser.options(Victim.uid) + [
+                RunningDaemon.executable("fluxq"), "submit", "--socket", daemon.setup.socketPath, "--image", picture,
+                "--label", Victim.canary, "--at", "2100-01-01T00:00:00Z", Victim.canary,
+            ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
+        guard await process.wait() == .exit(0), let job = Int64(process.output.split(separator: "\n").first ?? "")
+        else {
+            throw ProofFailure("the victim cannot submit: \(process.errors)")
+        }
+        return job
+    }
+
+    private func verdict(
+        on attack: Attack, _ daemon: DaemonProcess, job: Int64, since beginning: Vitals
+    ) async throws -> Verdict {
+        func start(uid: UInt32, _ arguments: [String]) throws -> ChildProcess {
+            try ChildProcess(
+                OtherUser.setpriv,
+                OtherUser.options(uid) + [RunningDaemon.executable("attacktest")] + arguments + [
+                    "--socket", daemon.setup.socketPath, "--job", "\(job)", "--seconds", "\(seconds)",
+                ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
+        }
+        var verdict = Verdict(attack: attack)
+        let processes = try (0..<attackers).map { number in
+            try start(
+                uid: Victim.uid + 1 + UInt32(number),
+                ["attack", "--attack", attack.rawValue, "--seed", "\(seed &+ UInt64(number))"])
+        }
+        let victim = try start(uid: Victim.uid, ["look"])
+        let watch = Task {
+            var most = beginning.memory
+            while !Task.isCancelled {
+                most = max(most, Vitals(of: daemon.process.id)?.memory ?? 0)
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            return most
+        }
+        guard await victim.wait() == .exit(0) else { throw ProofFailure("the victim: \(victim.errors)") }
+        for process in processes {
+            let end = await process.wait()
+            let lines = process.output.split(separator: "\n", maxSplits: 1)
+            verdict.cases += lines.first.flatMap { Int($0) } ?? 0
+            if end != .exit(0) {
+                verdict.leaks.append(
+                    lines.count > 1 ? String(lines[1]) : "an attacker ended with \(end): \(process.errors)")
+            }
+        }
+        watch.cancel()
+        verdict.memory = await watch.value - beginning.memory
+        verdict.looks = victim.output.split(separator: "\n").compactMap { Int($0) }
+        verdict.descriptors = try await leftover(daemon, since: beginning)
+        return verdict
+    }
+
+    /// Descriptors that stay, a moment after everybody has gone.
+    private func leftover(_ daemon: DaemonProcess, since beginning: Vitals) async throws -> Int {
+        var left = 0
+        for _ in 0..<100 {
+            guard let now = Vitals(of: daemon.process.id) else {
+                throw ProofFailure("fluxqd is gone: \(daemon.process.errors)")
+            }
+            left = now.descriptors - beginning.descriptors
+            if left <= Verdict.Bounds().descriptors { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return left
+    }
+
+    private func line(of verdict: Verdict) -> String {
+        func column(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - text.count)) + text
+        }
+        func number(_ value: Double) -> String { String(format: "%.1f", value) }
+        return verdict.attack.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0)
+            + column("\(verdict.cases)", 9) + column("\(verdict.looks.count)", 8)
+            + column(number(verdict.percentile(0.5)), 8) + column(number(verdict.percentile(0.99)), 8)
+            + column(number(verdict.percentile(1)), 8) + column("\(verdict.memory >> 10)", 12)
+            + column("\(verdict.descriptors)", 13)
+    }
+}
