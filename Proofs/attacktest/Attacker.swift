@@ -203,10 +203,7 @@ private struct Play {
 
     /// The answers about another's job and about none are the same, byte for byte. Over a limit neither is told anything.
     private mutating func compare(_ theirs: String, _ none: String, _ what: String) {
-        let refusals = ["over_limit", "shutting_down"]
-        if theirs.isEmpty || none.isEmpty || refusals.contains(where: { theirs.contains($0) || none.contains($0) }) {
-            return
-        }
+        if theirs.isEmpty || none.isEmpty || theirs.contains("over_limit") || none.contains("over_limit") { return }
         if theirs != none { leak = "\(what) tells a job from none:\n\(theirs)\n\(none)" }
     }
 

@@ -64,7 +64,6 @@ extension ControlClientError {
     fileprivate var isRestart: Bool {
         switch self {
         case .noDaemon, .connectionLost: true
-        case .problem(let problem): problem.code == .shuttingDown
         default: false
         }
     }

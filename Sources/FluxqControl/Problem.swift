@@ -35,7 +35,6 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case rangeNotSatisfiable = "range_not_satisfiable"
         /// No room in the state directory.
         case storageFull = "storage_full"
-        case shuttingDown = "shutting_down"
         case `internal` = "internal"
     }
 

@@ -35,8 +35,12 @@ struct Connection: Sendable {
             await withGracefulShutdownHandler {
                 await converse(with: peer, state)
             } onGracefulShutdown: {
-                // Ends the wait for a next request. A body on its way in is let through.
-                if !state.isReadingBody { channel.channel.close(mode: .input, promise: nil) }
+                // Who connected just before may be about to say why, and who has brought a picture what to do with it.
+                // A body on its way in is let through.
+                guard let awaited = state.awaitedRequest else { return }
+                channel.channel.eventLoop.scheduleTask(in: TimeAmount(routes.settings.partingTime)) {
+                    if state.awaitedRequest == awaited { channel.channel.close(mode: .input, promise: nil) }
+                }
             }
         } onCancel: {
             channel.channel.close(promise: nil)
@@ -71,20 +75,19 @@ struct Connection: Sendable {
     ) async throws -> Bool {
         // Anew for each request: who is an administrator may have been configured anew.
         let call = Call(head: head, body: requests, caller: routes.caller(peer), connection: state)
-        var response = Task.isShuttingDownGracefully ? Response(.shuttingDown) : await routes.response(to: call)
+        var response = await routes.response(to: call)
         // Who is refused before the end of the body may stop sending it.
         let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
         let isLast =
-            isBodyRefused || Task.isShuttingDownGracefully
-            || head.headerFields[.connection]?.lowercased() == "close"
+            isBodyRefused || head.headerFields[.connection]?.lowercased() == "close"
+            || response.headers[.connection] == "close"
         if isLast { response.headers[.connection] = "close" }
         if head.method == .head { response = response.createHeadResponse() }
         logger.debug(
             "A request was answered.",
             metadata: ["uid": "\(peer.uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
         try await write(response, to: outbound)
-        // A shutdown that came while the body was read has not closed the connection: see `run`.
-        return await requests.drain() && !isLast && !Task.isShuttingDownGracefully
+        return await requests.drain() && !isLast
     }
 
     /// How long somebody who is refused may take for a request's head; then the answer comes without it.

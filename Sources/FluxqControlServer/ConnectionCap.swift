@@ -10,7 +10,7 @@ final class ConnectionCap: Sendable {
         case admitted(uid: UInt32)
         /// There is none, and time to say so. `isNews`: worth a line in the log.
         case refused(isNews: Bool)
-        /// There is none, and many are being told so already.
+        /// There is none, and this user or many others have just been told so.
         case turnedAway
     }
 
@@ -18,12 +18,36 @@ final class ConnectionCap: Sendable {
         var open: [UInt32: Int] = [:]
         var total = 0
         var refusals = 0
-        /// When the log last spoke of a user's refusal.
-        var logged: [UInt32: ContinuousClock.Instant] = [:]
+        var refused: [UInt32: Refused] = [:]
+
+        mutating func refuse(_ uid: UInt32, at now: ContinuousClock.Instant) -> Entry {
+            guard refusals < mostRefusals else { return .turnedAway }
+            guard var known = refused[uid], now - known.loggedAt < pauseOfLog else {
+                refused = refused.filter { now - $0.value.loggedAt < pauseOfLog }
+                refused[uid] = Refused(loggedAt: now, second: now, explained: 1)
+                refusals += 1
+                return .refused(isNews: true)
+            }
+            if now - known.second >= .seconds(1) { (known.second, known.explained) = (now, 0) }
+            guard known.explained < mostRefusalsPerSecond else { return .turnedAway }
+            known.explained += 1
+            refused[uid] = known
+            refusals += 1
+            return .refused(isNews: false)
+        }
     }
 
-    /// Connections that are being told why they were refused.
+    /// What has been said of a user's refusals.
+    private struct Refused {
+        var loggedAt: ContinuousClock.Instant
+        /// The present second's beginning, and how many refusals were explained in it.
+        var second: ContinuousClock.Instant
+        var explained = 0
+    }
+
+    /// Connections that are being told why they were refused: an explanation costs what a request does.
     static let mostRefusals = 64
+    static let mostRefusalsPerSecond = 8
     private static let pauseOfLog = Duration.seconds(60)
 
     private let perUser: Int
@@ -45,14 +69,7 @@ final class ConnectionCap: Sendable {
                 state.total += 1
                 return .admitted(uid: uid)
             }
-            let uid = uid ?? .max
-            guard state.refusals < Self.mostRefusals else { return .turnedAway }
-            state.refusals += 1
-            let now = ContinuousClock.now
-            if let last = state.logged[uid], now - last < Self.pauseOfLog { return .refused(isNews: false) }
-            state.logged = state.logged.filter { now - $0.value < Self.pauseOfLog }
-            state.logged[uid] = now
-            return .refused(isNews: true)
+            return state.refuse(uid ?? .max, at: .now)
         }
     }
 

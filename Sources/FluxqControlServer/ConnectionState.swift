@@ -4,16 +4,27 @@ import Synchronization
 final class ConnectionState: Sendable {
     private struct State {
         var isGone = false
-        var isReadingBody = false
+        var requestsAwaited = 0
+        var isAwaitingRequest = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
 
-    /// A request has begun whose body is not yet read to its end.
-    var isReadingBody: Bool {
-        get { state.withLock { $0.isReadingBody } }
-        set { state.withLock { $0.isReadingBody = newValue } }
+    /// The number of the request that is being waited for; nil while one is read or answered.
+    var awaitedRequest: Int? {
+        state.withLock { $0.isAwaitingRequest ? $0.requestsAwaited : nil }
+    }
+
+    func beginAwaitingRequest() {
+        state.withLock { state in
+            state.requestsAwaited += 1
+            state.isAwaitingRequest = true
+        }
+    }
+
+    func endAwaitingRequest() {
+        state.withLock { $0.isAwaitingRequest = false }
     }
 
     /// Says that the client has closed the connection.

@@ -32,6 +32,8 @@ package struct ControlServer: Service {
         package var idleTime = Duration.seconds(60)
         /// A body has to be there whole after so long.
         package var bodyTime = Duration.seconds(600)
+        /// How long a shutdown waits for a connection's next request.
+        package var partingTime = Duration.seconds(1)
         /// How long a shutdown waits for requests in progress.
         package var shutdownGrace = Duration.seconds(10)
         /// Between the signs of life of an event stream.

@@ -27,7 +27,8 @@ extension Routes {
         let caller = call.caller
         let connection = call.connection
         return Response(
-            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .connection: "close"],
             body: ResponseBody { writer in
                 try await stream(to: &writer, after: first, for: caller, all: all, connection)
                 try await writer.finish(nil)

@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqModel
 import FluxqStore
+import HTTPTypes
 import HummingbirdCore
 
 extension Routes {
@@ -22,7 +23,12 @@ extension Routes {
             if isOver || wait == 0 { return try Response(JobDocument(job)) }
             switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
             case .changed: continue
-            case .timeUp, .over: return try Response(JobDocument(job))
+            case .timeUp: return try Response(JobDocument(job))
+            case .over:
+                // Whoever asks again has to ask the next fluxqd.
+                var response = try Response(JobDocument(job))
+                response.headers[.connection] = "close"
+                return response
             }
         }
     }

@@ -5,8 +5,8 @@ enum Limits {
     /// Of a request's line and header fields together, and how many fields.
     static let headerBytes = 16 << 10
     static let headerFields = 100
-    /// Of the body of `POST /v1/jobs` besides its picture.
-    static let submissionBytes = 1 << 20
+    /// Of the body of `POST /v1/jobs` besides its picture: the longest prompt fits, with every character escaped.
+    static let submissionBytes = 256 << 10
     /// How much of a body that is refused is still read, so that its sender gets to read why.
     static let drainedBytes = 64 << 20
     /// A piece of a picture on its way out.

@@ -177,10 +177,6 @@ extension Problem {
         detail:
             "You, or all users together, have as many connections open as fluxqd allows. Close some, then try again.")
 
-    static let shuttingDown = Problem(
-        status: 503, code: .shuttingDown, title: "fluxqd is stopping",
-        detail: "Try again when it has started again. Queued jobs are kept.")
-
     static let storageFull = Problem(
         status: 507, code: .storageFull, title: "No room",
         detail: "The file system of fluxqd's state directory is full. Nothing was kept; "

@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
+import ServiceLifecycle
 
 /// Takes requests off a connection, one after the other, their bodies piece by piece.
 /// Belongs to the one task of its connection.
@@ -22,9 +23,7 @@ final class RequestReader {
     private var bodyEnd = ContinuousClock.now
     /// The client holds its body back until it is told to go on (RFC 9110, 10.1.1).
     private(set) var awaitsInvitation = false
-    private(set) var isBodyOver = true {
-        didSet { connection.isReadingBody = !isBodyOver }
-    }
+    private(set) var isBodyOver = true
 
     init(
         _ parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator,
@@ -41,8 +40,11 @@ final class RequestReader {
     /// The next request, once the body of the last has been read; nil where the client has no more.
     func next() async throws(Failure) -> HTTPRequest? {
         let part: HTTPRequestPart?
+        connection.beginAwaitingRequest()
+        defer { connection.endAwaitingRequest() }
         do {
-            part = try await channel.closing(.input, after: patience.idleTime) { try await parts.next() }
+            let patience = Task.isShuttingDownGracefully ? patience.partingTime : patience.idleTime
+            part = try await channel.closing(.input, after: patience) { try await parts.next() }
         } catch {
             throw .malformed
         }

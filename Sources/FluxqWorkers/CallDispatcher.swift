@@ -43,18 +43,18 @@ final class CallDispatcher: Sendable {
         await withDiscardingTaskGroup { calls in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 pulse.beat()
-                let seen = store.signal.count
+                let look = wakeup.look()
                 let concurrency = settings.concurrency
                 let hasPlace = pace.withLock { pace in
                     pace.adopt(ceiling: concurrency)
                     return pace.hasPlace
                 }
                 guard hasPlace else {
-                    await wakeup.wait(for: .work, after: seen, until: nil)
+                    await wakeup.wait(for: .work, after: look, until: nil)
                     continue
                 }
                 guard await room.admitsCall() else {
-                    await wakeup.wait(for: .work, after: seen, until: clock.now() + settings.storeRetryPause)
+                    await wakeup.wait(for: .work, after: look, until: clock.now() + settings.storeRetryPause)
                     continue
                 }
                 switch await claim() {
@@ -64,7 +64,7 @@ final class CallDispatcher: Sendable {
                     let place = pace.withLock { $0.begin() }
                     calls.addTask { await self.call(claim, in: place) }
                 case .nothing(let until):
-                    await wakeup.wait(for: .work, after: seen, until: until)
+                    await wakeup.wait(for: .work, after: look, until: until)
                 }
             }
             // From here on the calls in flight are waited for, which may take as long as it takes.

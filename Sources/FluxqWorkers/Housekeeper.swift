@@ -17,7 +17,7 @@ struct Housekeeper: Sendable {
         let wakeup = Wakeup(signal: parts.store.signal, clock: parts.clock)
         var lastRound = parts.clock.uptime()
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let seen = parts.store.signal.count
+            let look = wakeup.look()
             var next = parts.clock.now() + Self.eventRound
             do {
                 let uptime = parts.clock.uptime()
@@ -39,7 +39,7 @@ struct Housekeeper: Sendable {
                 parts.logger.error("cannot forget what is not used any more", metadata: ["error": "\(error)"])
                 next = parts.clock.now() + parts.settings.current.storeRetryPause
             }
-            await wakeup.wait(for: .inputs, after: seen, until: next)
+            await wakeup.wait(for: .inputs, after: look, until: next)
         }
     }
 }

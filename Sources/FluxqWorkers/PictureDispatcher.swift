@@ -37,7 +37,7 @@ final class PictureDispatcher: Sendable {
         await withDiscardingTaskGroup { downloads in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 pulse.beat()
-                let seen = store.signal.count
+                let look = wakeup.look()
                 let busy = inFlight.withLock { $0 }
                 let (due, next) = await due(excluding: busy)
                 for picture in due {
@@ -52,7 +52,7 @@ final class PictureDispatcher: Sendable {
                 }
                 // With no place free only the end of a download matters.
                 let isFull = busy.count + due.count >= settings.downloads
-                await wakeup.wait(for: .work, after: seen, until: isFull ? nil : next)
+                await wakeup.wait(for: .work, after: look, until: isFull ? nil : next)
             }
             pulse.end()
             downloads.cancelAll()

@@ -175,7 +175,29 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that is idle is closed at once when fluxqd stops")
+    @Test("that has come just before a stop, or brings a job after its picture, is still served")
+    func lastRequests() async throws {
+        try await TestServer.run(settings: {
+            $0.partingTime = .seconds(60)
+            $0.shutdownGrace = .seconds(60)
+        }) { server in
+            try await RawClient.connect(to: server) { silent in
+                try await RawClient.connect(to: server) { served in
+                    try await served.send(Self.queue)
+                    _ = try await served.read(through: "\"usage\"")
+                    await server.shutDown()
+                    for _ in 1...3 {
+                        try await served.send(Self.queue)
+                        _ = try await served.read(through: "\"usage\"")
+                    }
+                }
+                try await silent.send(Self.queue)
+                #expect(try await silent.read(through: "\"usage\"").hasPrefix("HTTP/1.1 200 "))
+            }
+        }
+    }
+
+    @Test("that is idle is closed soon when fluxqd stops")
     func idleAtShutdown() async throws {
         try await TestServer.run(settings: { $0.shutdownGrace = .seconds(3600) }) { server in
             try await RawClient.connect(to: server) { client in
