@@ -1,0 +1,131 @@
+import FluxqControl
+import FluxqTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// A key that is looked for everywhere once an API has said it in every way that it can.
+@Suite("The API key", .timeLimit(.minutes(2)))
+struct KeyTests {
+    /// Has characters that links and JSON spell otherwise.
+    private static let key = "sk-Kanarienvogel/7Gq+2Zt_91xW"
+
+    /// Ways of saying the key: a job's model chooses.
+    private static let answers: [(model: String, status: String, headers: String, body: String)] = {
+        let linked = key.replacing("/", with: "%2F").replacing("+", with: "%2b")
+        let escaped = key.replacing("/", with: #"\/"#).replacing("s", with: #"\u0073"#)
+        let half = key.dropLast(8)
+        func error(_ text: String) -> String {
+            #"{"error":{"code":"\#(text)","type":"\#(text)","message":"Bearer \#(text)","param":"\#(text)"}}"#
+        }
+        return [
+            ("said", "400 Bad", "", error(key)), ("escaped", "400 Bad", "", error(escaped)),
+            ("linked", "400 Bad", "", error(linked)), ("cut", "400 Bad", "", "<html><p>You sent \(half)"),
+            ("unknown", "504 Gateway", "X-Request-Id: \(key)\r\n", "<html>\(key)</html>"),
+            ("redirected", "302 Found", "Location: https://h/?key=\(linked)\r\n", ""),
+            (
+                "pictureless", "200 OK", "x-request-id: \(key)\r\n",
+                #"{"data":[],"usage":{"\#(key)":"\#(escaped)"},"x":"\#(half)"}"#
+            ),
+            (
+                "link", "200 OK", "",
+                #"{"data":[{"url":"https://h/1.png?key=\#(linked)"},{"error":{"message":"\#(key)"}}]}"#
+            ),
+            ("exhausted", "500 Bad", "", error(key)),
+            // Holds the queue, so it comes last.
+            ("refused", "401 No", "", error("Incorrect API key provided: \(key)")),
+        ]
+    }()
+
+    private static func serve(_ peer: ScriptedPeer, _ heard: borrowing Mutex<Set<String>>) throws {
+        let head = try peer.readHead()
+        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
+        let body = String(
+            decoding: try peer.readBody(length?.split(separator: " ").last.flatMap { Int($0) } ?? 0), as: UTF8.self)
+        guard let answer = answers.first(where: { body.contains("\"model\":\"\($0.model)\"") }) else { return }
+        if head.contains("Bearer \(key)") { heard.withLock { _ = $0.insert(answer.model) } }
+        try peer.send(
+            "HTTP/1.1 \(answer.status)\r\n\(answer.headers)Content-Length: \(answer.body.utf8.count)\r\n\r\n\(answer.body)"
+        )
+    }
+
+    /// Pieces of the key long enough to tell, as they are and as a link and as JSON spell them.
+    private static let pieces: [Data] = {
+        let spellings = [
+            key, key.replacing("/", with: "%2F").replacing("+", with: "%2b"), key.replacing("/", with: #"\/"#),
+        ]
+        return spellings.flatMap { spelling in
+            (0...(spelling.count - 12)).map { Data(spelling.dropFirst($0).prefix(12).utf8) }
+        }
+    }()
+
+    /// Where a telling piece of the key stands.
+    private static func places(in texts: [String: Data]) -> [String] {
+        texts.filter { text in pieces.contains { text.value.range(of: $0) != nil } }.map(\.key).sorted()
+    }
+
+    private static func files(below directory: String) throws -> [String: Data] {
+        let names = try FileManager.default.subpathsOfDirectory(atPath: directory)
+        return names.reduce(into: [:]) {
+            $0["\(directory)/\($1)"] = FileManager.default.contents(atPath: "\(directory)/\($1)")
+        }
+    }
+
+    @Test("is nowhere but in its file, whatever the API says of it")
+    func canary() async throws {
+        let heard = Mutex<Set<String>>([])
+        let server = try ScriptedServer { try Self.serve($0, heard) }
+        defer { server.stop() }
+        let secrets = try TemporaryDirectory()
+        try Self.key.write(toFile: secrets.path("key"), atomically: false, encoding: .utf8)
+        let daemon = try await RunningDaemon(
+            environment: [
+                "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(server.port)/v1", "FLUXQ_API_KEY_FILE": secrets.path("key"),
+                "FLUXQ_API_UNBILLED_STATUSES": "500", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
+            ], isSandboxed: false)
+        var shown: [String: Data] = [:]
+        func note(_ arguments: [String], input: [UInt8] = []) async throws -> RunningDaemon.Run {
+            let run = try await daemon.run(arguments, input: input)
+            shown["\(arguments)"] = Data("\(run.output)\(run.errors)".utf8)
+            return run
+        }
+        for answer in Self.answers.dropLast() {
+            let run = try await note(
+                ["submit", "--wait", "--model", answer.model, "--image", "-", "x"], input: SamplePictures.png.bytes)
+            #expect(run.end == .exit(1), "\(answer.model): \(run.errors)")
+        }
+        _ = try await note(
+            ["submit", "--model", "refused", "--image", "-", "x"], input: SamplePictures.png.bytes)
+        while try await !note(["status"]).output.contains("[hidden]") {}
+        for arguments in [["status", "--json"], ["list", "--json"], ["usage", "--json"], ["pause"], ["resume"]] {
+            _ = try await note(arguments)
+        }
+        for id in 1...Self.answers.count {
+            _ = try await note(["status", "\(id)"])
+            _ = try await note(["status", "--json", "\(id)"])
+        }
+        daemon.process.send(SIGHUP)
+        #expect(await daemon.notice().contains("RELOADING=1"))
+        let backup = try ChildProcess(
+            RunningDaemon.executable("fluxqd"),
+            ["backup", "--state-directory", daemon.directory.path("state"), daemon.directory.path("backup")],
+            environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
+        #expect(await backup.wait() == .exit(0), "\(backup.errors)")
+        shown["check"] = Data("\(try await daemon.check())".utf8)
+        for name in ["cmdline", "environ"] {
+            shown[name] = FileManager.default.contents(atPath: "/proc/\(daemon.process.id)/\(name)")
+        }
+        let limits = try String(contentsOfFile: "/proc/\(daemon.process.id)/limits", encoding: .utf8)
+        let cores = limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+        #expect(cores?.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"])
+        await daemon.stop()
+        shown.merge(try Self.files(below: daemon.directory.path)) { $1 }
+
+        #expect(heard.withLock { $0 } == Set(Self.answers.map(\.model)))
+        #expect(shown.count > 40 && shown.keys.contains { $0.hasSuffix("state/queue.sqlite") })
+        #expect(Self.places(in: shown) == [])
+        // The search itself: it finds what is there.
+        #expect(try Self.places(in: Self.files(below: secrets.path)) == [secrets.path("key")])
+        #expect(Self.places(in: ["x": Data("a\(Self.key.dropFirst(4).prefix(12))b".utf8)]) == ["x"])
+    }
+}
