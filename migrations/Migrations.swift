@@ -10,5 +10,6 @@ package struct Migration: Sendable {
         Migration(name: "0003_access", sql: String(decoding: PackageResources._003_access_sql, as: UTF8.self)),
         Migration(name: "0004_repair", sql: String(decoding: PackageResources._004_repair_sql, as: UTF8.self)),
         Migration(name: "0005_holding", sql: String(decoding: PackageResources._005_holding_sql, as: UTF8.self)),
+        Migration(name: "0006_worked", sql: String(decoding: PackageResources._006_worked_sql, as: UTF8.self)),
     ]
 }

@@ -79,7 +79,7 @@ struct JobWords {
         return switch job.waiting.flatMap(Waiting.init(rawValue:)) {
         case .ready: ["It runs as soon as a worker is free."]
         case .scheduled: ["It waits for its time\(time)."]
-        case .backoff: ["Its last attempt failed and was not billed; the next one comes by itself\(time)."]
+        case .backoff: ["Its last attempt failed; the next one comes by itself\(time)."]
         case .rateLimited:
             ["As many calls have been made as the API, or the configuration, allows; it goes on by itself."]
         case .userLimit, .budget:
@@ -132,9 +132,11 @@ struct JobWords {
         case .outcomeUnknown:
             "It may have been billed: \(sending(presentation)), and nobody knows what became of it, so it is not sent "
                 + "again by itself. The API's operator can tell. Buy it again with: \(retry)"
-        case .exhausted: "None of its attempts was billed. Try again with: \(retry)"
+        case .exhausted: "What each attempt cost stands beside it. Try again with: \(retry)"
         case .linkLost:
             "It was paid for, but its links died before every picture was fetched. Buy it again with: \(retry)"
+        case .canceled where job.ledger?.last?.billing == Billing.unknown.rawValue:
+            "Its last call may have been billed. Buy it again with: \(retry)"
         case .canceled: "Queue it again with: \(retry)"
         case nil: nil
         }

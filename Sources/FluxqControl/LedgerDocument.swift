@@ -17,6 +17,8 @@ extension JobDocument {
         package var status: Int?
         package var requestID: String?
         package var message: String?
+        /// What the API answered where it brought no picture, for a person to look at.
+        package var answer: String?
         package var imagesWanted: Int
         /// Pictures that came.
         package var images: Int?
@@ -31,7 +33,7 @@ extension JobDocument {
             case settledAt = "settled_at"
             case billing, outcome, status
             case requestID = "request_id"
-            case message
+            case message, answer
             case imagesWanted = "images_wanted"
             case images, price, currency
         }
@@ -46,6 +48,7 @@ extension JobDocument {
             status = entry.status
             requestID = entry.requestID
             message = entry.message
+            answer = entry.imagesCame == 0 ? entry.excerpt : nil
             imagesWanted = entry.imagesWanted
             images = entry.imagesCame
             price = entry.priceMicros.map { Double($0) / 1_000_000 }

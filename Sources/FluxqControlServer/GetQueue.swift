@@ -7,12 +7,16 @@ extension Routes {
     /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
-        return try Response(QueueDocument(try await store.queue(of: call.caller.owner)))
+        return try Response(QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller))
     }
 }
 
 extension QueueDocument {
-    fileprivate init(_ overview: QueueOverview) {
+    /// What the API said to one user's call is no other's business: it may repeat the prompt.
+    private static let accountMessage =
+        "The API refuses the account, the key or this host's address. Administrators see what it said."
+
+    fileprivate init(_ overview: QueueOverview, for caller: Caller) {
         let gate = overview.gate
         self.init(
             counts: Counts(
@@ -23,8 +27,9 @@ extension QueueDocument {
             },
             held: gate.hold.map { hold in
                 Held(
-                    cause: hold.cause.rawValue, since: WireTime(hold.since), message: hold.message, probes: hold.probes,
-                    nextProbeAt: WireTime(hold.probeAt))
+                    cause: hold.cause.rawValue, since: WireTime(hold.since),
+                    message: hold.cause == .account && !caller.isAdministrator ? Self.accountMessage : hold.message,
+                    probes: hold.probes, nextProbeAt: WireTime(hold.probeAt))
             },
             rateLimitedUntil: gate.rateLimit.map { WireTime($0.until) },
             short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.message) },

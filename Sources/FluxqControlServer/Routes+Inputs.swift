@@ -7,7 +7,13 @@ import FluxqStore
 extension Routes {
     /// Makes a received picture an input of its bringer: durable in the archive first, then known to the store.
     /// - Throws: `Problem.notAPicture` and `Problem.overLimit`, with nothing kept.
+    ///
+    /// One after the other, so that no number of uploads at once gets more into the archive than the limit allows.
     func keep(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
+        try await turns.take(caller.uid) { try await keepAlone(file, for: caller) }
+    }
+
+    private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
         // Before it is in the archive, where it would lie for nobody.
         if let reached = try await store.obstacle(toInput: file.bytes, of: caller.owner) {
             throw Problem.overLimit(reached, "Nothing was kept.")

@@ -12,6 +12,7 @@ struct Routes: Sendable {
     let store: Store
     let archive: Archive
     let quarantine: Quarantine
+    let turns = Turns()
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
 

@@ -11,7 +11,7 @@ extension CallOutcome {
                 .init(
                     reason: .noImage,
                     message: "The API answered without a picture\(answer.itemErrors). The call was billed; "
-                        + "its answer is kept in the ledger, and a retry buys it again."),
+                        + "what came stands in the job's ledger, and a retry buys it again."),
                 .billed)
         case .rejected(let error):
             .refused(
@@ -43,6 +43,16 @@ extension CallOutcome {
                         "Nobody knows what became of the call, which may have been billed: \(error.message.sentence)",
                     error: error),
                 nextTry: nextTry)
+        }
+    }
+}
+
+extension CallOutcome {
+    /// Whether the API would not have answered so for a key or an account that does not work.
+    package var showsWorkingAccount: Bool {
+        switch self {
+        case .answered, .noImage, .rejected, .moderated: true
+        case .notSent, .accountClosed, .rateLimited, .serverError, .unknown: false
         }
     }
 }

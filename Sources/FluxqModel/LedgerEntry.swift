@@ -20,11 +20,13 @@ package struct LedgerEntry: Hashable, Sendable {
     package var status: Int?
     package var requestID: String?
     package var message: String?
+    /// The beginning of an answer that brought pictures or should have, without them.
+    package var excerpt: String?
 
     package init(
         number: Int, billing: Billing, imagesWanted: Int, imagesCame: Int?, priceMicros: Int64?, currency: String?,
         begunAt: Timestamp, sentAt: Timestamp?, settledAt: Timestamp?, outcome: String?, status: Int?,
-        requestID: String?, message: String?
+        requestID: String?, message: String?, excerpt: String? = nil
     ) {
         self.number = number
         self.billing = billing
@@ -39,5 +41,6 @@ package struct LedgerEntry: Hashable, Sendable {
         self.status = status
         self.requestID = requestID
         self.message = message
+        self.excerpt = excerpt
     }
 }

@@ -133,7 +133,7 @@ package struct Lifecycle: Hashable, Sendable {
             attempts -= 1
             state =
                 cancelRequested
-                ? .failed(.init(reason: .canceled, message: "Canceled; its call never took place and was not billed."))
+                ? .failed(.init(reason: .canceled, message: "Canceled; its call came to nothing and was not billed."))
                 : .queued(notBefore: nextTry, afterBackoff: true)
             return [.settleAttempt(.notBilled)]
 
@@ -146,7 +146,7 @@ package struct Lifecycle: Hashable, Sendable {
                     .init(
                         reason: .exhausted,
                         message:
-                            "Gave up after \(strikes) attempts, none of them billed; the last one: \(failure.message)",
+                            "Gave up after \(strikes) failed attempts; the last one was not billed: \(failure.message)",
                         error: failure.error))
             } else {
                 state = .queued(notBefore: nextTry, afterBackoff: true)
@@ -232,8 +232,8 @@ extension Lifecycle.Settlement {
                 .init(
                     reason: .noImage,
                     message:
-                        "The API answered, but nothing it sent is a whole picture. What it sent is kept in the archive; "
-                        + "the call was billed, and a retry buys it again."))
+                        "The API answered, but nothing that it sent could be kept as a whole picture. The call was billed, "
+                        + "and a retry buys it again."))
         }
         return .done(warning: saved < wanted ? "\(saved) of \(wanted) pictures came" : nil)
     }

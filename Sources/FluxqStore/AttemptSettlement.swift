@@ -18,6 +18,9 @@ struct AttemptSettlement {
     /// as SQL text literals.
     static let uncounted = "'not_sent', 'account_closed', 'rate_limited'"
 
+    /// The outcome of a call that was refused for the account's sake while the account worked for others.
+    static let refusedAlone = "refused_alone"
+
     init(outcome: String, message: String? = nil) {
         self.outcome = outcome
         self.message = message
@@ -70,6 +73,12 @@ extension Transaction {
                 settlement.imagesCame, answer.flatMap { $0.excerpt.isEmpty ? nil : $0.excerpt }, job, number,
             ])
         guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
+        // It may have come to less than was set aside for it, so that what waited for a limit fits now.
+        try execute(
+            """
+            UPDATE owners SET \(FairShare.unblocking)
+            WHERE uid = (SELECT uid FROM jobs WHERE id = ?) AND blocked IS NOT NULL
+            """, [job])
     }
 }
 

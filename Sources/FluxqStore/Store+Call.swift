@@ -57,10 +57,12 @@ extension Transaction {
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
         var gate = try gate()
         let before = gate
-        if !report.isLocal {
+        let isAlone = try isRefusedAlone(report, claim.job)
+        if !report.isLocal, !isAlone {
             gate.record(report.outcome, probing: claim.probing, now: now, pauses: policy.pauses, using: &generator)
         }
         if gate != before { try write(gate) }
+        if !report.isLocal, report.outcome.showsWorkingAccount { try execute("UPDATE queue SET worked_at = ?", [now]) }
         // Even where the gate stays as it was: a place has become free.
         wakeWorkers()
 
@@ -70,7 +72,7 @@ extension Transaction {
                 [claim.job, claim.attempt])
         else { return .stale }
         let job = try JobRow(row)
-        let advance = try end(job, with: report, gate: gate)
+        let advance = try end(job, with: report, isAlone: isAlone, gate: gate)
         guard case .advanced(.running) = advance else { return advance }
         try add(pictures, to: job, attempt: claim.attempt)
         let end = try settleIfComplete(job.id) ?? advance
@@ -78,18 +80,44 @@ extension Transaction {
         return end
     }
 
+    /// Whether the API refuses this job for the account's sake once more, though the account has worked for others since it
+    /// did so last: then it is the job that cannot be called, such as for a model that the key may not use.
+    private func isRefusedAlone(_ report: CallReport, _ job: JobID) throws -> Bool {
+        guard case .accountClosed = report.outcome, !report.isLocal else { return false }
+        let found = try row(
+            """
+            SELECT 1 FROM attempts, queue
+            WHERE job = ? AND outcome IN ('account_closed', '\(AttemptSettlement.refusedAlone)') AND settled_at < worked_at
+            LIMIT 1
+            """, [job])
+        return found != nil
+    }
+
     /// Ends the current call of a job.
     ///
-    /// - Parameter gate: as the call has left it.
-    fileprivate func end(_ job: JobRow, with report: CallReport, gate: QueueGate) throws -> Advance {
+    /// - Parameters:
+    ///   - isAlone: see `isRefusedAlone`.
+    ///   - gate: as the call has left it.
+    fileprivate func end(
+        _ job: JobRow, with report: CallReport, isAlone: Bool = false, gate: QueueGate
+    ) throws -> Advance {
         let nextTry: Timestamp
-        if let opening = gate.opens(after: now) {
+        if !isAlone, let opening = gate.opens(after: now) {
             nextTry = opening + Self.turnOfOthers
         } else {
             nextTry = now + policy.attemptBackoff.pause(failures: job.lifecycle.strikes + 1, using: &generator)
         }
-        let event = report.outcome.event(nextTry: nextTry)
-        let advance = try advance(job, event, settlement: AttemptSettlement(report))
+        var event = report.outcome.event(nextTry: nextTry)
+        var settlement = AttemptSettlement(report)
+        if isAlone, case .accountClosed(let error) = report.outcome {
+            event = .attemptFailed(
+                .init(
+                    reason: .exhausted,
+                    message: "The API refuses this job, and not those of others: \(error.message)", error: error),
+                nextTry: nextTry)
+            settlement.outcome = AttemptSettlement.refusedAlone
+        }
+        let advance = try advance(job, event, settlement: settlement)
         if case .advanced(let state) = advance {
             let kind: EventKind
             switch (state, event) {

@@ -168,7 +168,8 @@ private struct JobReader {
                 number: row["number"], billing: try row.choice("billing"), imagesWanted: row["images_wanted"],
                 imagesCame: row["images_came"], priceMicros: row["price"], currency: row["currency"],
                 begunAt: row["begun_at"], sentAt: row["sent_at"], settledAt: row["settled_at"], outcome: row["outcome"],
-                status: row["status"], requestID: row["request_id"], message: row["message"])
+                status: row["status"], requestID: row["request_id"], message: row["message"],
+                excerpt: row["excerpt"])
         }
     }
 

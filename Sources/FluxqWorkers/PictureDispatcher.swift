@@ -101,7 +101,7 @@ final class PictureDispatcher: Sendable {
             switch try await archive.storePicture(file) {
             case .success(let saved):
                 CrashPoint.pictureArchived.pass()
-                let advance = try await store.savePicture(picture, as: saved)
+                let advance = try await record(saved, for: picture)
                 CrashPoint.pictureRecorded.pass()
                 return advance
             case .failure(let defect):
@@ -115,6 +115,19 @@ final class PictureDispatcher: Sendable {
             throw NotStored(message: message)
         case .impossible(let message):
             return try await store.losePicture(picture, message: message)
+        }
+    }
+
+    /// Tries until there is room: the picture is here, and the link may be dead before it could be fetched once more.
+    private func record(_ saved: StoredPicture, for picture: PendingPicture) async throws -> Advance {
+        while true {
+            do {
+                return try await store.savePicture(picture, as: saved)
+            } catch {
+                guard error == .full else { throw error }
+                room.sawFullDisk()
+            }
+            try await clock.sleep(for: settings.storeRetryPause)
         }
     }
 
