@@ -18,6 +18,42 @@ struct UsageTests {
         return policy
     }
 
+    @Test("no number of uploads at once gets more into the archive than the limit allows")
+    func uploads() async throws {
+        let samples = SamplePictures.all
+        var policy = StorePolicy()
+        let limit = Int64(samples.map(\.bytes.count).max() ?? 0) + 100
+        policy.limits.standard[.unusedInputBytes] = limit
+        try await TestServer.run(policy: policy) { server in
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for sample in samples { group.addTask { try await server.put(sample.bytes).status } }
+                return try await group.reduce(into: [Int]()) { $0.append($1) }
+            }
+            #expect(Set(statuses) == [200, 429])
+            // What was refused is not in the archive either.
+            let kept = try server.files(in: "objects")
+            #expect(kept.count == statuses.count { $0 == 200 })
+            let usage = try await server.store.usage(of: TestServer.me).use
+            #expect(usage.unusedInputBytes > 0 && usage.unusedInputBytes <= limit)
+        }
+    }
+
+    @Test("what the API said to one user's call is told to administrators alone", arguments: [true, false])
+    func held(isAdministrator: Bool) async throws {
+        try await TestServer.run(settings: {
+            $0.administrators = .init(only: isAdministrator ? [TestServer.uid] : [])
+        }) { server in
+            #expect(
+                try await server.post(#"{"request": {"prompt": "a", "image": "\#(TestServer.link)"}}"#).status == 201)
+            let claim = try await server.claim()
+            let report = CallReport(outcome: .accountClosed(APIError(message: "The prompt of eve costs too much.")))
+            _ = try await server.store.record(report, of: claim)
+            let queue: QueueDocument = try await server.get("/v1/queue").document()
+            #expect(queue.held?.cause == "account" && queue.held?.message.isEmpty == false)
+            #expect(queue.held?.message.contains("eve") == isAdministrator)
+        }
+    }
+
     @Test("says what the caller has used, what it cost and what is left, as the queue does")
     func own() async throws {
         try await TestServer.run(policy: Self.policy) { server in

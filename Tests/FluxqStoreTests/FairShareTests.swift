@@ -119,6 +119,53 @@ struct FairShareTests {
         #expect(try await fixture.claim().job == other)
     }
 
+    @Test("a job that alone is refused for the account's sake holds the queue once, and ends after its attempts")
+    func refusedAlone() async throws {
+        let fixture = try StoreFixture { $0.maxAttempts = 3 }
+        let bad = try await fixture.submit(owner: StoreFixture.alice)
+        let report = CallReport(outcome: .accountClosed(APIError(message: "not this model")))
+        var holds = 0
+        for _ in 0..<20 {
+            try await fixture.submit(owner: StoreFixture.bob)
+            for _ in 0..<2 {
+                fixture.pass(.seconds(600))
+                guard case .claimed(let claim) = try await fixture.store.claim() else { break }
+                if claim.job == bad {
+                    _ = try await fixture.store.record(report, of: claim)
+                    if try await fixture.store.queue(of: StoreFixture.bob).gate.hold != nil { holds += 1 }
+                } else {
+                    try await fixture.end(claim, .billed)
+                }
+            }
+        }
+        #expect(holds == 1)
+        let job = try await fixture.job(bad)
+        guard case .failed(let failure) = job.lifecycle.state else {
+            Issue.record("it goes on for ever: \(job.lifecycle)")
+            return
+        }
+        #expect(failure.reason == .exhausted && failure.message.contains("not this model"))
+        #expect(job.lifecycle.strikes == 3)
+        let bobs = try await fixture.store.queue(of: StoreFixture.bob).counts
+        #expect(bobs[.done] == 20)
+    }
+
+    @Test("an account that does not work for anybody costs no job an attempt, however often it is tried")
+    func refusedTogether() async throws {
+        let fixture = try StoreFixture { $0.maxAttempts = 3 }
+        let jobs = [try await fixture.submit(), try await fixture.submit()]
+        for _ in 0..<20 {
+            fixture.pass(.seconds(600))
+            let report = CallReport(outcome: .accountClosed(APIError(message: "no money")))
+            _ = try await fixture.store.record(report, of: try await fixture.claim())
+            #expect(try await fixture.store.queue(of: StoreFixture.alice).gate.hold != nil)
+        }
+        for job in jobs {
+            let lifecycle = try await fixture.job(job).lifecycle
+            #expect(lifecycle.strikes == 0 && lifecycle.attempts == 0)
+        }
+    }
+
     @Test("hundreds of jobs that become due at once keep nobody else's due job from its turn")
     func dueAtOnce() async throws {
         let fixture = try StoreFixture()

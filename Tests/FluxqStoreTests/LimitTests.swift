@@ -224,6 +224,29 @@ struct LimitTests {
         #expect(try await fixture.claim().job == timed)
     }
 
+    @Test("a call that brings fewer pictures than were set aside makes room for what waits")
+    func fewer() async throws {
+        let fixture = try fixture([.imagesPerDay: 4])
+        try await fixture.submit(n: 4)
+        let waiting = try await fixture.submit(n: 2)
+        let claim = try await fixture.claim()
+        #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
+        // One of four, behind a link: the job goes on running.
+        let link = NewPicture.link("https://h/1.png", deadline: fixture.now + .seconds(3600))
+        _ = try await fixture.store.record(StoreFixture.answered(1), of: claim, pictures: [link])
+        #expect(try await fixture.claim().job == waiting)
+    }
+
+    @Test("a retry that the job's state forbids is forbidden, at a limit too")
+    func forbiddenRetry() async throws {
+        let fixture = try fixture([.queuedJobs: 1])
+        let job = try await fixture.submit()
+        guard case .forbidden = try await fixture.store.retry(job, by: Caller(StoreFixture.alice)) else {
+            Issue.record("a queued job is retried, or its owner is told to wait")
+            return
+        }
+    }
+
     @Test("a full archive takes no input and no job, and what is known already costs nothing")
     func archive() async throws {
         let picture = try StoreFixture.stored("a")
