@@ -50,7 +50,10 @@ final class CallDispatcher: Sendable {
                     return pace.hasPlace
                 }
                 guard hasPlace else {
-                    await wakeup.wait(for: .work, after: look, until: nil)
+                    // With all places taken nobody else would find out that there is room again, and status would deny it.
+                    let isShort = await room.isStillShort()
+                    await wakeup.wait(
+                        for: .work, after: look, until: isShort ? clock.now() + settings.storeRetryPause : nil)
                     continue
                 }
                 guard await room.admitsCall() else {

@@ -61,6 +61,12 @@ final class DiskRoom: Sendable {
         return false
     }
 
+    /// Looks again where there was no room.
+    func isStillShort() async -> Bool {
+        guard state.withLock({ $0.shortSince != nil }) else { return false }
+        return await !admitsCall()
+    }
+
     /// A write found the disk full.
     func sawFullDisk() {
         note(
