@@ -73,7 +73,14 @@ final class WorkersFixture: Sendable {
             let seen = store.signal.count
             guard let job = try await store.job(id, uid: Self.alice.uid) else { throw Unexpected() }
             if isReached(job) { return job }
-            _ = await store.signal.change(of: .job(id), after: seen)
+            // A try that failed is news for the workers alone.
+            await withTaskGroup(of: Void.self) { [signal = store.signal] group in
+                for topic in [ChangeSignal.Topic.job(id), .work] {
+                    group.addTask { _ = await signal.change(of: topic, after: seen) }
+                }
+                await group.next()
+                group.cancelAll()
+            }
         }
     }
 
