@@ -1,5 +1,5 @@
-/// What the codes mean that the vendor and its like are known to send in `code`, `type` or `status`
-/// (notes on the API in the wild). A closed set: anything else has no meaning of its own.
+/// What the codes mean that the vendor and its like are known to send in `code`, `type` or `status`. A closed set: anything
+/// else has no meaning of its own.
 enum ErrorCode: Hashable, Sendable {
     /// The request is not acceptable as it is.
     case rejected

@@ -1,6 +1,6 @@
 package import FluxqModel
 
-/// How long an answer asks to wait. As clients of other APIs read it (notes of openai-python): `retry-after-ms`, then
+/// How long an answer asks to wait. As OpenAI's own clients read it: `retry-after-ms`, then
 /// `retry-after` as a number of seconds, whole or decimal, then as an HTTP date.
 package enum RetryAfter {
     /// Nobody waits longer on a server's word; it is taken for nonsense.

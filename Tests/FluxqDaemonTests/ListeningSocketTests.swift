@@ -122,6 +122,17 @@ import Testing
         #expect(refusal(path) == .badPath(path))
     }
 
+    @Test("a directory where everybody may replace everybody's files is refused; a sticky one, such as /tmp, is not")
+    func directoryOfEverybody() throws {
+        let path = temporary.path("control.sock")
+        #expect(chmod(temporary.path, 0o777) == 0)
+        #expect(refusal(path) == .directoryOfEverybody(path))
+        #expect(chmod(temporary.path, 0o1777) == 0)
+        let socket = try ListeningSocket.bind(path: path)
+        try socket.removeName()
+        close(socket.descriptor)
+    }
+
     @Test("a missing directory is named as the reason")
     func directoryMissing() {
         let path = temporary.path("none/control.sock")
