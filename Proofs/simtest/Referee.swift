@@ -36,8 +36,10 @@ final class Referee: @unchecked Sendable {
     /// Contents that were found whole in the present directory.
     private var verified: Set<ContentHash> = []
     private var lost: Set<String> = []
-    /// Nothing is late that waits for room on the disk, or for the wall clock to be looked at again.
-    private var excusedUntil: Int64 = 0
+    /// Nothing is late that waits for room on the disk.
+    private var diskExcusedUntil: Int64 = 0
+    /// Nothing is late that waits for a time of the wall clock, until that is looked at again.
+    private var clockExcusedUntil: Int64 = 0
     private var clockWasSet = false
     /// A full disk may have kept this life of the daemon from writing down how many calls the API bears.
     private var diskWasFull = false
@@ -60,7 +62,7 @@ final class Referee: @unchecked Sendable {
         self.books = books
         self.directory = directory
         verified = []
-        diskWasFull = isExcused
+        diskWasFull = mayDiskRefuse
         try afterCommit()
         try checkPictures(of: books.pictures())
         for edit in users.edits {
@@ -74,20 +76,19 @@ final class Referee: @unchecked Sendable {
     /// The disk is full, or was until now.
     func diskIsFull() {
         diskWasFull = true
-        excuse(for: Self.patience)
+        diskExcusedUntil = max(diskExcusedUntil, clock.elapsed + Self.patience)
     }
 
     /// Who waits by the wall clock notices after a while that somebody has set it.
     func clockIsSet() {
         clockWasSet = true
-        excuse(for: SimulatedClock.longestSleep + Self.patience)
+        clockExcusedUntil = clock.elapsed + SimulatedClock.longestSleep + Self.patience
     }
 
-    private func excuse(for milliseconds: Int64) {
-        excusedUntil = max(excusedUntil, clock.elapsed + milliseconds)
-    }
+    /// The disk was full a moment ago, so that somebody may still be told so.
+    var mayDiskRefuse: Bool { clock.elapsed < diskExcusedUntil }
 
-    var isExcused: Bool { clock.elapsed < excusedUntil }
+    private var isClockExcused: Bool { clock.elapsed < clockExcusedUntil }
 
     // MARK: - After every step
 
@@ -301,7 +302,7 @@ final class Referee: @unchecked Sendable {
                 throw Violation(description: "job \(job.id) is \(job.state), and somebody still waits for it")
             }
         }
-        guard isServing, !isExcused else { return }
+        guard isServing, !mayDiskRefuse else { return }
         let now = clock.now()
         let open = try books.openAttempts().map(\.id)
         let calling = Set(api.inFlight.map(\.attempt))
@@ -311,6 +312,8 @@ final class Referee: @unchecked Sendable {
         if let due = try dueJob(at: now, open: open.count) {
             throw Violation(description: "job \(due) can be called now, and nobody does: a wake-up was lost")
         }
+        // Every picture waits for a time of the wall clock.
+        if isClockExcused { return }
         let pictures = try books.pictures()
         if api.downloads.count < rules.settings.downloads,
             let due = pictures.first(where: { row in
@@ -329,11 +332,21 @@ final class Referee: @unchecked Sendable {
         // One call is always allowed.
         let atOnce = diskWasFull ? 1 : min(rules.settings.concurrency, gate.pace ?? .max)
         guard open < atOnce else { return nil }
-        let due = try books.jobs().filter { $0.state == "queued" && $0.notBefore.map { $0 <= now } ?? true }
+        if isClockExcused, isAnythingTimed { return nil }
+        let due = try books.jobs().filter {
+            $0.state == "queued" && ($0.notBefore.map { $0 <= now && !isClockExcused } ?? true)
+        }
         for uid in Set(due.map(\.uid)).sorted() {
             if let first = first(of: due, uid: uid), try obstacle(to: first, at: now) == nil { return first.id }
         }
         return nil
+    }
+
+    /// Whether the wall clock decides when all may call, or when an owner's limits are renewed.
+    private var isAnythingTimed: Bool {
+        let limits = rules.policy.limits.standard
+        return gate.heldSince != nil || gate.rateLimitedUntil != nil || rules.policy.callInterval != nil
+            || limits[.imagesPerDay] != nil || limits[.spendPerDay] != nil
     }
 
     /// Who of an owner's jobs is called first; the others keep behind it.
@@ -414,7 +427,7 @@ final class Referee: @unchecked Sendable {
 
     /// The workers have ended in order.
     func atStop() throws {
-        guard !isExcused, let open = try books.openAttempts().first else { return }
+        guard !mayDiskRefuse, let open = try books.openAttempts().first else { return }
         throw Violation(description: "fluxqd stopped in order and left \(open.id) open")
     }
 

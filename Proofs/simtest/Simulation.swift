@@ -151,7 +151,7 @@ final class Simulation {
                 try letTimePass()
             }
         }
-        disk.mayRefuse = disk.isFull || referee.isExcused
+        disk.mayRefuse = disk.isFull || referee.mayDiskRefuse
         try referee.afterStep()
         if let violation = trace.violation { throw violation }
     }
