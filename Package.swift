@@ -127,8 +127,7 @@ let package = Package(
             name: "FluxqMigrations", path: "migrations",
             resources: [
                 .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
-                .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"),
-                .embedInCode("0006_worked.sql"),
+                .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"), .embedInCode("0006_worked.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.
@@ -195,7 +194,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore"],
+            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore", logging],
             path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
         tests("FluxqModel"),

@@ -429,7 +429,7 @@ static struct {
     int error;
 } untold[DESCRIPTORS];
 
-static void tell_others(int descriptor, ino_t inode) {
+static void tell_others(int descriptor) {
     int error = errno;
     struct stat status, other;
     if (fstat(descriptor, &status) == 0) {
@@ -437,7 +437,7 @@ static void tell_others(int descriptor, ino_t inode) {
             if (i == descriptor || fstat(i, &other) != 0) continue;
             if (other.st_ino != status.st_ino || other.st_dev != status.st_dev) continue;
             untold[i].error = error;
-            untold[i].inode = inode;
+            untold[i].inode = status.st_ino;
         }
     }
     errno = error;
@@ -459,7 +459,7 @@ static int sync_file(int descriptor, int (*real)(int)) {
     if (control && is_told(descriptor, place.inode)) return -1;
     switch (judge(SHIM_SYNC, false, &place)) {
     case FAIL:
-        if (errno != EINTR) tell_others(descriptor, place.inode);
+        if (errno != EINTR) tell_others(descriptor);
         return -1;
     case LIE: return 0;
     default: break;

@@ -48,7 +48,7 @@ struct Run: AsyncParsableCommand {
         let api = try await ProofAPI.start(directory: directory.path("api"))
         let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: api.environment))
         let job = try await submitVictimsJob(daemon)
-        guard let beginning = Vitals(of: daemon.process.id) else { throw ProofFailure("fluxqd is gone") }
+        guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }
         print("seed \(seed), \(attackers) attackers, \(seconds) s each")
         print("attack            cases   looks  p50 ms  p99 ms  max ms  memory MiB  descriptors")
         var bounds = Verdict.Bounds()
@@ -108,7 +108,7 @@ struct Run: AsyncParsableCommand {
         let watch = Task {
             var most = beginning.memory
             while !Task.isCancelled {
-                most = max(most, Vitals(of: daemon.process.id)?.memory ?? 0)
+                most = max(most, Vitals(of: daemon.process)?.memory ?? 0)
                 try? await Task.sleep(for: .milliseconds(50))
             }
             return most
@@ -134,7 +134,7 @@ struct Run: AsyncParsableCommand {
     private func leftover(_ daemon: DaemonProcess, since beginning: Vitals) async throws -> Int {
         var left = 0
         for _ in 0..<100 {
-            guard let now = Vitals(of: daemon.process.id) else {
+            guard let now = Vitals(of: daemon.process) else {
                 throw ProofFailure("fluxqd is gone: \(daemon.process.errors)")
             }
             left = now.descriptors - beginning.descriptors

@@ -376,14 +376,10 @@ final class Referee: @unchecked Sendable {
                     gate.next(after: clock.now(), interval: rules.policy.callInterval),
                 ].compactMap(\.self).max()
             }
-            if !rules.policy.limits.standard.areNone { times.append(Self.nextDay(after: clock.now())) }
+            if !rules.policy.limits.standard.areNone { times.append(UTCDay(clock.now()).next.start) }
         }
         times += try books.pictures().filter { $0.state == "pending" }.compactMap(\.nextTry)
         return times.map(clock.elapsed(at:)).filter { $0 > clock.elapsed }.min()
-    }
-
-    private static func nextDay(after now: Timestamp) -> Timestamp {
-        Timestamp(rawValue: (now.rawValue / 86_400_000 + 1) * 86_400_000)
     }
 
     /// What the owner is told, held against what the database holds.

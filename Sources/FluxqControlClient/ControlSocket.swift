@@ -33,7 +33,7 @@ package struct ControlSocket: Hashable, Sendable {
         if file.st_mode & S_IFMT == S_IFLNK { throw .untrustedSocket(path: path, .symbolicLink) }
         guard file.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: path) }
         if chosen { return }
-        let name = directory
+        let name = SocketPath.directory(of: path)
         var folder = stat()
         guard stat(name, &folder) == 0 else { throw unreachable(errno) }
         if let distrust = Self.distrust(
@@ -55,11 +55,6 @@ package struct ControlSocket: Hashable, Sendable {
             return .directoryWritable(directory: name, mode: directory.mode & 0o7777)
         }
         return nil
-    }
-
-    private var directory: String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// What a system call's error says about the daemon.

@@ -52,7 +52,7 @@ struct Connection: Sendable {
             try await channel.executeThenClose { inbound, outbound in
                 let requests = RequestReader(
                     inbound.makeAsyncIterator(), outbound: outbound, connection: state, channel: channel.channel,
-                    patience: routes.settings)
+                    settings: routes.settings)
                 do {
                     while let head = try await requests.next() {
                         guard try await answer(head, requests, peer, state, outbound) else { break }

@@ -19,7 +19,7 @@ final class RequestReader {
     private let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     private let connection: ConnectionState
     private let channel: any Channel
-    private let patience: ControlServer.Settings
+    private let settings: ControlServer.Settings
     private var bodyEnd = ContinuousClock.now
     /// The client holds its body back until it is told to go on (RFC 9110, 10.1.1).
     private(set) var awaitsInvitation = false
@@ -28,13 +28,13 @@ final class RequestReader {
     init(
         _ parts: NIOAsyncChannelInboundStream<HTTPRequestPart>.AsyncIterator,
         outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, connection: ConnectionState, channel: any Channel,
-        patience: ControlServer.Settings
+        settings: ControlServer.Settings
     ) {
         self.parts = parts
         self.outbound = outbound
         self.connection = connection
         self.channel = channel
-        self.patience = patience
+        self.settings = settings
     }
 
     /// The next request, once the body of the last has been read; nil where the client has no more.
@@ -43,7 +43,7 @@ final class RequestReader {
         connection.beginAwaitingRequest()
         defer { connection.endAwaitingRequest() }
         do {
-            let patience = Task.isShuttingDownGracefully ? patience.partingTime : patience.idleTime
+            let patience = Task.isShuttingDownGracefully ? settings.partingTime : settings.idleTime
             part = try await channel.closing(.input, after: patience) { try await parts.next() }
         } catch {
             throw .malformed
@@ -53,7 +53,7 @@ final class RequestReader {
         case .head(let head):
             awaitsInvitation = head.headerFields[.expect]?.lowercased() == "100-continue"
             isBodyOver = false
-            bodyEnd = .now + patience.bodyTime
+            bodyEnd = .now + settings.bodyTime
             return head
         case .body, .end: throw .malformed
         }

@@ -1,3 +1,4 @@
+import FluxqControl
 import Glibc
 import Synchronization
 
@@ -81,11 +82,9 @@ package final class ListeningSocket: Sendable {
 
     /// In a directory where everybody may replace everybody's files, anybody could put a socket of its own in place of this one.
     private static func checkDirectory(of path: String) throws(ListeningSocketError) {
-        let end = path.lastIndex(of: "/")
-        let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         var status = stat()
         // What is wrong with a directory that cannot be looked at, binding says.
-        guard stat(directory, &status) == 0 else { return }
+        guard stat(SocketPath.directory(of: path), &status) == 0 else { return }
         if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { throw .directoryOfEverybody(path) }
     }
 

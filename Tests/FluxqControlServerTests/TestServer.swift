@@ -215,27 +215,3 @@ extension TestServer {
 }
 
 struct Unexpected: Error {}
-
-/// Keeps what is logged.
-final class RecordedLog: LogHandler, Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
-    }
-
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
-}

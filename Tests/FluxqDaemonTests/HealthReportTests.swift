@@ -16,7 +16,7 @@ struct HealthReportTests {
     private let directory: TemporaryDirectory
     private let manager: NoticeSocket
     private let clock = HangingClock()
-    private let log = LogStream()
+    private let log = RecordedLog()
     private let store: Store
     private let api: ImagesClient
     private let workers: Workers
@@ -133,37 +133,5 @@ private final class HangingClock: WorkClock {
             }
             for watcher in watchers { watcher.resume() }
         }
-    }
-}
-
-/// Hands on what is logged, line by line.
-private final class LogStream: LogHandler, Sendable {
-    private let lines: AsyncStream<String>
-    private let writing: AsyncStream<String>.Continuation
-
-    init() {
-        (lines, writing) = AsyncStream.makeStream()
-    }
-
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .info }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        writing.yield("\(event.message) \(event.metadata ?? [:])")
-    }
-
-    /// Returns when such a line has come.
-    func line(containing text: String) async {
-        for await line in lines where line.contains(text) { return }
     }
 }

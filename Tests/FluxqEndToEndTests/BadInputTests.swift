@@ -111,8 +111,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
             requests.add(name)
             return try BadInputRow.all.first { $0.name == name }?.serve(peer) ?? peer.answer("404 None", "")
         }
-        let field = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
-        let length = field?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+        let length = ScriptedPeer.bodyLength(in: head)
         // Whose call it is, its beginning says; the rest comes after.
         let beginning = String(decoding: try peer.readBody(min(length, 100)), as: UTF8.self)
         let name = String(beginning.split(separator: "\"model\":\"").last?.prefix { $0 != "\"" } ?? "")

@@ -10,9 +10,10 @@ struct KeyTests {
     /// Has characters that links and JSON spell otherwise.
     private static let key = "sk-Kanarienvogel/7Gq+2Zt_91xW"
 
+    private static let linked = key.replacing("/", with: "%2F").replacing("+", with: "%2b")
+
     /// Ways of saying the key: a job's model chooses.
     private static let answers: [(model: String, status: String, headers: String, body: String)] = {
-        let linked = key.replacing("/", with: "%2F").replacing("+", with: "%2b")
         let escaped = key.replacing("/", with: #"\/"#).replacing("s", with: #"\u0073"#)
         let half = key.dropLast(8)
         func error(_ text: String) -> String {
@@ -39,9 +40,7 @@ struct KeyTests {
 
     private static func serve(_ peer: ScriptedPeer, _ heard: borrowing Mutex<Set<String>>) throws {
         let head = try peer.readHead()
-        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
-        let body = String(
-            decoding: try peer.readBody(length?.split(separator: " ").last.flatMap { Int($0) } ?? 0), as: UTF8.self)
+        let body = String(decoding: try peer.readBody(ScriptedPeer.bodyLength(in: head)), as: UTF8.self)
         guard let answer = answers.first(where: { body.contains("\"model\":\"\($0.model)\"") }) else { return }
         if head.contains("Bearer \(key)") { heard.withLock { _ = $0.insert(answer.model) } }
         try peer.send(
@@ -51,9 +50,7 @@ struct KeyTests {
 
     /// Pieces of the key long enough to tell, as they are and as a link and as JSON spell them.
     private static let pieces: [Data] = {
-        let spellings = [
-            key, key.replacing("/", with: "%2F").replacing("+", with: "%2b"), key.replacing("/", with: #"\/"#),
-        ]
+        let spellings = [key, linked, key.replacing("/", with: #"\/"#)]
         return spellings.flatMap { spelling in
             (0...(spelling.count - 12)).map { Data(spelling.dropFirst($0).prefix(12).utf8) }
         }

@@ -89,9 +89,7 @@ struct StartTests {
             RunningDaemon.executable(program), ["--version"], environment: RunningDaemon.baseEnvironment,
             directory: directory.path)
         #expect(await process.wait() == .exit(0))
-        let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let changelog = try String(contentsOf: repository.appending(path: "debian/changelog"), encoding: .utf8)
+        let changelog = try RepositoryFile.text("debian/changelog")
         let version = try #require(changelog.firstMatch(of: /fluxq \((.*?)\)/)?.output.1)
         #expect(process.output == "\(program) \(version)\n")
     }

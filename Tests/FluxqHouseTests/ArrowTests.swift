@@ -36,7 +36,8 @@ struct ArrowTests {
     private func targets() async throws -> [Package.Target] {
         let directory = try TemporaryDirectory()
         let swift = try ChildProcess(
-            "swift", ["package", "--package-path", Repository.path, "--scratch-path", directory.path, "dump-package"],
+            "swift",
+            ["package", "--package-path", RepositoryFile.root, "--scratch-path", directory.path, "dump-package"],
             environment: ProcessInfo.processInfo.environment, directory: directory.path)
         try #require(await swift.wait() == .exit(0), "\(swift.errors)")
         return try JSONDecoder().decode(Package.self, from: Data(swift.output.utf8)).targets

@@ -1,4 +1,5 @@
 import FluxqMigrations
+import FluxqTestSupport
 import Foundation
 import Testing
 
@@ -6,11 +7,11 @@ import Testing
 struct MigrationListTests {
     @Test("the compiled list is the directory, in order, file for file")
     func list() throws {
-        let files = try FileManager.default.contentsOfDirectory(atPath: "\(Repository.path)/migrations")
+        let files = try FileManager.default.contentsOfDirectory(atPath: "\(RepositoryFile.root)/migrations")
             .filter { $0.hasSuffix(".sql") }.sorted()
         #expect(Migration.all.map { "\($0.name).sql" } == files)
         for migration in Migration.all {
-            #expect(try Repository.text("migrations/\(migration.name).sql") == migration.sql)
+            #expect(try RepositoryFile.text("migrations/\(migration.name).sql") == migration.sql)
         }
     }
 

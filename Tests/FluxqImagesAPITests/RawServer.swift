@@ -1,3 +1,4 @@
+import FluxqTestSupport
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -139,9 +140,8 @@ private final class ScriptHandler: ChannelInboundHandler {
         if length == nil {
             head += bytes
             if let end = head.firstRange(of: Array("\r\n\r\n".utf8)) {
-                let lines = String(decoding: head[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
-                let field = lines.first { $0.lowercased().hasPrefix("content-length:") }
-                length = end.upperBound + (field?.split(separator: " ").last.flatMap { Int($0) } ?? 0)
+                let text = String(decoding: head[..<end.lowerBound], as: UTF8.self)
+                length = end.upperBound + ScriptedPeer.bodyLength(in: text)
             }
         }
         switch script.moment {

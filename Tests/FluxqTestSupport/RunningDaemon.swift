@@ -158,10 +158,6 @@ package final class RunningDaemon: Sendable {
 
     /// The most memory that it has had in use so far, in bytes.
     package func peakMemory() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(process.id)/status", encoding: .utf8)
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-            let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
-        else { throw Failure(what: "no VmHWM of process \(process.id)") }
-        return kilobytes * 1024
+        try process.memory("VmHWM") * 1024
     }
 }

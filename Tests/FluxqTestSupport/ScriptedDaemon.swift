@@ -49,6 +49,12 @@ package final class ScriptedPeer: Sendable {
         self.connection = connection
     }
 
+    /// What a request's head says of its body, in bytes; 0 where it says nothing.
+    package static func bodyLength(in head: String) -> Int {
+        let field = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
+        return field?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+    }
+
     /// A request's head up to and without its empty line.
     package func readHead() throws -> String {
         let end = Array("\r\n\r\n".utf8)
