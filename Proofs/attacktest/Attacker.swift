@@ -17,8 +17,8 @@ struct Attacker: ParsableCommand {
         var play = Play(attack: attack, socket: socket, end: .now + .seconds(seconds), job: job, seed: seed)
         play.run()
         print(play.cases)
-        if let leak = play.leak {
-            print(leak)
+        if let failure = play.failure {
+            print(failure)
             throw ExitCode(1)
         }
     }
@@ -31,8 +31,8 @@ private struct Play {
     let job: Int64
     var dice: SplitMix64
     private(set) var cases = 0
-    /// What came back and is another's.
-    private(set) var leak: String?
+    /// What came back and should not have, such as another's words.
+    private(set) var failure: String?
 
     init(attack: Attack, socket: String, end: ContinuousClock.Instant, job: Int64, seed: UInt64) {
         self.attack = attack
@@ -66,15 +66,7 @@ private struct Play {
         case .json: again { $0.json() }
         case .forged: again { $0.forged() }
         case .others: again { $0.others() }
-        case .submits:
-            again { play in
-                let number = play.dice.next()
-                play.say(
-                    "POST /v1/jobs HTTP/1.1",
-                    body: """
-                        {"request": {"prompt": "attack \(number)"}, "options": {"not_before": "2100-01-01T00:00:00Z"}}
-                        """)
-            }
+        case .submits: again { $0.submit() }
         case .lists:
             let paths = [
                 "/v1/jobs?limit=1000", "/v1/jobs?all=true&limit=1000", "/v1/queue", "/v1/usage", "/v1/jobs?label=x",
@@ -88,7 +80,7 @@ private struct Play {
     }
 
     private mutating func again(_ body: (inout Play) -> Void) {
-        while ContinuousClock.now < end, leak == nil {
+        while ContinuousClock.now < end, failure == nil {
             body(&self)
             cases += 1
         }
@@ -105,8 +97,21 @@ private struct Play {
         return answer
     }
 
+    /// Queues a job whose time never comes. One that is refused would flood nothing.
+    private mutating func submit() {
+        let answer = say(
+            "POST /v1/jobs HTTP/1.1",
+            body: """
+                {"request": {"prompt": "attack \(dice.next())", "image": "https://example.org/1.png"},
+                 "options": {"not_before": "2100-01-01T00:00:00Z"}}
+                """)
+        if !answer.isEmpty, !answer.hasPrefix("HTTP/1.1 201 "), !answer.contains("over_limit") {
+            failure = "a job was refused: \(answer.suffix(400))"
+        }
+    }
+
     private mutating func look(at answer: String) {
-        if answer.contains(Victim.canary) { leak = "another's words came back: \(answer.suffix(400))" }
+        if answer.contains(Victim.canary) { failure = "another's words came back: \(answer.suffix(400))" }
     }
 
     /// Keeps as many connections as it can get, and goes on saying a little on each.
@@ -204,7 +209,7 @@ private struct Play {
     /// The answers about another's job and about none are the same, byte for byte. Over a limit neither is told anything.
     private mutating func compare(_ theirs: String, _ none: String, _ what: String) {
         if theirs.isEmpty || none.isEmpty || theirs.contains("over_limit") || none.contains("over_limit") { return }
-        if theirs != none { leak = "\(what) tells a job from none:\n\(theirs)\n\(none)" }
+        if theirs != none { failure = "\(what) tells a job from none:\n\(theirs)\n\(none)" }
     }
 
     private mutating func waits() {
@@ -214,11 +219,7 @@ private struct Play {
             held.append(connection)
         }
         again { play in
-            play.say(
-                "POST /v1/jobs HTTP/1.1",
-                body: """
-                    {"request": {"prompt": "wake \(play.dice.next())"}, "options": {"not_before": "2100-01-01T00:00:00Z"}}
-                    """)
+            play.submit()
             // Those who are at it read a little.
             if let connection = held.randomElement(using: &play.dice) {
                 play.look(at: String(decoding: connection.receive(), as: UTF8.self))
