@@ -98,9 +98,16 @@ private struct FieldReader {
         self.path = path
     }
 
+    /// Unknown members that are named; somebody who sends more sends something else.
+    private static let mostUnknown = 10
+
     mutating func known(_ names: [String], in members: [String: JSONValue]) {
-        for name in members.keys.sorted() where !names.contains(name) {
+        let unknown = members.keys.filter { !names.contains($0) }.sorted()
+        for name in unknown.prefix(Self.mostUnknown) {
             fail(name, "is not a field that fluxq knows: it takes \(names.joined(separator: ", "))")
+        }
+        if unknown.count > Self.mostUnknown {
+            fail("…", "and \(unknown.count - Self.mostUnknown) more fields that fluxq does not know")
         }
     }
 

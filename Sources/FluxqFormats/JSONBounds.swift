@@ -9,7 +9,7 @@ package enum JSONBounds {
     package static let values = 10_000
 
     /// Whether a text keeps within both; says nothing about whether it is JSON.
-    package static func hold(for text: [UInt8]) -> Bool {
+    package static func hold(for text: [UInt8], values valueLimit: Int = Self.values) -> Bool {
         var depth = 0
         var values = 1
         var isString = false
@@ -34,7 +34,7 @@ package enum JSONBounds {
             case UInt8(ascii: ","): values += 1
             default: break
             }
-            if depth > Self.depth || values > Self.values { return false }
+            if depth > Self.depth || values > valueLimit { return false }
         }
         return true
     }

@@ -47,7 +47,7 @@ package struct JSONDiverter {
         /// A number, `true`, `false`, `null`, or whatever else stands bare.
         case literal
         case string(StringKind)
-        /// Not JSON: everything goes to the remainder.
+        /// Not JSON, or nested too deep: everything goes to the remainder.
         case opaque
     }
 
@@ -66,6 +66,7 @@ package struct JSONDiverter {
 
     private let path: [Element]
     private let remainderLimit: Int
+    private let depthLimit: Int
     private let markerPrefix: String
     private let longestKey: Int
 
@@ -80,9 +81,11 @@ package struct JSONDiverter {
     /// - Parameters:
     ///   - path: such as `[.key("data"), .anyIndex, .key("b64_json")]`.
     ///   - remainderLimit: how many bytes the text may have besides the diverted strings; their markers count.
-    package init(path: [Element], remainderLimit: Int) {
+    ///   - depthLimit: nested deeper a text is read no further, and what follows remains.
+    package init(path: [Element], remainderLimit: Int, depthLimit: Int = .max) {
         self.path = path
         self.remainderLimit = remainderLimit
+        self.depthLimit = depthLimit
         let random = String(UInt64.random(in: .min ... .max), radix: 16)
         markerPrefix = "diverted-\(String(repeating: "0", count: 16 - random.count))\(random)-"
         longestKey = path.flatMap(\.keys).map(\.utf8.count).max() ?? 0
@@ -231,6 +234,7 @@ package struct JSONDiverter {
     }
 
     private mutating func open(isObject: Bool) {
+        guard containers.count < depthLimit else { return mode = .opaque }
         let container = Container(isObject: isObject, isOnPath: memberIsOnPath && containers.count < path.count)
         containers.append(container)
         if isObject {
@@ -272,7 +276,11 @@ package struct JSONDiverter {
     }
 
     private mutating func keep(_ byte: UInt8) {
-        keep(CollectionOfOne(byte))
+        if remainder.count < remainderLimit {
+            remainder.append(byte)
+        } else {
+            failure = .tooLong(limit: remainderLimit)
+        }
     }
 
     /// U+FEFF before the text is no part of it.

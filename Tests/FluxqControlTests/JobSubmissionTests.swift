@@ -64,6 +64,20 @@ struct JobSubmissionTests {
             #expect(error.fields.map(\.field) == [field])
         }
     }
+
+    @Test("of many unknown fields ten are named and the others are counted")
+    func manyUnknown() throws {
+        let members = (0..<900).map { #""k\#(100 + $0)": 0"# }.joined(separator: ", ")
+        let json = try Self.json(#"{"request": {}, "options": {\#(members)}}"#)
+        do throws(EditRequest.Invalid) {
+            _ = try JobSubmission(json: json)
+            Issue.record("accepted")
+        } catch {
+            let options = error.fields.filter { $0.field.hasPrefix("options.") }
+            #expect(options.map(\.field) == (100..<110).map { "options.k\($0)" } + ["options.…"])
+            #expect(options.last?.problem.contains("890 more") == true)
+        }
+    }
 }
 
 @Suite("A time on the wire")

@@ -15,6 +15,8 @@ struct JSONBoundsTests {
         }
         #expect(JSONBounds.hold(for: list(JSONBounds.values - 1)))
         #expect(!JSONBounds.hold(for: list(JSONBounds.values + 1)))
+        #expect(JSONBounds.hold(for: list(9), values: 10))
+        #expect(!JSONBounds.hold(for: list(11), values: 10))
     }
 
     @Test("what stands in strings does not count, escaped quotes included")

@@ -169,6 +169,20 @@ struct JSONDiverterTests {
         #expect(try divert([Array(text.utf8)], limit: 100_000).strings == ["A"])
     }
 
+    @Test("nothing is diverted any more from a text that is nested deeper than allowed")
+    func depthLimit() throws {
+        func divert(_ text: String) throws -> (remainder: [UInt8], events: [JSONDiverter.Event]) {
+            var diverter = JSONDiverter(path: [.key("x")], remainderLimit: 1000, depthLimit: 3)
+            let events = try diverter.consume(Array(text.utf8))
+            return (diverter.remainder, events)
+        }
+        let allowed = #"{"y":[[]],"x":"A"}"#
+        #expect(try divert(allowed).events == [.begin(ordinal: 0), .bytes(Array("A".utf8)), .end])
+        let deeper = #"{"y":[[[]]],"x":"A"}"#
+        #expect(try divert(deeper).events == [])
+        #expect(try divert(deeper).remainder == Array(deeper.utf8))
+    }
+
     @Test("a remainder over its limit is refused, however long the diverted strings are")
     func limits() throws {
         let long = String(repeating: "A", count: 100_000)
