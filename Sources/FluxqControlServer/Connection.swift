@@ -12,16 +12,16 @@ struct Connection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     /// By the kernel; nil where it cannot tell.
     let uid: UInt32?
-    /// The place that it has until it is closed.
-    let entry: ConnectionCap.Entry
+    /// Held until it is closed and whatever it asked for has ended: who asks for much and goes away has not left before.
+    let place: ConnectionCap.Place
     let routes: Routes
     let users: KnownUsers
     let logger: Logger
 
     /// Returns when the connection is closed.
     func run() async {
-        guard case .admitted(let uid) = entry else {
-            if case .refused(isNews: true) = entry {
+        guard case .admitted(let uid) = place.entry else {
+            if case .refused(isNews: true) = place.entry {
                 logger.info(
                     "Connections of a user are refused.", metadata: ["uid": "\(uid.map { "\($0)" } ?? "unknown")"])
             }

@@ -14,6 +14,19 @@ final class ConnectionCap: Sendable {
         case turnedAway
     }
 
+    /// What is held by all who need the connection to be counted, and left when the last of them lets go.
+    final class Place: Sendable {
+        let entry: Entry
+        private let cap: ConnectionCap
+
+        fileprivate init(_ entry: Entry, _ cap: ConnectionCap) {
+            self.entry = entry
+            self.cap = cap
+        }
+
+        deinit { cap.leave(entry) }
+    }
+
     private struct State {
         var open: [UInt32: Int] = [:]
         var total = 0
@@ -59,21 +72,20 @@ final class ConnectionCap: Sendable {
         self.total = total
     }
 
-    /// `leave` has to follow when the connection is over.
-    ///
     /// - Parameter uid: nil, whom the kernel cannot name, has no place.
-    func enter(uid: UInt32?) -> Entry {
-        state.withLock { state in
+    func enter(uid: UInt32?) -> Place {
+        let entry = state.withLock { state in
             if let uid, case let held = state.open[uid, default: 0], held < perUser, held < total - state.total {
                 state.open[uid] = held + 1
                 state.total += 1
-                return .admitted(uid: uid)
+                return Entry.admitted(uid: uid)
             }
             return state.refuse(uid ?? .max, at: .now)
         }
+        return Place(entry, self)
     }
 
-    func leave(_ entry: Entry) {
+    private func leave(_ entry: Entry) {
         state.withLock { state in
             switch entry {
             case .admitted(let uid):

@@ -53,7 +53,7 @@ package struct ControlServer: Service {
     private let socket: CInt
     private let settings: Reloadable<Settings>
     private let logger: Logger
-    private let routes: Routes
+    let routes: Routes
     private let cap: ConnectionCap
     private let users = KnownUsers()
 
@@ -143,13 +143,12 @@ package struct ControlServer: Service {
                     maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
                     maxHeaderFieldCount: Limits.headerFields)))
         return PeerCredential.uid(of: channel).flatMap { uid in
-            let entry = cap.enter(uid: uid)
-            if entry == .turnedAway { return channel.eventLoop.makeSucceededFuture(Arrival(channel, nil)) }
-            channel.closeFuture.whenComplete { _ in cap.leave(entry) }
+            let place = cap.enter(uid: uid)
+            if place.entry == .turnedAway { return channel.eventLoop.makeSucceededFuture(Arrival(channel, nil)) }
             return http.setup(channel: channel, logger: logger).map { http in
                 Arrival(
                     channel,
-                    Connection(channel: http, uid: uid, entry: entry, routes: routes, users: users, logger: logger))
+                    Connection(channel: http, uid: uid, place: place, routes: routes, users: users, logger: logger))
             }
         }
     }
