@@ -120,7 +120,7 @@ enum StoreAtScale {
     }
 
     private static func timePlaces(_ store: Store, count: Int) async throws -> Samples {
-        guard let last = try await store.jobs(JobQuery(state: .queued, limit: 1), for: Caller(owner)).first else {
+        guard let last = try await store.jobs(JobQuery(state: .queued, limit: 1), for: Caller(owner)).jobs.first else {
             throw Failure("nothing is queued")
         }
         var times: [Duration] = []

@@ -41,7 +41,7 @@ extension DaemonProcess {
         var jobs: [JobDocument] = []
         var before: Int64?
         repeat {
-            let page = try await client.jobs(before: before, limit: ControlClient.maxPageJobs).document
+            let page = try await client.jobs(before: before, limit: JobPage.mostJobs).document
             jobs += page.jobs.filter { job in
                 !ended.contains(job.state) && !(pausing && job.waiting.map(pauses.contains) ?? false)
             }

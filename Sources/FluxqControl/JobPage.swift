@@ -1,6 +1,6 @@
 /// The answer of `GET /v1/jobs`: newest first.
 package struct JobPage: Hashable, Sendable, Codable {
-    /// Jobs of one page at most: with the longest prompts a page stays within some megabytes.
+    /// Jobs of one page at most; fewer where their prompts are long.
     package static let mostJobs = 100
 
     package var jobs: [JobDocument]

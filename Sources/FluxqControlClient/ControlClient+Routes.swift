@@ -8,8 +8,6 @@ import NIOPosix
 extension ControlClient {
     /// The longest that one `?wait` is asked to last. Below `SilenceHandler.limit`.
     package static let maxWaitSeconds = 30
-    /// Jobs that one page is asked for.
-    package static let maxPageJobs = 100
 
     /// `PUT /v1/inputs`.
     package func putInput(_ source: UploadSource) async throws -> InputDocument {
@@ -36,7 +34,7 @@ extension ControlClient {
     package func jobs(
         state: String? = nil, label: String? = nil, before: Int64? = nil, limit: Int, all: Bool = false
     ) async throws -> Answered<JobPage> {
-        var query = ["limit=\(min(limit, Self.maxPageJobs))"]
+        var query = ["limit=\(min(limit, JobPage.mostJobs))"]
         if let state { query.append("state=\(PercentEncoding.encoded(state))") }
         if let label { query.append("label=\(PercentEncoding.encoded(label))") }
         if let before { query.append("before=\(before)") }

@@ -49,11 +49,14 @@ extension Routes {
             let seen = store.signal.count
             // Who has become an ordinary user since sees no more of others.
             if all, !settings.administrators.contains(uid: caller.uid, groups: caller.groups) { return }
-            let events = try await store.events(
-                for: caller, everybody: all, since: cursor, limit: Limits.eventsPerRead)
-            if let last = events.last {
-                try await writer.write(ByteBuffer(string: events.map(Self.frame).joined()))
-                cursor = last.id
+            let page = try await turns.take(caller.uid) {
+                let events = try await store.events(
+                    for: caller, everybody: all, since: cursor, limit: Limits.eventsPerRead)
+                return (text: try events.map(Self.frame).joined(), last: events.last?.id)
+            }
+            if let last = page.last {
+                try await writer.write(ByteBuffer(string: page.text))
+                cursor = last
                 nextSign = ContinuousClock.now + settings.eventPause
                 if Task.isShuttingDownGracefully { return }
                 continue

@@ -14,19 +14,17 @@ extension Routes {
         let deadline = ContinuousClock.now + .seconds(wait)
         while true {
             let seen = store.signal.count
-            guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
-            let isOver =
-                switch JobState(job.lifecycle.state) {
-                case .done, .failed: true
-                case .queued, .running: false
-                }
-            if isOver || wait == 0 { return try Response(JobDocument(job)) }
+            var (response, isOver) = try await turns.take(call.caller.uid) {
+                guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
+                let state = JobState(job.lifecycle.state)
+                return (try Response(JobDocument(job)), state == .done || state == .failed)
+            }
+            if isOver || wait == 0 { return response }
             switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
             case .changed: continue
-            case .timeUp: return try Response(JobDocument(job))
+            case .timeUp: return response
             case .over:
                 // Whoever asks again has to ask the next fluxqd.
-                var response = try Response(JobDocument(job))
                 response.headers[.connection] = "close"
                 return response
             }

@@ -7,7 +7,9 @@ extension Routes {
     /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
-        return try Response(QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller))
+        return try await turns.take(call.caller.uid) {
+            try Response(QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller))
+        }
     }
 }
 

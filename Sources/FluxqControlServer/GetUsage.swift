@@ -9,9 +9,12 @@ extension Routes {
         var query = QueryReader(call.uri, takes: ["all"])
         let all = query.flag("all")
         try query.finish()
-        guard all else { return try Response(UsageDocument(try await store.usage(of: call.caller.owner))) }
-        guard call.caller.isAdministrator else { throw Problem.administratorsOnly }
-        return try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
+        if all, !call.caller.isAdministrator { throw Problem.administratorsOnly }
+        return try await turns.take(call.caller.uid) {
+            all
+                ? try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
+                : try Response(UsageDocument(try await store.usage(of: call.caller.owner)))
+        }
     }
 }
 

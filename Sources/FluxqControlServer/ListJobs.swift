@@ -15,17 +15,18 @@ extension Routes {
         let all = query.flag("all")
         try query.finish()
 
-        // One more than the page, to know whether there is another.
-        let jobs = try await store.jobs(
-            JobQuery(
-                state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit + 1, everybody: all),
-            for: call.caller)
-        let page = jobs.prefix(limit)
-        return try Response(
-            JobPage(
-                jobs: page.map { JobDocument($0) },
-                next: jobs.count > limit ? page.last?.id.rawValue : nil,
-                others: all && before == nil ? try await others(call.caller, state: state, label: label) : nil))
+        return try await turns.take(call.caller.uid) {
+            let list = try await store.jobs(
+                JobQuery(
+                    state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit,
+                    textBytes: Limits.pageTextBytes, everybody: all),
+                for: call.caller)
+            return try Response(
+                JobPage(
+                    jobs: list.jobs.map { JobDocument($0) },
+                    next: list.isCut ? list.jobs.last?.id.rawValue : nil,
+                    others: all && before == nil ? try await others(call.caller, state: state, label: label) : nil))
+        }
     }
 
     /// nil for an administrator, whose page has everybody's jobs.

@@ -19,7 +19,7 @@ extension Routes {
         do {
             let json = try await read(call, &image)
             let submission = try await check(json, image)
-            return try await submit(submission, image, for: call.caller)
+            return try await submit(submission, image, call)
         } catch {
             if let file = image.file { await archive.discard(file) }
             throw error
@@ -35,26 +35,32 @@ extension Routes {
             throw Problem.pictureTooLarge(limit: settings.maxInputBytes)
         }
         var diverter = JSONDiverter(
-            path: [.key("request"), .key("image")], remainderLimit: Limits.submissionBytes)
+            path: [.key("request"), .key("image")], remainderLimit: Limits.submissionBytes,
+            depthLimit: JSONBounds.depth)
         var bytes: Int64 = 0
         while let piece = try await call.body.piece() {
             bytes += Int64(piece.readableBytes)
             guard bytes <= bodyLimit else { throw Problem.pictureTooLarge(limit: settings.maxInputBytes) }
             let events: [JSONDiverter.Event]
             do {
-                events = try diverter.consume(piece.readableBytesView)
+                events = try await turns.take(call.caller.uid) { try diverter.consume(piece.readableBytesView) }
             } catch {
                 throw Problem.submissionTooLarge(limit: Limits.submissionBytes)
             }
             for event in events { try await image.take(event) }
         }
-        // A decoder is busy for seconds with a megabyte of `{},{},…`.
-        guard JSONBounds.hold(for: diverter.remainder) else { throw Problem.tooManyValues }
-        do {
-            return try JSONDecoder().decode(JSONValue.self, from: Data(diverter.remainder))
-        } catch {
-            // The decoder does not tell where it stopped.
-            throw bytes == 0 ? Problem.emptySubmission : .malformedJSON
+        if bytes == 0 { throw Problem.emptySubmission }
+        return try await turns.take(call.caller.uid) {
+            // A decoder is busy for long with a body of `{},{},…`.
+            guard JSONBounds.hold(for: diverter.remainder, values: Limits.submissionValues) else {
+                throw Problem.tooManyValues
+            }
+            do {
+                return try JSONDecoder().decode(JSONValue.self, from: Data(diverter.remainder))
+            } catch {
+                // The decoder does not tell where it stopped.
+                throw Problem.malformedJSON
+            }
         }
     }
 
@@ -89,8 +95,9 @@ extension Routes {
     }
 
     private func submit(
-        _ checked: JobSubmission, _ image: SubmittedImage, for caller: Caller
+        _ checked: JobSubmission, _ image: SubmittedImage, _ call: Call
     ) async throws -> Response {
+        let caller = call.caller
         var submission = checked
         if let file = image.file { submission.request.image = .content(try await keep(file, for: caller).hash) }
         let request = try submission.request.validated(
@@ -106,11 +113,11 @@ extension Routes {
         case .created(let job):
             CrashPoint.submitCommitted.pass()
             logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(caller.uid)"])
-            var response = try Response(JobDocument(job), status: .created)
+            var response = try await response(with: job, to: call, status: .created)
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
         case .existing(let job):
-            var response = try Response(JobDocument(job))
+            var response = try await response(with: job, to: call)
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
         case .keyReused: throw Problem.keyReused

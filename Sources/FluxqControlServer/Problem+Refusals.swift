@@ -104,8 +104,8 @@ extension Problem {
 
     static let tooManyValues = Problem(
         status: 400, code: .badRequest, title: "Too many values",
-        detail: "The body has more than \(JSONBounds.values) values, or is nested deeper than \(JSONBounds.depth): "
-            + "that is no job. Nothing was queued.")
+        detail: "The body has more than \(Limits.submissionValues) values, or is nested deeper than "
+            + "\(JSONBounds.depth): that is no job. Nothing was queued.")
 
     static let imageGivenTwice = Problem(
         status: 400, code: .badRequest, title: "Two pictures",

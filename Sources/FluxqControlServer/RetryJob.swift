@@ -13,7 +13,7 @@ extension Routes {
         case .granted(let job):
             CrashPoint.retryCommitted.pass()
             logger.info("A job was put back.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
-            return try Response(JobDocument(job))
+            return try await response(with: job, to: call)
         case .forbidden(let job): throw Problem.cannot("retried", job)
         case .noSuchJob: throw Problem.noSuchJob
         case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")

@@ -10,7 +10,7 @@ extension Routes {
     ///
     /// One after the other, so that no number of uploads at once gets more into the archive than the limit allows.
     func keep(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
-        try await turns.take(caller.uid) { try await keepAlone(file, for: caller) }
+        try await uploadTurns.take(caller.uid) { try await keepAlone(file, for: caller) }
     }
 
     private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {

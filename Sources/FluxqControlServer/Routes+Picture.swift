@@ -21,7 +21,9 @@ extension Routes {
         if call.head.headerFields[.ifNoneMatch].map({ Self.lists($0, tag) }) == true {
             return Response(status: .notModified, headers: headers)
         }
-        guard let file = try await quarantine.open(picture.hash) else { return nil }
+        // Read to its end, to verify it.
+        let opened = try await turns.take(call.caller.uid) { try await quarantine.open(picture.hash) }
+        guard let file = opened else { return nil }
         let size = file.size
         // A part of other content than this is of no use to who has another part (RFC 9110, 13.1.5).
         let condition = call.head.headerFields[.ifRange]

@@ -12,7 +12,10 @@ struct Routes: Sendable {
     let store: Store
     let archive: Archive
     let quarantine: Quarantine
+    /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
+    /// user waits for no more than one such piece of it.
     let turns = Turns()
+    let uploadTurns = Turns()
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
 
@@ -45,6 +48,11 @@ struct Routes: Sendable {
         Route(.post, "/v1/queue/resume", .administrators, Routes.resumeQueue),
         Route(.get, "/v1/usage", .everybody, Routes.getUsage),
     ]
+
+    /// A job as it is after what the caller has done to it.
+    func response(with job: Job, to call: Call, status: HTTPResponse.Status = .ok) async throws -> Response {
+        try await turns.take(call.caller.uid) { try Response(JobDocument(job), status: status) }
+    }
 
     /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.
     func response(to call: Call) async -> Response {

@@ -5,7 +5,12 @@ final class Turns: Sendable {
     /// Who waits for a user's turn. A user who is not in it has none.
     private let waiting = Mutex<[UInt32: [CheckedContinuation<Void, Never>]]>([:])
 
-    func take<Value: Sendable>(_ uid: UInt32, _ body: @Sendable () async throws -> Value) async throws -> Value {
+    /// How many wait for a turn of that user's.
+    func waiting(uid: UInt32) -> Int { waiting.withLock { $0[uid]?.count ?? 0 } }
+
+    func take<Value>(
+        _ uid: UInt32, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
+    ) async rethrows -> Value {
         await withCheckedContinuation { continuation in
             let isFirst = waiting.withLock { waiting in
                 guard waiting[uid] != nil else {

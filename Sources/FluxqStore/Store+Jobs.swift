@@ -8,18 +8,29 @@ package struct JobQuery: Hashable, Sendable {
     /// Only jobs with a smaller number: the next page.
     package var before: JobID?
     package var limit: Int
+    /// A list ends early, though not before its first job, where the jobs' requests and errors would be longer together.
+    package var textBytes: Int
     /// Not the caller's alone, for an administrator.
     package var everybody: Bool
 
     package init(
-        state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50, everybody: Bool = false
+        state: JobState? = nil, label: String? = nil, before: JobID? = nil, limit: Int = 50,
+        textBytes: Int = .max, everybody: Bool = false
     ) {
         self.state = state
         self.label = label
         self.before = before
         self.limit = limit
+        self.textBytes = textBytes
         self.everybody = everybody
     }
+}
+
+/// What a query found.
+package struct JobList: Hashable, Sendable {
+    package var jobs: [Job] = []
+    /// There are more, with smaller numbers.
+    package var isCut = false
 }
 
 extension Store {
@@ -34,7 +45,7 @@ extension Store {
         }
     }
 
-    package func jobs(_ query: JobQuery, for caller: Caller) async throws(StoreError) -> [Job] {
+    package func jobs(_ query: JobQuery, for caller: Caller) async throws(StoreError) -> JobList {
         let policy = policy
         return try await read { [shortage] db, now in
             try JobReader(db: db, policy: policy, shortage: shortage.present, now: now).jobs(query, for: caller)
@@ -114,7 +125,7 @@ private struct JobReader {
         return try limits.place(of: job.id, gate: gate)
     }
 
-    func jobs(_ query: JobQuery, for caller: Caller) throws -> [Job] {
+    func jobs(_ query: JobQuery, for caller: Caller) throws -> JobList {
         let owner = caller.listCondition(everybody: query.everybody, column: "jobs.uid")
         var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
         var arguments = owner.arguments
@@ -131,12 +142,23 @@ private struct JobReader {
             arguments += [before]
         }
         sql += " ORDER BY jobs.id DESC LIMIT ?"
-        arguments += [query.limit]
+        // One more than asked for, to know whether there are more.
+        arguments += [query.limit + 1]
         let gate = try gate
-        let rows = try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
-        let owners = Set(rows.map { $0["uid"] as UInt32 })
-        let obstacles = try Dictionary(uniqueKeysWithValues: owners.map { ($0, try limits.obstacle(toFirstJobOf: $0)) })
-        return try rows.map { try job($0, gate: gate, obstacle: obstacles[$0["uid"]] ?? nil) }
+        var obstacles: [UInt32: LimitReached?] = [:]
+        var list = JobList()
+        var textBytes = 0
+        let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
+        while let row = try rows.next() {
+            textBytes += ["request", "error"].reduce(0) { $0 + ((row[$1] as String?)?.utf8.count ?? 0) }
+            list.isCut = list.jobs.count == query.limit || textBytes > query.textBytes && !list.jobs.isEmpty
+            if list.isCut { break }
+            let uid: UInt32 = row["uid"]
+            let obstacle = try obstacles[uid] ?? limits.obstacle(toFirstJobOf: uid)
+            obstacles[uid] = .some(obstacle)
+            list.jobs.append(try job(row.copy(), gate: gate, obstacle: obstacle))
+        }
+        return list
     }
 
     /// - Parameter obstacle: to the first of the owner's ready jobs, and so to all of them.

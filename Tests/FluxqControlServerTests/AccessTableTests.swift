@@ -279,7 +279,7 @@ struct AccessTableTests {
             // Whatever is left of the cells before must not be claimed instead.
             let admin = Caller(uid: Self.administrator, name: "admin", isAdministrator: true)
             let query = JobQuery(state: .queued, limit: 100, everybody: true)
-            for queued in try await server.store.jobs(query, for: admin) where queued.id != job.id {
+            for queued in try await server.store.jobs(query, for: admin).jobs where queued.id != job.id {
                 _ = try await server.store.cancel(queued.id, by: admin)
             }
             try await server.answer(job)

@@ -71,6 +71,29 @@ struct JobRouteTests {
         }
     }
 
+    @Test("a page ends early where its jobs have long texts, not before its first, and the next one goes on")
+    func longTexts() async throws {
+        try await TestServer.run { server in
+            // Two of these fit on a page, and one of those that JSON makes twice as long.
+            let long = String(repeating: "a", count: 32_000)
+            let longest = String(repeating: #"\""#, count: EditRequest.Bounds.promptBytes)
+            for prompt in [long, longest, long, long] {
+                let reply = try await server.post(
+                    #"{"request": {"prompt": "\#(prompt)", "negative_prompt": "\#(prompt)", "image": "https://x.org/1"}}"#
+                )
+                #expect(reply.status == 201)
+            }
+            var pages: [[Int64]] = []
+            var next: Int64? = 1000
+            while let before = next {
+                let page: JobPage = try await server.get("/v1/jobs?before=\(before)").document()
+                pages.append(page.jobs.map(\.id))
+                next = page.next
+            }
+            #expect(pages == [[4, 3], [2], [1]])
+        }
+    }
+
     @Test("the list is narrowed by state and label")
     func filters() async throws {
         try await TestServer.run { server in

@@ -101,6 +101,8 @@ struct TestServer: Sendable {
         await server.adopt(settings)
     }
 
+    var turns: Turns { server.routes.turns }
+
     func shutDown() async {
         await group.triggerGracefulShutdown()
     }

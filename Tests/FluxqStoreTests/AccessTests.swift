@@ -33,7 +33,7 @@ struct AccessTests {
         let first = try await fixture.submit()
         let second = try await fixture.submit(owner: StoreFixture.bob)
         func ids(_ caller: Caller, _ everybody: Bool) async throws -> [JobID] {
-            try await fixture.store.jobs(JobQuery(everybody: everybody), for: caller).map(\.id)
+            try await fixture.store.jobs(JobQuery(everybody: everybody), for: caller).jobs.map(\.id)
         }
         #expect(try await ids(Self.admin, true) == [second, first])
         #expect(try await ids(Self.admin, false) == [])

@@ -127,7 +127,8 @@ struct HoldingTests {
         #expect(job.ledger.map(\.number) == [1, 2])
         #expect(job.ledger[0].requestID == "r-1" && job.ledger[0].sentAt != nil && job.ledger[0].status == 504)
         #expect(job.ledger[1].imagesCame == 2 && job.ledger[1].priceMicros == 80_000)
-        #expect(try await fixture.store.jobs(JobQuery(), for: Caller(uid: 1000, name: "alice")).first?.ledger == [])
+        let list = try await fixture.store.jobs(JobQuery(), for: Caller(uid: 1000, name: "alice"))
+        #expect(list.jobs.first?.ledger == [])
     }
 
     @Test("a disk without room is told to everybody who looks, until there is room")

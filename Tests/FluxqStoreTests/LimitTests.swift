@@ -37,7 +37,7 @@ struct LimitTests {
         }
         for owner in [StoreFixture.alice, StoreFixture.bob] {
             #expect(claims.count { $0.uid == owner.uid } == calls)
-            let queued = try await fixture.store.jobs(.init(state: .queued, limit: 1), for: Caller(owner))
+            let queued = try await fixture.store.jobs(.init(state: .queued, limit: 1), for: Caller(owner)).jobs
             #expect(queued.first?.waiting == waiting)
         }
     }

@@ -8,7 +8,7 @@ extension Store {
     }
 
     package func jobs(_ query: JobQuery, uid: UInt32) async throws(StoreError) -> [Job] {
-        try await jobs(query, for: Caller(uid: uid, name: "owner"))
+        try await jobs(query, for: Caller(uid: uid, name: "owner")).jobs
     }
 
     package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> StoredPicture? {

@@ -1,0 +1,103 @@
+import FluxqModel
+import Synchronization
+import Testing
+
+@testable import FluxqControlServer
+
+@Suite("Turns", .timeLimit(.minutes(1)))
+struct TurnsTests {
+    @Test("are taken one at a time by each user, in the order of coming, and by different users at once")
+    func order() async throws {
+        let turns = Turns()
+        let done = Record()
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await turns.take(1) {
+                    await gate.enter()
+                    done.append(1)
+                }
+            }
+            await gate.entered()
+            for number in 2...4 {
+                group.addTask { await turns.take(1) { done.append(number) } }
+                while turns.waiting(uid: 1) < number - 1 { await Task.yield() }
+            }
+            // Another user does not wait for the first.
+            await turns.take(2) { done.append(5) }
+            gate.open()
+            try await group.waitForAll()
+        }
+        #expect(done.numbers == [5, 1, 2, 3, 4])
+    }
+
+    @Test("go on after one who failed")
+    func failure() async throws {
+        let turns = Turns()
+        struct Failed: Error {}
+        await #expect(throws: Failed.self) { try await turns.take(1) { throw Failed() } }
+        #expect(await turns.take(1) { 7 } == 7)
+    }
+
+    @Test("hold nobody else up: another user's question is answered while one's waits")
+    func server() async throws {
+        try await TestServer.run { server in
+            let job = try await server.submit()
+            let paths = [
+                "/v1/jobs", "/v1/jobs/\(job.id)", "/v1/queue", "/v1/usage", "/v1/events?since=0",
+            ]
+            // A turn of somebody else's does not matter.
+            try await server.turns.take(TestServer.uid + 1) {
+                for path in paths.dropLast() { _ = try await server.get(path) }
+            }
+            for path in paths {
+                try await RawClient.connect(to: server) { client in
+                    try await server.turns.take(TestServer.uid) {
+                        try await client.send("GET \(path) HTTP/1.1\r\nConnection: close\r\n\r\n")
+                        while server.turns.waiting(uid: TestServer.uid) == 0 { await Task.yield() }
+                    }
+                    #expect(try await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 "))
+                }
+            }
+        }
+    }
+
+    @Test("that a client waits for take its place until they come, although it has gone")
+    func place() async throws {
+        try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
+            try await server.turns.take(TestServer.uid) {
+                try await RawClient.connect(to: server) { client in
+                    try await client.send(RawClient.oneRequest)
+                    while server.turns.waiting(uid: TestServer.uid) == 0 { await Task.yield() }
+                }
+                for _ in 0..<ConnectionCap.mostRefusalsPerSecond / 2 {
+                    #expect(try await RawClient.askOnce(server) == 503)
+                }
+            }
+            try await RawClient.waitForPlace(server)
+        }
+    }
+}
+
+/// Somebody stands in it until it is opened.
+private final class Gate: Sendable {
+    private let standing = AsyncStream<Void>.makeStream()
+    private let opened = AsyncStream<Void>.makeStream()
+
+    func enter() async {
+        standing.continuation.finish()
+        for await _ in opened.stream {}
+    }
+
+    func entered() async { for await _ in standing.stream {} }
+
+    func open() { opened.continuation.finish() }
+}
+
+private final class Record: Sendable {
+    private let kept = Mutex<[Int]>([])
+
+    func append(_ number: Int) { kept.withLock { $0.append(number) } }
+
+    var numbers: [Int] { kept.withLock { $0 } }
+}
