@@ -18,16 +18,18 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case oversized
     /// Random bytes, and requests that two readers could take for two things.
     case malformed
-    /// JSON that is deep, wide or both.
+    /// JSON that is deep, wide or both, on many connections at once.
     case json
     /// Headers that claim to be somebody else.
     case forged
     /// Every verb on another's job.
     case others
-    /// Jobs, one after the other.
+    /// Jobs, on many connections at once.
     case submits
-    /// The dearest lists, over and over.
+    /// The dearest lists, on many connections at once.
     case lists
+    /// A byte of a large picture, on many connections at once.
+    case pictures
     /// Event streams and long polls, as many as can be had, and something that wakes them all.
     case waits
 }

@@ -24,6 +24,16 @@ struct Attacker: ParsableCommand {
     }
 }
 
+/// The last request on its connection.
+private struct Request {
+    let text: String
+
+    init(_ target: String, _ headers: String = "", body: String = "") {
+        text =
+            "\(target) HTTP/1.1\r\nConnection: close\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+}
+
 private struct Play {
     let attack: Attack
     let socket: String
@@ -49,9 +59,10 @@ private struct Play {
         case .slowHead: hold("GET /v1/queue HTTP/1.1\r\nX: ", then: "a")
         case .slowBody: hold("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n", then: "a")
         case .unread:
+            submitLongPrompts()
             again { play in
                 guard let connection = RawSocket(play.socket) else { return }
-                let requests = String(repeating: "GET /v1/jobs?limit=1000 HTTP/1.1\r\n\r\n", count: 100)
+                let requests = String(repeating: "GET /v1/jobs?limit=100 HTTP/1.1\r\n\r\n", count: 100)
                 while ContinuousClock.now < play.end, connection.send(requests) { play.cases += 1 }
             }
         case .pipeline:
@@ -63,18 +74,20 @@ private struct Play {
             }
         case .oversized: again { $0.oversized() }
         case .malformed: again { $0.malformed() }
-        case .json: again { $0.json() }
+        case .json:
+            crowd(answered: "422", "400") { Self.monstrousJSON.randomElement(using: &$0.dice) ?? Request("GET /") }
         case .forged: again { $0.forged() }
         case .others: again { $0.others() }
-        case .submits: again { $0.submit() }
+        case .submits: crowd(answered: "201") { $0.job() }
         case .lists:
+            guard let long = submitLongPrompts() else { return }
             let paths = [
-                "/v1/jobs?limit=1000", "/v1/jobs?all=true&limit=1000", "/v1/queue", "/v1/usage", "/v1/jobs?label=x",
+                "/v1/jobs?limit=100", "/v1/jobs?all=true&limit=100", "/v1/jobs/\(long)", "/v1/queue", "/v1/usage",
             ]
-            again { play in
-                let path = paths.randomElement(using: &play.dice) ?? ""
-                play.say("GET \(path) HTTP/1.1")
-            }
+            crowd(answered: "200") { Request("GET \(paths.randomElement(using: &$0.dice) ?? "")") }
+        case .pictures:
+            guard let job = submitPicture() else { return }
+            crowd(answered: "206") { _ in Request("GET /v1/jobs/\(job)/input", "Range: bytes=0-0\r\n") }
         case .waits: waits()
         }
     }
@@ -88,26 +101,98 @@ private struct Play {
 
     /// One request, alone on its connection.
     @discardableResult
-    private mutating func say(_ head: String, headers: String = "", body: String = "") -> String {
+    private mutating func say(_ request: Request) -> String {
         guard let connection = RawSocket(socket) else { return "" }
-        connection.send(
-            "\(head)\r\nConnection: close\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        connection.send(request.text)
         let answer = connection.receiveAll()
         look(at: answer)
         return answer
     }
 
-    /// Queues a job whose time never comes. One that is refused would flood nothing.
-    private mutating func submit() {
-        let answer = say(
-            "POST /v1/jobs HTTP/1.1",
+    /// About what eight users can have at once; the rest is refused.
+    private static let crowd = 56
+
+    /// A request on each of many connections, all sent before the first answer is read, over and over.
+    ///
+    /// - Parameter statuses: what does the harm; an answer with another one would mean that nothing is attacked.
+    private mutating func crowd(answered statuses: String..., asking request: (inout Play) -> Request) {
+        while ContinuousClock.now < end, failure == nil {
+            askAtOnce(statuses, request)
+        }
+    }
+
+    @discardableResult
+    private mutating func askAtOnce(_ statuses: [String], _ request: (inout Play) -> Request) -> [String] {
+        var asked: [RawSocket] = []
+        while asked.count < Self.crowd, let connection = RawSocket(socket) {
+            connection.send(request(&self).text)
+            asked.append(connection)
+        }
+        let answers = asked.map { $0.receiveAll() }
+        for answer in answers {
+            look(at: answer)
+            let isExpected = statuses.contains { answer.hasPrefix("HTTP/1.1 \($0) ") }
+            if isExpected { cases += 1 }
+            // Nobody answers a connection that is turned away.
+            if !isExpected, !answer.isEmpty, !answer.contains("over_limit") {
+                failure = "not what this attack is about: \(answer.prefix(400))"
+            }
+        }
+        return answers
+    }
+
+    /// A job whose time never comes.
+    private mutating func job(image: String = "https://example.org/1.png", prompt: String = "", negative: String = "")
+        -> Request
+    {
+        Request(
+            "POST /v1/jobs",
             body: """
-                {"request": {"prompt": "attack \(dice.next())", "image": "https://example.org/1.png"},
+                {"request": {"prompt": "attack \(dice.next())\(prompt)", "negative_prompt": "\(negative)", "image": "\(image)"},
                  "options": {"not_before": "2100-01-01T00:00:00Z"}}
                 """)
-        if !answer.isEmpty, !answer.hasPrefix("HTTP/1.1 201 "), !answer.contains("over_limit") {
-            failure = "a job was refused: \(answer.suffix(400))"
+    }
+
+    /// As many jobs as a list shows, with the longest prompts, of what takes the most room in JSON.
+    ///
+    /// - Returns: the number of one.
+    @discardableResult
+    private mutating func submitLongPrompts() -> String? {
+        let quotes = String(repeating: #"\""#, count: 32_700)
+        let answers = (0..<2).flatMap { _ in askAtOnce(["201"]) { $0.job(prompt: quotes, negative: quotes) } }
+        return answers.lazy.compactMap { Self.number(in: $0) }.first
+    }
+
+    /// Of the job in an answer.
+    private static func number(in answer: String) -> String? {
+        answer.firstMatch(of: /"id":([0-9]+)/).map { String($0.1) }
+    }
+
+    /// A large picture and a job with it.
+    ///
+    /// - Returns: the job's number.
+    private mutating func submitPicture() -> String? {
+        // A JPEG with 15 MB of comments.
+        let comment = [0xFF, 0xFE, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 65_533)
+        let start = Array(SamplePictures.jpeg.bytes.prefix(2))
+        let picture = start + (0..<230).flatMap { _ in comment } + SamplePictures.jpeg.bytes.dropFirst(2)
+        guard let connection = RawSocket(socket, patience: 20) else { return nil }
+        connection.send("PUT /v1/inputs HTTP/1.1\r\nConnection: close\r\nContent-Length: \(picture.count)\r\n\r\n")
+        connection.send(picture)
+        let answer = connection.receiveAll()
+        guard let hash = answer.firstMatch(of: /"image":"(sha256:[0-9a-f]+)"/)?.1 else {
+            failure = "the picture was refused: \(answer.suffix(400))"
+            return nil
         }
+        let submitted = RawSocket(socket).map { connection in
+            connection.send(job(image: String(hash)).text)
+            return connection.receiveAll()
+        }
+        guard let number = submitted.flatMap({ Self.number(in: $0) }) else {
+            failure = "the job was refused: \(submitted ?? "")"
+            return nil
+        }
+        return number
     }
 
     private mutating func look(at answer: String) {
@@ -172,13 +257,15 @@ private struct Play {
         look(at: String(decoding: connection.receive(), as: UTF8.self))
     }
 
-    private mutating func json() {
-        let deep = String(repeating: "[", count: 400_000)
-        let wide = "[" + String(repeating: "{},", count: 300_000) + "0]"
-        let members = "{" + (0..<30_000).map { "\"k\($0)\": 0," }.joined() + "\"z\": 0}"
-        let body = [deep, wide, members, "{\"request\": \(deep)", "{\"request\": {\"prompt\": \(wide)}}"]
-        say("POST /v1/jobs HTTP/1.1", body: body.randomElement(using: &dice) ?? "")
-    }
+    /// As much structure as a body has room for, and as much as is decoded.
+    private static let monstrousJSON = {
+        let wide = "[" + String(repeating: "{},", count: 80_000) + "0]"
+        return [
+            String(repeating: "[", count: 250_000), wide, "{\"request\": {\"prompt\": \(wide)}}",
+            "{" + (0..<990).map { "\"k\($0)\": \"\($0)\"," }.joined() + "\"z\": 0}",
+            "{\"request\": {\"prompt\": \"\(String(repeating: "\\u0041", count: 40_000))\"}}",
+        ].map { Request("POST /v1/jobs", body: $0) }
+    }()
 
     private mutating func forged() {
         let claims = ["root", "0", "victim", "\(Victim.uid)", "127.0.0.1"]
@@ -188,8 +275,8 @@ private struct Play {
             "X-Uid", "Forwarded", "From",
         ]
         let headers = names.map { "\($0): \(claims.randomElement(using: &dice) ?? "")\r\n" }.joined()
-        let mine = say("GET /v1/jobs/\(job) HTTP/1.1", headers: headers)
-        compare(mine, say("GET /v1/jobs/\(Victim.noJob) HTTP/1.1", headers: headers), "a forged header")
+        let mine = say(Request("GET /v1/jobs/\(job)", headers))
+        compare(mine, say(Request("GET /v1/jobs/\(Victim.noJob)", headers)), "a forged header")
     }
 
     private mutating func others() {
@@ -197,13 +284,13 @@ private struct Play {
             ("GET", ""), ("HEAD", ""), ("DELETE", ""), ("GET", "?wait=1"), ("GET", "/images/1"), ("GET", "/input"),
             ("POST", "/cancel"), ("POST", "/retry"), ("PUT", "/images/1"), ("GET", "/nothing"),
         ] {
-            let theirs = say("\(method) /v1/jobs/\(job)\(path) HTTP/1.1")
-            compare(theirs, say("\(method) /v1/jobs/\(Victim.noJob)\(path) HTTP/1.1"), "\(method) \(path)")
+            let theirs = say(Request("\(method) /v1/jobs/\(job)\(path)"))
+            compare(theirs, say(Request("\(method) /v1/jobs/\(Victim.noJob)\(path)")), "\(method) \(path)")
         }
-        say("GET /v1/events?since=0 HTTP/1.0")
-        say("GET /v1/events?all=true HTTP/1.1")
-        say("POST /v1/queue/pause HTTP/1.1")
-        say("GET /v1/usage?all=true HTTP/1.1")
+        say(Request("GET /v1/events?since=0"))
+        say(Request("GET /v1/events?all=true"))
+        say(Request("POST /v1/queue/pause"))
+        say(Request("GET /v1/usage?all=true"))
     }
 
     /// The answers about another's job and about none are the same, byte for byte. Over a limit neither is told anything.
@@ -219,7 +306,7 @@ private struct Play {
             held.append(connection)
         }
         again { play in
-            play.submit()
+            play.say(play.job())
             // Those who are at it read a little.
             if let connection = held.randomElement(using: &play.dice) {
                 play.look(at: String(decoding: connection.receive(), as: UTF8.self))

@@ -1,14 +1,16 @@
 import Glibc
 
-/// A connection to the daemon that says what it wants. Its calls block for two seconds at most.
+/// A connection to the daemon that says what it wants.
 final class RawSocket {
     private let descriptor: Int32
 
     /// nil where nobody takes the connection.
-    init?(_ path: String) {
+    ///
+    /// - Parameter patience: how long a call blocks, in seconds.
+    init?(_ path: String, patience: Int = 2) {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        var patience = timeval(tv_sec: patience, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_un()
