@@ -36,7 +36,7 @@ struct Housekeeper: Sendable {
                     next = min(next, parts.clock.now() + max(expiry - time, .seconds(1)))
                 }
             } catch {
-                parts.logger.error("cannot forget what is not used any more", metadata: ["error": "\(error)"])
+                parts.logger.failure("cannot forget what is not used any more", error)
                 next = parts.clock.now() + parts.settings.current.storeRetryPause
             }
             await wakeup.wait(for: .inputs, after: look, until: next)

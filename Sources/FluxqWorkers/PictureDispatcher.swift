@@ -65,7 +65,7 @@ final class PictureDispatcher: Sendable {
         do {
             return try await store.duePictures(limit: free, excluding: busy)
         } catch {
-            logger.error("cannot look for pictures to fetch", metadata: ["error": "\(error)"])
+            logger.failure("cannot look for pictures to fetch", error)
             return ([], clock.now() + settings.storeRetryPause)
         }
     }
@@ -81,7 +81,7 @@ final class PictureDispatcher: Sendable {
                 ])
         } catch {
             // The row is as it was and due: a pause keeps a full disk from turning this into a busy loop.
-            logger.error("cannot keep a picture", metadata: ["job.id": "\(picture.job)", "error": "\(error)"])
+            logger.failure("cannot keep a picture", error, ["job.id": "\(picture.job)"])
             room.look(at: error)
             // Canceled at shutdown, where the pause does not matter.
             try? await clock.sleep(for: settings.storeRetryPause)

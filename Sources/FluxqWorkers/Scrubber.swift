@@ -47,7 +47,7 @@ struct Scrubber: Sendable {
         do {
             for hash in try await store.damagedContent() { try await quarantine.mendIfWhole(hash) }
         } catch {
-            logger.error("cannot look for content that has come back", metadata: ["error": "\(error)"])
+            logger.failure("cannot look for content that has come back", error)
         }
     }
 
@@ -57,14 +57,14 @@ struct Scrubber: Sendable {
         do {
             references = try await store.references(in: bucket)
         } catch {
-            logger.error("cannot scrub the archive", metadata: ["error": "\(error)"])
+            logger.failure("cannot scrub the archive", error)
             return
         }
         for reference in references {
             do {
                 try await quarantine.examine(reference.hash)
             } catch {
-                logger.error("cannot scrub a file", metadata: ["content": "\(reference.hash)", "error": "\(error)"])
+                logger.failure("cannot scrub a file", error, ["content": "\(reference.hash)"])
             }
             let rest = Duration.milliseconds((reference.bytes ?? 0) * 1000 / Self.bytesPerSecond)
             try await clock.sleep(until: clock.now() + rest)
