@@ -46,7 +46,9 @@ struct Run: AsyncParsableCommand {
         // The attackers come to the socket; what lies beside it is closed to them.
         chmod(directory.path, 0o755)
         let api = try await ProofAPI.start(directory: directory.path("api"))
-        let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: api.environment))
+        // As the service sets it.
+        let environment = api.environment.merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
+        let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: environment))
         let job = try await submitVictimsJob(daemon)
         guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }
         print("seed \(seed), \(attackers) attackers, \(seconds) s each")
