@@ -128,6 +128,7 @@ let package = Package(
             resources: [
                 .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
                 .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"), .embedInCode("0006_worked.sql"),
+                .embedInCode("0007_line.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.

@@ -11,5 +11,6 @@ package struct Migration: Sendable {
         Migration(name: "0004_repair", sql: String(decoding: PackageResources._004_repair_sql, as: UTF8.self)),
         Migration(name: "0005_holding", sql: String(decoding: PackageResources._005_holding_sql, as: UTF8.self)),
         Migration(name: "0006_worked", sql: String(decoding: PackageResources._006_worked_sql, as: UTF8.self)),
+        Migration(name: "0007_line", sql: String(decoding: PackageResources._007_line_sql, as: UTF8.self)),
     ]
 }

@@ -240,6 +240,13 @@ struct QueueLineTests {
         }
     }
 
+    @Test("is found without a look at any request, however long the prompts in it are")
+    func indexAlone() throws {
+        let steps = try StoreFixture().steps(QueueLine.jobsOfOwner)
+        // ->> would be a function.
+        #expect(steps.contains("IdxRowid") && !steps.contains("Function"), "\(steps)")
+    }
+
     @Test("further back than a thousand it says only that, and costs no more")
     func farBack() async throws {
         let fixture = try StoreFixture()

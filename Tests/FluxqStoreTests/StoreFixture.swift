@@ -108,6 +108,14 @@ final class StoreFixture: Sendable {
         }
     }
 
+    /// What SQLite would do for a query, step by step.
+    func steps(_ sql: String) throws -> [String] {
+        try DatabaseQueue(path: path).read { db in
+            let arguments = StatementArguments(repeatElement(1, count: sql.count { $0 == "?" }))
+            return try Row.fetchAll(db, sql: "EXPLAIN " + sql, arguments: arguments).map { $0["opcode"] as String }
+        }
+    }
+
     func job(_ id: JobID, owner: Owner = alice) async throws -> Job {
         guard let job = try await store.job(id, uid: owner.uid) else { throw Unexpected(what: "no job \(id)") }
         return job
