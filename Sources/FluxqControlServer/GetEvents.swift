@@ -23,8 +23,12 @@ extension Routes {
             start = last
         }
         let first: Int64
-        if let start { first = start } else { first = try await store.newestEvent() }
         let caller = call.caller
+        if let start {
+            first = start
+        } else {
+            first = try await turns.take(caller.uid) { try await store.newestEvent() }
+        }
         let connection = call.connection
         return Response(
             status: .ok,

@@ -8,11 +8,12 @@ extension Routes {
     func getInput(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        if let picture = try await store.input(of: id, for: call.caller) {
-            guard let response = try await response(with: picture, to: call) else { throw Problem.inputDamaged }
-            return response
+        let picture = try await turns.take(call.caller.uid) {
+            if let picture = try await store.input(of: id, for: call.caller) { return picture }
+            guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
+            throw Problem.noInputOfJob
         }
-        guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
-        throw Problem.noInputOfJob
+        guard let response = try await response(with: picture, to: call) else { throw Problem.inputDamaged }
+        return response
     }
 }

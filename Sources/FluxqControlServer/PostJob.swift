@@ -18,7 +18,7 @@ extension Routes {
         var image = SubmittedImage(archive: archive, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
-            let submission = try await check(json, image)
+            let submission = try await check(json, image, call)
             return try await submit(submission, image, call)
         } catch {
             if let file = image.file { await archive.discard(file) }
@@ -66,7 +66,7 @@ extension Routes {
 
     /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
     /// - Returns: the submission; where its picture came as bytes, with a hash that only stands for it.
-    private func check(_ json: JSONValue, _ image: SubmittedImage) async throws -> JobSubmission {
+    private func check(_ json: JSONValue, _ image: SubmittedImage, _ call: Call) async throws -> JobSubmission {
         var (submission, wrong) = JobSubmission.reading(json)
         func note(_ problem: String) { wrong.append(.init(field: "image", problem: problem)) }
         switch image.content {
@@ -78,7 +78,9 @@ extension Routes {
             note("must be a link of at most \(EditRequest.Bounds.linkBytes) bytes, but has \(bytes)")
         case .picture(let file):
             submission.request.image = .content(.placeholder)
-            if case .failure(let defect) = try await archive.inspect(file) { note(defect.description) }
+            // Read to its end.
+            let inspected = try await uploadTurns.take(call.caller.uid) { try await archive.inspect(file) }
+            if case .failure(let defect) = inspected { note(defect.description) }
         case .undecodable:
             submission.request.image = .content(.placeholder)
             note("is a data: URI whose text is not base64, or ends early")
