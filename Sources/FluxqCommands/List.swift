@@ -53,7 +53,8 @@ struct List: AsyncParsableCommand {
     func run() async throws {
         try await global.run { console in
             try await ControlClient.withConnection(to: global.controlSocket) { client in
-                let (jobs, first) = try await pages(client, json: console.json)
+                let (jobs, first) = try await Listed.pages(
+                    client, state: state, label: label, limit: limit, all: all, json: console.json)
                 if console.json {
                     let others = try first.map(Listed.others(of:)) ?? []
                     try console.print(JSONText.lines(jobs.map(\.json) + others))
@@ -77,27 +78,5 @@ struct List: AsyncParsableCommand {
                 return .success
             }
         }
-    }
-
-    /// Follows the pages up to the limit.
-    private func pages(
-        _ client: ControlClient, json: Bool
-    ) async throws -> (jobs: [Listed], first: Answered<JobPage>?) {
-        var jobs: [Listed] = []
-        var first: Answered<JobPage>?
-        var before: Int64?
-        while jobs.count < limit {
-            let page = try await client.jobs(
-                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs),
-                all: all)
-            first = first ?? page
-            jobs += try Listed.jobs(of: page, json: json).prefix(limit - jobs.count)
-            // A page that does not go on from the one before would go on for ever.
-            guard let next = page.document.next, !page.document.jobs.isEmpty, before.map({ next < $0 }) ?? true else {
-                break
-            }
-            before = next
-        }
-        return (jobs, first)
     }
 }

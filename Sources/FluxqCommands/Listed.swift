@@ -16,6 +16,28 @@ struct Listed {
         return zip(page.document.jobs, values).map(Listed.init)
     }
 
+    /// Follows the pages up to the limit: a page is shorter than asked for where prompts are long.
+    static func pages(
+        _ client: ControlClient, state: JobState?, label: String? = nil, limit: Int, all: Bool = false, json: Bool
+    ) async throws -> (jobs: [Listed], first: Answered<JobPage>?) {
+        var jobs: [Listed] = []
+        var first: Answered<JobPage>?
+        var before: Int64?
+        while jobs.count < limit {
+            let page = try await client.jobs(
+                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs),
+                all: all)
+            first = first ?? page
+            jobs += try Self.jobs(of: page, json: json).prefix(limit - jobs.count)
+            // A page that does not go on from the one before would go on for ever.
+            guard let next = page.document.next, !page.document.jobs.isEmpty, before.map({ next < $0 }) ?? true else {
+                break
+            }
+            before = next
+        }
+        return (jobs, first)
+    }
+
     /// What the page tells of others' jobs, as the daemon wrote it.
     static func others(of page: Answered<JobPage>) throws(Complaint) -> [JSONValue] {
         guard case .array(let values) = try JSONText.value(page.json)["others"] else { return [] }

@@ -66,7 +66,7 @@ struct Status: AsyncParsableCommand {
         let counts = queue.document.counts
         func jobs(_ state: JobState, _ count: Int, most: Int) async throws -> [Listed] {
             if count == 0 { return [] }
-            return try Listed.jobs(of: try await client.jobs(state: state.rawValue, limit: most), json: console.json)
+            return try await Listed.pages(client, state: state, limit: most, json: console.json).jobs
         }
         let running = try await jobs(.running, counts.running, most: Self.most)
         let queued = try await jobs(.queued, counts.queued, most: Self.most)
