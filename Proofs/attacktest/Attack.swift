@@ -28,8 +28,25 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case submits
     /// The dearest lists, on many connections at once.
     case lists
+    /// Pictures that a job does not have, on many connections at once.
+    case absent
     /// A byte of a large picture, on many connections at once.
     case pictures
-    /// Event streams and long polls, as many as can be had, and something that wakes them all.
+    /// Event streams and long polls, half as many as can be had, and on the other half jobs, which wake the streams.
     case waits
+
+    /// What the attacker's own job has to be, which is submitted before the time begins.
+    var own: Own? {
+        switch self {
+        case .unread, .lists, .absent: .longPrompts
+        case .pictures: .largePicture
+        default: nil
+        }
+    }
+
+    enum Own {
+        /// And as many more as a list shows.
+        case longPrompts
+        case largePicture
+    }
 }

@@ -49,6 +49,8 @@ struct Run: AsyncParsableCommand {
         // As the service sets it.
         let environment = api.environment.merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
         let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: environment))
+        // What is queued stays ready and in the line, so that whoever looks at it has the line played.
+        try await pause(daemon)
         let job = try await submitVictimsJob(daemon)
         guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }
         print("seed \(seed), \(attackers) attackers, \(seconds) s each")
@@ -73,6 +75,13 @@ struct Run: AsyncParsableCommand {
         print("Nobody else noticed.")
     }
 
+    private func pause(_ daemon: DaemonProcess) async throws {
+        let process = try ChildProcess(
+            RunningDaemon.executable("fluxq"), ["pause", "--socket", daemon.setup.socketPath],
+            environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
+        guard await process.wait() == .exit(0) else { throw ProofFailure("cannot pause: \(process.errors)") }
+    }
+
     private func submitVictimsJob(_ daemon: DaemonProcess) async throws -> Int64 {
         let picture = "\(daemon.setup.directory)/picture.png"
         try Data(SamplePictures.png.bytes).write(to: URL(filePath: picture))
@@ -81,7 +90,7 @@ struct Run: AsyncParsableCommand {
             OtherUser.setpriv,
             OtherUser.options(Victim.uid) + [
                 RunningDaemon.executable("fluxq"), "submit", "--socket", daemon.setup.socketPath, "--image", picture,
-                "--label", Victim.canary, "--at", "2100-01-01T00:00:00Z", Victim.canary,
+                "--label", Victim.canary, Victim.canary,
             ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
         guard await process.wait() == .exit(0), let job = Int64(process.output.split(separator: "\n").first ?? "")
         else {
@@ -101,11 +110,21 @@ struct Run: AsyncParsableCommand {
                 ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
         }
         var verdict = Verdict(attack: attack)
-        let processes = try (0..<attackers).map { number in
+        func attacker(_ number: Int, _ arguments: [String]) throws -> ChildProcess {
             try start(
                 uid: Victim.uid + 1 + UInt32(number),
-                ["attack", "--attack", attack.rawValue, "--seed", "\(seed &+ UInt64(number))"])
+                ["attack", "--attack", attack.rawValue, "--seed", "\(seed &+ UInt64(number))"] + arguments)
         }
+        var own: [[String]] = Array(repeating: [], count: attackers)
+        if attack.own != nil {
+            for (number, process) in try (0..<attackers).map({ ($0, try attacker($0, ["--prepare"])) }) {
+                guard await process.wait() == .exit(0) else {
+                    throw ProofFailure("an attacker has no job: \(process.output)\(process.errors)")
+                }
+                own[number] = ["--own", process.output.trimmingCharacters(in: .whitespacesAndNewlines)]
+            }
+        }
+        let processes = try (0..<attackers).map { try attacker($0, own[$0]) }
         let victim = try start(uid: Victim.uid, ["look"])
         let watch = Task {
             var most = beginning.memory

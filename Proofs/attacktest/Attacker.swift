@@ -12,11 +12,20 @@ struct Attacker: ParsableCommand {
     @Option var seed: UInt64
     /// The victim's job.
     @Option var job: Int64
+    /// The attacker's own, where the attack needs one.
+    @Option var own: Int64?
+    /// Submits that and prints its number, and does no more.
+    @Flag var prepare = false
 
     func run() throws {
-        var play = Play(attack: attack, socket: socket, end: .now + .seconds(seconds), job: job, seed: seed)
-        play.run()
-        print(play.cases)
+        var play = Play(
+            attack: attack, socket: socket, end: .now + .seconds(seconds), job: job, own: own ?? 0, seed: seed)
+        if prepare {
+            print(play.prepare() ?? "")
+        } else {
+            play.run()
+            print(play.cases)
+        }
         if let failure = play.failure {
             print(failure)
             throw ExitCode(1)
@@ -39,16 +48,18 @@ private struct Play {
     let socket: String
     let end: ContinuousClock.Instant
     let job: Int64
+    let own: Int64
     var dice: SplitMix64
     private(set) var cases = 0
     /// What came back and should not have, such as another's words.
     private(set) var failure: String?
 
-    init(attack: Attack, socket: String, end: ContinuousClock.Instant, job: Int64, seed: UInt64) {
+    init(attack: Attack, socket: String, end: ContinuousClock.Instant, job: Int64, own: Int64, seed: UInt64) {
         self.attack = attack
         self.socket = socket
         self.end = end
         self.job = job
+        self.own = own
         dice = SplitMix64(state: seed)
     }
 
@@ -59,7 +70,6 @@ private struct Play {
         case .slowHead: hold("GET /v1/queue HTTP/1.1\r\nX: ", then: "a")
         case .slowBody: hold("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n", then: "a")
         case .unread:
-            submitLongPrompts()
             again { play in
                 guard let connection = RawSocket(play.socket) else { return }
                 let requests = String(repeating: "GET /v1/jobs?limit=100 HTTP/1.1\r\n\r\n", count: 100)
@@ -80,14 +90,16 @@ private struct Play {
         case .others: again { $0.others() }
         case .submits: crowd(answered: "201") { $0.job() }
         case .lists:
-            guard let long = submitLongPrompts() else { return }
             let paths = [
-                "/v1/jobs?limit=100", "/v1/jobs?all=true&limit=100", "/v1/jobs/\(long)", "/v1/queue", "/v1/usage",
+                "/v1/jobs?limit=100", "/v1/jobs?all=true&limit=100", "/v1/jobs/\(own)", "/v1/queue", "/v1/usage",
             ]
             crowd(answered: "200") { Request("GET \(paths.randomElement(using: &$0.dice) ?? "")") }
+        case .absent:
+            crowd(answered: "404") { play in
+                Request("GET /v1/jobs/\(play.own)/\(Bool.random(using: &play.dice) ? "input" : "images/999")")
+            }
         case .pictures:
-            guard let job = submitPicture() else { return }
-            crowd(answered: "206") { _ in Request("GET /v1/jobs/\(job)/input", "Range: bytes=0-0\r\n") }
+            crowd(answered: "206") { Request("GET /v1/jobs/\($0.own)/input", "Range: bytes=0-0\r\n") }
         case .waits: waits()
         }
     }
@@ -141,26 +153,37 @@ private struct Play {
         return answers
     }
 
-    /// A job whose time never comes.
+    /// A job that is ready, with a picture that nobody fetches.
     private mutating func job(image: String = "https://example.org/1.png", prompt: String = "", negative: String = "")
         -> Request
     {
         Request(
             "POST /v1/jobs",
             body: """
-                {"request": {"prompt": "attack \(dice.next())\(prompt)", "negative_prompt": "\(negative)", "image": "\(image)"},
-                 "options": {"not_before": "2100-01-01T00:00:00Z"}}
+                {"request": {"prompt": "attack \(dice.next())\(prompt)", "negative_prompt": "\(negative)", "image": "\(image)"}}
                 """)
+    }
+
+    /// - Returns: the number of the job that the attack is about.
+    mutating func prepare() -> String? {
+        switch attack.own {
+        case .longPrompts: submitLongPrompts()
+        case .largePicture: submitPicture()
+        case nil: nil
+        }
     }
 
     /// As many jobs as a list shows, with the longest prompts, of what takes the most room in JSON.
     ///
     /// - Returns: the number of one.
-    @discardableResult
     private mutating func submitLongPrompts() -> String? {
         let quotes = String(repeating: #"\""#, count: 32_700)
         let answers = (0..<2).flatMap { _ in askAtOnce(["201"]) { $0.job(prompt: quotes, negative: quotes) } }
-        return answers.lazy.compactMap { Self.number(in: $0) }.first
+        guard let number = answers.lazy.compactMap({ Self.number(in: $0) }).first else {
+            failure = failure ?? "no job was taken"
+            return nil
+        }
+        return number
     }
 
     /// Of the job in an answer.
@@ -300,16 +323,23 @@ private struct Play {
     }
 
     private mutating func waits() {
+        // Half of what a user gets, so that there are places left for what wakes them.
         var held: [RawSocket] = []
-        while held.count < 60, let connection = RawSocket(socket) {
-            connection.send("GET /v1/events?since=0 HTTP/1.1\r\n\r\n")
+        guard let job = Self.number(in: say(self.job())) else {
+            failure = "no job was taken"
+            return
+        }
+        while held.count < Self.crowd / 2, let connection = RawSocket(socket) {
+            let path = held.count.isMultiple(of: 2) ? "/v1/events?since=0" : "/v1/jobs/\(job)?wait=300"
+            connection.send("GET \(path) HTTP/1.1\r\n\r\n")
             held.append(connection)
         }
-        again { play in
-            play.say(play.job())
+        while ContinuousClock.now < end, failure == nil {
+            let answer = say(self.job())
+            if Self.number(in: answer) != nil { cases += 1 }
             // Those who are at it read a little.
-            if let connection = held.randomElement(using: &play.dice) {
-                play.look(at: String(decoding: connection.receive(), as: UTF8.self))
+            if let connection = held.randomElement(using: &dice) {
+                look(at: String(decoding: connection.receive(waits: false), as: UTF8.self))
             }
         }
     }

@@ -48,10 +48,12 @@ final class RawSocket {
     }
 
     /// What comes next; empty at the end, and where nothing comes in time.
-    func receive() -> [UInt8] {
+    /// - Parameter waits: whether for what has not come yet.
+    func receive(waits: Bool = true) -> [UInt8] {
         var piece = [UInt8](repeating: 0, count: 64 << 10)
+        let flags = waits ? 0 : Int32(MSG_DONTWAIT)
         var count: Int
-        repeat { count = recv(descriptor, &piece, piece.count, 0) } while count < 0 && errno == EINTR
+        repeat { count = recv(descriptor, &piece, piece.count, flags) } while count < 0 && errno == EINTR
         return Array(piece.prefix(max(0, count)))
     }
 

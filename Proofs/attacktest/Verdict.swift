@@ -30,6 +30,7 @@ struct Verdict: Sendable {
 
     func failures(_ bounds: Bounds) -> [String] {
         var failures = leaks
+        if cases == 0 { failures.append("nothing was attacked") }
         let unanswered = looks.count { $0 < 0 }
         if unanswered > 0 || looks.isEmpty {
             failures.append("\(unanswered) of \(looks.count) looks were not answered")
