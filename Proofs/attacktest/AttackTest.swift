@@ -76,10 +76,9 @@ struct Run: AsyncParsableCommand {
     }
 
     private func pause(_ daemon: DaemonProcess) async throws {
-        let process = try ChildProcess(
-            RunningDaemon.executable("fluxq"), ["pause", "--socket", daemon.setup.socketPath],
-            environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
-        guard await process.wait() == .exit(0) else { throw ProofFailure("cannot pause: \(process.errors)") }
+        let setup = daemon.setup
+        let paused = try await RunningDaemon.fluxq(["pause"], socket: setup.socketPath, directory: setup.directory)
+        guard paused.end == .exit(0) else { throw ProofFailure("cannot pause: \(paused.errors)") }
     }
 
     private func submitVictimsJob(_ daemon: DaemonProcess) async throws -> Int64 {

@@ -25,8 +25,7 @@ struct Listed {
         var before: Int64?
         while jobs.count < limit {
             let page = try await client.jobs(
-                state: state?.rawValue, label: label, before: before, limit: min(limit - jobs.count, JobPage.mostJobs),
-                all: all)
+                state: state?.rawValue, label: label, before: before, limit: limit - jobs.count, all: all)
             first = first ?? page
             jobs += try Self.jobs(of: page, json: json).prefix(limit - jobs.count)
             // A page that does not go on from the one before would go on for ever.

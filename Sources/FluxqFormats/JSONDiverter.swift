@@ -275,6 +275,7 @@ package struct JSONDiverter {
         }
     }
 
+    /// Of its own, because most of a text comes byte by byte.
     private mutating func keep(_ byte: UInt8) {
         if remainder.count < remainderLimit {
             remainder.append(byte)

@@ -43,11 +43,7 @@ struct LimitsReader {
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let first = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT coalesce(request ->> 'n', 1) AS images, request ->> 'model' AS model FROM jobs
-                    WHERE uid = ? AND state = 'queued' AND not_before IS NULL ORDER BY priority DESC, id LIMIT 1
-                    """), arguments: [owner.uid])
+            db.cachedStatement(sql: QueueLine.jobsOfOwner), arguments: [owner.uid, 1, 0])
         guard let first else { return nil }
         let call = LimitedCall(images: first["images"], price: policy.prices[first["model"]]?.micros)
         return try obstacle(to: call, of: owner, limits)

@@ -70,7 +70,8 @@ struct QueueLine {
         }
     }
 
-    /// Read from an index that has the expressions: see 0007_line.
+    /// An owner's ready jobs in the claim's order: the uid, how many, and after how many. Read from an index that has the
+    /// expressions as they stand here; see 0007_line.
     static let jobsOfOwner = """
         SELECT id, coalesce(request ->> 'n', 1) AS images, request ->> 'model' AS model FROM jobs
         WHERE uid = ? AND state = 'queued' AND not_before IS NULL
