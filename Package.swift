@@ -128,7 +128,8 @@ let package = Package(
             resources: [
                 .embedInCode("0001_jobs.sql"), .embedInCode("0002_limits.sql"), .embedInCode("0003_access.sql"),
                 .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"), .embedInCode("0006_worked.sql"),
-                .embedInCode("0007_line.sql"),
+                .embedInCode("0007_line.sql"), .embedInCode("0008_lanes.sql"), .embedInCode("0009_answers.sql"),
+                .embedInCode("0010_downloads.sql"), .embedInCode("0011_books.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.

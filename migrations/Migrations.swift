@@ -12,5 +12,9 @@ package struct Migration: Sendable {
         Migration(name: "0005_holding", sql: String(decoding: PackageResources._005_holding_sql, as: UTF8.self)),
         Migration(name: "0006_worked", sql: String(decoding: PackageResources._006_worked_sql, as: UTF8.self)),
         Migration(name: "0007_line", sql: String(decoding: PackageResources._007_line_sql, as: UTF8.self)),
+        Migration(name: "0008_lanes", sql: String(decoding: PackageResources._008_lanes_sql, as: UTF8.self)),
+        Migration(name: "0009_answers", sql: String(decoding: PackageResources._009_answers_sql, as: UTF8.self)),
+        Migration(name: "0010_downloads", sql: String(decoding: PackageResources._010_downloads_sql, as: UTF8.self)),
+        Migration(name: "0011_books", sql: String(decoding: PackageResources._011_books_sql, as: UTF8.self)),
     ]
 }

@@ -80,7 +80,8 @@ final class DaemonLife: @unchecked Sendable {
         if plant == .oneTooMany { settings.concurrency += 1 }
         if plant == .forgetPause { try Books.forgetPause(path: "\(directory)/queue.sqlite") }
         let parts = Workers.Parts(
-            store: store, archive: archive, api: plant?.apply(to: api) ?? api, clock: clock, settings: settings,
+            store: store, archive: archive, apis: [Lane.defaultEndpoint: plant?.apply(to: api) ?? api], clock: clock,
+            settings: settings,
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
         workers = Task(executorPreference: executor) {
             do {

@@ -248,10 +248,10 @@ final class Referee: @unchecked Sendable {
                     description: "\(attempt) was answered with \(answer.items.count) pictures, and has \(pictures)")
             }
         case .noImage, .rejected, .moderated: allowed = ["failed"]
-        case .notSent, .rateLimited: allowed = ["deferred", "failed"]
+        case .notSent, .rateLimited, .wrongAddress: allowed = ["deferred", "failed"]
         // Where the account works for others, it is the job's own failure.
         case .accountClosed: allowed = ["deferred", "attempt_failed", "failed"]
-        case .serverError, .unknown: allowed = ["attempt_failed", "failed"]
+        case .serverError, .unknown, .webPage: allowed = ["attempt_failed", "failed"]
         }
         guard events.contains(where: { allowed.contains($0.kind) }) else {
             throw Violation(description: "\(attempt) ended, and the log says \(events.map(\.kind))")

@@ -368,9 +368,11 @@ final class SimulatedAPI: @unchecked Sendable {
         case .moderated: "moderated"
         case .notSent(let message): "not sent: \(message)"
         case .accountClosed: "account closed"
+        case .wrongAddress: "wrong address"
         case .rateLimited(_, let wait): "rate limited, \(wait.map { "\($0.milliseconds) ms" } ?? "no time given")"
         case .serverError: "server error"
         case .unknown(let error): "unknown: \(error.message)"
+        case .webPage: "web page"
         }
     }
 }

@@ -98,7 +98,8 @@ package struct Daemon: Sendable {
             ])
         let workers = Workers(
             .init(
-                store: store, archive: archive, api: api, clock: clock, settings: configuration.workerSettings,
+                store: store, archive: archive, apis: [Lane.defaultEndpoint: api], clock: clock,
+                settings: configuration.workerSettings,
                 logger: logger))
         let server = ControlServer(
             socket: socket.descriptor, store: store, archive: archive,

@@ -31,11 +31,11 @@ extension CallOutcome {
                         + "Nothing was billed.",
                     error: error),
                 .notBilled)
-        case .notSent, .accountClosed, .rateLimited:
+        case .notSent, .accountClosed, .wrongAddress, .rateLimited:
             .deferred(nextTry: nextTry)
         case .serverError(let error):
             .attemptFailed(.init(reason: .exhausted, message: error.message.sentence, error: error), nextTry: nextTry)
-        case .unknown(let error):
+        case .unknown(let error), .webPage(let error):
             .outcomeUnknown(
                 .init(
                     reason: .outcomeUnknown,
@@ -52,7 +52,7 @@ extension CallOutcome {
     package var showsWorkingAccount: Bool {
         switch self {
         case .answered, .noImage, .rejected, .moderated: true
-        case .notSent, .accountClosed, .rateLimited, .serverError, .unknown: false
+        case .notSent, .accountClosed, .wrongAddress, .rateLimited, .serverError, .unknown, .webPage: false
         }
     }
 }

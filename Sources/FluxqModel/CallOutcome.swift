@@ -8,9 +8,11 @@
 /// moderated      no             failed: moderated
 /// notSent        no             queued, not an attempt; the queue is held as unreachable
 /// accountClosed  no             queued, not an attempt; the queue is held until the account is mended
+/// wrongAddress   no             queued, not an attempt; the lane is held until the address is corrected
 /// rateLimited    no             queued, not an attempt; every worker waits
 /// serverError    presumed no    queued with backoff; failed: exhausted after the last attempt
 /// unknown        nobody knows   failed: outcome_unknown, unless the job was submitted with on_unknown: retry
+/// webPage        nobody knows   the same; the lane is held as a wrong address
 /// ```
 package enum CallOutcome: Hashable, Sendable {
     /// 2xx with at least one link or inline picture.
@@ -24,12 +26,16 @@ package enum CallOutcome: Hashable, Sendable {
     case notSent(message: String)
     /// The key, the account's money or its permissions: 401, 402, 403, spend cap, `insufficient_quota`.
     case accountClosed(APIError)
+    /// The answer is not the API's own: a redirect, a 404, 405 or 410 without an error object, a 511.
+    case wrongAddress(APIError)
     /// 429, or 503 with Retry-After. `retryAfter` is nil where the API gave none that makes sense.
     case rateLimited(APIError, retryAfter: Duration?)
     /// An answer in full with one of `api.unbilled_statuses`.
     case serverError(APIError)
     /// The request left and no answer that settles the matter came back.
     case unknown(APIError)
+    /// 2xx with a web page, such as a portal's login or a gateway's notice: whether the API has seen the call nobody knows.
+    case webPage(APIError)
 
     /// The rows of the table without what they carry: the ledger's word for each.
     package enum Kind: String, CaseIterable, Sendable {
@@ -38,15 +44,17 @@ package enum CallOutcome: Hashable, Sendable {
         case rejected, moderated
         case notSent = "not_sent"
         case accountClosed = "account_closed"
+        case wrongAddress = "wrong_address"
         case rateLimited = "rate_limited"
         case serverError = "server_error"
         case unknown
+        case webPage = "web_page"
 
         package var billing: Billing {
             switch self {
             case .answered, .noImage: .billed
-            case .rejected, .moderated, .notSent, .accountClosed, .rateLimited, .serverError: .notBilled
-            case .unknown: .unknown
+            case .rejected, .moderated, .notSent, .accountClosed, .wrongAddress, .rateLimited, .serverError: .notBilled
+            case .unknown, .webPage: .unknown
             }
         }
     }
@@ -59,9 +67,11 @@ package enum CallOutcome: Hashable, Sendable {
         case .moderated: .moderated
         case .notSent: .notSent
         case .accountClosed: .accountClosed
+        case .wrongAddress: .wrongAddress
         case .rateLimited: .rateLimited
         case .serverError: .serverError
         case .unknown: .unknown
+        case .webPage: .webPage
         }
     }
 
@@ -78,16 +88,19 @@ package struct Answer: Hashable, Sendable {
     package var items: [AnswerItem]
     /// The beginning of the body, inline pictures left out, for a person to look at when no picture can be used.
     package var excerpt: String
+    /// Why the answer ended before its end, such as "its body broke off"; nil if it came whole.
+    package var defect: String?
 
     package init(
         created: Timestamp? = nil, usage: String? = nil, requestID: String? = nil, items: [AnswerItem],
-        excerpt: String = ""
+        excerpt: String = "", defect: String? = nil
     ) {
         self.created = created
         self.usage = usage
         self.requestID = requestID
         self.items = items
         self.excerpt = excerpt
+        self.defect = defect
     }
 }
 

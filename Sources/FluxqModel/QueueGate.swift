@@ -161,7 +161,7 @@ package struct QueueGate: Hashable, Sendable {
             if isNews { hold = nil }
         case .notSent(let message):
             close(.unreachable, message: message, isNews: isNews, now: now, pauses: pauses, using: &generator)
-        case .accountClosed(let error):
+        case .accountClosed(let error), .wrongAddress(let error):
             close(.account, message: error.message, isNews: isNews, now: now, pauses: pauses, using: &generator)
         case .rateLimited(_, let retryAfter):
             rateLimits += 1
@@ -177,7 +177,7 @@ package struct QueueGate: Hashable, Sendable {
             } else {
                 postponeProbe(now: now, pauses: pauses, using: &generator)
             }
-        case .unknown:
+        case .unknown, .webPage:
             postponeProbe(now: now, pauses: pauses, using: &generator)
         }
     }

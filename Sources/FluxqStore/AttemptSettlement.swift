@@ -16,7 +16,7 @@ struct AttemptSettlement {
 
     /// Outcomes of calls that never reached a working API and so do not count as attempts (`Lifecycle.Event.deferred`);
     /// as SQL text literals.
-    static let uncounted = "'not_sent', 'account_closed', 'rate_limited'"
+    static let uncounted = "'not_sent', 'account_closed', 'wrong_address', 'rate_limited'"
 
     /// The outcome of a call that was refused for the account's sake while the account worked for others.
     static let refusedAlone = "refused_alone"
@@ -39,8 +39,8 @@ struct AttemptSettlement {
             self.answer = answer
             imagesCame = 0
         case .notSent(let why): message = why
-        case .rejected(let error), .moderated(let error), .accountClosed(let error), .rateLimited(let error, _),
-            .serverError(let error), .unknown(let error):
+        case .rejected(let error), .moderated(let error), .accountClosed(let error), .wrongAddress(let error),
+            .rateLimited(let error, _), .serverError(let error), .unknown(let error), .webPage(let error):
             message = error.message
         }
     }

@@ -6,6 +6,7 @@ import Synchronization
 package struct Claim: Hashable, Sendable {
     package let job: JobID
     package let uid: UInt32
+    package let lane: Lane
     /// The fence: every later write of this call carries it.
     package let attempt: Int
     package let request: EditRequest
@@ -16,11 +17,12 @@ package struct Claim: Hashable, Sendable {
     package let probing: Timestamp?
 
     package init(
-        job: JobID, uid: UInt32, attempt: Int, request: EditRequest, inputMediaType: String?, begunAt: Timestamp,
-        probing: Timestamp? = nil
+        job: JobID, uid: UInt32, lane: Lane, attempt: Int, request: EditRequest, inputMediaType: String?,
+        begunAt: Timestamp, probing: Timestamp? = nil
     ) {
         self.job = job
         self.uid = uid
+        self.lane = lane
         self.attempt = attempt
         self.request = request
         self.inputMediaType = inputMediaType
@@ -90,7 +92,9 @@ extension Transaction {
             try value(String.self, "SELECT media_type FROM inputs WHERE uid = ? AND hash = ?", [job.uid, hash])
         }
         return Claim(
-            job: job.id, uid: job.uid, attempt: job.lifecycle.attempt + 1, request: job.request,
+            job: job.id, uid: job.uid,
+            lane: Lane(endpoint: Lane.defaultEndpoint, model: job.request.model), attempt: job.lifecycle.attempt + 1,
+            request: job.request,
             inputMediaType: mediaType, begunAt: now, probing: hold)
     }
 

@@ -5,6 +5,8 @@ import GRDB
 package struct PendingPicture: Hashable, Sendable {
     package let job: JobID
     package let index: Int
+    /// Where its call was made: links are fetched the way that endpoint is reached.
+    package let endpoint: String
     package let download: Download
 }
 
@@ -25,7 +27,7 @@ extension Store {
             let rows = try Row.fetchAll(statement, arguments: [now, limit + excluding.count])
             let due = rows.compactMap { row -> PendingPicture? in
                 let picture = PendingPicture(
-                    job: row["job"], index: row["position"],
+                    job: row["job"], index: row["position"], endpoint: Lane.defaultEndpoint,
                     download: Download(
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))

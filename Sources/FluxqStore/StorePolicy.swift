@@ -38,5 +38,10 @@ package struct StorePolicy: Sendable {
     /// Events older than that are pruned.
     package var eventLifetime = Duration.seconds(30 * 24 * 3600)
 
+    /// What can be called, and where.
+    package var catalog = ModelCatalog(
+        endpoints: [.init(name: Lane.defaultEndpoint, models: [EditRequest.modelThatRequiresImage])],
+        defaultModel: EditRequest.modelThatRequiresImage)
+
     package init() {}
 }

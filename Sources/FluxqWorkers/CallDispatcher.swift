@@ -12,7 +12,7 @@ final class CallDispatcher: Sendable {
     private let store: Store
     private let archive: Archive
     private let quarantine: Quarantine
-    private let api: any ImagesAPI
+    private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
@@ -24,7 +24,7 @@ final class CallDispatcher: Sendable {
         store = parts.store
         archive = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
-        api = parts.api
+        apis = parts.apis
         clock = parts.clock
         reloadable = parts.settings
         logger = parts.logger
@@ -147,6 +147,12 @@ final class CallDispatcher: Sendable {
     }
 
     private func call(_ claim: Claim, into inbox: Inbox) async -> CallReport {
+        guard let api = apis[claim.lane.endpoint] else {
+            var report = CallReport(
+                outcome: .notSent(message: "fluxqd has no endpoint named \(claim.lane.endpoint) any more."))
+            report.isLocal = true
+            return report
+        }
         guard case .content(let hash) = claim.request.image else {
             return await api.generate(claim.request, picture: nil, receiver: inbox)
         }

@@ -51,7 +51,7 @@ package struct Pace: Hashable, Sendable {
             guard successes >= limit, limit < ceiling else { return }
             successes = 0
             limit += 1
-        case .noImage, .rejected, .moderated, .notSent, .accountClosed, .serverError, .unknown:
+        case .noImage, .rejected, .moderated, .notSent, .accountClosed, .wrongAddress, .serverError, .unknown, .webPage:
             break
         }
     }

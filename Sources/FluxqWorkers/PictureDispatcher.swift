@@ -10,7 +10,7 @@ import Synchronization
 final class PictureDispatcher: Sendable {
     private let store: Store
     private let archive: Archive
-    private let api: any ImagesAPI
+    private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
@@ -21,7 +21,7 @@ final class PictureDispatcher: Sendable {
     init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
         store = parts.store
         archive = parts.archive
-        api = parts.api
+        apis = parts.apis
         clock = parts.clock
         reloadable = parts.settings
         logger = parts.logger
@@ -90,6 +90,8 @@ final class PictureDispatcher: Sendable {
 
     /// - Returns: nil where the daemon stops meanwhile.
     private func fetchOnce(_ picture: PendingPicture) async throws -> Advance? {
+        // An endpoint that is configured no longer has left links behind: any other way may reach them.
+        guard let api = apis[picture.endpoint] ?? apis.values.first else { return nil }
         let file = try await archive.receive(limit: settings.maxPictureBytes)
         let sink = IncomingPicture(file: file, room: room)
         let outcome = await api.download(picture.download.link, into: sink)

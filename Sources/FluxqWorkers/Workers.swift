@@ -36,17 +36,19 @@ package struct Workers: Service {
     package struct Parts: Sendable {
         package var store: Store
         package var archive: Archive
-        package var api: any ImagesAPI
+        /// By the endpoint's name; never empty.
+        package var apis: [String: any ImagesAPI]
         package var clock: any WorkClock
         let settings: Reloadable<Settings>
         package var logger: Logger
 
         package init(
-            store: Store, archive: Archive, api: any ImagesAPI, clock: any WorkClock, settings: Settings, logger: Logger
+            store: Store, archive: Archive, apis: [String: any ImagesAPI], clock: any WorkClock, settings: Settings,
+            logger: Logger
         ) {
             self.store = store
             self.archive = archive
-            self.api = api
+            self.apis = apis
             self.clock = clock
             self.settings = Reloadable(settings)
             self.logger = logger

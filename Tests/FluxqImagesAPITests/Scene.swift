@@ -136,16 +136,18 @@ extension CallOutcome {
         case .moderated: "moderated"
         case .notSent: "notSent"
         case .accountClosed: "accountClosed"
+        case .wrongAddress: "wrongAddress"
         case .rateLimited: "rateLimited"
         case .serverError: "serverError"
         case .unknown: "unknown"
+        case .webPage: "webPage"
         }
     }
 
     var error: APIError? {
         switch self {
-        case .rejected(let error), .moderated(let error), .accountClosed(let error), .rateLimited(let error, _),
-            .serverError(let error), .unknown(let error):
+        case .rejected(let error), .moderated(let error), .accountClosed(let error), .wrongAddress(let error),
+            .rateLimited(let error, _), .serverError(let error), .unknown(let error), .webPage(let error):
             error
         case .answered, .noImage, .notSent: nil
         }

@@ -71,7 +71,8 @@ extension StoreFixture {
 
     fileprivate func raise(_ event: LifecycleTable.Event, on job: Job, of from: LifecycleTable.From) async throws {
         let claim = Claim(
-            job: job.id, uid: job.owner.uid, attempt: job.lifecycle.attempt, request: job.request, inputMediaType: nil,
+            job: job.id, uid: job.owner.uid, lane: Lane(endpoint: Lane.defaultEndpoint, model: job.request.model),
+            attempt: job.lifecycle.attempt, request: job.request, inputMediaType: nil,
             begunAt: now)
         func record(_ outcome: CallOutcome) async throws {
             _ = try await store.record(CallReport(outcome: outcome), of: claim)
@@ -105,7 +106,7 @@ extension StoreFixture {
         for (index, end) in zip(1..., ends) {
             let download = Download(
                 link: "https://example.org/\(index).png", deadline: now + .seconds(60), nextTryAt: now)
-            let picture = PendingPicture(job: job.id, index: index, download: download)
+            let picture = PendingPicture(job: job.id, index: index, endpoint: Lane.defaultEndpoint, download: download)
             switch end {
             case .saved: _ = try await store.savePicture(picture, as: StoreFixture.stored())
             case .lost: _ = try await store.losePicture(picture, message: "gone")

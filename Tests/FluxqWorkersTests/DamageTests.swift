@@ -67,7 +67,8 @@ struct DamageTests {
             logger.logLevel = .critical
             let scrubber = Scrubber(
                 .init(
-                    store: fixture.store, archive: fixture.archive, api: fixture.api, clock: FluxqWorkers.SystemClock(),
+                    store: fixture.store, archive: fixture.archive, apis: [Lane.defaultEndpoint: fixture.api],
+                    clock: FluxqWorkers.SystemClock(),
                     settings: fixture.settings, logger: logger))
             try await scrubber.scrub(try #require(UInt8(picture.hash.hex.prefix(2), radix: 16)))
 

@@ -44,7 +44,7 @@ final class WorkersFixture: Sendable {
         logger.logLevel = .critical
         let workers = Workers(
             .init(
-                store: store, archive: archive, api: api, clock: clock, settings: settings,
+                store: store, archive: archive, apis: [Lane.defaultEndpoint: api], clock: clock, settings: settings,
                 logger: logger))
         let services = ServiceGroup(services: [workers], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
