@@ -18,6 +18,7 @@ package struct Invariants: Sendable {
     package let calls: [SandboxLedger.Entry]
     package let submitted: [SubmittedJob]
     let unfinished: Unfinished
+    let killed: [KilledLife]
     let stateDirectory: String
     /// In the order of their numbers.
     let attempts: [Int64: [StateSnapshot.Attempt]]
@@ -28,8 +29,10 @@ package struct Invariants: Sendable {
     /// - Parameters:
     ///   - submitted: every job that the proof's clients ever asked for, acknowledged or not.
     ///   - calls: of the API's ledger.
+    ///   - killed: lives that ended at a point which tells what had been read by then.
     package init(
-        stateDirectory: String, submitted: [SubmittedJob], calls: [SandboxLedger.Entry], unfinished: Unfinished = .none
+        stateDirectory: String, submitted: [SubmittedJob], calls: [SandboxLedger.Entry], unfinished: Unfinished = .none,
+        killed: [KilledLife] = []
     ) async throws {
         state = try await NIOThreadPool.singleton.runIfActive {
             try StateSnapshot(path: "\(stateDirectory)/queue.sqlite")
@@ -37,6 +40,7 @@ package struct Invariants: Sendable {
         self.calls = calls
         self.submitted = submitted
         self.unfinished = unfinished
+        self.killed = killed
         self.stateDirectory = stateDirectory
         attempts = Dictionary(grouping: state.attempts, by: \.job)
         pictures = Dictionary(grouping: state.pictures, by: \.job)
@@ -46,7 +50,7 @@ package struct Invariants: Sendable {
     package func violations() async throws -> [Violation] {
         let files = try await NIOThreadPool.singleton.runIfActive { try fileViolations() }
         return state.damage.map { Violation(.databaseIsWhole, $0) } + submitViolations() + callViolations()
-            + stuckViolations() + ledgerViolations() + pictureViolations() + files
+            + stuckViolations() + ledgerViolations() + pictureViolations() + killViolations() + files
     }
 
     private func submitViolations() -> [Violation] {

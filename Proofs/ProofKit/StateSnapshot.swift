@@ -39,12 +39,16 @@ package struct StateSnapshot: Sendable {
         package let billing: String
         package let outcome: String?
         package let requestID: String?
+        /// What the ledger says beside the outcome.
+        package let message: String?
         package let wasSent: Bool
         package let imagesCame: Int?
         /// Of one image, in millionths.
         package let price: Int64?
         /// On which the call began: days since 1970.
         package let day: Int64
+        /// Milliseconds since 1970.
+        package let begunAt: Int64
 
         package init(row: Row) {
             job = row["job"]
@@ -52,10 +56,12 @@ package struct StateSnapshot: Sendable {
             billing = row["billing"]
             outcome = row["outcome"]
             requestID = row["request_id"]
+            message = row["message"]
             wasSent = row["sent_at"] != nil
             imagesCame = row["images_came"]
             price = row["price"]
-            day = (row["begun_at"] as Int64) / 86_400_000
+            begunAt = row["begun_at"]
+            day = begunAt / 86_400_000
         }
     }
 
@@ -66,8 +72,11 @@ package struct StateSnapshot: Sendable {
         package let state: String
         package let hash: String?
         package let bytes: Int64?
+        /// It came without a link.
+        package let isInline: Bool
 
         package init(row: Row) {
+            isInline = row["link"] == nil
             job = row["job"]
             position = row["position"]
             attempt = row["attempt"]

@@ -6,6 +6,7 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case cancelHolds = "an acknowledged cancel holds"
         case billedOnce = "no job is billed more than once unasked"
         case answeredIsRecorded = "everything that was billed is recorded, or its job says that nobody knows"
+        case readIsKept = "what had been read of an answer outlives a kill"
         case unsentIsUnbilled = "nothing that was not sent counts as billed"
         case nothingIsStuck = "no job is stuck"
         case filesMatch = "every archived file is there, matches its hash and is read-only"

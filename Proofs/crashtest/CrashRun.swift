@@ -22,12 +22,14 @@ struct CrashRun {
 
     private var planner: RoundPlanner
     private let directory: String
+    private let plant: Plant?
     private(set) var tally = Tally()
 
     /// - Parameter directory: made by the run; only a broken one leaves anything in it.
-    init(planner: RoundPlanner, directory: String) {
+    init(planner: RoundPlanner, directory: String, plant: Plant? = nil) {
         self.planner = planner
         self.directory = directory
+        self.plant = plant
     }
 
     mutating func play(rounds: Int, perHistory: Int) async throws {
@@ -64,7 +66,7 @@ struct CrashRun {
     private func begin() async throws -> History {
         let path = "\(directory)/\(tally.histories)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        return try await History.begin(in: path)
+        return try await History.begin(in: path, plant: plant)
     }
 
     private mutating func play(_ plan: RoundPlan, in history: inout History) async throws {

@@ -33,6 +33,11 @@ struct CrashTest: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to put the temporary directory.", valueName: "DIR"))
     var directory = FileManager.default.temporaryDirectory.path
 
+    @Option(
+        help: ArgumentHelp(
+            "Plant a defect (\(Plant.allCases.map(\.rawValue).joined(separator: ", "))).", valueName: "NAME"))
+    var plant: Plant?
+
     /// From so many turns of each point on, one that was never hit is a failure.
     private static let turnsToHit = 3
 
@@ -83,7 +88,7 @@ struct CrashTest: AsyncParsableCommand {
         let start = ContinuousClock.now
         FileHandle.standardError.write(Data("crashtest: seed \(seed), \(rounds) rounds\n".utf8))
         let work = "\(directory)/fluxq-crashtest-\(seed)-\(getpid())"
-        var run = CrashRun(planner: RoundPlanner(seed: seed, points: points), directory: work)
+        var run = CrashRun(planner: RoundPlanner(seed: seed, points: points), directory: work, plant: plant)
         do {
             try await run.play(rounds: rounds, perHistory: roundsPerDirectory)
         } catch let broken as CrashRun.Broken {

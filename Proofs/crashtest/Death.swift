@@ -26,6 +26,17 @@ enum Death: Sendable, CustomStringConvertible {
         }
     }
 
+    /// What had been read of answers when it came as planned, whatever else was on its way.
+    var read: (pictures: Int, answers: Int) {
+        switch self {
+        case .point(.inlinePictureReceived, let passage), .point(.inlinePictureArchived, let passage): (passage, 0)
+        case .point(.answerRead, let passage), .point(.answerRecorded, let passage),
+            .point(.answerForgotten, let passage):
+            (0, passage)
+        case .point, .stopping, .moment: (0, 0)
+        }
+    }
+
     /// What tells the daemon.
     var environment: [String: String] {
         let sentence: String
@@ -71,13 +82,15 @@ extension CrashPoint {
         switch self {
         case .migrationWritten: .firstStart
         case .directoryLocked, .incomingEmptied, .databaseOpened, .databaseMigrated, .interruptedCallEnded,
-            .recoveryCommitted, .socketBound, .readinessAnnounced:
+            .recoveryCommitted, .socketBound, .readinessAnnounced, .answerTakenBack:
             .start
         case .inputForgotten, .contentUnlinked: .housekeeping
         case .transactionWritten, .transactionCommitted, .fileSynced, .fileRenamed, .directorySynced, .inputReceived,
             .inputArchived, .inputRecorded, .submitCommitted, .cancelCommitted, .retryCommitted, .intentCommitted,
-            .lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .inlinePictureReceived, .answerRead,
-            .inlinePictureArchived, .answerRecorded, .pictureReceived, .pictureArchived, .pictureRecorded:
+            .lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .answerBegun, .inlinePictureReceived,
+            .answerRead,
+            .fileLinked, .inlinePictureArchived, .answerRecorded, .answerForgotten, .pictureReceived, .pictureArchived,
+            .pictureRecorded:
             .work
         case .drainBegun, .drainEnded, .databaseClosed, .socketRemoved: .stop
         }
@@ -89,13 +102,15 @@ extension CrashPoint {
         case .transactionWritten, .transactionCommitted: 20
         case .fileSynced, .fileRenamed, .directorySynced: 8
         case .submitCommitted, .intentCommitted, .lastByteReleased, .lastByteHandedOver, .answerHeadReceived,
-            .answerRead, .answerRecorded:
+            .answerRead, .answerRecorded, .answerForgotten:
             6
         case .pictureReceived, .pictureArchived, .pictureRecorded: 4
-        case .inputReceived, .inputArchived, .inputRecorded, .inlinePictureReceived, .inlinePictureArchived: 3
-        case .interruptedCallEnded: 2
+        case .inlinePictureReceived, .fileLinked, .inlinePictureArchived: 5
+        case .inputReceived, .inputArchived, .inputRecorded: 3
+        case .interruptedCallEnded, .answerBegun: 2
         case .directoryLocked, .incomingEmptied, .databaseOpened, .migrationWritten, .databaseMigrated,
-            .recoveryCommitted, .socketBound, .readinessAnnounced, .cancelCommitted, .retryCommitted, .inputForgotten,
+            .recoveryCommitted, .socketBound, .readinessAnnounced, .answerTakenBack, .cancelCommitted, .retryCommitted,
+            .inputForgotten,
             .contentUnlinked, .drainBegun, .drainEnded, .databaseClosed, .socketRemoved:
             1
         }

@@ -16,17 +16,20 @@ struct History {
     let directory: String
     private let api: ProofAPI
     private let setup: DaemonProcess.Setup
+    private let plant: Plant?
     private var submitted: [SubmittedJob] = []
+    private var killed: [KilledLife] = []
 
     /// - Parameter directory: exists and is empty.
-    static func begin(in directory: String) async throws -> History {
+    static func begin(in directory: String, plant: Plant?) async throws -> History {
         let api = try await ProofAPI.start(directory: "\(directory)/api", latency: .milliseconds(10))
-        return History(directory: directory, api: api)
+        return History(directory: directory, api: api, plant: plant)
     }
 
-    private init(directory: String, api: ProofAPI) {
+    private init(directory: String, api: ProofAPI, plant: Plant?) {
         self.directory = directory
         self.api = api
+        self.plant = plant
         setup = DaemonProcess.Setup(
             directory: directory,
             environment: api.environment.merging(["FLUXQ_PRICES": "black-forest-labs/flux-kontext-max=0.08"]) { $1 })
@@ -43,7 +46,15 @@ struct History {
         var errands = plan.errands
         for death in plan.deaths {
             if death.point?.stage == .housekeeping { try await leaveOldInput(plan.name) }
-            hasDied(death, try await live(until: death, &errands))
+            let beginning = Date()
+            let asPlanned = try await live(until: death, &errands)
+            if asPlanned {
+                killed.append(
+                    KilledLife(
+                        from: beginning, to: Date(), inlinePictures: death.read.pictures, answers: death.read.answers))
+            }
+            hasDied(death, asPlanned)
+            try plant?.apply(to: setup.stateDirectory)
         }
         try await live(&errands)
         submitted += errands.map(\.job)
@@ -71,7 +82,7 @@ struct History {
     private func check(_ unfinished: Invariants.Unfinished) async throws -> Invariants {
         try await Invariants(
             stateDirectory: setup.stateDirectory, submitted: submitted, calls: try await api.ledger(),
-            unfinished: unfinished)
+            unfinished: unfinished, killed: killed)
     }
 }
 

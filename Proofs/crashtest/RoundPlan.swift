@@ -46,20 +46,25 @@ struct RoundPlanner {
         let point = deck.removeLast()
         var deaths = [Death.at(point, &random)]
         switch point.stage {
-        case .start: deaths.insert(deathAtWork(leavingACall: point == .interruptedCallEnded), at: 0)
+        case .start: deaths.insert(deathAtWork(before: point), at: 0)
         case .firstStart, .housekeeping, .work, .stop: break
         }
         // Now and then the next one does not live long either.
         if Int.random(in: 0..<3, using: &random) == 0 {
-            deaths.append(Bool.random(using: &random) ? .moment(&random) : deathAtWork(leavingACall: false))
+            deaths.append(Bool.random(using: &random) ? .moment(&random) : deathAtWork())
         }
         return deaths
     }
 
-    private mutating func deathAtWork(leavingACall: Bool) -> Death {
-        let points = CrashPoint.allCases.filter { $0.stage == .work }
-        let calling: [CrashPoint] = [.lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .answerRead]
-        return .at((leavingACall ? calling : points).randomElement(using: &random) ?? .intentCommitted, &random)
+    /// - Parameter next: a point that the daemon after it may pass only because of what this one leaves.
+    private mutating func deathAtWork(before next: CrashPoint? = nil) -> Death {
+        let points: [CrashPoint] =
+            switch next {
+            case .interruptedCallEnded: [.lastByteReleased, .lastByteHandedOver, .answerHeadReceived]
+            case .answerTakenBack: [.inlinePictureReceived, .answerRead, .fileLinked, .inlinePictureArchived]
+            default: CrashPoint.allCases.filter { $0.stage == .work }
+            }
+        return .at(points.randomElement(using: &random) ?? .intentCommitted, &random)
     }
 }
 
@@ -69,7 +74,8 @@ extension RoundPlanner {
     private mutating func errands(_ name: String, in directory: String) throws -> [Errand] {
         var errands = [
             errand("\(name)-link", picture: try upload("\(name)-link", in: directory), n: 2),
-            errand("\(name)-inline", picture: .link, n: 2, format: .b64JSON),
+            errand("\(name)-inline", picture: .link, n: 4, format: .b64JSON),
+            errand("\(name)-cut", picture: .link, words: "sandbox:truncated", n: 4, format: .b64JSON),
             errand("\(name)-cancel", picture: try upload("\(name)-cancel", in: directory), wish: .cancel),
             errand("\(name)-retry", picture: .link, words: "sandbox:rejected sandbox:times=1", wish: .retry),
         ]
@@ -83,7 +89,7 @@ extension RoundPlanner {
         "", "", "", "", "sandbox:slow=0.03", "sandbox:slow=0.1", "sandbox:both", "sandbox:fewer=1",
         "sandbox:item-error", "sandbox:reset", "sandbox:reset sandbox:times=1", "sandbox:moderated", "sandbox:empty",
         "sandbox:server-error sandbox:times=1", "sandbox:slow-link=0.03", "sandbox:truncated-picture sandbox:inline",
-        "sandbox:gateway", "sandbox:bytes=200000",
+        "sandbox:gateway", "sandbox:bytes=200000", "sandbox:truncated",
     ]
 
     private mutating func drawnErrand(_ name: String, in directory: String) throws -> Errand {

@@ -70,6 +70,7 @@ final class DaemonLife: @unchecked Sendable {
             plant == .hastyClock && storeDice.chance(0.5) ? clock.now() + .seconds(3600) : clock.now()
         }
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
+        if plant == .emptyIncoming { SmallFile.removeTree("\(directory)/incoming") }
         archive = try Archive(
             directory: directory, blocking: blocking,
             onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
@@ -87,7 +88,8 @@ final class DaemonLife: @unchecked Sendable {
             do {
                 // As the daemon starts: nobody is served before the calls of a dead process have got their end.
                 if plant != .skipRecovery {
-                    let interrupted = try await parts.store.recover()
+                    let answered = Set(parts.archive.leftAnswers.map(\.call))
+                    let interrupted = try await parts.store.recover(keeping: answered)
                     trace.say("fluxqd starts; interrupted: \(interrupted)")
                 }
                 self.isServing = true

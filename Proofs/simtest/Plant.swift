@@ -12,6 +12,8 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     case denySending = "deny-sending"
     /// The calls of a dead process get no end at the next start.
     case skipRecovery = "skip-recovery"
+    /// A start empties incoming/ of the pictures that a dead process had received and not recorded.
+    case emptyIncoming = "empty-incoming"
     /// A picture's file is gone from the archive.
     case losePicture = "lose-picture"
     /// One call more at once than is allowed.

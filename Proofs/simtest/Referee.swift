@@ -227,23 +227,38 @@ final class Referee: @unchecked Sendable {
                     description: "\(attempt.id) is \(attempt.billing) in the ledger, and the API "
                         + (call.isBilled ? "billed it" : "did not bill it"))
             }
-            guard call.life == api.life, let report = call.report else { continue }
+            try checkWhole(call, attempt)
+            // With whole pictures that had come the bill is known, whatever became of the rest.
+            guard call.life == api.life, let report = call.report,
+                call.whole.isEmpty || report.outcome.kind == .answered
+            else { continue }
             if report.outcome.billing.rawValue != attempt.billing {
                 throw Violation(
                     description: "\(attempt.id) is \(attempt.billing) in the ledger, but was told to be "
                         + report.outcome.billing.rawValue)
             }
-            try checkEvents(events, follow: report.outcome, attempt.id)
+            try checkEvents(events, follow: report.outcome, attempt.id, whole: call.whole)
         }
     }
 
-    private func checkEvents(_ events: [Books.Event], follow outcome: CallOutcome, _ attempt: AttemptID) throws {
+    /// A picture that came to the end of its text is there, whatever became of the call and of the process.
+    private func checkWhole(_ call: SimulatedCall, _ attempt: Books.AttemptRow) throws {
+        let kept = try books.pictures(of: attempt.id.job).filter { $0.attempt == attempt.id }.compactMap(\.hash)
+        guard let lost = call.whole.first(where: { !kept.contains($0) }) else { return }
+        throw Violation(
+            description: "\(attempt.id) is \(attempt.billing) in the ledger without \(lost), which had come whole")
+    }
+
+    private func checkEvents(
+        _ events: [Books.Event], follow outcome: CallOutcome, _ attempt: AttemptID, whole: [ContentHash]
+    ) throws {
         let allowed: Set<String>
         switch outcome {
         case .answered(let answer):
             allowed = ["answered"]
             let pictures = try books.pictures(of: attempt.job).count { $0.attempt == attempt }
-            if pictures != answer.items.count {
+            // Pictures that no item spoke of have been paid for too.
+            if pictures < answer.items.count || pictures > answer.items.count + whole.count {
                 throw Violation(
                     description: "\(attempt) was answered with \(answer.items.count) pictures, and has \(pictures)")
             }

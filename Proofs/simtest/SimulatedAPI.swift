@@ -267,6 +267,8 @@ final class SimulatedAPI: @unchecked Sendable {
                 item.inline = ordinal
                 try await send(ordinal, call, to: receiver)
                 ordinal += 1
+                // The answer goes on when the next picture is there.
+                if dice.chance(0.5) { try await clock.sleep(for: dice.pause(upTo: habits.latency)) }
             }
             if !isInline || dice.chance(0.2) { item.link = makeLink(call, index) }
             if !weather.isFair, dice.chance(0.03) { item = AnswerItem(error: "this one failed") }
@@ -286,6 +288,7 @@ final class SimulatedAPI: @unchecked Sendable {
         try await sink.write(ByteBuffer(bytes: contents.bytes[half...]))
         try await receiver.endPicture(ordinal, isValid: isBase64)
         call.inline.append(contents.hash)
+        if call.life == life, isBase64, contents.isPicture { call.whole.append(contents.hash) }
     }
 
     // MARK: - Links

@@ -34,6 +34,8 @@ final class SimulatedCall: @unchecked Sendable {
     var isOver = false
     /// Inline pictures that came whole, by what they are.
     var inline: [ContentHash] = []
+    /// Those of them that are pictures in base64 to the end of their text.
+    var whole: [ContentHash] = []
 
     init(number: Int, attempt: AttemptID, prompt: String, life: Int, plan: Plan) {
         self.number = number

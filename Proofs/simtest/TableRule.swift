@@ -73,10 +73,11 @@ struct TableRule: Sendable {
                 UNION ALL SELECT job FROM pictures GROUP BY job HAVING max(position) <> count(*) OR min(position) <> 1
                 """),
         TableRule(
-            rule: "a done job has pictures, and a warning exactly where they are fewer than asked for",
+            rule:
+                "a done job has pictures, and a warning exactly where they are fewer than asked for or the answer broke off",
             sql: """
                 SELECT id FROM jobs JOIN attempts ON job = id AND number = attempt WHERE state = 'done' AND
-                    (SELECT count(*) = 0 OR (count(*) < images_wanted) <> (warning IS NOT NULL) FROM pictures
+                    (SELECT count(*) = 0 OR (count(*) < images_wanted OR attempts.message IS NOT NULL) <> (warning IS NOT NULL) FROM pictures
                         WHERE pictures.job = id AND pictures.attempt = number AND pictures.state = 'saved')
                 """),
     ]

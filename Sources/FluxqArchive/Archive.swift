@@ -12,6 +12,9 @@ import Synchronization
 ///                                                                         only then the caller's row
 /// ```
 ///
+/// What belongs to an answer that is not recorded yet has a name of its own in incoming/ and outlives the process there: see
+/// `CallFile`.
+///
 /// One process has one `Archive` (copies are the same one); the state directory's lock keeps other processes out.
 package struct Archive: Sendable {
     /// Keeps a removal from deleting what a concurrent `store` has just put in its place.
@@ -24,12 +27,16 @@ package struct Archive: Sendable {
 
     /// The same files, for those who look.
     package let files: ObjectFiles
-    private let directory: String
-    private let offloaded: OffloadedWork
-    private let onFatal: @Sendable (ArchiveError) -> Void
+    /// What an earlier process had received of answers and not recorded, as found at start.
+    package let leftAnswers: [LeftAnswer]
+    let directory: String
+    let offloaded: OffloadedWork
+    let onFatal: @Sendable (ArchiveError) -> Void
+    let callFiles: CallFiles
     private let placement = PlacementLock()
 
-    /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/`. Blocks.
+    /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/` of everything but what
+    /// belongs to calls. Blocks.
     /// - Parameters:
     ///   - directory: the state directory, which exists.
     ///   - blocking: runs what blocks; nil is on threads for it.
@@ -43,25 +50,32 @@ package struct Archive: Sendable {
         offloaded = OffloadedWork(blocking: blocking)
         self.onFatal = onFatal
         try ArchiveDirectories.make(in: directory)
-        try ArchiveDirectories.empty("\(directory)/incoming")
+        let left = try ArchiveDirectories.names(in: "\(directory)/incoming").compactMap(CallFile.init(name:))
+        try ArchiveDirectories.empty("\(directory)/incoming", except: Set(left.map(\.name)))
+        leftAnswers = LeftAnswer.all(left)
+        callFiles = CallFiles(left)
     }
 
     /// A new temporary file.
     /// - Parameter limit: bytes; a write beyond them fails with `.tooLarge`.
     package func receive(limit: Int64) async throws(ArchiveError) -> IncomingFile {
-        // 128 random bits never meet twice; where they do, O_EXCL makes it an error and not an overwritten picture.
-        let name = (0..<2).map { _ in
-            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
-        let path = "\(directory)/incoming/\(name)"
+        let path = temporaryPath()
         return try await watched { () throws(ArchiveError) in
             try IncomingFile(path: path, limit: limit, offloaded: offloaded, onFatal: onFatal)
         }
     }
 
+    /// 128 random bits never meet twice; where they do, O_EXCL makes it an error and not an overwritten picture.
+    func temporaryPath() -> String {
+        let name = (0..<2).map { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+        return "\(directory)/incoming/\(name)"
+    }
+
     /// Runs blocking work; where it shows that the disk has failed, that is told first.
-    private func watched<Value: Sendable>(
+    func watched<Value: Sendable>(
         _ work: @escaping @Sendable () throws(ArchiveError) -> Value
     ) async throws(ArchiveError) -> Value {
         do throws(ArchiveError) {
@@ -136,10 +150,23 @@ package struct Archive: Sendable {
         try file.touch()
         try file.sync()
         CrashPoint.fileSynced.pass()
-        try placement.mutex.withLock { (_) throws(ArchiveError) in
-            _ = try system(.rename, file.path) { rename(file.path, files.path(of: contents.hash)) }
+        // The name of a call stays until the answer is recorded.
+        let path = contents.hasNameOfCall ? temporaryPath() : contents.path
+        if contents.hasNameOfCall {
+            try system(.create, path) { link(contents.path, path) }
+            CrashPoint.fileLinked.pass()
+        }
+        do throws(ArchiveError) {
+            try placement.mutex.withLock { (_) throws(ArchiveError) in
+                _ = try system(.rename, path) { rename(path, files.path(of: contents.hash)) }
+            }
+        } catch {
+            if contents.hasNameOfCall { _ = unlink(path) }
+            throw error
         }
         CrashPoint.fileRenamed.pass()
+        // A rename to another name of the same file does nothing: an earlier process has put it into its place.
+        if contents.hasNameOfCall { _ = unlink(path) }
     }
 
     /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.

@@ -37,8 +37,8 @@ enum ArchiveDirectories {
     }
 
     /// Removes the files that an earlier daemon left.
-    static func empty(_ directory: String) throws(ArchiveError) {
-        for name in try names(in: directory) {
+    static func empty(_ directory: String, except kept: Set<String>) throws(ArchiveError) {
+        for name in try names(in: directory) where !kept.contains(name) {
             let path = "\(directory)/\(name)"
             do throws(ArchiveError) {
                 try system(.remove, path) { unlink(path) }

@@ -5,9 +5,13 @@ package import NIOCore
 import Synchronization
 
 /// A file on its way into the archive: it takes bytes in order from one writer at a time, counting and hashing them.
-/// When it is let go without `store` or `discard`, it is removed.
+/// When it is let go without `store` or `discard`, it is removed, unless it has the name of a call.
 package final class IncomingFile: Sendable {
     private struct State {
+        /// Where it is in incoming/.
+        var path: String
+        /// It has the name of its call, under which it outlives this process: `Archive.forget` takes that name away.
+        var hasNameOfCall = false
         /// nil once it has been stored or discarded.
         var file: OpenFile?
         var hasher = SHA256()
@@ -25,9 +29,11 @@ package final class IncomingFile: Sendable {
     struct Contents {
         let bytes: FileBytes
         let hash: ContentHash
+        /// Where it is in incoming/.
+        let path: String
+        let hasNameOfCall: Bool
     }
 
-    private let path: String
     private let limit: Int64
     private let offloaded: OffloadedWork
     private let onFatal: @Sendable (ArchiveError) -> Void
@@ -38,11 +44,30 @@ package final class IncomingFile: Sendable {
         path: String, limit: Int64, offloaded: OffloadedWork, onFatal: @escaping @Sendable (ArchiveError) -> Void
     ) throws(ArchiveError) {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        self.path = path
         self.limit = limit
         self.offloaded = offloaded
         self.onFatal = onFatal
-        state = Mutex(State(file: file))
+        state = Mutex(State(path: path, file: file))
+    }
+
+    /// A file that an earlier process has left under the name of a call; takes no more bytes. Blocks.
+    ///
+    /// - Parameter hash: what its name says of its bytes.
+    /// - Returns: nil where its bytes are others: the host went down before they were on the disk.
+    init?(
+        left path: String, hash: ContentHash, offloaded: OffloadedWork,
+        onFatal: @escaping @Sendable (ArchiveError) -> Void
+    ) throws(ArchiveError) {
+        // It may have been on its way into its place, where files are read-only.
+        try system(.open, path) { chmod(path, 0o600) }
+        let file = try OpenFile(path, O_RDWR)
+        let size = try file.size()
+        let hasher = try Self.hash(file, size: size)
+        guard ContentHash(digest: Array(hasher.finalize())) == hash else { return nil }
+        limit = size
+        self.offloaded = offloaded
+        self.onFatal = onFatal
+        state = Mutex(State(path: path, hasNameOfCall: true, file: file, hasher: hasher, bytes: size))
     }
 
     deinit {
@@ -92,17 +117,34 @@ package final class IncomingFile: Sendable {
                 try Self.writeAgain(file, size: state.bytes, hash: hash)
                 state.isDoubtful = false
             }
-            return Contents(bytes: FileBytes(file: file, size: state.bytes), hash: hash)
+            return Contents(
+                bytes: FileBytes(file: file, size: state.bytes), hash: hash, path: state.path,
+                hasNameOfCall: state.hasNameOfCall)
         }
     }
 
-    /// - Throws: a fatal error where the system no longer has the bytes that it took.
-    private static func writeAgain(_ file: OpenFile, size: Int64, hash: ContentHash) throws(ArchiveError) {
+    /// Gives it the name of its call, by its hash. Blocks.
+    func rename(_ name: (ContentHash) -> String) throws(ArchiveError) {
+        let path = name(try contents().hash)
+        try state.withLock { (state) throws(ArchiveError) in
+            let old = state.path
+            try system(.rename, old) { Glibc.rename(old, path) }
+            state.path = path
+            state.hasNameOfCall = true
+        }
+    }
+
+    private static func hash(_ file: OpenFile, size: Int64) throws(ArchiveError) -> SHA256 {
         var hasher = SHA256()
         try file.withPieces(of: size) { (piece, _) throws(ArchiveError) in
             hasher.update(bufferPointer: UnsafeRawBufferPointer(piece))
         }
-        guard ContentHash(digest: Array(hasher.finalize())) == hash else {
+        return hasher
+    }
+
+    /// - Throws: a fatal error where the system no longer has the bytes that it took.
+    private static func writeAgain(_ file: OpenFile, size: Int64, hash: ContentHash) throws(ArchiveError) {
+        guard ContentHash(digest: Array(try Self.hash(file, size: size).finalize())) == hash else {
             throw .failed(operation: .sync, path: file.path, errno: EIO)
         }
         try file.rewrite(size: size)
@@ -125,18 +167,18 @@ package final class IncomingFile: Sendable {
         state.withLock { $0.file = nil }
     }
 
-    /// Removes the file unless it has been stored. Blocks.
+    /// Removes the file unless it has been stored or has the name of a call. Blocks.
     func remove() {
-        let file = state.withLock { state in
+        let path = state.withLock { state in
             defer { state.file = nil }
-            return state.file
+            return state.file == nil || state.hasNameOfCall ? nil : state.path
         }
         // One that stays nonetheless goes when the daemon starts next.
-        if file != nil { _ = unlink(path) }
+        if let path { _ = unlink(path) }
     }
 
     private func usable(_ state: State) throws(ArchiveError) -> OpenFile {
-        guard let file = state.file else { throw .failed(operation: .write, path: path, errno: EBADF) }
+        guard let file = state.file else { throw .failed(operation: .write, path: state.path, errno: EBADF) }
         return file
     }
 }

@@ -54,6 +54,15 @@ final class OpenFile: Sendable {
         }
     }
 
+    /// Writes all of the bytes to an empty file.
+    func write(_ bytes: [UInt8]) throws(ArchiveError) {
+        // The library's own does not say what its closure throws.
+        let result = bytes.withUnsafeBytes { space in
+            Result { () throws(ArchiveError) in try write(space, at: 0) }
+        }
+        try result.get()
+    }
+
     /// Cuts off what lies behind `size`.
     func truncate(to size: Int64) throws(ArchiveError) {
         try system(.write, path) { ftruncate(descriptor, Int(size)) }

@@ -70,7 +70,7 @@ package struct Daemon: Sendable {
         let store = try Store(
             path: "\(directory.path)/queue.sqlite", policy: configuration.storePolicy, now: { clock.now() },
             onFatal: exitAtOnce)
-        for job in try await store.recover() {
+        for job in try await store.recover(keeping: Set(archive.leftAnswers.map(\.call))) {
             logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
         }
         CrashPoint.recoveryCommitted.pass()

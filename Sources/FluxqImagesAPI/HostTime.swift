@@ -43,6 +43,10 @@ struct MeasuredReceiver: PictureReceiver {
         }
     }
 
+    func beginAnswer(_ head: AnswerHead) async {
+        await time.measure { await receiver.beginAnswer(head) }
+    }
+
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
         Sink(sink: try await time.measure { try await receiver.beginPicture(ordinal) }, time: time)
     }

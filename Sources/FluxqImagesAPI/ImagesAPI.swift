@@ -33,10 +33,30 @@ package protocol PictureSink: Sendable {
 
 /// Takes the inline pictures of one answer.
 package protocol PictureReceiver: Sendable {
+    /// The API has answered 2xx; what the answer brings follows.
+    func beginAnswer(_ head: AnswerHead) async
     /// - Parameter ordinal: counted from 0 in the order the pictures come; `AnswerItem.inline` refers to it.
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink
     /// The picture's text ended; `isValid` is false where it was not base64.
     func endPicture(_ ordinal: Int, isValid: Bool) async throws
+}
+
+extension PictureReceiver {
+    package func beginAnswer(_ head: AnswerHead) async {}
+}
+
+/// What is known of a call once the head of its answer has come.
+package struct AnswerHead: Hashable, Sendable {
+    package var status: Int
+    package var requestID: String?
+    /// When the request's last byte was handed to the socket; nil where the answer came before that.
+    package var sentAt: Timestamp?
+
+    package init(status: Int, requestID: String? = nil, sentAt: Timestamp? = nil) {
+        self.status = status
+        self.requestID = requestID
+        self.sentAt = sentAt
+    }
 }
 
 package enum DownloadOutcome: Hashable, Sendable {

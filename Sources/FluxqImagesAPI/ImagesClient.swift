@@ -80,9 +80,8 @@ package final class ImagesClient: ImagesAPI {
         let (end, isTimedOut) = await Self.limited(
             to: limit, beside: hostTime, otherwise: End.failed(CancellationError())
         ) {
-            await self.exchange(body, name: name, receiver: measured)
+            await self.exchange(body, behind: gate, name: name, receiver: measured)
         }
-        CrashPoint.answerRead.pass()
         return report(
             on: end, sentAt: await gate.close(),
             overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
@@ -98,7 +97,9 @@ package final class ImagesClient: ImagesAPI {
         case notStored(Reply, any Error)
     }
 
-    private func exchange(_ body: RequestBody, name: String, receiver: any PictureReceiver) async -> End {
+    private func exchange(
+        _ body: RequestBody, behind gate: SendGate, name: String, receiver: any PictureReceiver
+    ) async -> End {
         var request = HTTPClientRequest(url: endpoint)
         request.method = .POST
         request.headers = [
@@ -112,9 +113,10 @@ package final class ImagesClient: ImagesAPI {
             let response = try await http.execute(request, deadline: .distantFuture)
             CrashPoint.answerHeadReceived.pass()
             let reply = Reply(head: response, now: Self.now())
-            return reply.isSuccess
-                ? await readSuccess(response.body, of: reply, into: receiver)
-                : await readFailure(response.body, of: reply)
+            guard reply.isSuccess else { return await readFailure(response.body, of: reply) }
+            await receiver.beginAnswer(
+                AnswerHead(status: reply.status, requestID: table.requestID(of: reply), sentAt: gate.sentAt))
+            return await readSuccess(response.body, of: reply, into: receiver)
         } catch {
             return .failed(error)
         }

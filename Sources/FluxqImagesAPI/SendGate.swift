@@ -73,6 +73,16 @@ final class SendGate: Sendable {
         }
     }
 
+    /// When the last byte was handed over, as far as that is known by now.
+    var sentAt: Timestamp? {
+        state.withLock { state in
+            switch state {
+            case .leaving(let time), .sent(let time): time
+            case .open, .closed: nil
+            }
+        }
+    }
+
     var isOpen: Bool {
         state.withLock { if case .open = $0 { true } else { false } }
     }

@@ -14,7 +14,7 @@
 /// unknown        nobody knows   failed: outcome_unknown, unless the job was submitted with on_unknown: retry
 /// webPage        nobody knows   the same; the lane is held as a wrong address
 /// ```
-package enum CallOutcome: Hashable, Sendable {
+package enum CallOutcome: Hashable, Codable, Sendable {
     /// 2xx with at least one link or inline picture.
     case answered(Answer)
     /// 2xx and nothing that could be a picture.
@@ -76,10 +76,21 @@ package enum CallOutcome: Hashable, Sendable {
     }
 
     package var billing: Billing { kind.billing }
+
+    /// What the ledger says beside the word; nil where the answer speaks for itself.
+    package var message: String? {
+        switch self {
+        case .answered(let answer), .noImage(let answer): answer.defect
+        case .notSent(let why): why
+        case .rejected(let error), .moderated(let error), .accountClosed(let error), .wrongAddress(let error),
+            .rateLimited(let error, _), .serverError(let error), .unknown(let error), .webPage(let error):
+            error.message
+        }
+    }
 }
 
 /// A 2xx answer, its inline pictures already set aside (see `PictureReceiver` of the images client).
-package struct Answer: Hashable, Sendable {
+package struct Answer: Hashable, Codable, Sendable {
     /// `created`, when the answer had one that is a time.
     package var created: Timestamp?
     /// `usage` as JSON text.
@@ -105,7 +116,7 @@ package struct Answer: Hashable, Sendable {
 }
 
 /// One element of the answer's `data`.
-package struct AnswerItem: Hashable, Sendable {
+package struct AnswerItem: Hashable, Codable, Sendable {
     /// `url`, byte for byte.
     package var link: String?
     /// Which of the received inline pictures this is, counted from 0 in the order they came.
@@ -121,7 +132,7 @@ package struct AnswerItem: Hashable, Sendable {
 }
 
 /// One call as the ledger records it.
-package struct CallReport: Hashable, Sendable {
+package struct CallReport: Hashable, Codable, Sendable {
     package var outcome: CallOutcome
     /// When the request's last byte was handed to the socket; nil if it never was.
     package var sentAt: Timestamp?

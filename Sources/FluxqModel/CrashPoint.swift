@@ -21,6 +21,8 @@ package enum CrashPoint: String, CaseIterable, Sendable {
 
     // A file on its way into the archive.
     case fileSynced, fileRenamed, directorySynced
+    /// Of a file that keeps the name of its call beside its place.
+    case fileLinked
 
     // What a client asks for, before it gets its answer.
     case inputReceived, inputArchived, inputRecorded
@@ -30,8 +32,14 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case intentCommitted
     /// The request's last byte is let go, and may or may not leave.
     case lastByteReleased
-    case lastByteHandedOver, answerHeadReceived, inlinePictureReceived, answerRead, inlinePictureArchived
-    case answerRecorded
+    case lastByteHandedOver, answerHeadReceived
+    /// The answer's head stands in incoming/; then each of its inline pictures under the name of the call; then all that the
+    /// answer says. From there on a start finds it.
+    case answerBegun, inlinePictureReceived, answerRead
+    case inlinePictureArchived, answerRecorded, answerForgotten
+
+    /// An answer that a dead process had received is recorded.
+    case answerTakenBack
 
     // A picture behind a link.
     case pictureReceived, pictureArchived, pictureRecorded

@@ -71,12 +71,15 @@ package struct Lifecycle: Hashable, Sendable {
         package var lost: Int
         /// Came, but are no pictures, or are incomplete.
         package var unusable: Int
+        /// Why the answer ended before its end; nil where it came whole.
+        package var defect: String?
 
-        package init(wanted: Int, saved: Int, lost: Int, unusable: Int) {
+        package init(wanted: Int, saved: Int, lost: Int, unusable: Int, defect: String? = nil) {
             self.wanted = wanted
             self.saved = saved
             self.lost = lost
             self.unusable = unusable
+            self.defect = defect
         }
     }
 
@@ -225,16 +228,27 @@ extension Lifecycle.Settlement {
                     reason: .linkLost,
                     message:
                         "\(lost) of \(saved + lost + unusable) pictures could not be fetched before their links died; "
-                        + "\(saved) can be fetched. A retry buys all of them again."))
+                        + "\(saved) can be fetched.\(breakOffSentence) A retry buys all of them again."))
         }
         if saved == 0 {
             return .failed(
                 .init(
                     reason: .noImage,
                     message:
-                        "The API answered, but nothing that it sent could be kept as a whole picture. The call was billed, "
-                        + "and a retry buys it again."))
+                        "The API answered, but nothing that it sent could be kept as a whole picture.\(breakOffSentence) "
+                        + "The call was billed, and a retry buys it again."))
         }
-        return .done(warning: saved < wanted ? "\(saved) of \(wanted) pictures came" : nil)
+        return .done(warning: warning)
     }
+
+    private var warning: String? {
+        let count = saved < wanted ? "\(saved) of \(wanted) pictures came" : nil
+        guard let defect else { return count }
+        let trouble = "the answer broke off: \(defect)"
+        guard let count else { return "\(wanted == 1 ? "The picture" : "All \(wanted) pictures") came; \(trouble)" }
+        return "\(count); \(trouble)"
+    }
+
+    /// " The answer broke off: …", where it did.
+    private var breakOffSentence: String { defect.map { " The answer broke off: \($0)." } ?? "" }
 }

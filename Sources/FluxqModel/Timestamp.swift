@@ -1,5 +1,5 @@
 /// A point in time: whole milliseconds since 1970-01-01T00:00:00Z, as the database stores it.
-package struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
+package struct Timestamp: RawRepresentable, Hashable, Comparable, Codable, Sendable {
     package let rawValue: Int64
 
     package init(rawValue: Int64) {

@@ -31,6 +31,7 @@ struct AttemptSettlement {
         sentAt = report.sentAt
         status = report.status
         requestID = report.requestID
+        message = report.outcome.message
         switch report.outcome {
         case .answered(let answer):
             self.answer = answer
@@ -38,10 +39,9 @@ struct AttemptSettlement {
         case .noImage(let answer):
             self.answer = answer
             imagesCame = 0
-        case .notSent(let why): message = why
-        case .rejected(let error), .moderated(let error), .accountClosed(let error), .wrongAddress(let error),
-            .rateLimited(let error, _), .serverError(let error), .unknown(let error), .webPage(let error):
-            message = error.message
+        case .notSent, .rejected, .moderated, .accountClosed, .wrongAddress, .rateLimited, .serverError, .unknown,
+            .webPage:
+            break
         }
     }
 }

@@ -23,31 +23,6 @@ extension Store {
     ) async throws(StoreError) -> Advance {
         try await write { transaction in try transaction.record(report, of: claim, pictures: pictures) }
     }
-
-    /// Gives every call that a dead process left in flight its end: nobody knows what became of it.
-    /// To be called once at start, before the first claim. Jobs that were `archiving` go on where they were.
-    ///
-    /// In a database that was restored from a backup, what was queued has an unknown outcome too.
-    ///
-    /// - Returns: the jobs whose outcome is unknown now.
-    package func recover() async throws(StoreError) -> [JobID] {
-        try await write { transaction in
-            let restored = try transaction.holdBackRestored()
-            let rows = try Row.fetchAll(
-                transaction.db, sql: "SELECT * FROM jobs WHERE state = 'running' AND phase = 'calling' ORDER BY id")
-            let interrupted = try rows.map(JobRow.init)
-            let report = CallReport(
-                outcome: .unknown(.init(message: "fluxqd was stopped while it waited for the answer.")))
-            let gate = try transaction.gate()
-            for job in interrupted {
-                let advance = try transaction.end(job, with: report, gate: gate)
-                guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
-                CrashPoint.interruptedCallEnded.pass()
-            }
-            transaction.wakeWorkers()
-            return interrupted.map(\.id) + restored
-        }
-    }
 }
 
 extension Transaction {
@@ -66,18 +41,8 @@ extension Transaction {
         // Even where the gate stays as it was: a place has become free.
         wakeWorkers()
 
-        guard
-            let row = try row(
-                "SELECT * FROM jobs WHERE id = ? AND state = 'running' AND phase = 'calling' AND attempt = ?",
-                [claim.job, claim.attempt])
-        else { return .stale }
-        let job = try JobRow(row)
-        let advance = try end(job, with: report, isAlone: isAlone, gate: gate)
-        guard case .advanced(.running) = advance else { return advance }
-        try add(pictures, to: job, attempt: claim.attempt)
-        let end = try settleIfComplete(job.id) ?? advance
-        for case .saved(let stored) in pictures { try mend(stored.hash, picture: stored) }
-        return end
+        guard let row = try callingJob(claim.call) else { return .stale }
+        return try end(try JobRow(row), with: report, pictures: pictures, isAlone: isAlone, gate: gate)
     }
 
     /// Whether the API refuses this job for the account's sake once more, though the account has worked for others since it
@@ -93,13 +58,31 @@ extension Transaction {
         return found != nil
     }
 
-    /// Ends the current call of a job.
+    /// The row of the job while that call of it is open.
+    func callingJob(_ call: CallID) throws -> Row? {
+        try row(
+            "SELECT * FROM jobs WHERE id = ? AND state = 'running' AND phase = 'calling' AND attempt = ?",
+            [call.job, call.attempt])
+    }
+
+    /// Ends the current call of a job, with the pictures that it brought.
     ///
     /// - Parameters:
     ///   - isAlone: see `isRefusedAlone`.
     ///   - gate: as the call has left it.
-    fileprivate func end(
-        _ job: JobRow, with report: CallReport, isAlone: Bool = false, gate: QueueGate
+    func end(
+        _ job: JobRow, with report: CallReport, pictures: [NewPicture] = [], isAlone: Bool = false, gate: QueueGate
+    ) throws -> Advance {
+        let advance = try end(job, with: report, isAlone: isAlone, gate: gate)
+        guard case .advanced(.running) = advance else { return advance }
+        try add(pictures, to: job, attempt: job.lifecycle.attempt)
+        let end = try settleIfComplete(job.id) ?? advance
+        for case .saved(let stored) in pictures { try mend(stored.hash, picture: stored) }
+        return end
+    }
+
+    private func end(
+        _ job: JobRow, with report: CallReport, isAlone: Bool, gate: QueueGate
     ) throws -> Advance {
         let nextTry: Timestamp
         if !isAlone, let opening = gate.opens(after: now) {
@@ -170,7 +153,9 @@ extension Transaction {
         guard
             let row = try row(
                 """
-                SELECT jobs.*, count(*) FILTER (WHERE pictures.state = 'pending') AS pending_pictures,
+                SELECT jobs.*,
+                    (SELECT message FROM attempts WHERE attempts.job = jobs.id AND number = jobs.attempt) AS defect,
+                    count(*) FILTER (WHERE pictures.state = 'pending') AS pending_pictures,
                     count(*) FILTER (WHERE pictures.state = 'saved') AS saved_pictures,
                     count(*) FILTER (WHERE pictures.state = 'lost') AS lost_pictures,
                     count(*) FILTER (WHERE pictures.state = 'unusable') AS unusable_pictures
@@ -182,7 +167,7 @@ extension Transaction {
         let job = try JobRow(row)
         let settlement = Lifecycle.Settlement(
             wanted: job.request.imagesWanted, saved: row["saved_pictures"], lost: row["lost_pictures"],
-            unusable: row["unusable_pictures"])
+            unusable: row["unusable_pictures"], defect: row["defect"])
         let advance = try advance(job, .settled(settlement))
         if case .advanced(let state) = advance {
             try log(state == .done ? .done : .failed, job: id, uid: job.uid, state: state)

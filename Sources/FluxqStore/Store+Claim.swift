@@ -31,6 +31,10 @@ package struct Claim: Hashable, Sendable {
     }
 }
 
+extension Claim {
+    package var call: CallID { CallID(job: job, attempt: attempt) }
+}
+
 extension Store {
     package enum ClaimResult: Hashable, Sendable {
         case claimed(Claim)

@@ -41,6 +41,7 @@ final class CallDispatcher: Sendable {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         await recallPace()
         await withDiscardingTaskGroup { calls in
+            for left in archive.leftAnswers { calls.addTask { await self.takeBack(left) } }
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 pulse.beat()
                 let look = wakeup.look()
@@ -117,26 +118,50 @@ final class CallDispatcher: Sendable {
 
     private func call(_ claim: Claim, in place: Pace.Place) async {
         defer { room.release(pictures: claim.request.imagesWanted) }
-        let inbox = Inbox(
-            archive: archive, maxBytes: settings.maxPictureBytes,
+        let inbox = inbox(of: claim.call)
+        let report = await report(of: claim, inbox: inbox)
+        await note(report, of: claim.call)
+        CrashPoint.answerRead.pass()
+        // The place is free as soon as the answer is here, whatever its archiving takes.
+        let limit = leave(place, report.outcome)
+        store.signal.ring([.work])
+        await record(report, of: claim.call, from: inbox) { [store] pictures in
+            try await store.record(report, of: claim, pictures: pictures)
+        }
+        if let limit { await learn(limit) }
+    }
+
+    private func inbox(of call: CallID, arrivals: [Int: Inbox.Arrival] = [:]) -> Inbox {
+        Inbox(
+            call: call, archive: archive, maxBytes: settings.maxPictureBytes, arrivals: arrivals,
             patience: { [clock, settings, room] in
                 room.sawFullDisk()
                 try await clock.sleep(for: settings.storeRetryPause)
             })
-        let report = await report(of: claim, inbox: inbox)
-        // The place is free as soon as the answer is here, whatever its archiving takes.
-        let limit = leave(place, report.outcome)
-        store.signal.ring([.work])
-        var pictures: [NewPicture] = []
-        if case .answered(let answer) = report.outcome {
-            for item in answer.items { pictures.append(await keep(item, of: answer, from: inbox, claim)) }
+    }
+
+    /// From here on the report outlives kill -9. It does without where there is no room: the record is tried at once, and
+    /// pictures that came inline have outlived it before.
+    private func note(_ report: CallReport, of call: CallID) async {
+        // Of what never left nothing came.
+        guard report.sentAt != nil else { return }
+        do {
+            try await archive.note(AnswerNote(report).json, of: call)
+        } catch {
+            logger.failure("cannot note an answer before it is recorded", error, ["job.id": "\(call.job)"])
+            room.look(at: error)
         }
-        await record(report, of: claim, pictures: pictures)
-        if let limit { await learn(limit) }
     }
 
     private func report(of claim: Claim, inbox: Inbox) async -> CallReport {
         var report = await call(claim, into: inbox)
+        // Whatever became of the call: whole pictures that are here have been paid for.
+        if report.outcome.kind != .answered, !inbox.whole.isEmpty {
+            report.outcome = .answered(
+                Answer(
+                    requestID: report.requestID, items: inbox.whole.map { AnswerItem(inline: $0) },
+                    defect: report.outcome.message))
+        }
         switch report.outcome {
         // The API never saw it, or it was given up by a shutdown before it left.
         case .rejected(let error): report.isLocal = error.status == nil
@@ -177,14 +202,88 @@ final class CallDispatcher: Sendable {
         }
     }
 
+    /// An answer that a dead process had received: what came of it is recorded as if nothing had happened between.
+    private func takeBack(_ left: LeftAnswer) async {
+        let isOpen = await untilDone("look for an interrupted call", job: left.call.job) {
+            try await store.isCalling(left.call)
+        }
+        guard let isOpen else { return }
+        guard isOpen else { return await forget(left.call) }
+        let found = await untilDone("take back an answer", job: left.call.job) {
+            let note = try await archive.note(of: left.call).flatMap { try? AnswerNote(json: $0) }
+            var arrivals: [Int: Inbox.Arrival] = [:]
+            for picture in left.pictures {
+                guard let file = try await archive.takeBack(picture, of: left.call) else { continue }
+                arrivals[picture.ordinal] = .init(file: file, isValid: picture.isValid)
+            }
+            return (report: AnswerNote.report(note, pictures: arrivals.keys.sorted()), arrivals: arrivals)
+        }
+        guard let found else { return }
+        logger.notice(
+            "An answer that came before fluxqd was stopped is recorded now.",
+            metadata: ["job.id": "\(left.call.job)", "attempt": "\(left.call.attempt)"])
+        await record(found.report, of: left.call, from: inbox(of: left.call, arrivals: found.arrivals)) {
+            [store] pictures in
+            let advance = try await store.takeBack(found.report, of: left.call, pictures: pictures)
+            CrashPoint.answerTakenBack.pass()
+            return advance
+        }
+    }
+
+    /// Archives what came inline and records the answer, the one thing that cannot be had again: it is tried until it is on the
+    /// disk. Where the daemon has to stop before, the next start finds in incoming/ what came.
+    private func record(
+        _ report: CallReport, of call: CallID, from inbox: Inbox,
+        as commit: @escaping @Sendable ([NewPicture]) async throws -> Advance
+    ) async {
+        var pictures: [NewPicture] = []
+        if case .answered(let answer) = report.outcome {
+            for item in answer.items {
+                guard let picture = await keep(item, of: answer, from: inbox) else { return }
+                pictures.append(picture)
+            }
+            // What no item speaks of has been paid for too, unless it is the same once more.
+            for ordinal in inbox.whole {
+                guard let picture = await keep(AnswerItem(inline: ordinal), of: answer, from: inbox) else { return }
+                if !pictures.contains(picture) { pictures.append(picture) }
+            }
+        }
+        let advance = await untilDone("record an answer", job: call.job) { [pictures] in try await commit(pictures) }
+        guard let advance else { return }
+        CrashPoint.answerRecorded.pass()
+        logger.info(
+            "call ended",
+            metadata: [
+                "job.id": "\(call.job)", "attempt": "\(call.attempt)", "status": "\(report.status ?? 0)",
+                "billing": "\(report.outcome.billing.rawValue)", "result": "\(advance)",
+            ])
+        await forget(call)
+        CrashPoint.answerForgotten.pass()
+    }
+
+    /// What stays nonetheless is found by the next start, which sees that the answer is recorded.
+    private func forget(_ call: CallID) async {
+        do {
+            try await archive.forget(call)
+        } catch {
+            logger.failure("cannot remove what is noted of a recorded answer", error, ["job.id": "\(call.job)"])
+        }
+    }
+
     /// Takes one item of the answer as far as it can be taken without another request.
-    private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox, _ claim: Claim) async -> NewPicture {
+    ///
+    /// - Returns: nil where the daemon has to stop before.
+    private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox) async -> NewPicture? {
         var unusable: NewPicture?
-        if let ordinal = item.inline, let arrival = inbox.take(ordinal) {
-            unusable =
-                await keep(arrival.file, isValid: arrival.isValid, claim)
-                ?? .unusable(nil, message: "What came inline could not be stored before fluxqd was stopped.")
-            if case .saved(let picture) = unusable { return .saved(picture) }
+        if let ordinal = item.inline {
+            if let arrival = inbox.take(ordinal) {
+                guard let kept = await keep(arrival, item, inbox.call) else { return nil }
+                if case .saved = kept { return kept }
+                unusable = kept
+            } else {
+                unusable = .unusable(
+                    nil, message: "It came inline, and the host went down before it was on the disk.")
+            }
         }
         if let link = item.link {
             return .link(link, deadline: LinkDeadline.of(link: link, created: answer.created, now: clock.now()))
@@ -193,34 +292,21 @@ final class CallDispatcher: Sendable {
     }
 
     /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.
-    private func keep(_ file: IncomingFile, isValid: Bool, _ claim: Claim) async -> NewPicture? {
-        await untilDone("store a picture", job: claim.job) {
-            var message = "What came inline is not base64."
-            if isValid {
-                switch try await archive.storePicture(file) {
+    private func keep(_ arrival: Inbox.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
+        await untilDone("store a picture", job: call.job) {
+            var message = item.error ?? "What came inline is not base64."
+            if arrival.isValid {
+                switch try await archive.storePicture(arrival.file) {
                 case .success(let picture):
                     CrashPoint.inlinePictureArchived.pass()
                     return .saved(picture)
                 case .failure(let defect): message = "What came inline \(defect)."
                 }
             }
-            return .unusable(try await archive.store(file).hash, message: message)
+            let object = try await archive.store(arrival.file)
+            CrashPoint.inlinePictureArchived.pass()
+            return .unusable(object.hash, message: message)
         }
-    }
-
-    /// The answer is the one thing that cannot be had again: its record is tried until it is on the disk.
-    private func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) async {
-        let advance = await untilDone("record an answer", job: claim.job) {
-            try await store.record(report, of: claim, pictures: pictures)
-        }
-        CrashPoint.answerRecorded.pass()
-        logger.info(
-            "call ended",
-            metadata: [
-                "job.id": "\(claim.job)", "attempt": "\(claim.attempt)", "status": "\(report.status ?? 0)",
-                "billing": "\(report.outcome.billing.rawValue)",
-                "result": "\(advance.map { "\($0)" } ?? "not recorded")",
-            ])
     }
 
     /// Repeats what only the host's trouble can hinder, such as a full disk, until it is done or the daemon has to stop.

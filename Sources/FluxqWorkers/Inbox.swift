@@ -3,40 +3,78 @@ import FluxqImagesAPI
 import FluxqModel
 import Synchronization
 
-/// Takes the inline pictures of one answer into temporary files of the archive while the answer streams in.
+/// Takes the inline pictures of one answer into files of the archive while the answer streams in, so that each outlives kill -9
+/// from the end of its text on.
 final class Inbox: PictureReceiver {
-    private struct Arrival {
+    struct Arrival: Sendable {
         var file: IncomingFile
-        var isValid = false
+        /// Its text was base64 to its end.
+        var isValid: Bool
     }
 
+    private struct State {
+        var head: AnswerHead?
+        /// On their way.
+        var files: [Int: IncomingFile] = [:]
+        var arrivals: [Int: Arrival] = [:]
+    }
+
+    let call: CallID
     private let archive: Archive
     private let maxBytes: Int64
     private let patience: @Sendable () async throws -> Void
-    private let arrivals = Mutex<[Int: Arrival]>([:])
+    private let state: Mutex<State>
 
-    /// - Parameter patience: between two tries to write to a full disk; throws when the call is given up.
-    init(archive: Archive, maxBytes: Int64, patience: @escaping @Sendable () async throws -> Void) {
+    /// - Parameters:
+    ///   - arrivals: what an earlier process has received, by its ordinal.
+    ///   - patience: between two tries to write to a full disk; throws when the call is given up.
+    init(
+        call: CallID, archive: Archive, maxBytes: Int64, arrivals: [Int: Arrival] = [:],
+        patience: @escaping @Sendable () async throws -> Void
+    ) {
+        self.call = call
         self.archive = archive
         self.maxBytes = maxBytes
         self.patience = patience
+        state = Mutex(State(arrivals: arrivals))
+    }
+
+    func beginAnswer(_ head: AnswerHead) async {
+        state.withLock { $0.head = head }
     }
 
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
+        if let head = state.withLock({ $0.head.take() }) {
+            // A start that finds pictures then knows whose answer they are from.
+            let note = try AnswerNote(beginning: head).json
+            try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
+                try await archive.note(note, of: call)
+            }
+            CrashPoint.answerBegun.pass()
+        }
         let file = try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
             try await archive.receive(limit: maxBytes)
         }
-        arrivals.withLock { $0[ordinal] = Arrival(file: file) }
+        state.withLock { $0.files[ordinal] = file }
         return PaidPicture(file: file, patience: patience)
     }
 
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {
-        arrivals.withLock { $0[ordinal]?.isValid = isValid }
+        guard let file = state.withLock({ $0.files.removeValue(forKey: ordinal) }) else { return }
+        try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
+            try await archive.keep(file, of: call, ordinal: ordinal, isValid: isValid)
+        }
+        state.withLock { $0.arrivals[ordinal] = Arrival(file: file, isValid: isValid) }
         CrashPoint.inlinePictureReceived.pass()
     }
 
-    /// Hands out what came under that number, once; `isValid` is false where it was no base64 to its end.
-    func take(_ ordinal: Int) -> (file: IncomingFile, isValid: Bool)? {
-        arrivals.withLock { $0.removeValue(forKey: ordinal) }.map { ($0.file, $0.isValid) }
+    /// Ordinals of the pictures that came to the end of their text and have not been taken, in order.
+    var whole: [Int] {
+        state.withLock { state in state.arrivals.filter { $0.value.isValid }.keys.sorted() }
+    }
+
+    /// Hands out what came under that number, once.
+    func take(_ ordinal: Int) -> Arrival? {
+        state.withLock { $0.arrivals.removeValue(forKey: ordinal) }
     }
 }

@@ -96,7 +96,8 @@ final class PictureDispatcher: Sendable {
         let sink = IncomingPicture(file: file, room: room)
         let outcome = await api.download(picture.download.link, into: sink)
         if outcome != .complete { await archive.discard(file) }
-        if Task.isCancelled { return nil }
+        // What has come whole is kept: the link may be dead before the next start.
+        if Task.isCancelled, outcome != .complete { return nil }
         switch outcome {
         case .complete:
             CrashPoint.pictureReceived.pass()

@@ -21,6 +21,7 @@ final class SimulatedAPI: ImagesAPI {
     private struct State {
         var inFlight = 0
         var most = 0
+        var completesCanceledDownloads = false
     }
 
     private let calls = AsyncStream<Pending<CallReport>>.makeStream()
@@ -29,6 +30,12 @@ final class SimulatedAPI: ImagesAPI {
 
     /// The most calls that were in flight at once.
     var mostInFlight: Int { state.withLock { $0.most } }
+
+    /// A download whose last byte came just as its task was canceled.
+    var completesCanceledDownloads: Bool {
+        get { state.withLock { $0.completesCanceledDownloads } }
+        set { state.withLock { $0.completesCanceledDownloads = newValue } }
+    }
 
     func forgetMost() {
         state.withLock { $0.most = $0.inFlight }
@@ -64,6 +71,6 @@ final class SimulatedAPI: ImagesAPI {
         let (stream, answers) = AsyncStream<DownloadOutcome>.makeStream()
         downloads.continuation.yield(.init(prompt: link, receiver: nil, sink: sink, answers: answers))
         for await outcome in stream { return outcome }
-        return .failed(message: "canceled")
+        return completesCanceledDownloads ? .complete : .failed(message: "canceled")
     }
 }

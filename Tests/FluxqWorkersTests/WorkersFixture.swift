@@ -19,11 +19,14 @@ final class WorkersFixture: Sendable {
     let settings: Workers.Settings
     let clock: any WorkClock
 
+    /// - Parameter directory: what an earlier one has left; nil for a new one.
     init(
-        _ change: (inout Workers.Settings) -> Void = { _ in }, clock: any WorkClock = FluxqWorkers.SystemClock(),
+        in directory: TemporaryDirectory? = nil, _ change: (inout Workers.Settings) -> Void = { _ in },
+        clock: any WorkClock = FluxqWorkers.SystemClock(),
         policy: (inout StorePolicy) -> Void = { _ in }
     ) throws {
-        directory = try TemporaryDirectory()
+        let directory = try directory ?? TemporaryDirectory()
+        self.directory = directory
         var settings = Workers.Settings()
         change(&settings)
         self.settings = settings

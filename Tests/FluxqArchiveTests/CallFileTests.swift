@@ -1,0 +1,146 @@
+import FluxqFormats
+import FluxqModel
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import Testing
+
+@testable import FluxqArchive
+
+@Suite("What is received of an answer before it is recorded", .timeLimit(.minutes(2)))
+struct CallFileTests {
+    private static let hash = String(repeating: "0a", count: 32)
+
+    private let directory: TemporaryDirectory
+    private let call = CallID(job: JobID(rawValue: 7), attempt: 2)
+
+    init() throws {
+        directory = try TemporaryDirectory()
+    }
+
+    private func incoming() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")).sorted()
+    }
+
+    private func path(_ hash: ContentHash) -> String {
+        directory.path("objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)")
+    }
+
+    private func receive(_ bytes: [UInt8], by archive: Archive) async throws -> IncomingFile {
+        let file = try await archive.receive(limit: .max)
+        try await file.write(ByteBuffer(bytes: bytes))
+        return file
+    }
+
+    @Test(
+        "a name says which call's it is, and no other name does",
+        arguments: [
+            ("7-1.answer", true), ("9223372036854775807-12.answer", true), ("7-1-0-\(hash)", true),
+            ("7-1-15-\(hash).broken", true),
+            // The names of temporary files, and what nobody has written.
+            ("0123456789abcdef0123456789abcdef", false), ("", false), (".", false), ("7", false), ("7-1", false),
+            ("7-1.txt", false), ("7-1.answer.answer", false), ("07-1.answer", false), ("+7-1.answer", false),
+            ("0-1.answer", false), ("7-0.answer", false), ("7--1.answer", false), ("7-1-0.answer", false),
+            ("7-1-0-\(hash).whole", false), ("7-1-0-\(hash.uppercased())", false), ("7-1-0-\(hash)a", false),
+            ("7-1--1-\(hash)", false), ("7-1-01-\(hash)", false), ("7-1-0-\(hash)-0", false),
+            ("9223372036854775808-1.answer", false),
+        ])
+    func names(_ name: String, isOfACall: Bool) {
+        let file = CallFile(name: name)
+        #expect((file != nil) == isOfACall)
+        if let file { #expect(file.name == name) }
+    }
+
+    @Test("a picture that has the name of its call outlives the process; one whose text has not ended does not")
+    func outlives() async throws {
+        do {
+            let archive = try Archive(directory: directory.path)
+            let whole = try await receive(SamplePictures.png.bytes, by: archive)
+            try await archive.keep(whole, of: call, ordinal: 0, isValid: true)
+            let broken = try await receive(Array("half a pict".utf8), by: archive)
+            try await archive.keep(broken, of: call, ordinal: 1, isValid: false)
+            try await archive.note(Array("what it says".utf8), of: call)
+            let partial = try await receive([1, 2], by: archive)
+            #expect(try incoming().count == 4)
+            // As by the end of the process: letting go of one that has its name removes nothing.
+            await archive.discard(whole)
+            _ = (broken, partial)
+        }
+        let next = try Archive(directory: directory.path)
+        #expect(try incoming().count == 3)
+        let left = try #require(next.leftAnswers.first)
+        #expect(next.leftAnswers.count == 1 && left.call == call)
+        #expect(left.pictures.map(\.ordinal) == [0, 1] && left.pictures.map(\.isValid) == [true, false])
+        #expect(try await next.note(of: call) == Array("what it says".utf8))
+
+        let picture = try #require(try await next.takeBack(left.pictures[0], of: call))
+        let stored = try await next.storePicture(picture).get()
+        #expect(try FileManager.default.contents(atPath: path(stored.hash)) == Data(SamplePictures.png.bytes))
+        let bytes = try #require(try await next.takeBack(left.pictures[1], of: call))
+        #expect(try await next.storePicture(bytes) == .failure(.notAPicture(looksLike: "text")))
+        #expect(try await next.store(bytes).bytes == 11)
+        try await next.forget(call)
+        #expect(try incoming() == [])
+        #expect(try Archive(directory: directory.path).leftAnswers == [])
+    }
+
+    @Test("its place and its name are two; it can be stored again by the next process, and is read-only afterwards")
+    func storedTwice() async throws {
+        let archive = try Archive(directory: directory.path)
+        let file = try await receive(SamplePictures.gif.bytes, by: archive)
+        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        let object = try await archive.store(file)
+        #expect(try incoming() == ["7-2-0-\(object.hash.hex)"])
+
+        let next = try Archive(directory: directory.path)
+        let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
+        #expect(try await next.store(again) == object)
+        try await next.forget(call)
+        #expect(try incoming() == [])
+        let attributes = try FileManager.default.attributesOfItem(atPath: path(object.hash))
+        #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o400)
+        #expect((attributes[.referenceCount] as? NSNumber)?.intValue == 1)
+        #expect(
+            try await next.open(object.hash).read(at: 0, count: 1 << 20) == ByteBuffer(bytes: SamplePictures.gif.bytes))
+    }
+
+    @Test("what is removed from its place as nobody's is put there again")
+    func removedAsStray() async throws {
+        let archive = try Archive(directory: directory.path)
+        let file = try await receive(SamplePictures.gif.bytes, by: archive)
+        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        let object = try await archive.store(file)
+        let next = try Archive(directory: directory.path)
+        #expect(try await next.remove(object.hash, olderThan: .zero))
+        let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
+        #expect(try await next.store(again) == object)
+    }
+
+    @Test(
+        "bytes that are not those of the name were not on the disk when the power went: they are not taken for a picture"
+    )
+    func powerCut() async throws {
+        let archive = try Archive(directory: directory.path)
+        let file = try await receive(SamplePictures.jpeg.bytes, by: archive)
+        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        let name = try #require(try incoming().first)
+        var bytes = SamplePictures.jpeg.bytes
+        bytes[bytes.count / 2] ^= 0xFF
+        try Data(bytes).write(to: URL(filePath: directory.path("incoming/\(name)")))
+        let next = try Archive(directory: directory.path)
+        #expect(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call) == nil)
+    }
+
+    @Test("a later note takes the place of an earlier one; of a call without a note there is none")
+    func notes() async throws {
+        let archive = try Archive(directory: directory.path)
+        #expect(try await archive.note(of: call) == nil)
+        try await archive.note([1, 2, 3], of: call)
+        try await archive.note([4], of: call)
+        #expect(try await archive.note(of: call) == [4])
+        #expect(try incoming() == ["7-2.answer"])
+        try await archive.forget(call)
+        try await archive.forget(call)
+        #expect(try incoming() == [])
+    }
+}

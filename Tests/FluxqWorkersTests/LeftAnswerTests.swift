@@ -1,0 +1,261 @@
+import FluxqArchive
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import Foundation
+import NIOCore
+import Testing
+
+@testable import FluxqWorkers
+
+/// A process that dies is played by one archive and store that receive, and by workers on the same directory that start over.
+@Suite("Answers that came before fluxqd was killed", .timeLimit(.minutes(5)))
+struct LeftAnswerTests {
+    private let fixture: WorkersFixture
+
+    init() throws {
+        fixture = try WorkersFixture()
+    }
+
+    private func incoming() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming"))
+    }
+
+    /// A call that is open when the process dies.
+    private func claim(n: Int) async throws -> Claim {
+        try await fixture.submit("x", n: n)
+        guard case .claimed(let claim) = try await fixture.store.claim() else { throw WorkersFixture.Unexpected() }
+        return claim
+    }
+
+    private func inbox(_ claim: Claim) -> Inbox {
+        Inbox(
+            call: claim.call, archive: fixture.archive, maxBytes: 1 << 20,
+            patience: { throw WorkersFixture.Unexpected() })
+    }
+
+    private func receive(_ bytes: [UInt8], _ ordinal: Int, isValid: Bool = true, by inbox: Inbox) async throws {
+        try await inbox.beginPicture(ordinal).write(ByteBuffer(bytes: bytes))
+        try await inbox.endPicture(ordinal, isValid: isValid)
+    }
+
+    /// The next process, from its start until the job is over.
+    private func startOver(_ job: JobID) async throws -> Job {
+        let next = try WorkersFixture(in: fixture.directory)
+        let answered = Set(next.archive.leftAnswers.map(\.call))
+        _ = try await next.store.recover(keeping: answered)
+        let result = Sent<Job>()
+        try await next.run { _ in result.value = try await next.end(of: job) }
+        return try #require(result.value)
+    }
+
+    @Test(
+        "whole pictures of an answer that was still coming are kept, with its request id, and the job is done with a warning"
+    )
+    func stillComing() async throws {
+        let claim = try await claim(n: 4)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200, requestID: "req-7", sentAt: Timestamp(rawValue: 5)))
+        try await receive(SamplePictures.png.bytes, 0, by: inbox)
+        try await receive(SamplePictures.gif.bytes, 1, by: inbox)
+        try await inbox.beginPicture(2).write(ByteBuffer(bytes: SamplePictures.jpeg.bytes.dropLast(9)))
+        let job = try await startOver(claim.job)
+        #expect(
+            job.lifecycle.state
+                == .done(
+                    warning:
+                        "2 of 4 pictures came; the answer broke off: fluxqd was stopped while the answer was still coming"
+                ))
+        #expect(job.pictures.count == 2)
+        let entry = try #require(job.ledger.first)
+        #expect(job.ledger.count == 1 && entry.billing == .billed && entry.requestID == "req-7" && entry.status == 200)
+        #expect(try incoming() == [])
+    }
+
+    @Test("an answer of which nothing had come whole is unknown; its request id is told")
+    func nothingWhole() async throws {
+        let claim = try await claim(n: 1)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200, requestID: "req-7", sentAt: Timestamp(rawValue: 5)))
+        try await inbox.beginPicture(0).write(ByteBuffer(bytes: SamplePictures.jpeg.bytes.dropLast(9)))
+        let job = try await startOver(claim.job)
+        #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .outcomeUnknown)
+        #expect(job.ledger.first?.requestID == "req-7")
+        #expect(try incoming() == [])
+    }
+
+    @Test("an answer that had come to its end is recorded as it was: pictures, links, errors and all it said")
+    func whole() async throws {
+        let claim = try await claim(n: 3)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200))
+        try await receive(SamplePictures.png.bytes, 0, by: inbox)
+        let answer = Answer(
+            created: Timestamp(rawValue: 1000), usage: #"{"tokens":3}"#, requestID: "req-8",
+            items: [
+                AnswerItem(inline: 0), AnswerItem(link: "https://example.org/1.png"),
+                AnswerItem(error: "moderation: no"),
+            ], excerpt: "{}")
+        let report = CallReport(
+            outcome: .answered(answer), sentAt: Timestamp(rawValue: 9), status: 200, requestID: "req-8")
+        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+
+        let next = try WorkersFixture(in: fixture.directory)
+        #expect(try await next.store.recover(keeping: Set(next.archive.leftAnswers.map(\.call))) == [])
+        try await next.run { _ in
+            let download = try #require(await next.api.nextDownload())
+            #expect(download.prompt == "https://example.org/1.png")
+            try await #require(download.sink).write(ByteBuffer(bytes: SamplePictures.gif.bytes))
+            download.answer(.complete)
+            let job = try await next.end(of: claim.job)
+            #expect(job.lifecycle.state == .done(warning: "2 of 3 pictures came"))
+            #expect(job.answer == AnswerRecord(requestID: "req-8", created: answer.created, usage: answer.usage))
+            #expect(job.ledger.first?.imagesCame == 2)
+            guard case .unusable(nil, "moderation: no") = job.pictures[2].state else {
+                Issue.record("\(job.pictures[2])")
+                return
+            }
+        }
+        #expect(try incoming() == [])
+    }
+
+    @Test(
+        "any outcome that had been read is what is recorded",
+        arguments: [
+            (CallOutcome.rejected(APIError(status: 400, message: "no")), "rejected"),
+            (.noImage(Answer(items: [])), "no_image"), (.moderated(APIError(status: 400, message: "no")), "moderated"),
+            (.rateLimited(APIError(status: 429, message: "slow"), retryAfter: .milliseconds(1500)), "rate_limited"),
+            (.serverError(APIError(status: 500, message: "no")), "server_error"),
+            (.unknown(APIError(status: 504, message: "gateway")), "unknown"),
+        ])
+    func outcomes(_ outcome: CallOutcome, word: String) async throws {
+        let claim = try await claim(n: 1)
+        let report = CallReport(outcome: outcome, sentAt: Timestamp(rawValue: 9), status: 200)
+        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+        let next = try WorkersFixture(in: fixture.directory)
+        #expect(try await next.store.recover(keeping: Set(next.archive.leftAnswers.map(\.call))) == [])
+        try await next.run { _ in
+            let job = try await next.job(claim.job) { $0.ledger.first?.outcome != nil }
+            #expect(job.ledger.first?.outcome == word)
+        }
+        #expect(try incoming() == [])
+    }
+
+    @Test("a picture whose base64 was wrong is kept as bytes that somebody can look at")
+    func broken() async throws {
+        let claim = try await claim(n: 2)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200))
+        try await receive(Array(SamplePictures.png.bytes.dropLast(20)), 0, isValid: false, by: inbox)
+        try await receive(SamplePictures.gif.bytes, 1, by: inbox)
+        let job = try await startOver(claim.job)
+        guard case .unusable(_?, "What came inline is not base64.") = job.pictures[0].state else {
+            Issue.record("\(job.pictures[0])")
+            return
+        }
+        guard case .saved = job.pictures[1].state else {
+            Issue.record("\(job.pictures[1])")
+            return
+        }
+    }
+
+    @Test("what was recorded before the kill is not recorded again, and its files go")
+    func recorded() async throws {
+        let claim = try await claim(n: 1)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200))
+        try await receive(SamplePictures.png.bytes, 0, by: inbox)
+        let file = try #require(inbox.take(0)).file
+        let stored = try await fixture.archive.storePicture(file).get()
+        _ = try await fixture.store.record(
+            WorkersFixture.answered([AnswerItem(inline: 0)]), of: claim, pictures: [.saved(stored)])
+        let job = try await startOver(claim.job)
+        #expect(job.pictures.count == 1 && job.lifecycle.state == .done(warning: nil))
+        while try !incoming().isEmpty { await Task.yield() }
+    }
+
+    @Test("a note that was not on the disk when the power went is none; the pictures speak for themselves")
+    func tornNote() async throws {
+        let claim = try await claim(n: 1)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200, requestID: "req-7"))
+        try await receive(SamplePictures.png.bytes, 0, by: inbox)
+        try await fixture.archive.note(Array(repeating: 0, count: 200), of: claim.call)
+        let job = try await startOver(claim.job)
+        #expect(job.pictures.count == 1)
+        guard case .done = job.lifecycle.state else {
+            Issue.record("\(job.lifecycle.state)")
+            return
+        }
+    }
+
+    @Test("whole pictures count, whatever the API's client makes of the call")
+    func whateverTheOutcome() async throws {
+        let id = try await fixture.submit("x", n: 2)
+        try await fixture.run { [fixture] _ in
+            let call = try #require(await fixture.api.nextCall())
+            let receiver = try #require(call.receiver)
+            try await receiver.beginPicture(0).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            try await receiver.endPicture(0, isValid: true)
+            call.answer(
+                CallReport(
+                    outcome: .unknown(APIError(message: "The connection was reset.")), sentAt: Timestamp(rawValue: 1)))
+            let job = try await fixture.end(of: id)
+            #expect(
+                job.lifecycle.state
+                    == .done(warning: "1 of 2 pictures came; the answer broke off: The connection was reset."))
+        }
+    }
+
+    @Test("a picture that no item of the answer speaks of is kept too; the same once more is not")
+    func unspokenOf() async throws {
+        let id = try await fixture.submit("x", n: 2)
+        try await fixture.run { [fixture] _ in
+            let call = try #require(await fixture.api.nextCall())
+            let receiver = try #require(call.receiver)
+            for (ordinal, sample) in [SamplePictures.png, SamplePictures.gif, SamplePictures.png].enumerated() {
+                try await receiver.beginPicture(ordinal).write(ByteBuffer(bytes: sample.bytes))
+                try await receiver.endPicture(ordinal, isValid: true)
+            }
+            call.answer(WorkersFixture.answered([AnswerItem(inline: 0)]))
+            let job = try await fixture.end(of: id)
+            #expect(job.pictures.count == 2 && job.lifecycle.state == .done(warning: nil))
+        }
+        #expect(try incoming() == [])
+    }
+
+    @Test("what has come whole when the time to drain is over is kept, and recorded before the end")
+    func drainEnds() async throws {
+        let fixture = try WorkersFixture { $0.drain = .zero }
+        let id = try await fixture.submit("x", n: 2)
+        try await fixture.run { _ in
+            let receiver = try #require(await fixture.api.nextCall()?.receiver)
+            try await receiver.beginPicture(0).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            try await receiver.endPicture(0, isValid: true)
+        }
+        let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
+        #expect(job.lifecycle.state == .done(warning: "1 of 2 pictures came; the answer broke off: canceled"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming")) == [])
+    }
+
+    @Test("a download that completed just as fluxqd stops is kept")
+    func lastDownload() async throws {
+        let id = try await fixture.submit("x")
+        try await fixture.run { [fixture] shutDown in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered([AnswerItem(link: "https://example.org/1.png")]))
+            let download = try #require(await fixture.api.nextDownload())
+            try await #require(download.sink).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            fixture.api.completesCanceledDownloads = true
+            await shutDown()
+        }
+        let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
+        #expect(job.lifecycle.state == .done(warning: nil))
+    }
+}
+
+/// Hands a value out of a closure that runs beside its caller, who reads it once that is over: hence unchecked.
+private final class Sent<Value: Sendable>: @unchecked Sendable {
+    var value: Value?
+}
