@@ -57,7 +57,9 @@ extension Invariants {
         let recorded = Set(own.filter { $0.billing == "billed" }.compactMap(\.requestID))
         let unrecorded = theirs.filter { !recorded.contains($0.id) }
         let unsettled = own.count { $0.billing == "reserved" }
-        if unrecorded.count > unknown.count + unsettled {
+        // Of an answer that was still coming when fluxqd was killed, its pictures alone may have outlived a power cut.
+        let unnamed = own.filter { $0.billing == "billed" && $0.requestID == nil && $0.message != nil }
+        if unrecorded.count > unknown.count + unsettled + unnamed.count {
             violations.append(
                 .init(
                     .answeredIsRecorded,
@@ -66,7 +68,12 @@ extension Invariants {
         }
 
         let billedByThem = Dictionary(theirs.map { ($0.id, $0) }) { first, _ in first }
-        for attempt in own where attempt.billing == "billed" {
+        if unnamed.count > unrecorded.count {
+            violations.append(
+                .init(.ledgersAgree, "job \(job.id) has \(unnamed.count) calls that are billed, but not by the API"))
+        }
+        for attempt in own
+        where attempt.billing == "billed" && !unnamed.contains(where: { $0.number == attempt.number }) {
             let name = "attempt \(attempt.number) of job \(job.id)"
             if !attempt.wasSent { violations.append(.init(.unsentIsUnbilled, "\(name) is billed and was never sent")) }
             guard let entry = attempt.requestID.flatMap({ billedByThem[$0] }) else {

@@ -27,7 +27,7 @@ enum Scene: String, CaseIterable, Sendable {
             return [
                 first,
                 Order(
-                    prompt: "fault 2 sandbox:size=40x40", picture: SamplePictures.jpeg, format: .b64JSON, n: 2,
+                    prompt: "fault 2 sandbox:size=40x40", picture: SamplePictures.jpeg, format: .b64JSON, n: 4,
                     isUploaded: false),
                 Order(
                     prompt: "fault 3 sandbox:size=48x48", picture: SamplePictures.gif, format: .url, n: 2,

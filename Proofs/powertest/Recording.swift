@@ -165,10 +165,14 @@ private final class Clients: Sendable {
                 let kind = (life + submitter + number) % 4
                 let picture = SamplePictures.all[(life * 5 + submitter * plan.jobs + number) % SamplePictures.all.count]
                 var draft = EditRequest.Draft()
-                let prompt = "power \(life)-\(submitter)-\(number) sandbox:size=48x\(32 + 16 * kind)"
+                // Every inline answer of several pictures breaks off in every other life.
+                let isCut = kind == 3 && life % 2 == 1
+                let prompt =
+                    "power \(life)-\(submitter)-\(number) sandbox:size=48x\(32 + 16 * kind)"
+                    + (isCut ? " sandbox:truncated" : "")
                 draft.prompt = prompt
                 draft.responseFormat = kind % 2 == 0 ? .url : .b64JSON
-                draft.n = kind == 3 || kind == 2 ? 2 : 1
+                draft.n = [1, 1, 2, 4][kind]
                 if number % 2 == 0 {
                     let input = try await self.upload(picture, client)
                     try await marker.saw(.input(hash: input))

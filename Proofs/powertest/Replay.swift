@@ -71,15 +71,27 @@ struct Replayer: Sendable {
     /// The API's ledger as it was at the cut, and the replay's own calls.
     ///
     /// What came between the marks before and after the cut may have come on either side of it. Such a call belongs to
-    /// the past exactly where the database knows its number.
+    /// the past exactly where the database knows its number, or its pictures.
     private func calls(at moment: Moment, _ before: [Mark], _ database: String) async throws -> [SandboxLedger.Entry] {
         let certain = before.last?.calls ?? 0
         let possible = marks.first { $0.index >= moment.index }?.mark.calls ?? recording.calls.count
-        let known = try await DatabaseQueue(path: database).read { db in
-            Set(try String.fetchAll(db, sql: "SELECT request_id FROM attempts WHERE request_id IS NOT NULL"))
+        let (known, unnamed) = try await DatabaseQueue(path: database).read { db in
+            (
+                Set(try String.fetchAll(db, sql: "SELECT request_id FROM attempts WHERE request_id IS NOT NULL")),
+                // Its pictures were found, and its number was lost in the cut.
+                Set(
+                    try String.fetchAll(
+                        db,
+                        sql: """
+                            SELECT request ->> 'prompt' FROM jobs JOIN attempts ON job = id
+                            WHERE billing = 'billed' AND request_id IS NULL
+                            """))
+            )
         }
         return recording.calls[..<certain]
-            + recording.calls[certain..<max(certain, possible)].filter { known.contains($0.id) }
+            + recording.calls[certain..<max(certain, possible)].filter { call in
+                known.contains(call.id) || call.prompt.map(unnamed.contains) ?? false
+            }
             + (try await api.ledger())
     }
 

@@ -11,13 +11,17 @@ struct ProbeRun {
 
     /// - Parameters:
     ///   - removing: the hexadecimal hash of content to be removed meanwhile.
+    ///   - call: such as `7-1`, whose first inline picture it is.
     ///   - tracing: strace's options; nil runs without it.
-    init(directory: String, input: String, removing: String? = nil, tracing: [String]? = nil) async throws {
+    init(directory: String, input: String, removing: String? = nil, call: String? = nil, tracing: [String]? = nil)
+        async throws
+    {
         // Built beside the tests.
         let probe = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appending(path: "archive-probe").path
         let command =
-            (tracing.map { [Self.strace, "-f", "-qq"] + $0 } ?? []) + [probe, directory] + (removing.map { [$0] } ?? [])
+            (tracing.map { [Self.strace, "-f", "-qq"] + $0 } ?? []) + [probe, directory]
+            + ((removing ?? call).map { [$0] } ?? [])
         let process = Process()
         process.executableURL = URL(filePath: command[0])
         process.arguments = Array(command.dropFirst())

@@ -1,6 +1,9 @@
+import FluxqModel
 import FluxqTestSupport
 import Foundation
 import Testing
+
+@testable import FluxqArchive
 
 @Suite("The write protocol, as the kernel sees it", .enabled(if: ProbeRun.canTrace), .timeLimit(.minutes(2)))
 struct WriteProtocolTests {
@@ -41,6 +44,72 @@ struct WriteProtocolTests {
                 "rename it into place",
                 "fsync the directory", "report",
             ], "\(seen.joined(separator: "\n"))")
+    }
+
+    @Test(
+        "a picture of a call has its name before anything else is done with it, and until its row is there; nothing more is synced"
+    )
+    func call() async throws {
+        let state = try TemporaryDirectory()
+        let log = directory.path("log")
+        _ = try await ProbeRun(directory: state.path, input: "/dev/null")
+        let calls = "open,openat,pwrite64,fchmod,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink"
+        let run = try await ProbeRun(
+            directory: state.path, input: input, call: "7-1",
+            tracing: ["-y", "-s", "80", "-o", log, "-e", "trace=\(calls),write"])
+        #expect(run.status == 0, "\(run.errorOutput)")
+        let hash = run.output.trimmingCharacters(in: .newlines)
+        let bucket = "\(state.path)/objects/sha256/\(hash.prefix(2))"
+        let name = "\(state.path)/incoming/7-1-0-\(hash)"
+        let note = "\(state.path)/incoming/7-1.answer"
+
+        var steps: [String] = []
+        for call in try systemCalls(ofLog: log).filter({ $0.contains(state.path) || $0.contains(hash) }) {
+            let step: String?
+            if call.hasPrefix("rename("), call.hasSuffix("\"\(name)\") = 0") {
+                step = "give it the name of its call"
+            } else if call.hasPrefix("rename("), call.hasSuffix("\"\(note)\") = 0") {
+                step = "note the answer"
+            } else if call.hasPrefix("link(\"\(name)\"") {
+                step = "link it"
+            } else if call.hasPrefix("unlink(\"\(name)\") = 0") || call.hasPrefix("unlink(\"\(note)\") = 0") {
+                step = "forget its call"
+            } else if call.hasPrefix("unlink("), call.contains("ENOENT") {
+                // Would be there where the same file had been in its place before.
+                step = nil
+            } else {
+                step = Self.step(of: call, state: state.path, bucket: bucket, hash: hash)
+            }
+            if let step, steps.last != step { steps.append(step) }
+        }
+        #expect(
+            steps == [
+                "fsync what the first start made", "new temporary file", "write it", "give it the name of its call",
+                "new temporary file", "write it", "note the answer", "make it read-only", "fsync it", "link it",
+                "rename it into place", "fsync the directory", "report", "forget its call",
+            ])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state.path("incoming")) == [])
+    }
+
+    @Test(
+        "a picture of a call outlives every call that fails: the next start finds it whole",
+        arguments: [
+            ("link", "ENOSPC", 1 as Int32), ("link", "EIO", 2), ("fchmod", "EPERM", 1), ("utimensat", "EIO", 2),
+        ])
+    func failureOfCall(call: String, error: String, status: Int32) async throws {
+        let state = try TemporaryDirectory()
+        _ = try await ProbeRun(directory: state.path, input: "/dev/null")
+        let broken = try await ProbeRun(
+            directory: state.path, input: input, call: "7-1",
+            tracing: [
+                "-o", "/dev/null", "-e", "trace=\(call)",
+                "-e", "inject=\(call):error=\(error):when=1",
+            ])
+        #expect(broken.status == status, "\(broken.errorOutput)")
+        let left = try Archive(directory: state.path).leftAnswers
+        #expect(left.map(\.call.description) == ["call 1 of job 7"] && left.first?.pictures.count == 1)
+        let names = try FileManager.default.contentsOfDirectory(atPath: state.path("incoming"))
+        #expect(names.count == 2, "\(names)")
     }
 
     @Test("content that is there already takes the same system calls as new content, so that their time tells nobody")

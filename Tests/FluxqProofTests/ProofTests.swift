@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The proofs as programs, with small counts; and that they notice what they are for.
-@Suite("powertest and faulttest", .serialized, .timeLimit(.minutes(5)))
+@Suite("crashtest, powertest and faulttest", .serialized, .timeLimit(.minutes(15)))
 struct ProofTests {
     private func run(_ program: String, _ arguments: String...) async throws -> (ChildProcess.End, output: String) {
         let directory = try TemporaryDirectory()
@@ -15,6 +15,25 @@ struct ProofTests {
             RunningDaemon.executable(program), arguments, environment: environment, directory: directory.path)
         let end = await process.wait()
         return (end, process.output + process.errors)
+    }
+
+    @Test("a daemon that is killed at any point of an answer keeps what it had read")
+    func kills() async throws {
+        let (end, output) = try await run("crashtest", "--rounds", "10", "--seed", "3", "--points", Self.answerPoints)
+        #expect(end == .exit(0), "\(output)")
+        #expect(output.contains("lost 0"), "\(output)")
+    }
+
+    private static let answerPoints = "inlinePictureReceived,answerRead,fileLinked,inlinePictureArchived"
+
+    @Test(
+        "one that finds nothing of what was read, or too little, breaks a rule",
+        arguments: [("empty-incoming", answerPoints), ("forget-notes", "answerRead")])
+    func forgotten(_ plant: String, points: String) async throws {
+        let (end, output) = try await run(
+            "crashtest", "--rounds", "10", "--seed", "3", "--points", points, "--plant", plant)
+        #expect(end == .exit(1), "\(output)")
+        #expect(output.contains("what had been read of an answer outlives a kill"), "\(output)")
     }
 
     @Test("a daemon that syncs as it should loses nothing to a power cut")
