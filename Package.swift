@@ -113,12 +113,15 @@ let package = Package(
         // Floor 1: one outside thing each.
         room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
-        room("FluxqImagesAPI", ["FluxqModel", "FluxqFormats", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
+        room(
+            "FluxqImagesAPI",
+            ["FluxqModel", "FluxqFormats", "CZlib", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room("FluxqUsers", []),
         room(
             "FluxqSandbox",
-            ["FluxqFormats", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
+            ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
         // The ground: knows nothing.
         room("FluxqModel", []),

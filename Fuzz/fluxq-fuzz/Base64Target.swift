@@ -5,29 +5,39 @@ enum Base64Target {
     static func check(_ input: [UInt8]) {
         let whole = decode([input[...]])
         expect(whole == decode(pieces(of: input)), "in pieces it is what it is whole")
-        guard case .success(let (bytes, mediaType)) = whole.map({ ($0.bytes, $0.mediaType) }) else { return }
+        let tolerant = decodeTolerantly([input[...]])
+        expect(tolerant == decodeTolerantly(pieces(of: input)), "damaged or not, in pieces it is what it is whole")
+        guard case .success(let bytes) = whole else { return }
+        expect(tolerant.bytes == bytes && tolerant.damagedAt == nil, "a tolerant decoder reads what is whole as it is")
         expect(bytes.count <= input.count * 3 / 4, "four letters carry no more than three bytes")
         // After the comma of a prefix; base64 has none.
         let letters = input.lastIndex(of: UInt8(ascii: ",")).map { input[($0 + 1)...] } ?? input[...]
         expect(bytes == slowlyDecode(letters), "another decoder reads the same")
-        expect(mediaType == nil || letters.count < input.count, "only a prefix claims a type")
     }
 
-    struct Decoded: Equatable {
+    struct Tolerated: Equatable {
         var bytes: [UInt8] = []
-        var mediaType: String?
+        var damagedAt: Int?
     }
 
-    static func decode(_ pieces: [ArraySlice<UInt8>]) -> Result<Decoded, Base64Decoder.Failure> {
+    static func decodeTolerantly(_ pieces: [ArraySlice<UInt8>]) -> Tolerated {
+        var decoder = Base64Decoder(tolerant: true)
+        var decoded = Tolerated()
+        for piece in pieces { decoded.bytes += decoder.decodeTolerantly(Array(piece)) }
+        decoded.bytes += decoder.finishTolerantly()
+        decoded.damagedAt = decoder.damagedAt
+        return decoded
+    }
+
+    static func decode(_ pieces: [ArraySlice<UInt8>]) -> Result<[UInt8], Base64Decoder.Failure> {
         var decoder = Base64Decoder()
-        var decoded = Decoded()
+        var decoded: [UInt8] = []
         do throws(Base64Decoder.Failure) {
-            for piece in pieces { decoded.bytes += try decoder.decode(piece) }
-            decoded.bytes += try decoder.finish()
+            for piece in pieces { decoded += try decoder.decode(piece) }
+            decoded += try decoder.finish()
         } catch {
             return .failure(error)
         }
-        decoded.mediaType = decoder.claimedMediaType
         return .success(decoded)
     }
 

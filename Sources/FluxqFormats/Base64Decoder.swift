@@ -1,5 +1,8 @@
 /// Decodes base64 as it streams in, as leniently as it is met in the wild: with or without a `data:…,` prefix, white space
 /// and line breaks anywhere, the standard and the URL-safe alphabet, with or without padding.
+///
+/// A tolerant one decodes damaged text as well: a wrong byte counts as the letter of zero, so that all other bytes keep their
+/// places, and `damagedAt` says where the first one stood.
 package struct Base64Decoder {
     package enum Failure: Error, Hashable, Sendable {
         /// A byte that belongs to neither alphabet.
@@ -26,10 +29,49 @@ package struct Base64Decoder {
     private var group: UInt32 = 0
     private var lettersInGroup = 0
 
-    package init() {}
+    private let isTolerant: Bool
+    /// Bytes that calls before the present one have decoded.
+    private var bytesBefore = 0
 
-    /// What a `data:` prefix claimed, such as `image/png`, lower case, once it has been read.
-    package private(set) var claimedMediaType: String?
+    /// How many bytes had been decoded before the first damage; nil where there is none. Only of a tolerant decoder.
+    package private(set) var damagedAt: Int?
+
+    package init() {
+        isTolerant = false
+    }
+
+    package init(tolerant: Bool) {
+        isTolerant = tolerant
+    }
+
+    /// Decodes whatever comes. Only for a tolerant decoder.
+    package mutating func decodeTolerantly(_ text: [UInt8]) -> [UInt8] {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(text.count / 4 * 3 + 3)
+        // What a tolerant decoder fails at, it has noted.
+        _ = text.withUnsafeBufferPointer { decode($0, into: &decoded) }
+        bytesBefore += decoded.count
+        return decoded
+    }
+
+    /// Says that the text has ended. Only for a tolerant decoder.
+    package mutating func finishTolerantly() -> [UInt8] {
+        var decoded: [UInt8] = []
+        switch stage {
+        case .start(let held):
+            stage = .text
+            decoded = decodeTolerantly(held)
+        case .prefix: noteDamage(decoded.count)
+        case .text, .padding: break
+        }
+        if lettersInGroup == 1 { noteDamage(decoded.count) }
+        endGroup(into: &decoded)
+        return decoded
+    }
+
+    private mutating func noteDamage(_ decoded: Int) {
+        damagedAt = damagedAt ?? bytesBefore + decoded
+    }
 
     package mutating func decode(_ text: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
         var decoded: [UInt8] = []
@@ -85,10 +127,11 @@ package struct Base64Decoder {
                     prefix.append(text[index])
                     index += 1
                 }
-                if prefix.count > Self.prefixLimit { return .invalidByte(UInt8(ascii: ":")) }
-                if index < text.count {
+                if prefix.count > Self.prefixLimit {
+                    if !isTolerant { return .invalidByte(UInt8(ascii: ":")) }
+                    noteDamage(decoded.count)
+                } else if index < text.count {
                     index += 1
-                    claim(prefix)
                 } else {
                     stage = .prefix(prefix)
                 }
@@ -97,7 +140,12 @@ package struct Base64Decoder {
             case .padding(let allowed):
                 switch Self.values[Int(text[index])] {
                 case Self.space: break
-                case Self.pad where allowed > 0: stage = .padding(allowed - 1)
+                case Self.pad where allowed > 0 || isTolerant: stage = .padding(max(allowed - 1, 0))
+                case _ where isTolerant:
+                    // Another text begins where one ended.
+                    noteDamage(decoded.count)
+                    stage = .text
+                    continue
                 case Self.invalid: return .invalidByte(text[index])
                 default: return .truncated
                 }
@@ -133,13 +181,24 @@ package struct Base64Decoder {
                     lettersInGroup += 1
                     if lettersInGroup == 4 { endGroup(into: &decoded) }
                 case Self.space: break
+                case Self.pad where isTolerant && lettersInGroup == 0:
+                    // More padding than there is to pad does no harm.
+                    stage = .padding(0)
+                    index += 1
+                    return nil
+                case Self.pad where isTolerant && lettersInGroup < 2: noteDamage(decoded.count)
                 case Self.pad:
                     guard lettersInGroup >= 2 else { return .truncated }
                     stage = .padding(3 - lettersInGroup)
                     endGroup(into: &decoded)
                     index += 1
                     return nil
-                default: return .invalidByte(text[index])
+                default:
+                    guard isTolerant else { return .invalidByte(text[index]) }
+                    noteDamage(decoded.count)
+                    group = group << 6
+                    lettersInGroup += 1
+                    if lettersInGroup == 4 { endGroup(into: &decoded) }
                 }
                 index += 1
             }
@@ -155,11 +214,6 @@ package struct Base64Decoder {
         }
         group = 0
         lettersInGroup = 0
-    }
-
-    private mutating func claim(_ prefix: [UInt8]) {
-        let type = prefix.prefix { $0 != UInt8(ascii: ";") }
-        claimedMediaType = type.isEmpty ? nil : String(decoding: type, as: UTF8.self).lowercased()
     }
 
     private static let scheme = Array("data:".utf8)

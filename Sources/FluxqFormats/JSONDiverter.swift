@@ -1,5 +1,5 @@
-/// Reads a JSON text as it streams in and diverts the strings at one path, so that pictures inside it never have to be
-/// held in memory. What remains, with a short marker in place of each diverted string, is an ordinary small JSON text.
+/// Reads a JSON text as it streams in and diverts the strings at one path, or under certain names, so that pictures inside
+/// it never have to be held in memory. What remains, with a short marker in place of each diverted string, is an ordinary small JSON text.
 ///
 /// ```
 /// {"created":1,"data":[{"b64_json":"iVBORw0K…"}]}
@@ -58,12 +58,33 @@ package struct JSONDiverter {
     /// An open object or array.
     private struct Container {
         let isObject: Bool
+        /// Counted from 0 in the order in which containers begin.
+        let number: Int
         /// Its own place agrees with the path so far.
         let isOnPath: Bool
         /// The member or element being read agrees with the path's element for it.
         var memberIsOnPath = false
+        /// The member's name where strings under that name are diverted; for an array its own.
+        var name: String?
     }
 
+    /// Which strings are diverted.
+    private enum Target {
+        case path([Element])
+        /// Those of members with these names, folded, and those in arrays of such members. The name of the text itself,
+        /// which has none, is empty.
+        case names(Set<String>)
+    }
+
+    /// Where a diverted string stands.
+    package struct Place: Hashable, Sendable {
+        /// The folded name that it was diverted for; empty where a path decided, or the text itself is it.
+        package let name: String
+        /// The container that it stands in, so that strings of one object can be told from those of others.
+        package let container: Int?
+    }
+
+    private let target: Target
     private let path: [Element]
     private let remainderLimit: Int
     private let depthLimit: Int
@@ -72,24 +93,51 @@ package struct JSONDiverter {
 
     private var mode = Mode.structure(.value)
     private var containers: [Container] = []
+    private var containersBegun = 0
     private var key: [UInt8] = []
     private var escapes = JSONStringEscapes()
     /// Where the markers lie in the remainder, quotes included.
     private var markers: [Range<Int>] = []
+    /// Where the string, name or literal being read begins in the remainder.
+    private var beginning = 0
     private var failure: Failure?
+    private var stopsAtEnd = false
 
     /// - Parameters:
     ///   - path: such as `[.key("data"), .anyIndex, .key("b64_json")]`.
     ///   - remainderLimit: how many bytes the text may have besides the diverted strings; their markers count.
     ///   - depthLimit: nested deeper a text is read no further, and what follows remains.
     package init(path: [Element], remainderLimit: Int, depthLimit: Int = .max) {
+        self.init(
+            .path(path), path: path, longestKey: path.flatMap(\.keys).map(\.utf8.count).max() ?? 0,
+            remainderLimit: remainderLimit, depthLimit: depthLimit)
+    }
+
+    /// - Parameter names: folded: see `folded`.
+    package init(names: Set<String>, remainderLimit: Int, depthLimit: Int = .max) {
+        // Folding makes a name at most half as long where every second character is dropped.
+        self.init(
+            .names(names), path: [], longestKey: 2 * (names.map(\.utf8.count).max() ?? 0),
+            remainderLimit: remainderLimit, depthLimit: depthLimit)
+    }
+
+    private init(_ target: Target, path: [Element], longestKey: Int, remainderLimit: Int, depthLimit: Int) {
+        self.target = target
         self.path = path
+        self.longestKey = longestKey
         self.remainderLimit = remainderLimit
         self.depthLimit = depthLimit
         let random = String(UInt64.random(in: .min ... .max), radix: 16)
         markerPrefix = "diverted-\(String(repeating: "0", count: 16 - random.count))\(random)-"
-        longestKey = path.flatMap(\.keys).map(\.utf8.count).max() ?? 0
     }
+
+    /// A name as it is compared: in lower case, without `_` and `-`. `imageUrl` and `image_url` are one name.
+    package static func folded(_ name: some StringProtocol) -> String {
+        name.lowercased().filter { $0 != "_" && $0 != "-" }
+    }
+
+    /// Where each diverted string stands, by its ordinal.
+    package private(set) var places: [Place] = []
 
     /// The text with a marker string in place of each diverted string; as much of it as has come.
     package private(set) var remainder: [UInt8] = []
@@ -101,6 +149,29 @@ package struct JSONDiverter {
         case .literal: containers.isEmpty
         case .structure, .string, .opaque: false
         }
+    }
+
+    /// Whether the text has turned out not to be JSON, or is nested too deep.
+    package var isOpaque: Bool {
+        if case .opaque = mode { true } else { false }
+    }
+
+    /// The remainder of a text that was cut, closed so that it can be read as far as it came: what was half read is dropped,
+    /// and every open array and object is ended. The remainder itself where the text came to its end, or is no JSON.
+    package var closedRemainder: [UInt8] {
+        var text = remainder
+        switch mode {
+        case .opaque, .structure(.nothing), .structure(.commaOrEnd), .structure(.keyOrEnd), .string(.diverted): break
+        case .structure(.value): text += "null".utf8
+        case .structure(.key): text += "\"\":null".utf8
+        case .structure(.colon): text += ":null".utf8
+        case .literal where containers.isEmpty: return remainder
+        case .literal, .string(.ordinary): text.replaceSubrange(min(beginning, text.count)..., with: "null".utf8)
+        case .string(.key): text.replaceSubrange(min(beginning, text.count)..., with: "\"\":null".utf8)
+        }
+        if isOpaque { return remainder }
+        for container in containers.reversed() { text.append(UInt8(ascii: container.isObject ? "}" : "]")) }
+        return text
     }
 
     /// Which diverted string a string of the remainder stands for; nil where it is an ordinary string.
@@ -138,9 +209,22 @@ package struct JSONDiverter {
         return events
     }
 
-    private mutating func read(_ text: UnsafeBufferPointer<UInt8>, into events: inout [Event]) {
+    /// Takes the next bytes up to the end of the text's one value, and no further.
+    /// - Returns: what they hold, and how many they were.
+    package mutating func consumeValue(_ bytes: ArraySlice<UInt8>) throws(Failure) -> (events: [Event], count: Int) {
+        stopsAtEnd = true
+        var events: [Event] = []
+        let count = bytes.withUnsafeBufferPointer { read($0, into: &events) }
+        if let failure { throw failure }
+        return (events, count)
+    }
+
+    /// - Returns: how many bytes were taken.
+    @discardableResult
+    private mutating func read(_ text: UnsafeBufferPointer<UInt8>, into events: inout [Event]) -> Int {
         var index = 0
         while index < text.count, failure == nil {
+            if stopsAtEnd, case .structure(.nothing) = mode { break }
             switch mode {
             case .structure(let expectation):
                 readStructure(text[index], expecting: expectation, into: &events)
@@ -159,6 +243,7 @@ package struct JSONDiverter {
                 index = text.count
             }
         }
+        return index
     }
 
     private mutating func readStructure(_ byte: UInt8, expecting: Expectation, into events: inout [Event]) {
@@ -172,14 +257,19 @@ package struct JSONDiverter {
                 events.append(.begin(ordinal: markers.count))
                 let marker = "\"\(markerPrefix)\(markers.count)\""
                 markers.append(remainder.count..<remainder.count + marker.utf8.count)
+                places.append(Place(name: memberName ?? "", container: containers.last?.number))
                 keep(marker.utf8)
                 mode = .string(.diverted)
                 return
             }
+            beginning = remainder.count
             mode = .string(.ordinary)
-        case (.value, _) where !Self.isDelimiter(byte): mode = .literal
+        case (.value, _) where !Self.isDelimiter(byte):
+            beginning = remainder.count
+            mode = .literal
         case (.keyOrEnd, UInt8(ascii: "\"")), (.key, UInt8(ascii: "\"")):
             key.removeAll(keepingCapacity: true)
+            beginning = remainder.count
             mode = .string(.key)
         // Some writers leave a comma at the end, and JSONDecoder reads over it.
         case (.keyOrEnd, UInt8(ascii: "}")), (.key, UInt8(ascii: "}")): close()
@@ -235,7 +325,10 @@ package struct JSONDiverter {
 
     private mutating func open(isObject: Bool) {
         guard containers.count < depthLimit else { return mode = .opaque }
-        let container = Container(isObject: isObject, isOnPath: memberIsOnPath && containers.count < path.count)
+        let container = Container(
+            isObject: isObject, number: containersBegun, isOnPath: memberIsOnPath && containers.count < path.count,
+            name: isObject ? nil : memberName)
+        containersBegun += 1
         containers.append(container)
         if isObject {
             mode = .structure(.keyOrEnd)
@@ -253,8 +346,14 @@ package struct JSONDiverter {
 
     private mutating func enterMember() {
         let last = containers.count - 1
-        containers[last].memberIsOnPath =
-            containers[last].isOnPath && path[last].keys.contains { key.elementsEqual($0.utf8) }
+        switch target {
+        case .path:
+            containers[last].memberIsOnPath =
+                containers[last].isOnPath && path[last].keys.contains { key.elementsEqual($0.utf8) }
+        case .names(let names):
+            let name = key.count > longestKey ? "" : Self.folded(String(decoding: key, as: UTF8.self))
+            containers[last].name = !name.isEmpty && names.contains(name) ? name : nil
+        }
         mode = .structure(.colon)
     }
 
@@ -265,7 +364,18 @@ package struct JSONDiverter {
     /// Whether the value that comes next stands where the path leads, at the end or on the way.
     private var memberIsOnPath: Bool { containers.last?.memberIsOnPath ?? true }
 
-    private var isAtPath: Bool { containers.count == path.count && memberIsOnPath }
+    private var isAtPath: Bool {
+        switch target {
+        case .path(let path): containers.count == path.count && memberIsOnPath
+        case .names: memberName != nil
+        }
+    }
+
+    /// The folded name that the value which comes next would be diverted for; nil where it would not.
+    private var memberName: String? {
+        guard case .names(let names) = target else { return nil }
+        return containers.isEmpty ? (names.contains("") ? "" : nil) : containers.last?.name
+    }
 
     private mutating func keep(_ bytes: some Collection<UInt8>) {
         if remainder.count + bytes.count > remainderLimit {

@@ -15,27 +15,77 @@ extension Reply {
     }
 
     /// Takes what a 2xx brought.
-    mutating func read(_ reader: AnswerReader, quotation: Quotation) {
-        let json = reader.isTooLong ? nil : JSONValue(bounded: reader.remainder)
-        let elements: [JSONValue] = if case .array(let elements) = json?["data"] { elements } else { [] }
-        let items = elements.prefix(Limits.items).map { AnswerItem($0, in: reader, quotation: quotation) }
+    ///
+    /// - Parameter trouble: what ended the body before its end, such as "the other side closed the connection".
+    mutating func read(_ reader: AnswerReader, quotation: Quotation, base: AnswerBase?, trouble: String?) {
+        let documents = reader.documents.map { (document: $0, json: $0.json) }
+            .filter { !$0.document.isPreview($0.json) }
+        var contents = AnswerContents(quotation: quotation, base: base)
+        for (document, json) in documents {
+            let before = contents.items.count
+            contents.add(document, json)
+            guard let json else { continue }
+            // An event of one picture's failure is no failure of the whole answer.
+            if let failure = ErrorDocument(answer: json, event: document.event) {
+                if reader.kind == .events, contents.items.count == before { contents.add(failure) }
+                error = error ?? failure
+            }
+        }
+        if let body = reader.body { contents.add(body) }
+        let values = documents.compactMap(\.json)
+        excerpt = quotation.clean(reader.readable, limit: Limits.excerptCharacters)
         answer = Answer(
-            created: json?["created"].flatMap(Self.time),
-            usage: json?["usage"].flatMap(Self.usage).map { quotation.clean($0, limit: Limits.usageBytes) },
+            created: values.lazy.compactMap { ($0["created"] ?? $0["created_at"]).flatMap(Self.time) }.first,
+            usage: values.last { $0["usage"] ?? .null != .null }?["usage"].flatMap(Self.usage)
+                .map { quotation.clean($0, limit: Limits.usageBytes) },
             requestID: quotation.clean(ifAny: requestID, limit: Quotation.wordLimit),
-            // What cannot be read as JSON may still hold pictures that have been paid for.
-            items: json == nil
-                ? reader.captures.compactMap { AnswerItem(capture: $0, quotation: quotation) } : items,
-            excerpt: quotation.clean(reader.readableRemainder(), limit: Limits.excerptCharacters))
-        error = json.flatMap(ErrorDocument.init(answer:))
-        itemErrors = elements.compactMap { $0["error"].flatMap(ErrorDocument.init(error:)) }
+            items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,
+            defect: Self.defect(of: reader, trouble: trouble))
+        hasOthers = contents.hasOthers
+        itemErrors = contents.itemErrors
+        says = saying(values, reader)
+        remark =
+            says == .page
+            ? Self.beginning(of: reader.text) : values.lazy.compactMap { ErrorDocument.remark(in: $0) }.first
+        // Without a picture or a word of its own, an answer that broke off says nothing.
+        let isCut = trouble != nil || isDelimitedByClose && reader.isCut || reader.codingDefect != nil
+        if !contents.hasWhole, isCut, !(reader.isComplete && (error != nil || says != .nothing)), says != .page {
+            defect = reader.codingDefect ?? "its body broke off" + (trouble.map { ": \($0)" } ?? "")
+        }
+        isAnswered = contents.hasWhole || defect == nil && contents.hasAnything
     }
 
-    /// Takes the body of anything but a 2xx.
+    /// Why an answer that brought pictures ended before its end; nil if it is whole.
+    private static func defect(of reader: AnswerReader, trouble: String?) -> String? {
+        if reader.isComplete { return nil }
+        if reader.isTooLong { return "it is longer than an answer may be" }
+        if reader.kind == .events, trouble == nil, !reader.isCut { return reader.codingDefect }
+        return trouble ?? reader.codingDefect ?? (reader.isCut ? "it ends in the middle" : nil)
+    }
+
+    private func saying(_ values: [JSONValue], _ reader: AnswerReader) -> Saying {
+        if reader.kind == .page { return .page }
+        if values.contains(where: { AnswerSigns.saysModerated($0) }) { return .moderated }
+        if values.contains(where: AnswerSigns.saysFailed) { return .failed }
+        if status == 202 || values.contains(where: AnswerSigns.saysTask) { return .task }
+        return .nothing
+    }
+
+    /// Takes the body of anything but a 2xx, its codings undone.
     mutating func read(_ body: [UInt8]) {
-        let json = JSONValue(bounded: body)
-        error = json.flatMap(ErrorDocument.init(answer:))
-        remark = json.flatMap(ErrorDocument.remark(in:)) ?? Self.beginning(of: body).map { "HTTP \(status): \($0)" }
+        var framing = BodyFraming(mediaType: mediaType)
+        var texts: [[UInt8]] = [[]]
+        for part in framing.read(body, isEnd: true) {
+            switch part {
+            case .payload(let bytes): texts[texts.count - 1] += bytes
+            case .boundary where texts.last?.isEmpty == false: texts.append([])
+            case .boundary, .name: break
+            }
+        }
+        let json = texts.lazy.compactMap { JSONValue(bounded: $0) }.first
+        error = json.flatMap { ErrorDocument(answer: $0) }
+        remark = json.flatMap(ErrorDocument.remark(in:)) ?? Self.beginning(of: texts[0]).map { "HTTP \(status): \($0)" }
+        if let json, AnswerSigns.saysModerated(json) { says = .moderated }
     }
 
     /// Seconds since 1970, or milliseconds where it can be nothing else.
@@ -69,46 +119,5 @@ extension Reply {
         }
         let trimmed = words.prefix(300)
         return trimmed.contains { !$0.isWhitespace } ? String(trimmed) : nil
-    }
-}
-
-extension AnswerItem {
-    /// One element of `data`.
-    fileprivate init(_ element: JSONValue, in reader: AnswerReader, quotation: Quotation) {
-        self.init()
-        for key in ["b64_json", "url"] {
-            switch element[key]?.string.flatMap(reader.capture(for:)) {
-            case .link(let link): take(link, quotation)
-            case .picture(let ordinal): inline = inline ?? ordinal
-            case .invalid(let reason): error = error ?? "What \(key) holds is not a picture: \(reason)."
-            case .empty, nil: break
-            }
-        }
-        if let document = element["error"].flatMap(ErrorDocument.init(error:)) {
-            let said = [document.code, document.message].compactMap(\.self).joined(separator: ": ")
-            error = said.isEmpty ? "The API gave no reason." : quotation.clean(said)
-        }
-    }
-
-    /// A link that holds the key is neither kept nor followed: it would take the key into the database, and to whoever serves
-    /// the picture.
-    private mutating func take(_ link: String, _ quotation: Quotation) {
-        if quotation.isTelling(link) {
-            error =
-                error
-                ?? "The API put the key that pays into its link to the picture, so the link is not kept. Change the key."
-        } else {
-            self.link = self.link ?? link
-        }
-    }
-
-    fileprivate init?(capture: AnswerReader.Capture, quotation: Quotation) {
-        switch capture {
-        case .link(let link):
-            self.init()
-            take(link, quotation)
-        case .picture(let ordinal): self.init(inline: ordinal)
-        case .empty, .invalid: return nil
-        }
     }
 }

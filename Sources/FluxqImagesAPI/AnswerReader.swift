@@ -4,243 +4,246 @@ import NIOCore
 
 /// Reads a 2xx answer while it streams in. Pictures go to the receiver, links are kept, and what remains is small.
 ///
-/// `url` and `b64_json` are read alike, because either may hold either: a text with a scheme is a link, any other is a
-/// picture in base64, with or without a `data:` prefix.
+/// ```
+/// bytes → content codings undone → frame taken off → JSON, strings that may be pictures taken out
+/// ```
 struct AnswerReader {
     enum Limits {
         /// The answer without its pictures and links.
         static let remainderBytes = 1 << 20
-        static let linkBytes = 16 * 1024
-        /// Four can be asked for; more than this is no answer to anything.
-        static let captures = 16
+        /// Server-sent events, or lines of JSON.
+        static let documents = 4096
 
-        /// The whole answer: the four pictures that can be asked for, each as base64 with room for escapes and line
+        /// The whole answer, decoded: the four pictures that can be asked for, each as base64 with room for escapes and line
         /// breaks, and the remainder. What goes on beyond that is not read.
         static func answerBytes(maxPictureBytes: Int64) -> Int64 {
             4 * 2 * maxPictureBytes + Int64(remainderBytes)
         }
     }
 
-    /// A picture could not be stored here.
-    struct NotStored: Error {
-        let underlying: any Error
-    }
-
-    /// What came of one `url` or `b64_json`.
-    enum Capture: Hashable {
-        case empty
-        case link(String)
-        /// Its ordinal among the pictures.
-        case picture(Int)
-        case invalid(String)
-    }
-
-    /// A text at one of the two keys, while it streams in.
-    private enum Current {
-        case none
-        /// Too early to say; white space before it is dropped.
-        case undecided([UInt8])
-        case link([UInt8])
-        case picture(Base64Decoder)
-        /// Beyond use: the rest of it is dropped.
-        case skipped(Capture)
-    }
-
-    private let receiver: any PictureReceiver
     private let maxPictureBytes: Int64
-    private var diverter = JSONDiverter(
-        path: [.key("data"), .anyIndex, .anyKey(["b64_json", "url"])], remainderLimit: Limits.remainderBytes)
-    private var current = Current.none
-    /// Where the picture being read goes; nil until its first byte.
-    private var sink: (any PictureSink)?
-    private var pictureBytes: Int64 = 0
-    private var pictures = 0
-
+    private let decoder: ContentDecoder
+    private var framing: BodyFraming
+    private var captures: CaptureReader
+    /// The document that is being read.
+    private var open: AnswerDocument?
+    /// How many documents there were before the present event.
+    private var documentsBefore = 0
+    private var event: String?
+    /// A line outside of any document.
+    private var isText = false
+    private var remainderBytes = 0
     private var bytesRead: Int64 = 0
+    private var codingProblem: String?
 
-    private(set) var captures: [Capture] = []
+    private(set) var documents: [AnswerDocument] = []
+    /// What stood outside of JSON.
+    private(set) var text: [UInt8] = []
+    /// The whole body, if it is a picture or a bare string.
+    private(set) var body: Capture?
     /// The answer or its remainder was longer than the limit; the rest of it is not read.
     private(set) var isTooLong = false
+    /// `[DONE]`: the last event of an answer in events.
+    private(set) var saidDone = false
+    /// The last document was cut.
+    private(set) var isCut = false
 
-    init(receiver: any PictureReceiver, maxPictureBytes: Int64) {
-        self.receiver = receiver
+    /// - Parameters:
+    ///   - codings: the values of Content-Encoding.
+    ///   - mediaType: Content-Type.
+    init(
+        receiver: any PictureReceiver, maxPictureBytes: Int64, codings: [String] = [], mediaType: String? = nil
+    ) {
         self.maxPictureBytes = maxPictureBytes
+        decoder = ContentDecoder(header: codings)
+        framing = BodyFraming(mediaType: mediaType)
+        captures = CaptureReader(receiver: receiver, maxPictureBytes: maxPictureBytes)
     }
 
     mutating func read(_ bytes: ByteBuffer) async throws(NotStored) {
-        guard !isTooLong else { return }
-        bytesRead += Int64(bytes.readableBytes)
-        guard bytesRead <= Limits.answerBytes(maxPictureBytes: maxPictureBytes) else {
-            isTooLong = true
-            return try await abandon()
+        guard !isTooLong, codingProblem == nil else { return }
+        decoder.add(bytes)
+        try await readDecoded(isEnd: false)
+    }
+
+    /// The answer is over; a picture or a link that was under way is none.
+    /// - Parameter isBrokenOff: it ended before its end.
+    mutating func finish(isBrokenOff: Bool) async throws(NotStored) {
+        if !isTooLong {
+            decoder.end()
+            if codingProblem == nil { try await readDecoded(isEnd: true) }
+            try await take(framing.read([], isEnd: true))
         }
+        try await end(isBrokenOff: isBrokenOff)
+    }
+
+    /// What the body is by its first bytes; nil if nothing came.
+    var kind: BodyFraming.Kind? { framing.kind }
+
+    /// Why the body cannot be read, or not to its end; nil if it can.
+    var codingDefect: String? {
+        if let codingProblem { return codingProblem }
+        if !decoder.isWhole { return "its compressed body ends early" }
+        let isRead = !documents.isEmpty || body?.isSomething == true || kind == .page
+        return isRead ? nil : decoder.unreadable.map { "its body came as \($0), which cannot be read here" }
+    }
+
+    /// All that was announced has come, as far as the text itself says.
+    var isComplete: Bool {
+        switch kind {
+        case .documents: !isTooLong && !isCut && !documents.isEmpty
+        case .events: !isTooLong && !isCut && saidDone
+        case .picture, .bare, .page, nil: false
+        }
+    }
+
+    /// The answer as a person would want to see it, without its pictures.
+    var readable: String {
+        var lines = documents.map { String(decoding: $0.readable, as: UTF8.self) }
+        if !text.isEmpty || lines.isEmpty { lines.append(String(decoding: text, as: UTF8.self)) }
+        return lines.joined(separator: "\n")
+    }
+
+    // MARK: - Pieces
+
+    private mutating func readDecoded(isEnd: Bool) async throws(NotStored) {
+        while !isTooLong {
+            let piece: ByteBuffer
+            do {
+                guard let next = try decoder.next() else { return }
+                piece = next
+            } catch {
+                return codingProblem = error.problem
+            }
+            bytesRead += Int64(piece.readableBytes)
+            guard bytesRead <= Limits.answerBytes(maxPictureBytes: maxPictureBytes) else {
+                return isTooLong = true
+            }
+            try await take(framing.read(Array(piece.readableBytesView)))
+        }
+    }
+
+    private mutating func take(_ parts: [BodyFraming.Part]) async throws(NotStored) {
+        for part in parts where !isTooLong {
+            switch part {
+            case .payload(let bytes): try await takePayload(bytes)
+            case .name(let name): event = name
+            case .boundary: try await endEvent()
+            }
+        }
+    }
+
+    private mutating func takePayload(_ bytes: ArraySlice<UInt8>) async throws(NotStored) {
+        switch framing.kind {
+        case .documents, .events, nil: try await takeDocuments(bytes)
+        case .page: keep(bytes)
+        case .picture, .bare:
+            if body == nil {
+                body = .empty
+                if framing.kind == .picture { captures.beginRaw() } else { captures.begin(.loose) }
+            }
+            try await captures.take(Array(bytes))
+        }
+    }
+
+    private mutating func takeDocuments(_ bytes: ArraySlice<UInt8>) async throws(NotStored) {
+        var rest = bytes
+        while let first = rest.first, !isTooLong {
+            if open != nil {
+                rest = rest.dropFirst(try await readOpen(rest))
+            } else if isText {
+                let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
+                keep(rest[..<end])
+                isText = end == rest.endIndex
+                rest = rest[end...]
+            } else if Self.isFiller(first) {
+                keep([first])
+                rest = rest.dropFirst()
+            } else if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") || first == UInt8(ascii: "\"") {
+                guard documents.count < Limits.documents else { return isTooLong = true }
+                open = AnswerDocument(remainderLimit: Limits.remainderBytes - remainderBytes)
+            } else {
+                isText = true
+            }
+        }
+    }
+
+    /// - Returns: how many bytes belong to the open document.
+    private mutating func readOpen(_ bytes: ArraySlice<UInt8>) async throws(NotStored) -> Int {
+        guard var document = open else { return 0 }
+        // Out of the reader while it grows.
+        open = nil
         let events: [JSONDiverter.Event]
+        let count: Int
         do {
-            events = try diverter.consume(bytes.readableBytesView)
+            (events, count) = try document.consume(bytes)
         } catch {
+            open = document
             isTooLong = true
-            return try await abandon()
+            return bytes.count
         }
         for event in events {
             switch event {
-            case .begin:
-                current = captures.count < Limits.captures ? .undecided([]) : .skipped(.invalid("one too many"))
-            case .bytes(let text): try await take(text)
-            case .end: try await endCurrent()
+            case .begin(let ordinal): captures.begin(PictureName(document.diverter.places[ordinal].name))
+            case .bytes(let text): try await captures.take(text)
+            case .end: document.append(try await captures.end())
             }
         }
+        open = document
+        if document.isComplete { closeDocument() }
+        return count
     }
 
-    /// The answer is over or broke off; a picture that was under way is none.
-    mutating func abandon() async throws(NotStored) {
-        if case .none = current { return }
-        try await fail("it broke off")
-        try await endCurrent()
+    private mutating func closeDocument() {
+        guard var document = open else { return }
+        open = nil
+        document.event = event
+        remainderBytes += document.diverter.remainder.count
+        documents.append(document)
     }
 
-    /// Begins as JSON and does not end as such.
-    var looksCut: Bool {
-        let first = diverter.remainder.first { !Self.isSpace($0) }
-        return !isTooLong && !diverter.isComplete && (first == UInt8(ascii: "{") || first == UInt8(ascii: "["))
-    }
-
-    /// The JSON, with markers in place of what was captured.
-    var remainder: [UInt8] { diverter.remainder }
-
-    /// What the string at `url` or `b64_json` stood for.
-    func capture(for text: String) -> Capture? {
-        diverter.ordinal(ofMarker: text).flatMap { $0 < captures.count ? captures[$0] : .invalid("one too many") }
-    }
-
-    /// The remainder as a person would want to see it.
-    func readableRemainder() -> String {
-        let text = diverter.remainder { ordinal in
-            switch ordinal < captures.count ? captures[ordinal] : .invalid("one too many") {
-            case .empty: "\"\""
-            case .link(let link): "\"\(link)\""
-            case .picture(let ordinal): "\"(picture \(ordinal + 1))\""
-            case .invalid(let reason): "\"(not a picture: \(reason))\""
+    private mutating func endEvent() async throws(NotStored) {
+        if open != nil { try await breakOffDocument() }
+        isText = false
+        for index in documentsBefore..<max(documents.count, documentsBefore) {
+            documents[index].event = documents[index].event ?? event
+            if documents[index].diverter.remainder == Array("[DONE]".utf8) { saidDone = true }
+            let document = documents[index]
+            if document.captures.contains(where: \.isSomething), document.isPreview(document.json) {
+                captures.discard(document.captures)
             }
         }
-        return String(decoding: text, as: UTF8.self)
+        documentsBefore = documents.count
+        event = nil
     }
 
-    // MARK: - One text
-
-    private mutating func take(_ text: [UInt8]) async throws(NotStored) {
-        switch current {
-        case .none, .skipped: break
-        case .undecided(let held):
-            let held = Array((held + text).drop(while: Self.isSpace))
-            current = .undecided(held)
-            if let isLink = Self.isLink(held) { try await decide(isLink: isLink, held) }
-        case .link(let held):
-            current = .link(held + text)
-            if held.count + text.count > Limits.linkBytes {
-                current = .skipped(.invalid("a link of more than \(Limits.linkBytes) bytes"))
-            }
-        case .picture(let decoder):
-            try await decode(text, with: decoder)
+    private mutating func end(isBrokenOff: Bool) async throws(NotStored) {
+        if body != nil {
+            // Whether the bytes of a picture are all there, they say themselves.
+            let isWhole = framing.kind == .picture || !isBrokenOff && !isTooLong
+            body = isWhole ? try await captures.end() : try await captures.breakOff()
         }
+        if open != nil { try await breakOffDocument() }
+        if framing.kind == .events { try await endEvent() }
     }
 
-    private mutating func decide(isLink: Bool, _ held: [UInt8]) async throws(NotStored) {
-        if isLink {
-            current = .link([])
-        } else {
-            pictureBytes = 0
-            current = .picture(Base64Decoder())
+    private mutating func breakOffDocument() async throws(NotStored) {
+        isCut = !isTooLong && open?.diverter.isOpaque == false
+        // A string that was begun has no capture yet.
+        if let document = open, document.captures.count < document.diverter.places.count {
+            open?.append(try await captures.breakOff())
         }
-        try await take(held)
+        closeDocument()
     }
 
-    private mutating func decode(_ text: [UInt8], with decoder: Base64Decoder) async throws(NotStored) {
-        var decoder = decoder
-        // Not a copy any more, so that the decoder is changed in place.
-        current = .none
-        let decoded: [UInt8]
-        do {
-            decoded = try decoder.decode(text)
-        } catch {
-            return try await fail("its base64 is broken")
-        }
-        current = .picture(decoder)
-        try await store(decoded)
+    private mutating func keep(_ bytes: ArraySlice<UInt8>) {
+        guard remainderBytes + bytes.count <= Limits.remainderBytes else { return isTooLong = true }
+        remainderBytes += bytes.count
+        text += bytes
     }
 
-    private mutating func endCurrent() async throws(NotStored) {
-        if case .undecided(let held) = current, !held.isEmpty { try await decide(isLink: false, held) }
-        if case .picture(var decoder) = current {
-            do {
-                try await store(decoder.finish())
-            } catch let error as NotStored {
-                throw error
-            } catch {
-                try await fail("its base64 is broken")
-            }
-        }
-        let capture: Capture
-        switch current {
-        case .none, .undecided: capture = .empty
-        case .link(let link):
-            let trimmed = link.reversed().drop(while: Self.isSpace).reversed()
-            capture = .link(String(decoding: Array(trimmed), as: UTF8.self))
-        case .picture:
-            capture = sink == nil ? .empty : .picture(pictures)
-        case .skipped(let skipped): capture = skipped
-        }
-        current = .none
-        if sink != nil { try await endPicture(isValid: true) }
-        if captures.count < Limits.captures { captures.append(capture) }
-    }
-
-    private mutating func store(_ bytes: [UInt8]) async throws(NotStored) {
-        guard !bytes.isEmpty else { return }
-        pictureBytes += Int64(bytes.count)
-        guard pictureBytes <= maxPictureBytes else {
-            return try await fail("it is larger than downloads.max_bytes, \(maxPictureBytes) bytes")
-        }
-        do {
-            let sink: any PictureSink
-            if let open = self.sink {
-                sink = open
-            } else {
-                sink = try await receiver.beginPicture(pictures)
-                self.sink = sink
-            }
-            try await sink.write(ByteBuffer(bytes: bytes))
-        } catch {
-            throw NotStored(underlying: error)
-        }
-    }
-
-    private mutating func fail(_ reason: String) async throws(NotStored) {
-        current = .skipped(.invalid(reason))
-        if sink != nil { try await endPicture(isValid: false) }
-    }
-
-    private mutating func endPicture(isValid: Bool) async throws(NotStored) {
-        let ordinal = pictures
-        sink = nil
-        pictures += 1
-        do {
-            try await receiver.endPicture(ordinal, isValid: isValid)
-        } catch {
-            throw NotStored(underlying: error)
-        }
-    }
-
-    /// Nil while it may be either. A scheme ends with a colon, which base64 does not have; `data:` is a scheme of its own.
-    private static func isLink(_ text: [UInt8]) -> Bool? {
-        if let colon = text.prefix(longestScheme).firstIndex(of: UInt8(ascii: ":")) {
-            return String(decoding: text[..<colon], as: UTF8.self).lowercased() != "data"
-        }
-        return text.count >= longestScheme ? false : nil
-    }
-
-    private static let longestScheme = 16
-
-    private static func isSpace(_ byte: UInt8) -> Bool {
-        byte == 0x20 || (0x09...0x0D).contains(byte)
+    private static func isFiller(_ byte: UInt8) -> Bool {
+        // The last is the record separator of JSON text sequences (RFC 7464).
+        byte == 0x20 || (0x09...0x0D).contains(byte) || byte == 0x1E
     }
 }

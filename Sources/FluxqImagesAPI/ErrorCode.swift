@@ -1,5 +1,5 @@
-/// What the codes mean that the vendor and its like are known to send in `code`, `type` or `status`. A closed set: anything
-/// else has no meaning of its own.
+/// What the codes mean that the vendor and its like are known to send in `code`, `type`, `status` or `finish_reason`. A closed
+/// set: anything else has no meaning of its own.
 enum ErrorCode: Hashable, Sendable {
     /// The request is not acceptable as it is.
     case rejected
@@ -11,29 +11,62 @@ enum ErrorCode: Hashable, Sendable {
     case serverError
     /// The API gave up waiting; what it waited for may still have been done.
     case timeout
+    /// The server is there and knows no such address.
+    case wrongAddress
 
-    /// - Parameter word: compared without regard to case, and to whether words are joined by spaces, `-` or `_`.
+    /// - Parameter word: compared without regard to case, spaces, `-`, `_` and `.`: `RequestModerated` is `request_moderated`.
     init?(word: String) {
-        let folded = word.lowercased().map { $0 == " " || $0 == "-" ? "_" : $0 }
-        guard let code = Self.known[String(folded)] else { return nil }
+        guard word.utf8.count <= 100, let code = Self.known[Self.folded(word)] else { return nil }
         self = code
     }
 
-    private static let known: [String: ErrorCode] = [
-        // Codes of this vendor.
-        "param_error": .rejected, "invalid_messages": .rejected, "model_error": .rejected,
-        "tokens_too_long": .rejected, "sensitive_check_error": .moderated,
-        "auth_error": .account, "forbidden": .account, "rate_limit": .rateLimited,
-        "internal_error": .serverError, "model_server_error": .serverError,
-        "timeout": .timeout, "gateway_timeout_error": .timeout,
-        // Types of this vendor.
-        "invalid_request_error": .rejected, "permission_error": .account, "rate_limit_error": .rateLimited,
-        // Codes and types of others with the same interface.
-        "moderation_blocked": .moderated, "content_policy_violation": .moderated,
-        "request_moderated": .moderated, "content_moderated": .moderated,
-        "insufficient_quota": .account, "invalid_api_key": .account, "authentication_error": .account,
-        "billing_hard_limit_reached": .account, "insufficient_balance": .account,
-        "rate_limit_exceeded": .rateLimited, "too_many_requests": .rateLimited,
-        "server_error": .serverError, "internal_server_error": .serverError,
+    private static func folded(_ word: String) -> String {
+        word.lowercased().filter { !" -_.".contains($0) }
+    }
+
+    private static let words: [ErrorCode: [String]] = [
+        .rejected: [
+            "param_error", "invalid_messages", "model_error", "tokens_too_long", "invalid_request_error",
+            // Of others with the same interface.
+            "invalid_parameter", "invalid_parameter_error", "invalid_image", "invalid_image_format",
+            "image_parse_error",
+            "image_too_large", "model_not_found", "invalid_value", "unsupported_parameter", "unknown_parameter",
+        ],
+        .moderated: [
+            "sensitive_check_error", "moderation_blocked", "content_policy_violation", "request_moderated",
+            "content_moderated", "input_moderated", "output_moderated", "moderated", "moderation_failed", "flagged",
+            "content_filter", "content_filtered", "filtered", "safety", "image_safety", "safety_violation",
+            "safety_block", "prohibited_content", "image_prohibited_content", "blocklist", "nsfw", "nsfw_content",
+            "nsfw_detected", "nsfw_content_detected", "unsafe_content", "sensitive_content",
+            "sensitive_content_detected", "input_text_sensitive_content_detected",
+            "input_image_sensitive_content_detected", "output_image_sensitive_content_detected",
+            "data_inspection_failed", "responsible_ai_policy_violation", "policy_violation", "content_violation",
+            "prompt_blocked", "image_content_blocked", "censored", "risk_content",
+        ],
+        .account: [
+            "auth_error", "forbidden", "permission_error", "insufficient_quota", "invalid_api_key",
+            "authentication_error", "billing_hard_limit_reached", "insufficient_balance", "insufficient_user_quota",
+            "insufficient_credits", "insufficient_credit", "insufficient_funds", "quota_exceeded",
+            "exceeded_current_quota_error", "credit_exhausted", "credits_exhausted", "payment_required",
+            "billing_not_active", "billing_error", "budget_exceeded", "spend_limit_reached", "arrearage",
+            "account_overdue_error", "account_deactivated", "account_suspended", "access_terminated_error",
+            "access_denied", "permission_denied", "unauthorized", "unauthenticated", "invalid_token", "token_expired",
+            "expired_api_key", "incorrect_api_key", "missing_api_key", "unsupported_country_region_territory",
+            "ip_not_authorized", "ip_not_allowed",
+        ],
+        .rateLimited: [
+            "rate_limit", "rate_limit_error", "rate_limit_exceeded", "too_many_requests", "rate_limited", "throttling",
+            "throttled", "throttling_exception", "resource_exhausted", "concurrency_limit_exceeded",
+            "request_limit_exceeded", "requests_limit_exceeded",
+        ],
+        .serverError: [
+            "internal_error", "model_server_error", "server_error", "internal_server_error", "api_error",
+        ],
+        .timeout: ["timeout", "gateway_timeout_error", "gateway_timeout", "request_timeout", "deadline_exceeded"],
+        .wrongAddress: ["unknown_url", "url_not_found", "route_not_found", "no_route_matched"],
     ]
+
+    private static let known: [String: ErrorCode] = Dictionary(
+        words.flatMap { code, words in words.map { (folded($0), code) } }
+    ) { first, _ in first }
 }

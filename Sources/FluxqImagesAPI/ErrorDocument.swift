@@ -5,25 +5,36 @@ import FluxqFormats
 /// ```
 /// {"error": {"code": "param_error", "type": "invalid_request_error", "message": "…", "param": "request id"}}
 /// {"error": "invalid api key"}
-/// {"code": 401, "message": "…"}
-/// {"status": "Request Moderated"}
+/// {"code": 401, "message": "…"}         {"error_code": 17, "error_msg": "…"}
+/// {"status": "Request Moderated"}       {"errors": [{"message": "…"}]}
+/// event: error
+/// data: {"code": "server_error", "message": "…"}
 /// ```
 struct ErrorDocument: Hashable, Sendable {
     var code: String?
     var type: String?
     var message: String?
     var requestID: String?
+    /// It is an error object, or its code is one that such an API is known to send. A text, or a number that repeats the
+    /// status, comes from any web server.
+    var isOfAPI = false
 
-    /// - Returns: nil where the answer has no error of its own.
-    init?(answer: JSONValue) {
-        if let error = answer["error"], let document = ErrorDocument(error: error) {
+    /// - Parameter event: the name of the event that brought it.
+    /// - Returns: nil if the answer has no error of its own.
+    init?(answer: JSONValue, event: String? = nil) {
+        let named = [answer["error"], answer["errors"], answer["Error"], answer["ResponseMetadata"]?["Error"]]
+        let nested = [answer["base_resp"], answer["output"], answer["detail"]].compactMap(\.self)
+        if let document = named.lazy.compactMap(\.self).compactMap({ ErrorDocument(error: $0) }).first {
             self = document
-        } else if let document = ErrorDocument(envelope: answer) {
+        } else if event == "error" || answer["type"]?.string == "error", let document = ErrorDocument(error: answer) {
+            self = document
+        } else if let document = ([answer] + nested).lazy.compactMap({ ErrorDocument(envelope: $0) }).first {
             self = document
         } else {
             return nil
         }
-        requestID = requestID ?? Self.word(answer["request_id"])
+        requestID = requestID ?? Self.id(in: answer)
+        isOfAPI = isOfAPI || [code, type].contains { $0.flatMap(ErrorCode.init(word:)) != nil }
     }
 
     /// The value of an `error` member, of an answer or of one of its items.
@@ -35,38 +46,93 @@ struct ErrorDocument: Hashable, Sendable {
             message = text
         case .bool(true): break
         case .integer, .number:
-            code = Self.word(error)
+            guard let code = Self.word(error), !Self.meansSuccess(code) else { return nil }
+            self.code = code
         case .array(let errors):
             guard let document = errors.lazy.compactMap({ ErrorDocument(error: $0) }).first else { return nil }
             self = document
         case .object(let members):
-            guard !members.isEmpty else { return nil }
-            code = Self.word(members["code"])
+            code = Self.words(Self.codes, in: error) ?? Self.word(members["Code"])
             type = Self.word(members["type"])
-            message = Self.text(members["message"])
-            requestID = Self.word(members["param"]) ?? Self.word(members["request_id"])
+            message = Self.texts(Self.messages, in: error) ?? Self.word(members["Message"])
+            requestID = Self.id(in: error)
+            if let code, Self.meansSuccess(code), type == nil, Self.isHarmless(message) { return nil }
+            guard code != nil || type != nil || message != nil || !Self.isBlank(error) else { return nil }
+            isOfAPI = true
         }
     }
 
     /// A code beside `data` instead of an `error`. Zero, 200 and such say that all is well.
     private init?(envelope: JSONValue) {
-        let status = Self.word(envelope["status"])
-        let code = Self.word(envelope["code"]) ?? status.flatMap { ErrorCode(word: $0) == nil ? nil : $0 }
-        guard let code, !Self.meansSuccess(code) else { return nil }
+        let status = Self.words(["status", "state"], in: envelope).flatMap { ErrorCode(word: $0) == nil ? nil : $0 }
+        let message = Self.texts(Self.messages, in: envelope)
+        guard let code = Self.words(Self.codes, in: envelope) ?? status, !Self.meansSuccess(code),
+            // Some count from 10000 and say that it is good.
+            Int(code) == nil || message == nil || !Self.isHarmless(message)
+        else { return nil }
         self.code = code
+        self.message = message
         type = Self.word(envelope["type"])
-        message = Self.text(envelope["message"]) ?? Self.text(envelope["msg"]) ?? Self.text(envelope["detail"])
-        requestID = Self.word(envelope["param"])
+        requestID = Self.id(in: envelope)
     }
 
     /// What an answer without an error of its own has to say for itself.
     static func remark(in answer: JSONValue) -> String? {
-        text(answer["message"]) ?? text(answer["msg"]) ?? text(answer["detail"])
+        texts(messages, in: answer)
+    }
+
+    // MARK: - Its parts
+
+    private static let codes = ["code", "error_code", "errorCode", "errcode", "err_code", "status_code", "statusCode"]
+    private static let messages = [
+        "message", "msg", "detail", "error_message", "errorMessage", "error_msg", "errmsg", "status_msg",
+        "error_description", "title",
+    ]
+    private static let ids = ["request_id", "requestId", "RequestId", "trace_id", "traceId", "log_id"]
+
+    /// `param` is the request's id for this vendor, and the name of a field for others.
+    private static func id(in value: JSONValue) -> String? {
+        words(ids, in: value) ?? word(value["param"]).flatMap { looksLikeID($0) ? $0 : nil }
+    }
+
+    /// Ids are long and have digits in them, or say what they are; names of fields are words, perhaps with an index.
+    static func looksLikeID(_ text: String) -> Bool {
+        let isPlain = text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "-_.:+/=".utf8.contains(byte)
+        }
+        guard isPlain, text.utf8.count <= Quotation.wordLimit else { return false }
+        let digits = text.utf8.count { (0x30...0x39).contains($0) }
+        let lowercased = text.lowercased()
+        let isNamed = ["req-", "req_", "request-", "trace-", "call-"].contains(where: lowercased.hasPrefix)
+        return isNamed && digits > 0 || text.utf8.count >= 12 && digits >= 3
     }
 
     private static func meansSuccess(_ code: String) -> Bool {
         if let number = Int(code) { return number == 0 || (200..<300).contains(number) }
-        return ["success", "ok"].contains(code.lowercased())
+        return ["success", "succeeded", "ok"].contains(code.lowercased())
+    }
+
+    private static func isHarmless(_ message: String?) -> Bool {
+        guard let message else { return true }
+        return message.isEmpty || meansSuccess(message)
+    }
+
+    /// Nothing but empty texts, zeros and nulls.
+    private static func isBlank(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null, .bool(false), .integer(0), .string(""): true
+        case .array(let values): values.allSatisfy(isBlank)
+        case .object(let members): members.values.allSatisfy(isBlank)
+        case .bool, .integer, .number, .string: false
+        }
+    }
+
+    private static func words(_ names: [String], in value: JSONValue) -> String? {
+        names.lazy.compactMap { word(value[$0]) }.first
+    }
+
+    private static func texts(_ names: [String], in value: JSONValue) -> String? {
+        names.lazy.compactMap { text(value[$0]) }.first
     }
 
     /// A string that is not empty, or a number as its decimal text.

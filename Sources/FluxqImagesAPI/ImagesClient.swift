@@ -22,12 +22,15 @@ package final class ImagesClient: ImagesAPI {
     let resolver: HostResolver
     let quotation: Quotation
     private let endpoint: String
+    /// What relative links of answers are relative to.
+    private let base: AnswerBase
     private let http: HTTPClient
     private let calls = CallsInFlight()
 
     /// - Throws: `InvalidConfiguration` where a value cannot be.
     package init(_ configuration: Configuration) throws(InvalidConfiguration) {
-        endpoint = try Self.endpoint(of: configuration.baseURL)
+        base = try Self.base(of: configuration.baseURL)
+        endpoint = "\(base.scheme)://\(base.authority)\(base.path)/images/generations"
         apiKey = configuration.apiKey
         quotation = Quotation(hiding: configuration.apiKey)
         reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
@@ -126,46 +129,51 @@ package final class ImagesClient: ImagesAPI {
         _ body: HTTPClientResponse.Body, of reply: Reply, into receiver: any PictureReceiver
     ) async -> End {
         var reply = reply
-        if let encoding = reply.encoding {
-            reply.defect = "its body came as \(encoding), which was not asked for"
-            return .reply(reply)
-        }
-        var reader = AnswerReader(receiver: receiver, maxPictureBytes: inForce.terms.downloads.maxBytes)
+        var reader = AnswerReader(
+            receiver: receiver, maxPictureBytes: inForce.terms.downloads.maxBytes, codings: reply.codings,
+            mediaType: reply.mediaType)
         var pieces = GatheredPieces()
+        var trouble: String?
         do {
             do {
                 for try await piece in body {
                     if let gathered = pieces.add(piece) { try await reader.read(gathered) }
                     if reader.isTooLong { break }
                 }
-            } catch let error as AnswerReader.NotStored {
+            } catch let error as NotStored {
                 throw error
             } catch is EarlyAnswer.Complete {
                 // All of it has come.
             } catch {
-                reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
+                trouble = NetworkTrouble.describe(error)
             }
+            // What had come whole has been paid for, however the answer ended.
             if let rest = pieces.take() { try await reader.read(rest) }
-            if reply.isDelimitedByClose, reply.defect == nil, reader.looksCut { reply.defect = "its body broke off" }
-            try await reader.abandon()
-        } catch let error as AnswerReader.NotStored {
+            try await reader.finish(isBrokenOff: trouble != nil)
+        } catch let error as NotStored {
             return .notStored(reply, error.underlying)
         } catch {
             return .failed(error)
         }
-        if reply.defect == nil { reply.read(reader, quotation: quotation) }
+        reply.read(reader, quotation: quotation, base: base, trouble: trouble)
         return .reply(reply)
     }
 
     private func readFailure(_ body: HTTPClientResponse.Body, of reply: Reply) async -> End {
         var reply = reply
+        let decoder = ContentDecoder(header: reply.codings)
         var beginning: [UInt8] = []
         var length = 0
+        func read() throws(ContentDecoder.Broken) {
+            while length <= Reply.Limits.longestErrorBytes, let piece = try decoder.next() {
+                beginning.append(contentsOf: piece.readableBytesView.prefix(Reply.Limits.errorBytes - beginning.count))
+                length += piece.readableBytes
+            }
+        }
         do {
             for try await piece in body {
-                let room = Reply.Limits.errorBytes - beginning.count
-                beginning.append(contentsOf: piece.readableBytesView.prefix(room))
-                length += piece.readableBytes
+                decoder.add(piece)
+                try read()
                 guard length <= Reply.Limits.longestErrorBytes else {
                     reply.defect = "its body goes on beyond \(Reply.Limits.longestErrorBytes) bytes"
                     break
@@ -173,10 +181,21 @@ package final class ImagesClient: ImagesAPI {
             }
         } catch is EarlyAnswer.Complete {
             // All of it has come.
+        } catch is ContentDecoder.Broken {
+            // It cannot be read: its status speaks for it.
+            beginning = []
         } catch {
             reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
         }
-        if reply.defect == nil, reply.encoding == nil { reply.read(beginning) }
+        decoder.end()
+        do throws(ContentDecoder.Broken) {
+            try read()
+        } catch {
+            beginning = []
+        }
+        if reply.defect == nil, decoder.unreadable == nil || JSONValue(bounded: beginning) != nil {
+            reply.read(beginning)
+        }
         return .reply(reply)
     }
 
@@ -187,15 +206,20 @@ package final class ImagesClient: ImagesAPI {
         switch end {
         case .reply(let reply):
             var reply = reply
-            if let overtime, reply.defect != nil { reply.defect = overtime }
+            if let overtime {
+                if reply.defect != nil { reply.defect = overtime }
+                if reply.answer?.defect != nil { reply.answer?.defect = overtime }
+            }
             var outcome = table.outcome(of: reply)
             // Before the request's last byte no answer but a 2xx can mean that anything was done.
             if case .unknown(let error) = outcome, sentAt == nil, !reply.isSuccess {
                 outcome = .notSent(
                     message: "\(error.message) The request had not been sent in full, so nothing was billed.")
             }
-            return CallReport(
+            var report = CallReport(
                 outcome: outcome, sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
+            if case .answered = outcome {} else if !reply.excerpt.isEmpty { report.excerpt = reply.excerpt }
+            return report
         case .notStored(let reply, let error):
             let message =
                 "The API answered, but a picture of its answer could not be stored here: \(overtime ?? "\(error)"). "
@@ -276,7 +300,7 @@ package final class ImagesClient: ImagesAPI {
         return configuration
     }
 
-    private static func endpoint(of baseURL: String) throws(InvalidConfiguration) -> String {
+    private static func base(of baseURL: String) throws(InvalidConfiguration) -> AnswerBase {
         let link: Link
         do {
             link = try Link(baseURL)
@@ -289,7 +313,7 @@ package final class ImagesClient: ImagesAPI {
                 key: "api.base_url", problem: "must end with its path, without a query (? or #)")
         }
         let path = String(link.target.reversed().drop { $0 == "/" }.reversed())
-        return "\(link.scheme)://\(link.authority)\(path)/images/generations"
+        return AnswerBase(scheme: "\(link.scheme)", authority: link.authority, path: path)
     }
 }
 

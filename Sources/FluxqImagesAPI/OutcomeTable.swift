@@ -1,11 +1,16 @@
 import FluxqModel
 
-/// What an outcome of a call means: the table of `CallOutcome`. Only the status and the closed set of `ErrorCode` decide; no message does.
+/// What an outcome of a call means: the table of `CallOutcome`. Only the status, two headers and the closed set of `ErrorCode`
+/// decide; no message does.
 ///
 /// Where the table is silent:
 /// - A code of the closed set corrects a 4xx or an unbilled 5xx (`insufficient_quota` in a 429, moderation in a 403), but
 ///   never a redirect and never a status after which the bill is unknown.
 /// - A code that means a time-out makes the outcome unknown whatever the status: the picture may still have been made.
+/// - 409, 423 and 425 ask to try later, unless a code says that the request is wrong.
+/// - `x-should-retry: true` makes a refusal of the request one that passes. `false` makes a rate limit one that does not,
+///   and an unbilled 5xx one whose bill is unknown: the API would not have it sent again.
+/// - A 403 whose own code calls the request wrong is about the request; any other is about the account.
 /// - An error in a 2xx that has no row of its own counts as a 4xx: the API itself says that the request failed.
 /// - A status of no row (1xx, 501, 505, 529, …) is unknown unless the administrator counts it as unbilled.
 struct OutcomeTable: Sendable {
@@ -14,7 +19,7 @@ struct OutcomeTable: Sendable {
     let quotation: Quotation
 
     private enum Row {
-        case rejected, moderated, accountClosed, rateLimited, presumedUnbilled, unknown
+        case rejected, moderated, accountClosed, wrongAddress, rateLimited, presumedUnbilled, unknown, webPage
     }
 
     func outcome(of reply: Reply) -> CallOutcome {
@@ -34,41 +39,56 @@ struct OutcomeTable: Sendable {
     // MARK: - 2xx
 
     private func outcome(ofSuccess reply: Reply) -> CallOutcome {
-        guard let answer = reply.answer, reply.defect == nil else {
-            return outcome(in: .unknown, of: reply)
-        }
-        // Pictures beside an error have been paid for all the same.
-        if answer.items.contains(where: { $0.link != nil || $0.inline != nil }) { return .answered(answer) }
+        guard let answer = reply.answer else { return outcome(in: .unknown, of: reply) }
+        // Pictures beside an error have been paid for all the same, and so have those that came before an answer broke off.
+        if reply.isAnswered { return .answered(answer) }
+        if reply.says == .page { return outcome(in: .webPage, of: reply) }
+        if reply.defect != nil { return outcome(in: .unknown, of: reply) }
         if let error = reply.error {
-            return outcome(in: row(ofError: error, in: reply) ?? .rejected, of: reply)
-        }
-        // Nothing but items that failed: their word counts if it is a known one.
-        for error in reply.itemErrors {
-            guard let row = row(ofError: error, in: reply) else { continue }
-            var reply = reply
-            reply.error = error
+            let row = row(ofError: error, in: reply) ?? (reply.says == .moderated ? .moderated : .rejected)
             return outcome(in: row, of: reply)
+        }
+        // Nothing but items that failed: their word counts if it is a known one. Beside anything that came in a picture's
+        // place they do not say that nothing was billed.
+        if !reply.hasOthers {
+            for error in reply.itemErrors {
+                guard let row = row(ofError: error, in: reply) else { continue }
+                var reply = reply
+                reply.error = error
+                return outcome(in: row, of: reply)
+            }
+            switch reply.says {
+            case .moderated: return outcome(in: .moderated, of: reply)
+            case .failed: return outcome(in: .rejected, of: reply)
+            case .task: return outcome(in: .unknown, of: reply)
+            case .nothing, .page: break
+            }
         }
         return .noImage(answer)
     }
 
-    /// The row that an error inside of a 2xx names; nil where it names none.
+    /// The row that an error inside of a 2xx names; nil if it names none.
     private func row(ofError error: ErrorDocument, in reply: Reply) -> Row? {
         let words = [error.code, error.type].compactMap(\.self)
         if let code = error.code.flatMap(ErrorCode.init(word:)) { return row(of: code) }
         if let status = error.code.flatMap({ Int($0) }), (300..<600).contains(status) {
-            return row(ofStatus: status, hasRetryAfter: reply.hasRetryAfter)
+            var inner = Reply(status: status)
+            inner.hasRetryAfter = reply.hasRetryAfter
+            // The answer is the API's own, and its address is right.
+            inner.error = ErrorDocument.ofAPI
+            let row = row(ofStatus: inner)
+            return row == .wrongAddress ? .rejected : row
         }
         return words.lazy.compactMap(ErrorCode.init(word:)).first.map(row(of:))
     }
 
     private func row(of code: ErrorCode) -> Row {
         switch code {
-        case .rejected: .rejected
+        case .rejected, .wrongAddress: .rejected
         case .moderated: .moderated
         case .account: .accountClosed
         case .rateLimited: .rateLimited
-        case .serverError: row(ofStatus: 500, hasRetryAfter: false)
+        case .serverError: row(ofStatus: Reply(status: 500))
         case .timeout: .unknown
         }
     }
@@ -76,32 +96,54 @@ struct OutcomeTable: Sendable {
     // MARK: - Anything else
 
     private func row(ofFailure reply: Reply) -> Row {
-        let row = row(ofStatus: reply.status, hasRetryAfter: reply.hasRetryAfter)
+        let row = row(ofStatus: reply)
         if row == .presumedUnbilled, reply.defect != nil { return .unknown }
-        if row == .unknown || (300..<400).contains(reply.status) { return row }
-        let codes = [reply.error?.code, reply.error?.type].compactMap(\.self).compactMap(ErrorCode.init(word:))
-        switch codes.first {
+        if row == .unknown || (300..<400).contains(reply.status) || reply.status == 511 { return row }
+        let code = reply.error?.code.flatMap(ErrorCode.init(word:))
+        let type = reply.error?.type.flatMap(ErrorCode.init(word:))
+        if row == .wrongAddress, code == nil, type == nil { return row }
+        switch code ?? type {
         case .moderated: return .moderated
         case .account: return .accountClosed
         case .timeout: return .unknown
+        case .wrongAddress: return .wrongAddress
         case .rateLimited where row == .rejected || row == .presumedUnbilled: return .rateLimited
+        case .rejected where code == .rejected && (reply.status == 403 || Self.tryLater.contains(reply.status)):
+            return .rejected
         case .rateLimited, .rejected, .serverError, nil: break
         }
         // A code of no account beside a type of one: `{"type": "insufficient_quota", "code": "rate_limit"}`.
-        return codes.contains(.account) ? .accountClosed : row
+        if type == .account { return .accountClosed }
+        if reply.says == .moderated, row == .rejected || row == .accountClosed { return .moderated }
+        return self.row(row, shouldRetry: reply.shouldRetry, status: reply.status)
     }
 
-    private func row(ofStatus status: Int, hasRetryAfter: Bool) -> Row {
-        switch status {
-        case 300..<400: .rejected
-        case 401, 402, 403: .accountClosed
+    private func row(_ row: Row, shouldRetry: Bool?, status: Int) -> Row {
+        switch (row, shouldRetry) {
+        case (.rejected, true): .rateLimited
+        case (.rateLimited, false):
+            Self.tryLater.contains(status) ? .rejected : status == 429 ? .accountClosed : .unknown
+        case (.presumedUnbilled, false): .unknown
+        default: row
+        }
+    }
+
+    private func row(ofStatus reply: Reply) -> Row {
+        switch reply.status {
+        case 300..<400, 407, 421, 511: .wrongAddress
+        case 404, 405, 410: reply.error?.isOfAPI == true ? .rejected : .wrongAddress
+        case 401, 402, 403, 451: .accountClosed
         case 429: .rateLimited
-        case 503 where hasRetryAfter: .rateLimited
-        case 408, 500..<600: unbilledStatuses.contains(status) ? .presumedUnbilled : .unknown
+        case _ where Self.tryLater.contains(reply.status): .rateLimited
+        case 503 where reply.hasRetryAfter: .rateLimited
+        case 408, 500..<600: unbilledStatuses.contains(reply.status) ? .presumedUnbilled : .unknown
         case 400..<500: .rejected
         default: .unknown
         }
     }
+
+    /// Conflict, Locked, Too Early: they pass.
+    private static let tryLater: Set<Int> = [409, 423, 425]
 
     // MARK: - Words
 
@@ -110,9 +152,11 @@ struct OutcomeTable: Sendable {
         case .rejected: .rejected(error(of: reply))
         case .moderated: .moderated(error(of: reply))
         case .accountClosed: .accountClosed(error(of: reply))
+        case .wrongAddress: .wrongAddress(error(of: reply))
         case .rateLimited: .rateLimited(error(of: reply), retryAfter: reply.retryAfter)
         case .presumedUnbilled: .serverError(error(of: reply))
         case .unknown: .unknown(error(of: reply))
+        case .webPage: .webPage(error(of: reply))
         }
     }
 
@@ -129,17 +173,56 @@ struct OutcomeTable: Sendable {
     }
 
     private func message(of reply: Reply) -> String {
+        let status = "HTTP \(reply.status)"
         if (300..<400).contains(reply.status) {
             let target = reply.location.map { "to \($0)" } ?? "nowhere in particular"
-            return "The API redirects (HTTP \(reply.status)) \(target), and a paid call follows no redirect. "
-                + "Check api.base_url."
+            return "The API redirects (\(status)) \(target), and a paid call follows no redirect. "
+                + "Check the endpoint's base_url (api.base_url)."
+        }
+        if reply.isSuccess { return messageOfSuccess(reply) }
+        if let defect = reply.defect {
+            return "The API answered with \(status), but \(defect)."
+        }
+        let said =
+            reply.error?.message ?? reply.remark
+            ?? "The API answered with \(status)\(reply.error?.code.map { ", code \($0)" } ?? "") and no message."
+        guard [404, 405, 407, 410, 421, 511].contains(reply.status), reply.error?.isOfAPI != true else { return said }
+        let remedy =
+            switch reply.status {
+            case 407: "A proxy wants a password before the API is reached."
+            case 511: "The network wants a login before the API is reached."
+            default: "This is not the API's own error: check the endpoint's base_url (api.base_url)."
+            }
+        return "\(said.hasSuffix(".") ? said : said + ".") (\(status)) \(remedy)"
+    }
+
+    private func messageOfSuccess(_ reply: Reply) -> String {
+        let status = "HTTP \(reply.status)"
+        if reply.says == .page {
+            return "A web page came in place of the API's answer (\(status)): \(reply.remark ?? "it has no text"). "
+                + "Check the endpoint's base_url (api.base_url), and whether this network wants a login."
         }
         if let defect = reply.defect {
-            return "The API answered with HTTP \(reply.status), but \(defect)."
-                + (reply.isSuccess ? " The call may have been billed." : "")
+            return "The API answered with \(status), but \(defect). The call may have been billed."
         }
         if let said = reply.error?.message ?? reply.remark { return said }
-        return
-            "The API answered with HTTP \(reply.status)\(reply.error?.code.map { ", code \($0)" } ?? "") and no message."
+        return switch reply.says {
+        case .task:
+            "The API answered with a task in place of a picture (\(status)), and fluxq does not wait for tasks: "
+                + "\(reply.excerpt.prefix(300))"
+        case .moderated: "The answer says that its content filter took the picture away."
+        case .failed: "The answer says that it failed, and not why."
+        case .nothing, .page:
+            "The API answered with \(status)\(reply.error?.code.map { ", code \($0)" } ?? "") and no message."
+        }
+    }
+}
+
+extension ErrorDocument {
+    /// Some error of the API's own.
+    static let ofAPI = ErrorDocument(isOfAPI: true)
+
+    private init(isOfAPI: Bool) {
+        self.isOfAPI = isOfAPI
     }
 }

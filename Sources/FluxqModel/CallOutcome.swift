@@ -99,7 +99,7 @@ package struct Answer: Hashable, Codable, Sendable {
     package var items: [AnswerItem]
     /// The beginning of the body, inline pictures left out, for a person to look at when no picture can be used.
     package var excerpt: String
-    /// Why the answer ended before its end, such as "its body broke off"; nil if it came whole.
+    /// Why the answer ended before its end, such as "the other side closed the connection"; nil if it came whole.
     package var defect: String?
 
     package init(
@@ -121,7 +121,7 @@ package struct AnswerItem: Hashable, Codable, Sendable {
     package var link: String?
     /// Which of the received inline pictures this is, counted from 0 in the order they came.
     package var inline: Int?
-    /// The item's own `error`, where it has one instead of a picture.
+    /// The item's own `error`, or what is wrong with the picture that came.
     package var error: String?
 
     package init(link: String? = nil, inline: Int? = nil, error: String? = nil) {
@@ -141,6 +141,8 @@ package struct CallReport: Hashable, Codable, Sendable {
     package var requestID: String?
     /// The outcome has its cause on this host (a picture that cannot be read, a shutdown), so it says nothing about the API.
     package var isLocal = false
+    /// The beginning of an answer without pictures, for a person to look at; nil if there was none.
+    package var excerpt: String?
 
     package init(outcome: CallOutcome, sentAt: Timestamp? = nil, status: Int? = nil, requestID: String? = nil) {
         self.outcome = outcome

@@ -2,11 +2,15 @@
 struct AnswerPieces: IteratorProtocol {
     /// The answer's length in bytes.
     let count: Int
+    /// Where each picture ends in it.
+    let itemEnds: [Int]
 
     enum Segment {
         case text(String)
         /// A picture as base64; no quotes.
         case picture(PicturePlan, Base64Form)
+        /// A picture is over; no text.
+        case itemEnd
     }
 
     private var segments: ArraySlice<Segment>
@@ -14,12 +18,24 @@ struct AnswerPieces: IteratorProtocol {
 
     init(_ segments: [Segment]) {
         self.segments = segments[...]
-        count = segments.reduce(0) { sum, segment in
+        var count = 0
+        var itemEnds: [Int] = []
+        for segment in segments {
             switch segment {
-            case .text(let text): sum + text.utf8.count
-            case .picture(let plan, let form): sum + form.length(of: ResultBytes(plan, inline: true).count)
+            case .text(let text): count += text.utf8.count
+            case .picture(let plan, let form): count += form.length(of: ResultBytes(plan, inline: true).count)
+            case .itemEnd: itemEnds.append(count)
             }
         }
+        self.count = count
+        self.itemEnds = itemEnds
+    }
+
+    /// The whole text at once, for what cannot be made in pieces.
+    mutating func all() -> [UInt8] {
+        var bytes: [UInt8] = []
+        while let piece = next() { bytes += piece }
+        return bytes
     }
 
     mutating func next() -> [UInt8]? {
@@ -39,6 +55,8 @@ struct AnswerPieces: IteratorProtocol {
             return Array(text.utf8)
         case .picture(let plan, let form)?:
             current = (ResultBytes(plan, inline: true), Base64Encoder(form))
+            return next()
+        case .itemEnd?:
             return next()
         case nil:
             return nil

@@ -4,7 +4,10 @@ struct Base64Form: Hashable, Sendable {
     var lines = false
     var urlSafe = false
     var padded = true
+    /// One letter belongs to no alphabet, `wrongLetterAt` from the beginning.
+    var hasWrongLetter = false
 
+    static let wrongLetterAt = 400
     static let lineLength = 76
 
     /// How long the text of so many bytes is.
@@ -22,6 +25,8 @@ struct Base64Encoder {
     private let alphabet: [UInt8]
     private var waiting: [UInt8] = []
     private var column = 0
+    /// Letters so far.
+    private var written = 0
 
     init(_ form: Base64Form) {
         self.form = form
@@ -33,7 +38,7 @@ struct Base64Encoder {
         let input = waiting.isEmpty ? bytes : waiting + bytes
         let whole = input.count / 3 * 3
         waiting = Array(input[whole...])
-        let text = [UInt8](unsafeUninitializedCapacity: whole / 3 * 4) { text, count in
+        var text = [UInt8](unsafeUninitializedCapacity: whole / 3 * 4) { text, count in
             input.withUnsafeBufferPointer { input in
                 alphabet.withUnsafeBufferPointer { alphabet in
                     // Bare pointers and a while loop keep it quick in debug builds too.
@@ -55,6 +60,9 @@ struct Base64Encoder {
             }
             count = whole / 3 * 4
         }
+        let wrong = Base64Form.wrongLetterAt - written
+        if form.hasWrongLetter, text.indices.contains(wrong) { text[wrong] = UInt8(ascii: "*") }
+        written += text.count
         return inLines(text)
     }
 

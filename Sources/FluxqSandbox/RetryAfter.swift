@@ -8,6 +8,8 @@ enum RetryAfter: Hashable, Sendable {
     case date(DateForm, secondsAhead: Int)
     /// `retry-after-ms`, which openai's servers send and its clients read first.
     case milliseconds(String)
+    /// When the limit ends, as openai's servers say it beside: `x-ratelimit-reset-requests: 1m30s`.
+    case reset(String)
 
     /// The three forms of a date in HTTP (RFC 9110, 5.6.7), by the names of their standards.
     enum DateForm: String, CaseIterable, Sendable {
@@ -16,12 +18,16 @@ enum RetryAfter: Hashable, Sendable {
 
     /// The header's name.
     var name: String {
-        if case .milliseconds = self { "retry-after-ms" } else { "retry-after" }
+        switch self {
+        case .milliseconds: "retry-after-ms"
+        case .reset: "x-ratelimit-reset-requests"
+        case .verbatim, .date: "retry-after"
+        }
     }
 
     var text: String {
         switch self {
-        case .verbatim(let text), .milliseconds(let text): text
+        case .verbatim(let text), .milliseconds(let text), .reset(let text): text
         case .date(let form, let seconds): Self.httpDate(time(nil) + seconds, form)
         }
     }

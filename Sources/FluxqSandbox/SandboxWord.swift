@@ -95,7 +95,7 @@ extension SandboxWord {
         },
         .init(
             "rate-limit", takes: "[SECONDS]",
-            "429, with Retry-After as it is written; `date:5`, `rfc850:5` and `asctime:5` give an HTTP date in one of its three forms, `ms:500` a Retry-After-Ms, `text:soon` any text"
+            "429, with Retry-After as it is written; `date:5`, `rfc850:5` and `asctime:5` give an HTTP date in one of its three forms, `ms:500` a Retry-After-Ms, `reset:1m30s` an X-RateLimit-Reset-Requests instead, `text:soon` any text"
         ) {
             script, value throws(WordError) in
             script.outcome = .refuse(.usual(for: 429), retryAfter: try value.retryAfter())
@@ -147,6 +147,38 @@ extension SandboxWord {
         .init("reset", "the connection is reset once the request has been read") { script, _ in
             script.outcome = .reset
         },
+        .init(
+            "cut-in", takes: "K",
+            "the connection ends in the middle of the Kth picture or link; those before it have come"
+        ) { script, value throws(WordError) in script.outcome = .cut(.inItem(try value.number(in: 1...4))) },
+        .init("stall-after", takes: "K", "after K pictures or links nothing more comes") {
+            script, value throws(WordError) in
+            script.outcome = .cut(.stallAfter(try value.number(in: 0...4)))
+        },
+        .init("no-last-chunk", "all of the answer comes, but not the empty chunk that ends it") { script, _ in
+            script.outcome = .cut(.lastChunk)
+        },
+        .init("no-last-bytes", "the answer ends cleanly, two bytes before its JSON does") { script, _ in
+            script.outcome = .cut(.lastBytes)
+        },
+        .init("raw", "200 whose body is the first picture, without any JSON") { script, _ in
+            script.outcome = .picture
+        },
+        .init("task", takes: "[CODE]", "202, or another 2xx, with a task that is `queued` in place of pictures") {
+            script, value throws(WordError) in
+            script.outcome = .task(status: try value.number(in: 200...299, absent: 202))
+        },
+        .init(
+            "moderated-flag", takes: "[FORM]",
+            "200 without pictures, where only a flag says that they were moderated: `flagged`, `nsfw`, `concepts`, `finish-reason`, `status`, `block-reason`"
+        ) { script, value throws(WordError) in script.outcome = .flag(try value.choice(absent: .flagged)) },
+        .init("bare", takes: "CODE", "that status without a body") { script, value throws(WordError) in
+            script.outcome = .bare(status: try value.number(in: 200...599))
+        },
+        .init("should-retry", takes: "BOOL", "an error with `x-should-retry: true` or `false`") {
+            script, value throws(WordError) in
+            script.shouldRetry = try value.truth()
+        },
         .init("stall", "no answer, ever") { script, _ in script.outcome = .stall },
         .init(
             "hangup", "the connection is reset before the picture is read, where the prompt stands before a large one"
@@ -164,7 +196,37 @@ extension SandboxWord {
             script, value throws(WordError) in
             script.fewer = try value.number(in: 0...4)
         },
-        .init("item-error", "the last picture is an error object instead") { script, _ in script.itemError = true },
+        .init(
+            "item-error", takes: "[CODE]",
+            "the last picture is an error object instead, with `sensitive_check_error` or another code"
+        ) { script, value in script.itemError = value.text ?? "sensitive_check_error" },
+        .init(
+            "shape", takes: "SHAPE",
+            "the pictures stand elsewhere than in `data`: `data-object`, `images`, `strings`, `image`, `output`, `outputs`, `nested`, `result`, `artifacts`, `image-url`, `chat`, `parts`, `list`"
+        ) { script, value throws(WordError) in script.shape = try value.choice() },
+        .init(
+            "events", takes: "[FORM]",
+            "server-sent events: with `previews` before each picture, the `whole` answer in one, `split` over lines, or an `error`"
+        ) { script, value throws(WordError) in script.events = try value.choice(absent: .previews) },
+        .init(
+            "wrapping", takes: "FORM",
+            "something around the JSON: `spaces` or a `bom` or a `notice` before it, `trailing` text, or `lines` with a JSON text for each picture"
+        ) { script, value throws(WordError) in script.wrapping = try value.choice() },
+        .init(
+            "coding", takes: "NAME",
+            "the answer comes with that Content-Encoding: `gzip`, `x-gzip`, `deflate` and `raw-deflate` are applied, any other, such as `br` or `utf-8`, is only said; `gzip+utf-8` says both"
+        ) { script, value throws(WordError) in script.coding = try value.coding() },
+        .init("said-coding", takes: "NAME", "the answer only says that it has that Content-Encoding") {
+            script, value throws(WordError) in
+            script.coding = Script.Coding(said: try value.coding().said)
+        },
+        .init("broken-coding", "the answer is compressed with gzip, with damage after three quarters of it") {
+            script, _ in
+            script.coding = Script.Coding(said: "gzip", applied: [.gzip], isBroken: true)
+        },
+        .init("wrong-letter", "the first picture's base64 has a letter that belongs to no alphabet") { script, _ in
+            script.wrongLetter = true
+        },
         .init("inline", "pictures as base64, whatever was asked for") { script, _ in script.form = .inline },
         .init("link", "pictures as links, whatever was asked for") { script, _ in script.form = .link },
         .init("both", "each picture as link and as base64") { script, _ in script.form = .both },
@@ -217,6 +279,10 @@ extension SandboxWord {
         },
         .init("forbidden-link", "links lead to a private address, https://10.0.0.1") { script, _ in
             script.host = .privateAddress
+        },
+        .init("relative-link", takes: "[FORM]", "links without their host, `path`, or without their scheme, `scheme`") {
+            script, value throws(WordError) in
+            script.relativeLink = try value.choice(absent: .path)
         },
         .init("bad-scheme-link", "links begin with ftp://") { script, _ in script.host = .otherScheme },
     ]

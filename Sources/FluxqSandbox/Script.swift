@@ -18,12 +18,129 @@ struct Script: Hashable, Sendable {
         case redirect(status: Int)
         /// A good answer that breaks off in the middle.
         case truncated
+        /// A good answer that ends too early in one of several ways.
+        case cut(Cut)
+        /// The body is the first picture and nothing else.
+        case picture
+        /// A task in place of a picture.
+        case task(status: Int)
+        /// Nothing but a flag that says that the content filter took the pictures away.
+        case flag(Flag)
+        /// That status without a body.
+        case bare(status: Int)
         /// The connection is reset, the request having been read.
         case reset
         /// No answer, ever.
         case stall
         /// The connection is reset without reading the picture.
         case hangup
+    }
+
+    /// How a good answer ends too early.
+    enum Cut: Hashable, Sendable {
+        /// The connection ends in the middle of that picture or link, counted from 1.
+        case inItem(Int)
+        /// After so many pictures nothing more comes, and the connection stays.
+        case stallAfter(Int)
+        /// All of the JSON is there, but the last chunk that would say so is not.
+        case lastChunk
+        /// Its announced length is right, and its last two bytes are missing.
+        case lastBytes
+    }
+
+    enum Flag: String, CaseIterable, Hashable, Sendable {
+        case flagged, nsfw, concepts
+        case finishReason = "finish-reason"
+        case status
+        case blockReason = "block-reason"
+
+        var json: String {
+            switch self {
+            case .flagged: #"{"id":"x","flagged":true,"data":[]}"#
+            case .nsfw: #"{"data":[{"nsfw":true,"url":""}]}"#
+            case .concepts: #"{"images":[],"has_nsfw_concepts":[true]}"#
+            case .finishReason: #"{"artifacts":[{"base64":"","finishReason":"CONTENT_FILTERED"}]}"#
+            case .status: #"{"id":"x","status":"Content Moderated","result":null}"#
+            case .blockReason: #"{"promptFeedback":{"blockReason":"SAFETY"}}"#
+            }
+        }
+    }
+
+    /// What the pictures stand in.
+    enum Shape: String, CaseIterable, Hashable, Sendable {
+        case dataObject = "data-object"
+        case images
+        case strings
+        case image
+        case output
+        case outputs
+        case nested
+        case result
+        case artifacts
+        case imageURL = "image-url"
+        case chat
+        case parts
+        case list
+
+        /// What stands before the first picture, before and after each, and after the last.
+        var frame: (open: String, item: (String, String), close: String) {
+            switch self {
+            case .dataObject: ("\"data\":", ("{\"url\":", "}"), "")
+            case .images: ("\"images\":[", ("{\"url\":", ",\"width\":24}"), "]")
+            case .strings: ("\"images\":[", ("", ""), "]")
+            case .image: ("", ("\"image\":", ""), "")
+            case .output: ("", ("\"status\":\"succeeded\",\"output\":", ""), "")
+            case .outputs: ("\"output\":[", ("", ""), "]")
+            case .nested: ("\"code\":0,\"data\":{\"images\":[", ("{\"url\":", "}"), "]}")
+            case .result: ("", ("\"status\":\"Ready\",\"result\":{\"sample\":", "}"), "")
+            case .artifacts: ("\"artifacts\":[", ("{\"finishReason\":\"SUCCESS\",\"base64\":", "}"), "]")
+            case .imageURL: ("\"data\":[", ("{\"image_url\":{\"url\":", "}}"), "]")
+            case .chat:
+                (
+                    "\"choices\":[{\"message\":{\"content\":\"Here it is\",\"images\":[",
+                    ("{\"type\":\"image_url\",\"image_url\":{\"url\":", "}}"), "]}}]"
+                )
+            case .parts:
+                (
+                    "\"candidates\":[{\"content\":{\"parts\":[",
+                    ("{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":", "}}"), "]}}]"
+                )
+            case .list: ("[", ("{\"url\":", "}"), "]")
+            }
+        }
+
+        /// It has room for one picture.
+        var isSingle: Bool { [.dataObject, .image, .output, .result].contains(self) }
+    }
+
+    /// The answer comes as server-sent events.
+    enum Events: String, CaseIterable, Hashable, Sendable {
+        /// Two previews before each picture, and `[DONE]`.
+        case previews
+        /// The whole answer in one event.
+        case whole
+        /// Its lines over several lines of `data:`.
+        case split
+        /// An error event.
+        case error
+    }
+
+    /// What stands around the JSON.
+    enum Wrapping: String, CaseIterable, Hashable, Sendable {
+        case spaces, bom, trailing, lines, notice
+    }
+
+    /// A content coding of the answer.
+    struct Coding: Hashable, Sendable {
+        /// What the header says.
+        var said: String
+        var applied: [Deflater.Format] = []
+        var isBroken = false
+    }
+
+    /// What links lack.
+    enum RelativeLink: String, CaseIterable, Hashable, Sendable {
+        case path, scheme
     }
 
     /// `data` of the answer.
@@ -63,8 +180,16 @@ struct Script: Hashable, Sendable {
     var dataField = DataField.pictures
     /// At most so many pictures, whatever `n` says.
     var fewer: Int?
-    /// The last picture is an error instead.
-    var itemError = false
+    /// The last picture is an error of that code instead.
+    var itemError: String?
+    /// The first picture's base64 has a wrong letter.
+    var wrongLetter = false
+    var shape: Shape?
+    var events: Events?
+    var wrapping: Wrapping?
+    var coding: Coding?
+    /// `x-should-retry` of an error.
+    var shouldRetry: Bool?
     var form = Form.asAsked
     /// The field that was not asked for is there and empty.
     var emptyOther = false
@@ -74,6 +199,7 @@ struct Script: Hashable, Sendable {
     var base64 = Base64Form()
 
     var host = Host.sandbox
+    var relativeLink: RelativeLink?
     var linkTraits = FileLink.Traits()
     /// Seconds from the answer to the link's end; nil: as configured.
     var linkSeconds: Int?
@@ -111,8 +237,11 @@ struct Script: Hashable, Sendable {
     func isBilled(wanted: Int) -> Bool {
         switch outcome {
         // An answer of nothing but errors sells nothing.
-        case .answer: dataField != .pictures || !itemError || made(of: wanted) > 1
-        case .truncated, .reset, .stall: true
+        case .answer where events == .error: false
+        case .answer: dataField != .pictures || itemError == nil || made(of: wanted) > 1
+        case .truncated, .cut, .picture, .task, .reset, .stall: true
+        case .flag: false
+        case .bare(let status): FluxqSandbox.isBilled(status: status)
         case .refuse(let error, _): FluxqSandbox.isBilled(status: error.status)
         case .page(let status): FluxqSandbox.isBilled(status: status)
         // It says that it failed, whatever its status.
@@ -126,9 +255,11 @@ struct Script: Hashable, Sendable {
     /// The status of the answer; nil where there is none.
     var status: Int? {
         switch outcome {
-        case .answer(let status), .page(let status), .bareError(let status), .redirect(let status): status
+        case .answer(let status), .page(let status), .bareError(let status), .redirect(let status),
+            .task(let status), .bare(let status):
+            status
         case .refuse(let error, _): error.status
-        case .errorObject, .envelope, .truncated: 200
+        case .errorObject, .envelope, .truncated, .cut, .picture, .flag: 200
         case .reset, .stall, .hangup: nil
         }
     }
@@ -138,7 +269,7 @@ struct Script: Hashable, Sendable {
         guard isBilled(wanted: wanted) else { return 0 }
         guard case .answer = outcome, dataField == .pictures else { return wanted }
         let made = made(of: wanted)
-        return itemError ? max(made - 1, 0) : made
+        return itemError == nil ? made : max(made - 1, 0)
     }
 
     /// How many elements `data` has.

@@ -39,12 +39,14 @@ struct WordValue: Sendable {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
         guard parts.count == 2 else {
             guard Double(text) != nil else {
-                throw wrong("a number of seconds, or one of date:, rfc850:, asctime:, ms: and text: before a value")
+                throw wrong(
+                    "a number of seconds, or one of date:, rfc850:, asctime:, ms:, reset: and text: before a value")
             }
             return .verbatim(text)
         }
         switch parts[0] {
         case "ms": return .milliseconds(parts[1])
+        case "reset": return .reset(parts[1])
         case "text": return .verbatim(parts[1])
         default:
             guard let form = RetryAfter.DateForm(rawValue: parts[0]), let seconds = Int(parts[1]),
@@ -52,6 +54,27 @@ struct WordValue: Sendable {
             else { throw wrong("date:, rfc850: or asctime: and a whole number of seconds") }
             return .date(form, secondsAhead: seconds)
         }
+    }
+
+    /// Content codings with `+` between them, in the order in which they are applied; unknown ones are only named.
+    func coding() throws(WordError) -> Script.Coding {
+        guard let text, !text.isEmpty else { throw wrong("a content coding such as gzip, deflate, br or utf-8") }
+        let names = text.split(separator: "+").map { String($0) }
+        return Script.Coding(
+            said: names.map { $0 == "raw-deflate" ? "deflate" : $0 }.joined(separator: ", "),
+            applied: names.compactMap { name in
+                switch name.lowercased() {
+                case "gzip", "x-gzip": .gzip
+                case "deflate": .zlib
+                case "raw-deflate": .raw
+                default: nil
+                }
+            })
+    }
+
+    func truth() throws(WordError) -> Bool {
+        guard let truth = text.flatMap({ Bool($0) }) else { throw wrong("true or false") }
+        return truth
     }
 
     /// One of the names of a closed set.

@@ -33,7 +33,8 @@ struct HealthReportTests {
                 baseURL: "http://127.0.0.1:1/v1", apiKey: try APIKey("sk-test"), terms: Configuration().callTerms))
         workers = Workers(
             .init(
-                store: store, archive: try Archive(directory: directory.path), apis: [Lane.defaultEndpoint: api], clock: clock,
+                store: store, archive: try Archive(directory: directory.path), apis: [Lane.defaultEndpoint: api],
+                clock: clock,
                 settings: .init(), logger: logger))
         report = HealthReport(
             notifier: try ServiceNotifier(environment: ["NOTIFY_SOCKET": manager.path]),

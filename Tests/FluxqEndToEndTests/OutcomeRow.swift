@@ -23,7 +23,10 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
 
     let state: JobState
     var reason: FailureReason?
+    /// What its warning begins with; nil for none at all.
     var warning: String?
+    /// How many pictures come depends on where in the bytes it breaks off: at least so many.
+    var isAtLeast = false
     /// What its message holds.
     var says: String?
     /// Its calls, as fluxq's ledger has them.
@@ -81,12 +84,12 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
 
 extension CallOutcome.Kind {
     /// Whether the call is taken back and counts as no attempt.
-    fileprivate var isTaken: Bool { [.notSent, .accountClosed, .rateLimited].contains(self) }
+    fileprivate var isTaken: Bool { [.notSent, .accountClosed, .wrongAddress, .rateLimited].contains(self) }
 }
 
 extension OutcomeRow {
     static let all =
-        pictures + answers + links + noImage + refused + repeated + unknown + account + rateLimits
+        pictures + answers + cut + links + noImage + refused + repeated + unknown + account + address + rateLimits
 
     private static let base64 = ["--response-format", "b64_json"]
     private static let formats = ["jpeg", "webp", "gif", "avif"]
@@ -110,13 +113,78 @@ extension OutcomeRow {
             }
         }
 
-    static let answers: [OutcomeRow] = [
-        .done("created-string"), .done("no-created"), .done("empty-usage"), .done("no-usage"),
-        .done("no-created no-usage"),
-        .done("fewer=1", images: 1, warning: "1 of 2 pictures came"),
-        .done("item-error", images: 1, warning: "1 of 2 pictures came"),
-        .done("inline item-error", images: 1, warning: "1 of 2 pictures came"),
-    ]
+    static let answers: [OutcomeRow] =
+        [
+            .done("created-string"), .done("no-created"), .done("empty-usage"), .done("no-usage"),
+            .done("no-created no-usage"),
+            .done("fewer=1", images: 1, warning: "1 of 2 pictures came"),
+            .done("item-error", images: 1, warning: "1 of 2 pictures came"),
+            .done("inline item-error", images: 1, warning: "1 of 2 pictures came"),
+            .done("item-error=rate_limit_exceeded", images: 1, warning: "1 of 2 pictures came"),
+        ] + clothed
+
+    /// Other clothes of a good answer.
+    private static let clothed: [OutcomeRow] =
+        [
+            "gzip", "x-gzip", "GZIP", "deflate", "raw-deflate", "gzip+gzip", "deflate+gzip", "gzip+utf-8", "utf-8",
+            "base64",
+            "none", "binary", "aws-chunked", "identity", "8bit", "iso-8859-1", "application/json", "br", "zstd",
+        ].flatMap { [.done("coding=\($0)"), .done("inline coding=\($0)")] }
+        + ["gzip", "deflate", "br"].map { .done("said-coding=\($0)") }
+        + ["data-object", "image", "output", "result"].flatMap { shape in
+            ["", "inline "].map { .done("\($0)shape=\(shape)", ["--n", "1"], images: 1) }
+        }
+        + ["images", "strings", "outputs", "nested", "artifacts", "image-url", "chat", "parts", "list"].flatMap {
+            shape in
+            ["", "inline "].map { .done("\($0)shape=\(shape)") }
+        }
+        + ["spaces", "bom", "trailing", "lines", "notice"].flatMap {
+            [.done("wrapping=\($0)"), .done("inline wrapping=\($0)")]
+        }
+        + ["previews", "whole", "split"].flatMap { [.done("events=\($0)"), .done("inline events=\($0)")] }
+        + [
+            .done("relative-link"), .done("relative-link=scheme"), .done("relative-link shape=strings"),
+            .done("raw", ["--n", "1"], images: 1), .done("should-retry=false"),
+        ]
+
+    private static let brokeOff = "the answer broke off: "
+
+    /// Answers that end before their end: what came whole is kept.
+    static let cut: [OutcomeRow] =
+        [
+            .done("inline cut-in=3", four, images: 2, warning: "2 of 4 pictures came; \(brokeOff)"),
+            .done("cut-in=3", four, images: 2, warning: "2 of 4 pictures came; \(brokeOff)"),
+            .done("both cut-in=2", images: 1, warning: "1 of 2 pictures came; \(brokeOff)"),
+            .done("inline events=previews cut-in=2", images: 1, warning: "1 of 2 pictures came; \(brokeOff)"),
+            .failed("inline cut-in=1", .outcomeUnknown, [.unknown]), .failed("cut-in=1", .outcomeUnknown, [.unknown]),
+            .done(
+                "inline stall-after=2", four, images: 2,
+                warning: "2 of 4 pictures came; \(brokeOff)no whole answer came"
+            ) {
+                $0.place = .hurried
+            },
+            .done("stall-after=1", images: 1, warning: "1 of 2 pictures came; \(brokeOff)no whole answer came") {
+                $0.place = .hurried
+            },
+            .failed("stall-after=0", .outcomeUnknown, [.unknown]) { $0.place = .hurried },
+            // JSON that is complete is an answer whatever its frame.
+            .done("no-last-chunk"), .done("inline no-last-chunk"),
+            .done("no-last-bytes", warning: "All 2 pictures came; \(brokeOff)it ends in the middle"),
+            .done("inline no-last-bytes", warning: "All 2 pictures came; \(brokeOff)it ends in the middle"),
+            .done(
+                "inline size=64x64 broken-coding", four, images: 2,
+                warning: "2 of 4 pictures came; \(brokeOff)its gzip coding"
+            ) {
+                $0.isAtLeast = true
+            },
+            // Damaged, and paid for all the same: never sent again for what stands beside it.
+            .done("inline wrong-letter", images: 1, warning: "1 of 2 pictures came"),
+            .failed("inline wrong-letter item-error=rate_limit_exceeded", .noImage, [.answered]),
+            .failed("inline wrong-letter item-error=insufficient_quota", .noImage, [.answered]),
+            .failed("inline wrong-letter", .noImage, [.answered], ["--n", "1"]),
+        ]
+
+    private static let four = ["--n", "4"]
 
     static let links: [OutcomeRow] =
         [
@@ -141,7 +209,8 @@ extension OutcomeRow {
         [
             .failed("empty", .noImage, [.noImage]), .failed("null-data", .noImage, [.noImage]),
             .failed("no-data", .noImage, [.noImage]), .failed("no-data no-created no-usage", .noImage, [.noImage]),
-            .failed("fewer=0", .noImage, [.noImage]), .failed("html", .noImage, [.noImage]),
+            .failed("fewer=0", .noImage, [.noImage]), .failed("bare=200", .noImage, [.noImage]),
+            .failed("bare=204", .noImage, [.noImage]),
             .failed("envelope=200", .noImage, [.noImage]),
             .failed("inline not-a-picture", .noImage, [.answered]),
             .failed("inline not-a-picture=json", .noImage, [.answered]),
@@ -151,14 +220,20 @@ extension OutcomeRow {
         ] + formats.map { .failed("inline format=\($0) truncated-picture", .noImage, [.answered]) }
 
     static let refused: [OutcomeRow] =
-        [400, 404, 405, 413, 418, 422].flatMap { status in
+        [400, 413, 418, 422].flatMap { status in
             [
                 .failed("status=\(status)", .rejected, [.rejected]),
                 .failed("gateway=\(status)", .rejected, [.rejected], says: "HTTP \(status)"),
             ]
         }
-        + [301, 302, 303, 304, 307, 308].map {
-            .failed("redirect=\($0)", .rejected, [.rejected], says: "api.base_url")
+        // With an error object of its own it is the API's word on the request.
+        + [404, 405, 410].map { .failed("status=\($0)", .rejected, [.rejected]) }
+        + [
+            .failed("status=409 should-retry=false", .rejected, [.rejected]),
+            .failed("events=error", .moderated, [.moderated]),
+        ]
+        + ["flagged", "nsfw", "concepts", "finish-reason", "status", "block-reason"].map {
+            .failed("moderated-flag=\($0)", .moderated, [.moderated])
         }
         + ["param_error", "invalid_messages", "model_error", "tokens_too_long"].map {
             .failed("rejected=\($0)", .rejected, [.rejected])
@@ -173,7 +248,7 @@ extension OutcomeRow {
             ]
         }
         + [
-            .failed("rejected", .rejected, [.rejected]), .failed("redirect", .rejected, [.rejected]),
+            .failed("rejected", .rejected, [.rejected]),
             .failed("rejected number-codes", .rejected, [.rejected]),
             .failed("rejected trace-id", .rejected, [.rejected], says: "[trace_id: "),
             .failed("moderated", .moderated, [.moderated]),
@@ -212,8 +287,13 @@ extension OutcomeRow {
             .failed("envelope=408 string-codes", .outcomeUnknown, [.unknown]),
             .failed("error-in-200=504", .outcomeUnknown, [.unknown]),
             .failed("error-string=502", .outcomeUnknown, [.unknown]),
-            .failed("truncated", .outcomeUnknown, [.unknown]),
-            .failed("inline truncated", .outcomeUnknown, [.unknown]),
+            .done("truncated", images: 1, warning: "1 of 2 pictures came; \(brokeOff)") { $0.isAtLeast = true },
+            .done("inline truncated", images: 1, warning: "1 of 2 pictures came; \(brokeOff)") { $0.isAtLeast = true },
+            .failed("truncated", .outcomeUnknown, [.unknown], ["--n", "1"]),
+            .failed("task", .outcomeUnknown, [.unknown], says: "queued"),
+            .failed("task=200", .outcomeUnknown, [.unknown], says: "queued"),
+            .failed("server-error should-retry=false", .outcomeUnknown, [.unknown]),
+            .failed("html", .outcomeUnknown, [.webPage], says: "web page") { $0.place = .inTurn },
             .failed("reset", .outcomeUnknown, [.unknown]),
             .failed("stall", .outcomeUnknown, [.unknown]) { $0.place = .hurried },
             .failed("reset", .outcomeUnknown, [.unknown, .unknown], ["--on-unknown", "retry"]),
@@ -224,7 +304,8 @@ extension OutcomeRow {
     /// The key, the account or the way to the API: the queue is held, then goes on by itself.
     static let account: [OutcomeRow] =
         [
-            "bad-key", "bad-key number-codes", "bad-key trace-id", "no-money", "forbidden", "quota",
+            "status=429 should-retry=false", "bad-key", "bad-key number-codes", "bad-key trace-id", "no-money",
+            "forbidden", "quota",
             "rejected=insufficient_quota", "gateway=403", "error-string", "envelope=401", "envelope=401 string-codes",
             "error-in-200=403", "error-in-200=insufficient_quota",
         ].map { .passing($0, .accountClosed) } + [
@@ -234,6 +315,13 @@ extension OutcomeRow {
                 $0.input = SamplePictures.jpeg.bytes + [UInt8](repeating: 0, count: 15 << 20)
             }
         ]
+
+    /// What answers is not the API: the lane is held from the first one on.
+    static let address: [OutcomeRow] =
+        [301, 302, 303, 304, 307, 308].map { .passing("redirect=\($0)", .wrongAddress) }
+        + ["redirect", "gateway=404", "gateway=405", "gateway=410", "bare=404", "gateway=511", "bare=421"].map {
+            .passing($0, .wrongAddress)
+        }
 
     /// Everybody waits, as long as was asked where that makes sense.
     static let rateLimits: [OutcomeRow] = [
@@ -254,5 +342,8 @@ extension OutcomeRow {
         .passing("gateway=429", .rateLimited), .passing("envelope=429", .rateLimited),
         .passing("error-in-200=429 number-codes", .rateLimited),
         .passing("error-in-200=rate_limit", .rateLimited),
+        .passing("status=409", .rateLimited), .passing("gateway=423", .rateLimited), .passing("bare=425", .rateLimited),
+        .passing("rejected should-retry=true", .rateLimited),
+        .passing("rate-limit=reset:1.5s", .rateLimited, atLeast: .milliseconds(1500)),
     ]
 }

@@ -16,9 +16,13 @@ struct OutcomeTableTests {
         #expect(result.run.end == .exit(row.state == .done ? 0 : 1), "\(name): \(result.run.errors)")
         #expect(job.state == row.state.rawValue, name)
         #expect(job.reason == row.reason?.rawValue, name)
-        #expect(job.warning == row.warning, name)
+        if let warning = row.warning, !row.isAtLeast {
+            #expect(job.warning?.hasPrefix(warning) == true, "\(name): \(job.warning ?? "")")
+        } else if row.warning == nil {
+            #expect(job.warning == nil, "\(name): \(job.warning ?? "")")
+        }
         #expect(job.attempts == row.attempts, name)
-        #expect(job.images.count == row.images, name)
+        #expect(row.isAtLeast ? job.images.count >= row.images : job.images.count == row.images, name)
         #expect(job.images.allSatisfy { $0.mediaType == row.mediaType }, name)
         #expect(row.state == .done || !(job.message ?? "").isEmpty, name)
         if let says = row.says { #expect(job.message?.contains(says) == true, "\(name): \(job.message ?? "")") }

@@ -205,4 +205,44 @@ struct JSONDiverterTests {
         _ = try diverter.consume(text.utf8)
         #expect(diverter.isComplete == isComplete)
     }
+
+    @Test(
+        "strings under certain names are diverted wherever they stand, in lists too",
+        arguments: [
+            (#"{"a":{"Image_URL":"x","other":"y"},"image":["p",{"q":"r"},["s"]]}"#, ["x", "p", "s"]),
+            (#"{"image":{"x":"a"},"imageUrl":"b"}"#, ["b"]), (#"["a"]"#, []), (#""a""#, []),
+        ] as [(String, [String])])
+    func names(text: String, strings: [String]) throws {
+        var diverter = JSONDiverter(names: ["imageurl", "image"], remainderLimit: 1000)
+        var found: [String] = []
+        for byte in text.utf8 {
+            for event in try diverter.consume([byte]) {
+                switch event {
+                case .begin: found.append("")
+                case .bytes(let bytes): found[found.count - 1] += String(decoding: bytes, as: UTF8.self)
+                case .end: break
+                }
+            }
+        }
+        #expect(found == strings)
+        #expect(diverter.places.count == strings.count)
+    }
+
+    @Test("a text that was cut anywhere can be read as far as it came")
+    func closed() throws {
+        let text = #"{"a":[1,{"image":"x","b":"c\\\"d"},true],"e":{},"f":null,"g":[]}"#
+        for length in 1..<text.utf8.count {
+            var diverter = JSONDiverter(names: ["image"], remainderLimit: 1000)
+            _ = try diverter.consume(Array(text.utf8.prefix(length)))
+            #expect(JSONValue(bounded: diverter.closedRemainder) != nil, "\(text.prefix(length))")
+        }
+    }
+
+    @Test("of several texts only the first is taken")
+    func several() throws {
+        var diverter = JSONDiverter(names: ["image"], remainderLimit: 1000)
+        let text = Array(#"{"a":1}{"b":2}"#.utf8)
+        #expect(try diverter.consumeValue(text[...]).count == 7)
+        #expect(diverter.isComplete)
+    }
 }

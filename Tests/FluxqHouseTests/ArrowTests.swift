@@ -25,7 +25,7 @@ struct ArrowTests {
 
     /// Floors from the ground up. A module may know what lies below its floor, never what stands beside or above it.
     private static let floors: [[String]] = [
-        ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
+        ["FluxqModel", "FluxqFormats", "FluxqMigrations", "CZlib"],
         ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers"],
         ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],

@@ -16,75 +16,233 @@ struct AnswerTests {
         }
     }
 
-    static let items: [(body: String, items: [AnswerItem], pictures: [Album.Page])] = [
-        (#"{"data":[{"url":"https://h/a?x=a+b/c=%2F"}]}"#, [.init(link: "https://h/a?x=a+b/c=%2F")], []),
-        (#"{"data":[{"url":"https:\/\/h\/a\u0026b"}]}"#, [.init(link: "https://h/a&b")], []),
-        (#"{"data":[{"url":" https://h/a\n"}]}"#, [.init(link: "https://h/a")], []),
-        (#"{"data":[{"url":"ftp://h"}]}"#, [.init(link: "ftp://h")], []),
-        (#"{"data":[{"b64_json":"AAEC"}]}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
+    static let items: [(body: String, items: [AnswerItem], pictures: [Album.Page])] =
+        [
+            (#"{"data":[{"url":"https://h/a?x=a+b/c=%2F"}]}"#, [.init(link: "https://h/a?x=a+b/c=%2F")], []),
+            (#"{"data":[{"url":"https:\/\/h\/a\u0026b"}]}"#, [.init(link: "https://h/a&b")], []),
+            (#"{"data":[{"url":" https://h/a\n"}]}"#, [.init(link: "https://h/a")], []),
+            (#"{"data":[{"url":"ftp://h"}]}"#, [.init(link: "ftp://h")], []),
+            (#"{"data":[{"b64_json":"AAEC"}]}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
+            (
+                #"{"data":[{"b64_json":"data:image/JPEG;base64,AA\nE"}]}"#, [.init(inline: 0)],
+                [.init(bytes: [0, 1], isValid: true)]
+            ),
+            // Either may hold either.
+            (
+                #"{"data":[{"url":"data:image/png;base64,AAEC"}]}"#, [.init(inline: 0)],
+                [.init(bytes: [0, 1, 2], isValid: true)]
+            ),
+            (#"{"data":[{"url":"AAEC"}]}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
+            (#"{"data":[{"b64_json":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
+            // Both, and an empty one beside a full one.
+            (
+                #"{"data":[{"url":"https://h/a","b64_json":"AAEC"}]}"#, [.init(link: "https://h/a", inline: 0)],
+                [.init(bytes: [0, 1, 2], isValid: true)]
+            ),
+            (#"{"data":[{"b64_json":"","url":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
+            (
+                #"{"data":[{"b64_json":"data:image/png;base64,","url":"https://h/a"}]}"#, [.init(link: "https://h/a")],
+                []
+            ),
+            (
+                #"{"data":[{"b64_json":null,"url":"https://h/a","extra":[1,{"x":2}]}]}"#, [.init(link: "https://h/a")],
+                []
+            ),
+            // Several, in their order.
+            (
+                #"{"data":[{"b64_json":"AAEC"},{"url":"https://h/a"},{"b64_json":"BAUG"}]}"#,
+                [.init(inline: 0), .init(link: "https://h/a"), .init(inline: 1)],
+                [.init(bytes: [0, 1, 2], isValid: true), .init(bytes: [4, 5, 6], isValid: true)]
+            ),
+            // Errors beside good ones.
+            (
+                #"{"data":[{"error":{"code":"x","message":"no"}},{"error":"never"},{"url":"https://h/a"}]}"#,
+                [.init(error: "x: no"), .init(error: "never"), .init(link: "https://h/a")], []
+            ),
+            // What is not JSON for a stricter reader.
+            (
+                #"{"usage":NaN,"big":1e999,"data":[{"b64_json":"AAEC"},{"url":"https://h/a"}]}"#,
+                [.init(inline: 0), .init(link: "https://h/a")], [.init(bytes: [0, 1, 2], isValid: true)]
+            ),
+            ("\u{FEFF}" + #"{"data":[{"url":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
+        ] + shapes + clothes
+
+    private static let link = AnswerItem(link: "https://h/a")
+    /// Looks like a picture by its first bytes.
+    private static let gif: [UInt8] = Array("GIF89a and a picture".utf8)
+    private static let gifText = Data(gif).base64EncodedString()
+    private static let page = Album.Page(bytes: gif, isValid: true)
+
+    private static let shapes: [(body: String, items: [AnswerItem], pictures: [Album.Page])] = [
+        (#"{"data":{"url":"https://h/a"}}"#, [link], []), (#"{"data":"https://h/a"}"#, [link], []),
+        (#"{"data":["https://h/a"]}"#, [link], []), (#"{"images":[{"url":"https://h/a","width":1}]}"#, [link], []),
+        (#"{"images":["https://h/a","https://h/b"]}"#, [link, .init(link: "https://h/b")], []),
+        (#"{"image":"https://h/a"}"#, [link], []), (#"{"image":{"url":"https://h/a"}}"#, [link], []),
+        (#"{"image":"\#(gifText)"}"#, [.init(inline: 0)], [page]),
+        (#"{"output":"https://h/a","status":"succeeded","urls":{"get":"https://h/x"}}"#, [link], []),
+        (#"{"output":["https://h/a"],"input":{"prompt":"x"}}"#, [link], []),
+        (#"{"output":["\#(gifText)"]}"#, [.init(inline: 0)], [page]),
+        (#"{"output":{"image_url":"https://h/a"}}"#, [link], []),
+        (#"{"result":{"sample":"https://h/a"},"status":"Ready"}"#, [link], []),
+        (#"{"code":0,"data":{"images":[{"url":"https://h/a"}]}}"#, [link], []),
+        (#"{"data":{"output":["https://h/a"]}}"#, [link], []),
+        (#"{"data":{"image_urls":["https://h/a"]}}"#, [link], []),
+        (#"{"artifacts":[{"base64":"\#(gifText)","seed":1,"finishReason":"SUCCESS"}]}"#, [.init(inline: 0)], [page]),
+        (#"{"data":[{"image_url":{"url":"https://h/a"}}]}"#, [link], []),
+        (#"{"data":[{"imageUrl":"https://h/a"}]}"#, [link], []),
+        (#"{"data":[{"B64_JSON":"\#(gifText)"}]}"#, [.init(inline: 0)], [page]),
+        (#"{"url":"https://h/a"}"#, [link], []),
+        (#"{"b64_json":"AAEC"}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
+        (#"[{"url":"https://h/a"}]"#, [link], []), (#"["https://h/a"]"#, [link], []), (#""https://h/a""#, [link], []),
         (
-            #"{"data":[{"b64_json":"data:image/JPEG;base64,AA\nE"}]}"#, [.init(inline: 0)],
-            [.init(bytes: [0, 1], isValid: true)]
+            #"{"choices":[{"message":{"content":"Here","images":[{"image_url":{"url":"data:image/gif;base64,\#(gifText)"}}]}}]}"#,
+            [.init(inline: 0)], [page]
         ),
-        // Either may hold either.
         (
-            #"{"data":[{"url":"data:image/png;base64,AAEC"}]}"#, [.init(inline: 0)],
-            [.init(bytes: [0, 1, 2], isValid: true)]
+            #"{"candidates":[{"content":{"parts":[{"text":"Here"},{"inlineData":{"mimeType":"image/gif","data":"\#(gifText)"}}]}}]}"#,
+            [.init(inline: 0)], [page]
         ),
-        (#"{"data":[{"url":"AAEC"}]}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
-        (#"{"data":[{"b64_json":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
-        // Both, and an empty one beside a full one.
         (
-            #"{"data":[{"url":"https://h/a","b64_json":"AAEC"}]}"#, [.init(link: "https://h/a", inline: 0)],
-            [.init(bytes: [0, 1, 2], isValid: true)]
+            #"{"output":[{"type":"image_generation_call","status":"completed","result":"\#(gifText)"}]}"#,
+            [.init(inline: 0)],
+            [page]
         ),
-        (#"{"data":[{"b64_json":"","url":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
-        (#"{"data":[{"b64_json":"data:image/png;base64,","url":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
-        (#"{"data":[{"b64_json":null,"url":"https://h/a","extra":[1,{"x":2}]}]}"#, [.init(link: "https://h/a")], []),
-        // Several, in their order.
+        (#"{"predictions":[{"bytesBase64Encoded":"\#(gifText)","mimeType":"image/gif"}]}"#, [.init(inline: 0)], [page]),
+        // Relative links; base64 of a JPEG begins with a slash.
+        (#"{"data":[{"url":"/files/a.png?x=1"}]}"#, [.init(link: "BASE/files/a.png?x=1")], []),
+        (#"{"data":[{"url":"//h:81/a.png"}]}"#, [.init(link: "http://h:81/a.png")], []),
+        (#"{"data":[{"url":"files/a.png"}]}"#, [.init(link: "BASE/v1/files/a.png")], []),
+        (#"{"data":[{"url":"../a.png"}]}"#, [.init(link: "BASE/a.png")], []),
+        (#"{"images":["/files/a.png"]}"#, [.init(link: "BASE/files/a.png")], []),
         (
-            #"{"data":[{"b64_json":"AAEC"},{"url":"https://h/a"},{"b64_json":"BAUG"}]}"#,
-            [.init(inline: 0), .init(link: "https://h/a"), .init(inline: 1)],
-            [.init(bytes: [0, 1, 2], isValid: true), .init(bytes: [4, 5, 6], isValid: true)]
+            #"{"data":[{"url":"/9j/4AAQ"}]}"#, [.init(inline: 0)],
+            [.init(bytes: [0xFF, 0xD8, 0xFF, 0xE0, 0, 0x10], isValid: true)]
         ),
-        // Errors beside good ones.
+        // Links keep their bytes, whatever those are.
+        (#"{"data":[{"url":"https://h/a b|c{d}\u00e9?x=[1]"}]}"#, [.init(link: "https://h/a b|c{d}\u{E9}?x=[1]")], []),
+    ]
+
+    private static let clothes: [(body: String, items: [AnswerItem], pictures: [Album.Page])] = [
+        (String(repeating: " \r\n", count: 3000) + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
+        (#"{"data":[{"url":"https://h/a"}]}"# + "\n<!-- gateway -->", [link], []),
+        ("Notice: x in /srv/y.php {line 7}\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (
-            #"{"data":[{"error":{"code":"x","message":"no"}},{"error":"never"},{"url":"https://h/a"}]}"#,
-            [.init(error: "x: no"), .init(error: "never"), .init(link: "https://h/a")], []
+            #"{"data":[{"url":"https://h/a"}]}"# + "\n" + #"{"data":[{"url":"https://h/b"}]}"# + "\n",
+            [link, .init(link: "https://h/b")], []
         ),
-        // What is not JSON for a stricter reader.
+        (#"data: {"data":[{"url":"https://h/a"}]}"# + "\n\ndata: [DONE]\n\n", [link], []),
         (
-            #"{"usage":NaN,"big":1e999,"data":[{"b64_json":"AAEC"},{"url":"https://h/a"}]}"#,
-            [.init(inline: 0), .init(link: "https://h/a")], [.init(bytes: [0, 1, 2], isValid: true)]
+            ": hello\r\n\r\nevent: message\r\ndata:{\"data\":\r\ndata: [{\"url\":\r\ndata: \"https://h/a\"}]}\r\n\r\n",
+            [link], []
         ),
-        ("\u{FEFF}" + #"{"data":[{"url":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
+        (
+            "event: image_generation.partial_image\n"
+                + #"data: {"type":"image_generation.partial_image","b64_json":"AAAA","partial_image_index":0}"#
+                + "\n\nevent: image_generation.completed\n"
+                + #"data: {"type":"image_generation.completed","b64_json":"AAEC","usage":{"total_tokens":1}}"# + "\n\n",
+            [.init(inline: 1)], [.init(bytes: [0, 0, 0], isValid: true), .init(bytes: [0, 1, 2], isValid: true)]
+        ),
+        (
+            #"data: {"type":"image_generation.partial_succeeded","url":"https://h/a"}"# + "\n\n"
+                + #"data: {"type":"image_generation.partial_failed","error":{"code":"x","message":"no"}}"# + "\n\n"
+                + #"data: {"type":"image_generation.completed","usage":{}}"# + "\n\ndata: [DONE]\n\n",
+            [link, .init(error: "x: no")], []
+        ),
+        ("https://h/a\n", [link], []), ("data:image/gif;base64,\(gifText)", [.init(inline: 0)], [page]),
+        (gifText, [.init(inline: 0)], [page]), (String(decoding: gif, as: UTF8.self), [.init(inline: 0)], [page]),
     ]
 
     @Test("each item gives its link, its picture or its error", arguments: items)
     func reads(body: String, items: [AnswerItem], pictures: [Album.Page]) async throws {
         let album = Album()
-        let report = try await call(body, album: album)
+        let server = try await RawServer(.answer(200, body))
+        let report = try await withScene(server) {
+            await $0.generate(try request(), picture: nil, receiver: album)
+        }
         guard case .answered(let answer) = report.outcome else {
             Issue.record("\(report.outcome)")
             return
         }
-        #expect(answer.items == items)
+        let expected = items.map { item in
+            var item = item
+            item.link = item.link?.replacing("BASE", with: "http://127.0.0.1:\(server.port)")
+            return item
+        }
+        #expect(answer.items == expected)
+        #expect(answer.defect == nil)
         #expect(album.pages == pictures)
     }
 
-    @Test("broken base64 is no picture, and leaves its own link and the next picture alone")
-    func brokenBase64() async throws {
+    @Test(
+        "texts that stand where a picture may stand are none",
+        arguments: [
+            #"{"result":"success"}"#, #"{"data":"ok"}"#, #"{"output":"Here is your picture"}"#, #"{"image":"pending"}"#,
+            #"{"result":"error: no such thing"}"#, #"{"choices":[{"message":{"content":"I cannot do that"}}]}"#,
+            #"{"data":"/v1/images/generations"}"#,
+        ])
+    func texts(body: String) async throws {
+        #expect(try await call(body).outcome.row == "noImage")
+    }
+
+    @Test("the error of an answer is read, though a text stands where a picture may stand")
+    func textBesideError() async throws {
+        let report = try await call(#"{"code":401,"message":"no","data":"unauthorized","result":"x"}"#)
+        #expect(report.outcome.row == "accountClosed")
+        #expect(report.outcome.message == "no")
+    }
+
+    @Test("what is whole is kept with every way to be cut; half a link is none, half a picture is a damaged one")
+    func cutEverywhere() async throws {
+        let picture = Data((0..<90).map { UInt8($0) }).base64EncodedString()
+        let body =
+            #"{"created":1,"data":[{"b64_json":"\#(picture)"},{"url":"https://h/a","x":1},{"b64_json":"\#(picture)"}]}"#
+        let ends = [
+            body.firstRange(of: "\"},{\"url\"")?.upperBound, body.firstRange(of: "\",\"x\"")?.upperBound,
+            body.firstRange(of: "\"}]}")?.upperBound,
+        ]
+        let wholes = try ends.map { body.utf8.distance(from: body.startIndex, to: try #require($0)) }
+        for length in stride(from: 1, to: body.utf8.count, by: 3) {
+            var reader = AnswerReader(receiver: Album(), maxPictureBytes: 1000)
+            try await reader.read(ByteBuffer(bytes: body.utf8.prefix(length)))
+            try await reader.finish(isBrokenOff: true)
+            var reply = Reply(status: 200)
+            reply.read(reader, quotation: Quotation(hiding: try APIKey(secret)), base: nil, trouble: "x")
+            let came = [wholes[0] - 8, wholes[1] - 4, wholes[2] - 3].count { $0 <= length }
+            #expect(reply.isAnswered == (came > 0), "\(body.prefix(length))")
+            #expect(
+                reply.answer?.items.count { $0.error == nil && $0 != AnswerItem() } == came, "\(body.prefix(length))")
+            #expect(reply.answer?.defect == "x")
+        }
+    }
+
+    @Test("what is no base64 is no picture, and leaves its own link and the next picture alone")
+    func noBase64() async throws {
         let album = Album()
         let body = #"{"data":[{"b64_json":"AAEC****","url":"https://h/a"},{"b64_json":"BAUG"}]}"#
         let items = try await call(body, album: album).outcome.answer?.items
         #expect(
             items?.first
                 == .init(
-                    link: "https://h/a", error: "What b64_json holds is not a picture: its base64 is broken."))
-        // A beginning of the broken one may have been taken or not, by how the answer was cut on its way.
-        let inline = try #require(items?.last?.inline)
-        #expect(album.pages[inline] == Album.Page(bytes: [4, 5, 6], isValid: true))
-        #expect(album.pages.filter { $0.isValid == true }.count == 1)
+                    link: "https://h/a",
+                    error: "What came in the picture's place is none: it is not base64, and begins: AAEC****."))
+        #expect(items?.last?.inline == 0)
+        #expect(album.pages == [Album.Page(bytes: [4, 5, 6], isValid: true)])
+    }
+
+    @Test("a picture with one wrong letter is kept as a damaged one, every other byte in its place")
+    func wrongLetter() async throws {
+        let album = Album()
+        let bytes = (0..<Int64(3000)).map(PatternSource.byte)
+        var text = Array(Data(bytes).base64EncodedString().utf8)
+        text[400] = UInt8(ascii: "*")
+        let report = try await call(
+            #"{"data":[{"b64_json":"\#(String(decoding: text, as: UTF8.self))"},{"b64_json":"BAUG"}]}"#, album: album)
+        let items = try #require(report.outcome.answer?.items)
+        #expect(items.map(\.inline) == [0, 1])
+        #expect(items[0].error?.contains("broken after 300 bytes") == true)
+        #expect(album.pages.map(\.isValid) == [false, true])
+        #expect(zip(album.pages[0].bytes, bytes).count { $0 != $1 } <= 1)
+        #expect(album.pages[0].bytes.count == bytes.count)
     }
 
     @Test(
@@ -112,16 +270,18 @@ struct AnswerTests {
 
     @Test("an answer without pictures is kept for a person to look at")
     func excerpt() async throws {
-        let page = "<html><body>Busy</body></html>"
-        #expect(try await call(page).outcome.answer?.excerpt == page)
+        #expect(try await call("Busy").outcome.answer?.excerpt == "Busy")
+        #expect(try await call("<html><body>Busy</body></html>").excerpt == "<html><body>Busy</body></html>")
+        let task = #"{"id":"x","status":"queued"}"#
+        #expect(try await call(task).excerpt == task)
         let broken = try await call(#"{"data":[{"b64_json":"A*"}],"note":"x"}"#)
         #expect(
             broken.outcome.answer?.excerpt
-                == #"{"data":[{"b64_json":"(not a picture: its base64 is broken)"}],"note":"x"}"#)
+                == #"{"data":[{"b64_json":"(not a picture: it is not base64, and begins: A*)"}],"note":"x"}"#)
         #expect(broken.outcome.answer?.items.count == 1)
     }
 
-    @Test("a picture over downloads.max_bytes is no picture, and the next one is")
+    @Test("of a picture over downloads.max_bytes what fits is kept as a damaged one, and the next one is whole")
     func tooLarge() async throws {
         let album = Album()
         let report = try await call(
@@ -137,7 +297,7 @@ struct AnswerTests {
         let album = Album()
         let items = Array(repeating: #"{"b64_json":"AAEC"}"#, count: 1000).joined(separator: ",")
         let report = try await call(#"{"data":[\#(items)]}"#, album: album)
-        #expect(album.pages.count == AnswerReader.Limits.captures)
+        #expect(album.pages.count == CaptureReader.Limits.pictures)
         #expect(report.outcome.answer?.items.count == Reply.Limits.items)
     }
 
@@ -149,7 +309,7 @@ struct AnswerTests {
         #expect(report.outcome.message.contains("billed"))
     }
 
-    @Test("a picture under way when the answer breaks off is ended as invalid")
+    @Test("a picture under way when the answer breaks off is ended as invalid, and those before it are kept")
     func brokenOff() async throws {
         let album = Album()
         let beginning = #"{"data":[{"b64_json":"AAEC"},{"b64_json":"\#(String(repeating: "A", count: 64))"#
@@ -157,8 +317,34 @@ struct AnswerTests {
         let report = try await withScene(server) {
             await $0.generate(try request(), picture: nil, receiver: album)
         }
-        #expect(report.outcome.row == "unknown")
+        #expect(report.outcome.row == "answered")
+        #expect(report.outcome.answer?.items.map(\.inline) == [0, 1])
+        #expect(report.outcome.answer?.defect?.isEmpty == false)
         #expect(album.pages.map(\.isValid) == [true, false])
+    }
+
+    @Test("what had come is kept when the call runs out of time or is canceled", arguments: [true, false])
+    func stalled(isCanceled: Bool) async throws {
+        // More than is gathered before it is read.
+        let much = String(repeating: "A", count: 200_000)
+        let body = #"{"data":[{"url":"https://h/a"},{"b64_json":"\#(much)"},{"b64_json":"\#(much)"#
+        let server = try await RawServer(
+            .raw("HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n\(body)", then: .stall))
+        let album = Album()
+        let report = try await withScene(server, timeout: isCanceled ? .seconds(300) : .seconds(2)) { client in
+            let call = Task { await client.generate(try request(), picture: nil, receiver: album) }
+            if isCanceled {
+                for await ordinal in album.begins where ordinal == 1 { break }
+                call.cancel()
+            }
+            return try await call.value
+        }
+        let answer = try #require(report.outcome.answer)
+        #expect(answer.items.map(\.link) == ["https://h/a", nil, nil])
+        #expect(answer.items.map(\.inline) == [nil, 0, 1])
+        #expect(answer.defect == (isCanceled ? "the call was canceled" : "no whole answer came within 2 seconds"))
+        #expect(album.pages.map(\.isValid) == [true, false])
+        #expect(album.pages[0].bytes.count == 150_000)
     }
 
     @Test("large pictures come through whole, in pieces")

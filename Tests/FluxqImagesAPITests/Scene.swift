@@ -74,10 +74,14 @@ final class Album: PictureReceiver {
 
     /// How many bytes of a picture are taken before it is too much.
     let room: Int
+    /// The ordinal of each picture that begins.
+    let begins: AsyncStream<Int>
+    private let begun: AsyncStream<Int>.Continuation
     private let list = Mutex<[Page]>([])
 
     init(room: Int = .max) {
         self.room = room
+        (begins, begun) = AsyncStream.makeStream(of: Int.self)
     }
 
     var pages: [Page] { list.withLock { $0 } }
@@ -87,6 +91,7 @@ final class Album: PictureReceiver {
             guard ordinal == $0.count else { throw Full() }
             $0.append(Page())
         }
+        begun.yield(ordinal)
         return Sink(album: self, ordinal: ordinal)
     }
 

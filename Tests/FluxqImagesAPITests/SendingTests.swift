@@ -236,7 +236,7 @@ struct SendingTests {
         "an answer that comes before the request's end counts, unless it leaves the bill open: then nothing was sent",
         arguments: [
             (413, "rejected"), (401, "accountClosed"), (429, "rateLimited"), (500, "serverError"), (502, "notSent"),
-            (408, "notSent"), (302, "rejected"),
+            (408, "notSent"), (302, "wrongAddress"),
         ])
     func earlyAnswer(status: Int, outcome: String) async throws {
         var script = RawServer.Script.answer(status, "no", at: .bytes(10_000))

@@ -14,17 +14,19 @@ struct TimesTests {
         (nil, "1.5", .milliseconds(1500)),
         (nil, "0.25", .milliseconds(250)), (nil, " 7 ", .seconds(7)), (nil, "3600", .seconds(3600)),
         (nil, "007", .seconds(7)),
-        (nil, "0", nil), (nil, "0.0", nil), (nil, "-1", nil), (nil, "+5", nil), (nil, "3601", nil),
+        (nil, "0", nil), (nil, "0.0", nil), (nil, "-1", nil), (nil, "+5", nil), (nil, "3601", .seconds(3600)),
+        (nil, "86400", .seconds(3600)), (nil, "100000000", nil),
         (nil, "99999999999999999999999", nil),
         (nil, "1e3", nil), (nil, "inf", nil), (nil, "nan", nil), (nil, "0x10", nil), (nil, "1,5", nil),
         (nil, "5 s", nil), (nil, "soon", nil),
         (nil, ".", nil), (nil, "1.2.3", nil),
         ("250", nil, .milliseconds(250)), ("1500.5", nil, .microseconds(1_500_500)), ("250", "9", .milliseconds(250)),
         ("0", "9", .seconds(9)),
-        ("-1", "9", .seconds(9)), ("x", "9", .seconds(9)), ("3600001", "9", .seconds(9)), ("99999999", nil, nil),
+        ("-1", "9", .seconds(9)), ("x", "9", .seconds(9)), ("3600001", "9", .seconds(3600)),
+        ("99999999", nil, .seconds(3600)),
         (nil, "Mon, 23 Jun 2025 08:40:27 GMT", .seconds(30)), (nil, "Monday, 23-Jun-25 08:40:27 GMT", .seconds(30)),
         (nil, "Mon Jun 23 08:40:27 2025", .seconds(30)), (nil, "Mon, 23 Jun 2025 08:39:57 GMT", nil),
-        (nil, "Mon, 23 Jun 2025 08:00:00 GMT", nil), (nil, "Mon, 23 Jun 2025 09:40:00 GMT", nil),
+        (nil, "Mon, 23 Jun 2025 08:00:00 GMT", nil), (nil, "Mon, 23 Jun 2025 09:40:00 GMT", .seconds(3600)),
         (nil, "Fri, 31 Dec 1999 23:59:59 GMT", nil), (nil, "Mon, 23 Jun 2025 08:40:27", nil),
         (nil, "Mon, 23 Jun 2025 08:40:27 PST", nil),
     ]
@@ -32,6 +34,18 @@ struct TimesTests {
     @Test("Retry-After in every form", arguments: waits)
     func retryAfter(milliseconds: String?, retryAfter: String?, wait: Duration?) {
         #expect(RetryAfter.parse(milliseconds: milliseconds, retryAfter: retryAfter, now: Self.now) == wait)
+    }
+
+    @Test(
+        "when a limit ends, in every form",
+        arguments: [
+            ("5", .seconds(5)), ("1.5", .milliseconds(1500)), ("2s", .seconds(2)), ("6m0s", .seconds(360)),
+            ("1h2m3.5s", .seconds(3600)), ("250ms", .milliseconds(250)), ("1750668007", .seconds(10)),
+            ("1750668007500", .milliseconds(10_500)), ("Mon, 23 Jun 2025 08:40:27 GMT", .seconds(30)), ("0", nil),
+            ("0s", nil), ("-1", nil), ("soon", nil), ("s", nil), ("5x", nil), ("", nil), ("1750667000", nil),
+        ] as [(String, Duration?)])
+    func resets(text: String, wait: Duration?) {
+        #expect(RetryAfter.parse(reset: text, now: Self.now) == wait)
     }
 
     @Test(

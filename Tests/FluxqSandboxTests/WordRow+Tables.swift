@@ -139,6 +139,49 @@ extension WordRow {
                 return
             }
         },
+        WordRow("sandbox:cut-in=2", ["n": 4], billed: 4) { _, seen throws in
+            guard case .brokenOff(status: 200) = seen else {
+                Issue.record("\(seen)")
+                return
+            }
+        },
+        WordRow("sandbox:no-last-chunk", billed: 1) { _, seen throws in
+            guard case .brokenOff(status: 200) = seen else {
+                Issue.record("\(seen)")
+                return
+            }
+        },
+        WordRow("sandbox:no-last-bytes", billed: 1) { _, seen throws in
+            let answer = try seen.answer()
+            #expect(answer.headers["content-length"] == "\(answer.bytes.count)")
+            #expect(answer.text.hasPrefix("{") && answer.text.hasSuffix("{}"))
+        },
+        WordRow("sandbox:raw", billed: 1) { _, seen throws in try whole(seen) },
+        WordRow("sandbox:task", billed: 1) { _, seen throws in
+            #expect(try seen.answer().status == 202)
+            #expect(try seen.answer().json()["status"] == "queued")
+        },
+        .good("sandbox:task=200") { _, json throws in #expect(json["status"] == "queued") },
+        .good("sandbox:moderated-flag", billed: nil) { _, json throws in #expect(json["flagged"] == .bool(true)) },
+        .good("sandbox:moderated-flag=finish-reason", billed: nil) { _, json throws in
+            guard case .array(let artifacts) = json["artifacts"] else {
+                Issue.record("\(json)")
+                return
+            }
+            #expect(artifacts.first?["finishReason"] == "CONTENT_FILTERED")
+        },
+        WordRow("sandbox:bare=404") { _, seen throws in
+            #expect(try seen.answer().status == 404)
+            #expect(try seen.answer().bytes.isEmpty)
+        },
+        WordRow("sandbox:429 sandbox:should-retry=false") { _, seen throws in
+            #expect(try seen.answer().headers["x-should-retry"] == "false")
+        },
+        WordRow("sandbox:rate-limit=reset:2s") { _, seen throws in
+            #expect(try seen.answer().headers["x-ratelimit-reset-requests"] == "2s")
+        },
+        .error("sandbox:409", 409, "conflict"), .error("sandbox:423", 423, "locked"),
+        .error("sandbox:425", 425, "too_early"),
         // The later of two that contradict each other holds.
         .error("sandbox:429 sandbox:moderated", 400, "sensitive_check_error"),
     ]
@@ -181,6 +224,54 @@ extension WordRow {
         .good("sandbox:empty-usage") { _, json throws in #expect(json["usage"] == .object([:])) },
         .good("sandbox:no-usage") { _, json throws in #expect(json["usage"] == nil) },
         .good("sandbox:no-created sandbox:no-usage sandbox:no-data") { _, json throws in #expect(json == .object([:]))
+        },
+        .good("sandbox:item-error=rate_limit_exceeded", ["n": 2]) { _, json throws in
+            #expect(json.items[1]["error"]?["code"] == "rate_limit_exceeded")
+        },
+        .good("sandbox:shape=strings") { _, json throws in
+            guard case .array(let images) = json["images"] else {
+                Issue.record("\(json)")
+                return
+            }
+            #expect(images.first?.string?.hasPrefix("http://") == true)
+        },
+        .good("sandbox:shape=result") { _, json throws in
+            #expect(json["result"]?["sample"]?.string?.hasPrefix("http://") == true)
+        },
+        .good("sandbox:shape=artifacts") { _, json throws in
+            guard case .array(let artifacts) = json["artifacts"] else {
+                Issue.record("\(json)")
+                return
+            }
+            #expect(artifacts.first?["base64"]?.string?.hasPrefix(png) == true)
+        },
+        WordRow("sandbox:events", billed: 1) { _, seen throws in
+            let answer = try seen.answer()
+            #expect(answer.headers["content-type"] == "text/event-stream")
+            #expect(answer.text.split(separator: "\n").count { $0 == "event: image_generation.partial_image" } == 2)
+            #expect(answer.text.hasSuffix("data: [DONE]\n\n"))
+        },
+        WordRow("sandbox:events=error") { _, seen throws in
+            #expect(try seen.answer().text.hasPrefix("event: error\n"))
+        },
+        WordRow("sandbox:wrapping=lines", ["n": 2], billed: 2) { _, seen throws in
+            #expect(try seen.answer().text.split(separator: "\n").count == 2)
+        },
+        WordRow("sandbox:wrapping=spaces", billed: 1) { _, seen throws in
+            #expect(try seen.answer().text.hasPrefix(" \n"))
+        },
+        WordRow("sandbox:coding=gzip", billed: 1) { _, seen throws in
+            #expect(try seen.answer().headers["content-encoding"] == "gzip")
+            #expect(try seen.answer().bytes.starts(with: [0x1F, 0x8B]))
+        },
+        .good("sandbox:coding=utf-8") { _, json throws in #expect(json.items.count == 1) },
+        .good("sandbox:said-coding=gzip") { _, json throws in #expect(json.items.count == 1) },
+        WordRow("sandbox:broken-coding", billed: 1) { _, seen throws in
+            #expect(try seen.answer().bytes.starts(with: [0x1F, 0x8B]))
+        },
+        .inline("sandbox:b64-bare sandbox:wrong-letter") { text throws in
+            #expect(text.count { $0 == "*" } == 1)
+            #expect(try decoded(text.replacing("*", with: "A")).starts(with: [0x89, 0x50, 0x4E, 0x47]))
         },
         // Nothing but an error has been made.
         .good("sandbox:item-error", billed: nil) { _, json throws in
@@ -271,6 +362,13 @@ extension WordRow {
         .link("sandbox:expires=-5 sandbox:expires-as=none", status(403)),
         .good("sandbox:forbidden-link") { _, json throws in
             #expect(try #require(json.items.first?["url"]?.string).hasPrefix("https://10.0.0.1/"))
+        },
+        .good("sandbox:relative-link") { _, json throws in
+            #expect(try #require(json.items.first?["url"]?.string).hasPrefix("/files/"))
+        },
+        .good("sandbox:relative-link=scheme") { client, json throws in
+            #expect(
+                try #require(json.items.first?["url"]?.string).hasPrefix("//127.0.0.1:\(client.sandbox.port)/files/"))
         },
         .good("sandbox:bad-scheme-link") { _, json throws in
             #expect(try #require(json.items.first?["url"]?.string).hasPrefix("ftp://127.0.0.1/"))

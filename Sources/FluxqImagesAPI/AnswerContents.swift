@@ -1,0 +1,193 @@
+import FluxqFormats
+import FluxqModel
+import FoundationEssentials
+
+/// What a 2xx answer holds, in whichever of the shapes seen in the wild.
+///
+/// ```
+/// {"data": [{"url": …}, {"b64_json": …}]}          {"data": {"url": …}}      {"data": {"images": […]}}
+/// {"images": ["https://…", {"url": …}]}            {"output": "https://…"}   {"output": ["https://…"]}
+/// {"result": {"sample": "https://…"}}              {"artifacts": [{"base64": …}]}
+/// {"choices": [{"message": {"images": [{"image_url": {"url": …}}]}}]}
+/// {"candidates": [{"content": {"parts": [{"inlineData": {"data": …}}]}}]}
+/// ```
+struct AnswerContents {
+    private static let depth = 8
+
+    private(set) var items: [AnswerItem] = []
+    /// The errors of items that came without a picture.
+    private(set) var itemErrors: [ErrorDocument] = []
+    /// Pictures whose bytes came in part or with damage, by their ordinals.
+    private var broken: Set<Int> = []
+    /// Something was sent in a picture's place that is none.
+    private(set) var hasOthers = false
+
+    private let quotation: Quotation
+    private let base: AnswerBase?
+
+    init(quotation: Quotation, base: AnswerBase?) {
+        self.quotation = quotation
+        self.base = base
+    }
+
+    mutating func add(_ document: AnswerDocument, _ json: JSONValue?) {
+        if let json {
+            items += elements(in: json, of: document, isElement: false, depth: 0)
+        } else {
+            // What cannot be read as JSON may still hold pictures that have been paid for.
+            for group in document.groups {
+                var item = AnswerItem()
+                for (_, capture) in group { take(capture, into: &item) }
+                if item.link != nil || item.inline != nil { items.append(item) }
+            }
+        }
+    }
+
+    mutating func add(_ body: Capture) {
+        var item = AnswerItem()
+        take(body, into: &item)
+        if item != AnswerItem() { items.append(item) }
+    }
+
+    /// An event that says that one picture failed.
+    mutating func add(_ error: ErrorDocument) {
+        itemErrors.append(error)
+        items.append(AnswerItem(error: words(of: error)))
+    }
+
+    /// Whether a picture came whole, or a link.
+    var hasWhole: Bool {
+        items.contains { item in item.link != nil || item.inline.map { !broken.contains($0) } ?? false }
+    }
+
+    /// Whether anything came that can be kept, be it damaged.
+    var hasAnything: Bool { items.contains { $0.link != nil || $0.inline != nil } }
+
+    // MARK: - Where pictures stand
+
+    private mutating func elements(
+        in value: JSONValue, of document: AnswerDocument, under name: String = "", isElement: Bool, depth: Int
+    ) -> [AnswerItem] {
+        guard depth < Self.depth else { return [] }
+        switch value {
+        case .string(let text):
+            var item = AnswerItem()
+            if let capture = document.capture(for: text) { take(capture, into: &item) }
+            return item == AnswerItem() ? [] : [item]
+        case .array(let values):
+            return values.prefix(Reply.Limits.items).flatMap { element -> [AnswerItem] in
+                let found = elements(in: element, of: document, isElement: true, depth: depth + 1)
+                // One that holds nothing still stands for a picture that was asked for.
+                if found.isEmpty, case .object = element, name == "data" || name == "images" { return [AnswerItem()] }
+                return found
+            }
+        case .object(let members):
+            let names = Dictionary(members.map { (JSONDiverter.folded($0.key), $0.value) }) { first, _ in first }
+            if isElement, let item = item(of: names, in: document, isElement: true, depth: depth) { return [item] }
+            var empty: [AnswerItem] = []
+            for name in PictureName.containers {
+                guard let member = names[name] else { continue }
+                let found = elements(in: member, of: document, under: name, isElement: false, depth: depth + 1)
+                if found.contains(where: { $0 != AnswerItem() }) { return found }
+                if empty.isEmpty { empty = found }
+            }
+            guard !isElement, let item = item(of: names, in: document, isElement: false, depth: depth) else {
+                return empty
+            }
+            // The link of a task leads to the task.
+            return item.inline == nil && AnswerSigns.saysTask(value) ? empty : [item]
+        case .null, .bool, .integer, .number: return []
+        }
+    }
+
+    /// The picture that an object's own members hold, or its error; nil if they hold neither.
+    private mutating func item(
+        of names: [String: JSONValue], in document: AnswerDocument, isElement: Bool, depth: Int
+    ) -> AnswerItem? {
+        var item = AnswerItem()
+        for name in PictureName.direct {
+            switch names[name] {
+            case .string(let text)?:
+                if let capture = document.capture(for: text) { take(capture, into: &item) }
+            case .object?, .array?:
+                guard let member = names[name] else { break }
+                let found = elements(in: member, of: document, isElement: true, depth: depth + 1)
+                item.link = item.link ?? found.first?.link
+                item.inline = item.inline ?? found.first?.inline
+                item.error = item.error ?? found.first?.error
+            default: break
+            }
+        }
+        if isElement, let document = names["error"].flatMap(ErrorDocument.init(error:)) {
+            if item.link == nil, item.inline == nil { itemErrors.append(document) }
+            item.error = words(of: document)
+        }
+        return item == AnswerItem() ? nil : item
+    }
+
+    // MARK: - One picture
+
+    private mutating func take(_ capture: Capture, into item: inout AnswerItem) {
+        switch capture {
+        case .link(let link):
+            let link = base?.resolve(link) ?? link
+            // A link that holds the key is neither kept nor followed: it would take the key into the database, and to
+            // whoever serves the picture.
+            if quotation.isTelling(link) {
+                hasOthers = true
+                item.error =
+                    item.error
+                    ?? "The API put the key that pays into its link to the picture, so the link is not kept. Change the key."
+            } else {
+                item.link = item.link ?? link
+            }
+        case .picture(let ordinal):
+            item.inline = item.inline ?? ordinal
+        case .broken(let ordinal, let reason):
+            broken.insert(ordinal)
+            item.inline = item.inline ?? ordinal
+            item.error = item.error ?? quotation.clean("What came inline is no whole picture: \(reason).")
+        case .invalid(let reason):
+            hasOthers = true
+            item.error = item.error ?? quotation.clean("What came in the picture's place is none: \(reason).")
+        case .empty, .text: break
+        }
+    }
+
+    private func words(of error: ErrorDocument) -> String {
+        let said = [error.code, error.message].compactMap(\.self).joined(separator: ": ")
+        return said.isEmpty ? "The API gave no reason." : quotation.clean(said)
+    }
+}
+
+/// What links without a scheme or a host are relative to: `api.base_url`.
+struct AnswerBase: Sendable {
+    /// Such as `https`.
+    let scheme: String
+    /// Such as `api.example:8443`.
+    let authority: String
+    /// Such as `/v1`; no slash at its end.
+    let path: String
+
+    /// - Returns: a link with a scheme byte for byte, any other one with what it lacks before it.
+    func resolve(_ link: String) -> String {
+        let scheme = link.utf8.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        if scheme.count < link.utf8.count, link.utf8.dropFirst(scheme.count).first == UInt8(ascii: ":") { return link }
+        if link.hasPrefix("//") { return "\(self.scheme):\(link)" }
+        let origin = "\(self.scheme)://\(authority)"
+        if link.hasPrefix("/") { return origin + link }
+        var folder = path.split(separator: "/")
+        var rest = Substring(link)
+        while true {
+            if rest.hasPrefix("./") {
+                rest = rest.dropFirst(2)
+            } else if rest.hasPrefix("../") {
+                rest = rest.dropFirst(3)
+                if !folder.isEmpty { folder.removeLast() }
+            } else {
+                break
+            }
+        }
+        return ([origin] + folder.map(String.init) + [String(rest)]).joined(separator: "/")
+    }
+}
