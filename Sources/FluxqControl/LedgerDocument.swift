@@ -48,7 +48,7 @@ extension JobDocument {
             status = entry.status
             requestID = entry.requestID
             message = entry.message
-            answer = entry.imagesCame == 0 ? entry.excerpt : nil
+            answer = entry.imagesCame ?? 0 == 0 ? entry.excerpt : nil
             imagesWanted = entry.imagesWanted
             images = entry.imagesCame
             price = entry.priceMicros.map { Double($0) / 1_000_000 }

@@ -66,14 +66,16 @@ package struct JSONDiverter {
         var memberIsOnPath = false
         /// The member's name where strings under that name are diverted; for an array its own.
         var name: String?
+        /// The name under which everything is diverted, if this stands under one.
+        var wholeName: String?
     }
 
     /// Which strings are diverted.
     private enum Target {
         case path([Element])
         /// Those of members with these names, folded, and those in arrays of such members. The name of the text itself,
-        /// which has none, is empty.
-        case names(Set<String>)
+        /// which has none, is empty. Under the whole ones every string is diverted, however deep.
+        case names(Set<String>, whole: Set<String>)
     }
 
     /// Where a diverted string stands.
@@ -113,11 +115,14 @@ package struct JSONDiverter {
             remainderLimit: remainderLimit, depthLimit: depthLimit)
     }
 
-    /// - Parameter names: folded: see `folded`.
-    package init(names: Set<String>, remainderLimit: Int, depthLimit: Int = .max) {
+    /// - Parameters:
+    ///   - names: folded: see `folded`.
+    ///   - whole: folded names of members in which every string is diverted, whatever its own name is.
+    package init(names: Set<String>, whole: Set<String> = [], remainderLimit: Int, depthLimit: Int = .max) {
         // Folding makes a name at most half as long where every second character is dropped.
         self.init(
-            .names(names), path: [], longestKey: 2 * (names.map(\.utf8.count).max() ?? 0),
+            .names(names.union(whole), whole: whole), path: [],
+            longestKey: 2 * (names.union(whole).map(\.utf8.count).max() ?? 0),
             remainderLimit: remainderLimit, depthLimit: depthLimit)
     }
 
@@ -327,7 +332,7 @@ package struct JSONDiverter {
         guard containers.count < depthLimit else { return mode = .opaque }
         let container = Container(
             isObject: isObject, number: containersBegun, isOnPath: memberIsOnPath && containers.count < path.count,
-            name: isObject ? nil : memberName)
+            name: isObject ? nil : memberName, wholeName: wholeName)
         containersBegun += 1
         containers.append(container)
         if isObject {
@@ -350,9 +355,9 @@ package struct JSONDiverter {
         case .path:
             containers[last].memberIsOnPath =
                 containers[last].isOnPath && path[last].keys.contains { key.elementsEqual($0.utf8) }
-        case .names(let names):
+        case .names(let names, _):
             let name = key.count > longestKey ? "" : Self.folded(String(decoding: key, as: UTF8.self))
-            containers[last].name = !name.isEmpty && names.contains(name) ? name : nil
+            containers[last].name = containers[last].wholeName ?? (!name.isEmpty && names.contains(name) ? name : nil)
         }
         mode = .structure(.colon)
     }
@@ -373,8 +378,14 @@ package struct JSONDiverter {
 
     /// The folded name that the value which comes next would be diverted for; nil where it would not.
     private var memberName: String? {
-        guard case .names(let names) = target else { return nil }
+        guard case .names(let names, _) = target else { return nil }
         return containers.isEmpty ? (names.contains("") ? "" : nil) : containers.last?.name
+    }
+
+    /// The name of the member that comes next, or of one around it, if everything under it is diverted.
+    private var wholeName: String? {
+        guard case .names(_, let whole) = target, let name = memberName else { return nil }
+        return whole.contains(name) ? name : nil
     }
 
     private mutating func keep(_ bytes: some Collection<UInt8>) {

@@ -31,13 +31,17 @@ struct AnswerContents {
     }
 
     mutating func add(_ document: AnswerDocument, _ json: JSONValue?) {
-        if let json {
-            items += elements(in: json, of: document, isElement: false, depth: 0)
-        } else {
-            // What cannot be read as JSON may still hold pictures that have been paid for.
+        let found = json.map { elements(in: $0, of: document, isElement: false, depth: 0) } ?? []
+        items += found
+        if found.isEmpty {
+            // What cannot be read as JSON, or has another shape, may still hold pictures that have been paid for. Of links
+            // nobody knows in another shape what they lead to.
             for group in document.groups {
                 var item = AnswerItem()
-                for (_, capture) in group { take(capture, into: &item) }
+                for (name, capture) in group where name != .echo {
+                    if json != nil, case .link = capture { continue }
+                    take(capture, into: &item)
+                }
                 if item.link != nil || item.inline != nil { items.append(item) }
             }
         }

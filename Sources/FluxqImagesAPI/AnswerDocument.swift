@@ -10,7 +10,8 @@ struct AnswerDocument {
     var event: String?
 
     init(remainderLimit: Int) {
-        diverter = JSONDiverter(names: PictureName.all, remainderLimit: remainderLimit)
+        diverter = JSONDiverter(
+            names: PictureName.all, whole: PictureName.echoes, remainderLimit: remainderLimit)
     }
 
     mutating func consume(

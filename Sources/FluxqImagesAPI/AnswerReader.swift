@@ -83,6 +83,7 @@ struct AnswerReader {
     /// Why the body cannot be read, or not to its end; nil if it can.
     var codingDefect: String? {
         if let codingProblem { return codingProblem }
+        if isTooLong { return nil }
         if !decoder.isWhole { return "its compressed body ends early" }
         let isRead = !documents.isEmpty || body?.isSomething == true || kind == .page
         return isRead ? nil : decoder.unreadable.map { "its body came as \($0), which cannot be read here" }
@@ -210,7 +211,7 @@ struct AnswerReader {
             if documents[index].diverter.remainder == Array("[DONE]".utf8) { saidDone = true }
             let document = documents[index]
             if document.captures.contains(where: \.isSomething), document.isPreview(document.json) {
-                captures.discard(document.captures)
+                await captures.discard(document.captures)
             }
         }
         documentsBefore = documents.count

@@ -62,9 +62,12 @@ struct CaptureReader {
         self.maxPictureBytes = maxPictureBytes
     }
 
-    /// Pictures of that many captures are no results and leave room for others.
-    mutating func discard(_ captures: [Capture]) {
-        for case .picture in captures { discarded += 1 }
+    /// These are no results and leave room for others.
+    mutating func discard(_ captures: [Capture]) async {
+        for case .picture(let ordinal) in captures {
+            discarded += 1
+            await receiver.discardPicture(ordinal)
+        }
     }
 
     mutating func begin(_ name: PictureName) {
@@ -251,6 +254,7 @@ struct CaptureReader {
 
     /// - Returns: nil while it may be either.
     private static func decide(_ text: [UInt8], _ name: PictureName, isWhole: Bool) -> Decision? {
+        if name == .echo { return .text }
         if let scheme = scheme(of: text) {
             guard text.count > scheme.utf8.count + 1 || isWhole else { return nil }
             // "error: …" is a sentence.
@@ -262,6 +266,7 @@ struct CaptureReader {
         }
         if text.count < longestScheme, !isWhole { return nil }
         switch name {
+        case .echo: return .text
         case .base64: return .base64
         case .link:
             if text.starts(with: "/".utf8), !text.starts(with: "/9j/".utf8) { return .link }

@@ -1,8 +1,14 @@
+import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// Ends an exchange whose answer is complete while the request is still being sent, as when a gateway refuses a large
-/// picture at its head. Left alone, the HTTP library would wait for ever to write the rest, and hold on to the picture.
+/// Ends an exchange in two cases where the HTTP library, left alone, would do harm.
+///
+/// An answer that is complete while the request is still being sent, as when a gateway refuses a large picture at its head:
+/// the library would wait for ever to write the rest, and hold on to the picture.
+///
+/// An answer that breaks off: the library would drop what it has read of it and not handed on yet, which may be whole
+/// pictures. It is given an end like any other's, and the call's gate keeps what happened.
 final class EarlyAnswer: ChannelDuplexHandler {
     /// How the answer's body then ends instead of with nothing; all of it has come before.
     struct Complete: Error {}
@@ -12,29 +18,67 @@ final class EarlyAnswer: ChannelDuplexHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
 
+    private let calls: CallsInFlight
+    private var gate: SendGate?
     private var isRequestOver = false
+    private var hasHead = false
     private var isAnswerOver = false
 
+    init(_ calls: CallsInFlight) {
+        self.calls = calls
+    }
+
     /// - Parameter channel: one whose HTTP handlers are in place; on its event loop.
-    static func install(in channel: any Channel) -> EventLoopFuture<Void> {
+    static func install(in channel: any Channel, _ calls: CallsInFlight) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
-            try pipeline.addHandler(EarlyAnswer(), position: .after(decoder))
+            try pipeline.addHandler(EarlyAnswer(calls), position: .after(decoder))
         }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { isRequestOver = true }
+        switch unwrapOutboundIn(data) {
+        case .head(let head): gate = head.headers.first(name: CallsInFlight.header).flatMap { calls.gate(of: $0) }
+        case .body: break
+        case .end: isRequestOver = true
+        }
         context.write(data, promise: promise)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isAnswerOver else { return }
-        guard case .end = unwrapInboundIn(data), !isRequestOver else { return context.fireChannelRead(data) }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            if head.status.code >= 200 { hasHead = true }
+        case .body: break
+        case .end:
+            isAnswerOver = true
+            guard isRequestOver else {
+                // What has come of the body is handed on before the error cuts it off.
+                context.fireChannelReadComplete()
+                return context.fireErrorCaught(Complete())
+            }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !breakOff(context, NetworkTrouble.describe(error)) { context.fireErrorCaught(error) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        _ = breakOff(context, NetworkTrouble.describe(HTTPClientError.remoteConnectionClosed))
+        context.fireChannelInactive()
+    }
+
+    /// - Returns: false where no answer was being read.
+    private func breakOff(_ context: ChannelHandlerContext, _ trouble: String) -> Bool {
+        guard let gate, hasHead, isRequestOver, !isAnswerOver else { return false }
         isAnswerOver = true
-        // What has come of the body is handed on before the error cuts it off.
+        gate.breakOffAnswer(because: trouble)
+        context.fireChannelRead(wrapInboundOut(.end(nil)))
         context.fireChannelReadComplete()
-        context.fireErrorCaught(Complete())
+        return true
     }
 }

@@ -51,6 +51,10 @@ struct MeasuredReceiver: PictureReceiver {
         Sink(sink: try await time.measure { try await receiver.beginPicture(ordinal) }, time: time)
     }
 
+    func discardPicture(_ ordinal: Int) async {
+        await receiver.discardPicture(ordinal)
+    }
+
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {
         try await time.measure { try await receiver.endPicture(ordinal, isValid: isValid) }
     }

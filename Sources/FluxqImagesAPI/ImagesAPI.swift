@@ -39,9 +39,12 @@ package protocol PictureReceiver: Sendable {
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink
     /// The picture's text ended; `isValid` is false where it was not base64.
     func endPicture(_ ordinal: Int, isValid: Bool) async throws
+    /// A picture that ended turned out to be no result: one on its way to its last form.
+    func discardPicture(_ ordinal: Int) async
 }
 
 extension PictureReceiver {
+    package func discardPicture(_ ordinal: Int) async {}
     package func beginAnswer(_ head: AnswerHead) async {}
 }
 

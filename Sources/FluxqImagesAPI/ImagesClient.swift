@@ -36,7 +36,9 @@ package final class ImagesClient: ImagesAPI {
         reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
         var settings = Self.httpConfiguration()
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
-            EarlyAnswer.install(in: channel).flatMap { OutgoingCall.install(in: channel, calls, clock: Self.now) }
+            EarlyAnswer.install(in: channel, calls).flatMap {
+                OutgoingCall.install(in: channel, calls, clock: Self.now)
+            }
         }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         resolver = HostResolver()
@@ -116,17 +118,19 @@ package final class ImagesClient: ImagesAPI {
             let response = try await http.execute(request, deadline: .distantFuture)
             CrashPoint.answerHeadReceived.pass()
             let reply = Reply(head: response, now: Self.now())
-            guard reply.isSuccess else { return await readFailure(response.body, of: reply) }
+            guard reply.isSuccess else {
+                return await readFailure(response.body, of: reply, behind: gate)
+            }
             await receiver.beginAnswer(
                 AnswerHead(status: reply.status, requestID: table.requestID(of: reply), sentAt: gate.sentAt))
-            return await readSuccess(response.body, of: reply, into: receiver)
+            return await readSuccess(response.body, of: reply, behind: gate, into: receiver)
         } catch {
             return .failed(error)
         }
     }
 
     private func readSuccess(
-        _ body: HTTPClientResponse.Body, of reply: Reply, into receiver: any PictureReceiver
+        _ body: HTTPClientResponse.Body, of reply: Reply, behind gate: SendGate, into receiver: any PictureReceiver
     ) async -> End {
         var reply = reply
         var reader = AnswerReader(
@@ -140,6 +144,8 @@ package final class ImagesClient: ImagesAPI {
                     if let gathered = pieces.add(piece) { try await reader.read(gathered) }
                     if reader.isTooLong { break }
                 }
+                // Where reading was given up, the end of the connection is our own doing.
+                if !reader.isTooLong { trouble = gate.answerTrouble }
             } catch let error as NotStored {
                 throw error
             } catch is EarlyAnswer.Complete {
@@ -159,7 +165,9 @@ package final class ImagesClient: ImagesAPI {
         return .reply(reply)
     }
 
-    private func readFailure(_ body: HTTPClientResponse.Body, of reply: Reply) async -> End {
+    private func readFailure(
+        _ body: HTTPClientResponse.Body, of reply: Reply, behind gate: SendGate
+    ) async -> End {
         var reply = reply
         let decoder = ContentDecoder(header: reply.codings)
         var beginning: [UInt8] = []
@@ -179,6 +187,7 @@ package final class ImagesClient: ImagesAPI {
                     break
                 }
             }
+            if reply.defect == nil, let trouble = gate.answerTrouble { reply.defect = "its body broke off: \(trouble)" }
         } catch is EarlyAnswer.Complete {
             // All of it has come.
         } catch is ContentDecoder.Broken {

@@ -8,9 +8,13 @@ enum PictureName {
     case link
     /// Often something else, such as a sentence: only a link with its scheme, or base64 that begins as a picture does.
     case loose
+    /// What the request said, repeated: never a result.
+    case echo
 
     init(_ folded: String) {
-        self = Self.base64Names.contains(folded) ? .base64 : Self.linkNames.contains(folded) ? .link : .loose
+        self =
+            Self.base64Names.contains(folded)
+            ? .base64 : Self.linkNames.contains(folded) ? .link : Self.echoes.contains(folded) ? .echo : .loose
     }
 
     static let base64Names = [
@@ -29,6 +33,12 @@ enum PictureName {
     ]
     /// Names that say of the object they stand in that it is a picture, in the order of preference.
     static let direct = base64Names + ["inlinedata"] + linkNames + ["image", "picture", "file"]
+
+    /// Names under which some repeat the request, with its picture.
+    static let echoes: Set<String> = [
+        "input", "inputs", "inputimage", "request", "parameters", "params", "reference", "references",
+        "referenceimages", "sourceimage", "initimage", "mask",
+    ]
 
     /// Every name whose strings are taken out of the answer. The text that stands alone has the empty name.
     static let all = Set(direct + containers + [""])

@@ -24,11 +24,20 @@ final class SendGate: Sendable {
 
     private let state = Mutex(State.open)
     private let connection = Mutex<(any Channel)?>(nil)
+    private let trouble = Mutex<String?>(nil)
 
     /// Called before the request's first byte is written, with the connection that it will be written to.
     func connect(_ channel: any Channel) {
         connection.withLock { $0 = channel }
     }
+
+    /// Called by the connection when the answer ends before its end.
+    func breakOffAnswer(because trouble: String) {
+        self.trouble.withLock { $0 = trouble }
+    }
+
+    /// Why the answer ended before its end, such as "the other side closed the connection"; nil if it did not, or not yet.
+    var answerTrouble: String? { trouble.withLock { $0 } }
 
     /// Called just before the last byte is handed to the connection.
     /// - Returns: false where the call is over and the byte must stay here.

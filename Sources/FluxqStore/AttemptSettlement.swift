@@ -13,6 +13,8 @@ struct AttemptSettlement {
     var answer: Answer?
     /// Items of the answer that may be pictures.
     var imagesCame: Int?
+    /// The beginning of what came, for a person to look at.
+    var excerpt: String?
 
     /// Outcomes of calls that never reached a working API and so do not count as attempts (`Lifecycle.Event.deferred`);
     /// as SQL text literals.
@@ -32,12 +34,15 @@ struct AttemptSettlement {
         status = report.status
         requestID = report.requestID
         message = report.outcome.message
+        excerpt = report.excerpt
         switch report.outcome {
         case .answered(let answer):
             self.answer = answer
+            excerpt = answer.excerpt
             imagesCame = answer.items.count { $0.link != nil || $0.inline != nil }
         case .noImage(let answer):
             self.answer = answer
+            excerpt = answer.excerpt
             imagesCame = 0
         case .notSent, .rejected, .moderated, .accountClosed, .wrongAddress, .rateLimited, .serverError, .unknown,
             .webPage:
@@ -70,7 +75,7 @@ extension Transaction {
             [
                 billing.rawValue, now, settlement.sentAt, settlement.outcome, settlement.status,
                 settlement.requestID ?? answer?.requestID, settlement.message, answer?.created, answer?.validUsage,
-                settlement.imagesCame, answer.flatMap { $0.excerpt.isEmpty ? nil : $0.excerpt }, job, number,
+                settlement.imagesCame, settlement.excerpt.flatMap { $0.isEmpty ? nil : $0 }, job, number,
             ])
         guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
         // It may have come to less than was set aside for it, so that what waited for a limit fits now.

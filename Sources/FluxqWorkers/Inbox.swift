@@ -68,6 +68,10 @@ final class Inbox: PictureReceiver {
         CrashPoint.inlinePictureReceived.pass()
     }
 
+    func discardPicture(_ ordinal: Int) async {
+        state.withLock { _ = $0.arrivals.removeValue(forKey: ordinal) }
+    }
+
     /// Ordinals of the pictures that came to the end of their text and have not been taken, in order.
     var whole: [Int] {
         state.withLock { state in state.arrivals.filter { $0.value.isValid }.keys.sorted() }

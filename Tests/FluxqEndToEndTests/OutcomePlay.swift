@@ -30,7 +30,7 @@ struct OutcomePlay: SuiteTrait, TestScoping {
         let rows = Array(OutcomeRow.all.enumerated())
         var groups: [(rows: [(Int, OutcomeRow)], width: Int, seconds: Int)] = [
             (rows.filter { $0.element.place == .beside }.map { ($0.offset, $0.element) }, Self.width, 60),
-            (rows.filter { $0.element.place == .hurried }.map { ($0.offset, $0.element) }, Self.width, 2),
+            (rows.filter { $0.element.place == .hurried }.map { ($0.offset, $0.element) }, Self.width, 20),
         ]
         let inTurn = rows.filter { $0.element.place == .inTurn }
         for lane in 0..<Self.lanes {

@@ -103,7 +103,7 @@ struct LifetimeTests {
     @Test(
         "a call that waits is on record while it waits, and stopping ends it at once",
         arguments: [
-            "sandbox:stall", "sandbox:stall-after=1", "sandbox:slow=3600", "sandbox:slow=3600 sandbox:429",
+            "sandbox:stall", "sandbox:slow=3600", "sandbox:slow=3600 sandbox:429",
         ])
     func stop(words: String) async throws {
         try await SandboxClient.run { client throws in
