@@ -72,11 +72,11 @@ deb: release
 	fakeroot debian/rules binary DEB_OUTPUT="$(CURDIR)/build"
 	@echo "build/fluxq_$(VERSION)_$$(dpkg --print-architecture).deb"
 
-# The modules' tests first, then those that start programs, one at a time: together they would wait for each other's
-# processor time.
+# The modules' tests first, two for each processor at a time; then those that start programs, one at a time. All at once
+# would wait for each other's processor time.
 test: packages
 	swift build --build-tests
-	swift test --skip-build --skip 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$$(( 2 * $$(nproc) )) swift test --skip-build --skip 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
 	swift test --skip-build --no-parallel --filter 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
 
 demo: packages

@@ -25,7 +25,7 @@ private final class SmallFileSystem {
     static let isPossible = (try? SmallFileSystem()) != nil
 }
 
-@Suite("A full file system", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(1)))
+@Suite("A full file system", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(30)))
 struct FullFileSystemTests {
     @Test("stops the write, leaves what is stored, and recovers by itself")
     func full() async throws {

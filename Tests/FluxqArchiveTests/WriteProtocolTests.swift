@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqArchive
 
-@Suite("The write protocol, as the kernel sees it", .enabled(if: ProbeRun.canTrace), .timeLimit(.minutes(2)))
+@Suite("The write protocol, as the kernel sees it", .enabled(if: ProbeRun.canTrace), .timeLimit(.minutes(30)))
 struct WriteProtocolTests {
     private let directory: TemporaryDirectory
     private let input: String

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FluxqCommands
 
-@Suite("Waiting for a job", .timeLimit(.minutes(1)))
+@Suite("Waiting for a job", .timeLimit(.minutes(30)))
 struct JobWatchTests {
     private let directory: TemporaryDirectory
     private let silent = FileHandle(forWritingAtPath: "/dev/null")

@@ -8,7 +8,7 @@ import Testing
 
 @testable import FluxqCommands
 
-@Suite("Fetching a job's pictures", .timeLimit(.minutes(1)))
+@Suite("Fetching a job's pictures", .timeLimit(.minutes(30)))
 struct PictureFetchTests {
     @Test(
         "a file's name comes from the job, the index and what the bytes are",

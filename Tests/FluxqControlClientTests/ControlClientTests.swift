@@ -19,7 +19,7 @@ private func problemJSON(_ status: Int, _ code: String) -> String {
     #"{"status":\#(status),"code":"\#(code)","title":"No","detail":"Because."}"#
 }
 
-@Suite("The client of the control interface", .timeLimit(.minutes(1)))
+@Suite("The client of the control interface", .timeLimit(.minutes(30)))
 struct ControlClientTests {
     private let directory: TemporaryDirectory
     private let socket: ControlSocket

@@ -9,7 +9,7 @@ import Testing
 @testable import FluxqControlServer
 
 /// Every route × {owner, another user, administrator, no credential}, by real processes of those users.
-@Suite("The access table", .enabled(if: Asking.isPossible), .timeLimit(.minutes(5)))
+@Suite("The access table", .enabled(if: Asking.isPossible), .timeLimit(.minutes(30)))
 struct AccessTableTests {
     private enum Cell {
         case allowed

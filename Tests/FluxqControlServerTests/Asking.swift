@@ -14,6 +14,8 @@ func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async thro
         OtherUser.setpriv,
         OtherUser.options(uid) + [
             "curl", "--silent", "--unix-socket", server.socketPath, "--write-out", "\n%{http_code}",
+            // By itself it sends the body after a second without an answer; who is refused then has no time to read why.
+            "--expect100-timeout", "1500",
         ] + arguments, environment: ["PATH": "/usr/bin:/bin"], directory: server.directory.path)
     await curl.wait()
     let text = curl.output

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("A connection", .timeLimit(.minutes(1)))
+@Suite("A connection", .timeLimit(.minutes(30)))
 struct ConnectionTests {
     private static let queue = "GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -106,14 +106,30 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that says nothing for too long is closed", arguments: ["", "GET /v1/queue HT", queue])
+    @Test("that says nothing for too long is closed", arguments: ["", "GET /v1/queue HT"])
     func idle(beginning: String) async throws {
         try await TestServer.run(settings: { $0.idleTime = .milliseconds(100) }) { server in
             try await RawClient.connect(to: server) { client in
-                if !beginning.isEmpty { try await client.send(beginning) }
+                // On a busy machine it may be closed before that.
+                if !beginning.isEmpty { do { try await client.send(beginning) } catch {} }
                 let answer = try await client.readToEnd()
-                #expect(answer.isEmpty == (beginning != Self.queue))
+                #expect(answer.isEmpty)
             }
+        }
+    }
+
+    @Test("that says nothing more after an answer is closed")
+    func idleAfterAnswer() async throws {
+        try await TestServer.run(settings: { $0.idleTime = .milliseconds(100) }) { server in
+            var answer = ""
+            // On a busy machine the time may be over before the request is there.
+            while answer.isEmpty {
+                answer = try await RawClient.connect(to: server) { client in
+                    do { try await client.send(Self.queue) } catch { return "" }
+                    return try await client.readToEnd()
+                }
+            }
+            #expect(answer.contains("\"usage\""))
         }
     }
 
@@ -138,13 +154,14 @@ struct ConnectionTests {
                 }
                 return
             }
+            await server.adopt(ControlServer.Settings(defaultModel: "m"))
             #expect(try await server.get("/v1/queue").status == 200)
         }
     }
 
     @Test("is let finish what it had begun when fluxqd stops; nobody new gets in")
     func shutdown() async throws {
-        try await TestServer.run { server in
+        try await TestServer.run(settings: { $0.shutdownGrace = .seconds(3600) }) { server in
             try await RawClient.connect(to: server) { client in
                 let bytes = SamplePictures.gif.bytes
                 try await client.send(
@@ -152,11 +169,11 @@ struct ConnectionTests {
                 // The route is reading.
                 _ = try await client.read(through: "100 Continue\r\n\r\n")
                 await server.shutDown()
+                await RawClient.waitUntilRefused(server)
                 try await client.send(bytes)
                 let answer = try await client.readToEnd()
                 #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.contains("\"image\":\"sha256:"))
             }
-            await #expect(throws: (any Error).self) { try await RawClient.connect(to: server) { _ in } }
         }
     }
 
@@ -175,8 +192,8 @@ struct ConnectionTests {
     @Test("that has come just before a stop, or brings a job after its picture, is still served")
     func lastRequests() async throws {
         try await TestServer.run(settings: {
-            $0.partingTime = .seconds(60)
-            $0.shutdownGrace = .seconds(60)
+            $0.partingTime = .seconds(3600)
+            $0.shutdownGrace = .seconds(3600)
         }) { server in
             try await RawClient.connect(to: server) { silent in
                 try await RawClient.connect(to: server) { served in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("GET /v1/events", .timeLimit(.minutes(1)))
+@Suite("GET /v1/events", .timeLimit(.minutes(30)))
 struct EventTests {
     private static func request(_ query: String = "", _ header: String = "") -> String {
         "GET /v1/events\(query) HTTP/1.1\r\nHost: x\r\n\(header)\r\n"

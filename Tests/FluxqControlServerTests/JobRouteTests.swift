@@ -10,7 +10,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("The routes of jobs", .timeLimit(.minutes(1)))
+@Suite("The routes of jobs", .timeLimit(.minutes(30)))
 struct JobRouteTests {
     @Test("a job of somebody else, one that is not there and a number that is none get the same answer, byte for byte")
     func noSuchJob() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("The caller", .enabled(if: Asking.isPossible), .timeLimit(.minutes(1)))
+@Suite("The caller", .enabled(if: Asking.isPossible), .timeLimit(.minutes(30)))
 struct PeerTests {
     @Test("is who the kernel says, whatever the request claims, and sees nobody else's")
     func separate() async throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("The routes of pictures", .timeLimit(.minutes(1)))
+@Suite("The routes of pictures", .timeLimit(.minutes(30)))
 struct PictureRouteTests {
     @Test("a picture comes as it was received, named by its hash and typed by its bytes", arguments: SamplePictures.all)
     func whole(sample: SamplePicture) async throws {

@@ -11,7 +11,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("POST /v1/jobs", .timeLimit(.minutes(1)))
+@Suite("POST /v1/jobs", .timeLimit(.minutes(30)))
 struct PostJobTests {
     static let link = TestServer.link
 

@@ -9,7 +9,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("PUT /v1/inputs", .timeLimit(.minutes(1)))
+@Suite("PUT /v1/inputs", .timeLimit(.minutes(30)))
 struct PutInputTests {
     @Test("keeps a whole picture and tells what it is", arguments: SamplePictures.all)
     func picture(sample: SamplePicture) async throws {

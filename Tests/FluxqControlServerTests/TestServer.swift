@@ -140,7 +140,7 @@ extension TestServer {
         request.method = method
         request.headers = headers
         request.body = body
-        let response = try await HTTPClient.shared.execute(request, timeout: .minutes(2))
+        let response = try await HTTPClient.shared.execute(request, timeout: .minutes(25))
         let bytes = try await response.body.collect(upTo: 64 << 20)
         return Reply(status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView))
     }

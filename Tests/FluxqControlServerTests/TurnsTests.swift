@@ -1,11 +1,12 @@
 import FluxqModel
+import FluxqTestSupport
 import HTTPTypes
 import Synchronization
 import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Turns", .timeLimit(.minutes(1)))
+@Suite("Turns", .timeLimit(.minutes(30)))
 struct TurnsTests {
     @Test("are taken one at a time by each user, in the order of coming, and by different users at once")
     func order() async throws {
@@ -22,7 +23,7 @@ struct TurnsTests {
             await gate.entered()
             for number in 2...4 {
                 group.addTask { await turns.take(1) { done.append(number) } }
-                while turns.waiting(uid: 1) < number - 1 { await Task.yield() }
+                try await Observation.wait { turns.waiting(uid: 1) >= number - 1 }
             }
             // Another user does not wait for the first.
             await turns.take(2) { done.append(5) }
@@ -58,7 +59,7 @@ struct TurnsTests {
                 try await RawClient.connect(to: server) { client in
                     try await server.turns.take(TestServer.uid) {
                         try await client.send("GET \(path) HTTP/1.1\r\nConnection: close\r\n\r\n")
-                        while server.turns.waiting(uid: TestServer.uid) == 0 { await Task.yield() }
+                        try await Observation.wait { server.turns.waiting(uid: TestServer.uid) > 0 }
                     }
                     #expect(try await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 "))
                 }
@@ -72,7 +73,7 @@ struct TurnsTests {
             try await server.turns.take(TestServer.uid) {
                 try await RawClient.connect(to: server) { client in
                     try await client.send(RawClient.oneRequest)
-                    while server.turns.waiting(uid: TestServer.uid) == 0 { await Task.yield() }
+                    try await Observation.wait { server.turns.waiting(uid: TestServer.uid) > 0 }
                 }
                 for _ in 0..<ConnectionCap.mostRefusalsPerSecond / 2 {
                     #expect(try await RawClient.askOnce(server) == 503)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Waiting for a job", .timeLimit(.minutes(1)))
+@Suite("Waiting for a job", .timeLimit(.minutes(30)))
 struct WaitTests {
     @Test("ends as soon as the job is done or failed, however long it was meant to last", arguments: [true, false])
     func answered(succeeds: Bool) async throws {
@@ -91,6 +91,11 @@ extension RawClient {
             let line = try await client.readToEnd().prefix(while: { $0 != "\r\n" })
             return Int(line.split(separator: " ").dropFirst().first ?? "")
         }
+    }
+
+    /// Returns when nobody new gets in.
+    static func waitUntilRefused(_ server: TestServer) async {
+        do { while true { try await connect(to: server) { _ in } } } catch {}
     }
 
     /// A place is given back a moment after its connection has closed: until then connections are refused or turned away.

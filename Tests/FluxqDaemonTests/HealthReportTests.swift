@@ -11,7 +11,7 @@ import Testing
 
 @testable import FluxqDaemon
 
-@Suite("The watchdog", .timeLimit(.minutes(1)))
+@Suite("The watchdog", .timeLimit(.minutes(30)))
 struct HealthReportTests {
     private let directory: TemporaryDirectory
     private let manager: NoticeSocket

@@ -33,14 +33,14 @@ import Testing
         #expect(try values("Backlog", in: "fluxqd.socket") == ["\(ListeningSocket.backlog)"])
     }
 
-    @Test("systemd finds nothing wrong with the units", .enabled(if: hasAnalyzer), .timeLimit(.minutes(1)))
+    @Test("systemd finds nothing wrong with the units", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
     func verify() throws {
         let (status, output) = try analyze(["verify"], "fluxqd.service", "fluxqd.socket")
         #expect(status == 0)
         #expect(output == "")
     }
 
-    @Test("systemd counts the service among the well protected", .enabled(if: hasAnalyzer), .timeLimit(.minutes(1)))
+    @Test("systemd counts the service among the well protected", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
     func exposure() throws {
         // In tenths: an exposure of 1.5 at most.
         let options = ["security", "--offline=true", "--threshold=15", "--no-pager"]

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The command line × {owner, another user, administrator, no credential}, as real processes of those users.
-@Suite("Verbs and users", .enabled(if: OtherUser.isPossible), .timeLimit(.minutes(5)))
+@Suite("Verbs and users", .enabled(if: OtherUser.isPossible), .timeLimit(.minutes(30)))
 struct AccessTests {
     private static let owner: UInt32 = 4201
     private static let other: UInt32 = 4202
@@ -112,7 +112,7 @@ struct AccessTests {
         let id = try await submit(daemon, "a sandbox:no-money sandbox:times=1")
         try await daemon.waitForEvent("deferred")
         #expect(try await daemon.fluxq(as: Self.administrator, ["resume"]).end == .exit(0))
-        #expect(try await daemon.fluxq(as: Self.owner, ["wait", id, "--timeout", "100"]).end == .exit(0))
+        #expect(try await daemon.fluxq(as: Self.owner, ["wait", id, "--timeout", "1500"]).end == .exit(0))
     }
 
     @Test("list --all shows an administrator every owner, and others nothing but owner, state and place")

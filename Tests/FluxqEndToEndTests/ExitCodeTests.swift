@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Exit codes", .timeLimit(.minutes(5)))
+@Suite("Exit codes", .timeLimit(.minutes(30)))
 struct ExitCodeTests {
     @Test("0: a job that is done; the number comes alone on standard output, the pictures as files")
     func done() async throws {

@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("A full disk under the daemon", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(5)))
+@Suite("A full disk under the daemon", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(30)))
 struct FullDiskTests {
     /// A daemon whose state lies on a small file system, and an API elsewhere.
     private struct Scene {
@@ -46,13 +46,13 @@ struct FullDiskTests {
         let scene = try await Scene()
         try scene.disk.fill(leaving: 10 << 20)
         #expect(try await scene.submit("x sandbox:bytes=600000").end == .exit(0))
-        while try await scene.daemon.job(1).waiting != "held" {}
+        try await Observation.wait { try await scene.daemon.job(1).waiting == "held" }
         let status = try await scene.daemon.fluxq("status")
         #expect(status.output.contains("The disk is full since"), "\(status.output)")
         #expect(status.output.contains("An administrator has to make room"))
         #expect(try scene.api.ledger().isEmpty)
         scene.disk.empty()
-        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         #expect(try await scene.daemon.fluxq("status").output.contains("The queue is running."))
         #expect(await scene.daemon.stop() == .exit(0))
         #expect(try Ledger(of: scene.daemon).attempts == ["billed"])
@@ -68,7 +68,7 @@ struct FullDiskTests {
         #expect(try await scene.daemon.fluxq("status").end == .exit(0))
         scene.disk.empty()
         #expect(try await scene.submit("x sandbox:bytes=600000").end == .exit(0))
-        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
     }
 
     @Test(
@@ -77,16 +77,17 @@ struct FullDiskTests {
     func archivingWaits(form: String) async throws {
         // The time limit of the call passes while its answer waits.
         let scene = try await Scene(["FLUXQ_API_TIMEOUT_SECONDS": "15"])
-        #expect(try await scene.submit("x \(form) sandbox:slow=8 sandbox:bytes=600000").end == .exit(0))
-        while try await scene.daemon.job(1).phase != "calling" {}
+        #expect(try await scene.submit("x \(form) sandbox:until=full sandbox:bytes=600000").end == .exit(0))
+        try await Observation.wait { try await scene.daemon.job(1).phase == "calling" }
         try scene.disk.fill()
+        try scene.api.letSandboxAnswer("full")
         try await scene.waitForShortage(of: 1)
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "17").end == .exit(75))
         let status = try await scene.daemon.fluxq("status", "1")
         #expect(status.output.contains("job 1: running"), "\(status.output)")
         #expect(status.output.contains("make room"))
         scene.disk.empty()
-        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "60").end == .exit(0))
+        #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         let job = try await scene.daemon.job(1)
         #expect(job.images.map(\.bytes) == [600_000])
         #expect(await scene.daemon.stop() == .exit(0))

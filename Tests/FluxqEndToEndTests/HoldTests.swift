@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Holding the queue", .timeLimit(.minutes(5)))
+@Suite("Holding the queue", .timeLimit(.minutes(30)))
 struct HoldTests {
     @Test(
         "three users' jobs outlast an API that is away, and go on by themselves when it is back",
@@ -40,7 +40,7 @@ struct HoldTests {
         let back = try await RunningDaemon(in: gone.directory)
         #expect(try back.sandboxAddress().port == api.port)
         // A job that was probed with is one of root's; the others' are done when nothing is left.
-        #expect(try await daemon.fluxq("wait", "1", "--timeout", "120").end == .exit(0))
+        #expect(try await daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         #expect(try await daemon.fluxq("status").output.contains("The queue is running."))
         while try back.ledger().count(where: \.billed) < 3 {
             _ = try await daemon.fluxq("wait", "1")
@@ -65,7 +65,7 @@ struct HoldTests {
     }
 }
 
-@Suite("An unknown outcome is for people", .timeLimit(.minutes(5)))
+@Suite("An unknown outcome is for people", .timeLimit(.minutes(30)))
 struct UnknownOutcomeTests {
     @Test("status says what happened, when it was sent and that it may have been billed; retry keeps both calls")
     func retried() async throws {

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// A key that is looked for everywhere once an API has said it in every way that it can.
-@Suite("The API key", .timeLimit(.minutes(2)))
+@Suite("The API key", .timeLimit(.minutes(30)))
 struct KeyTests {
     /// Has characters that links and JSON spell otherwise.
     private static let key = "sk-Kanarienvogel/7Gq+2Zt_91xW"
@@ -93,7 +93,7 @@ struct KeyTests {
         }
         _ = try await note(
             ["submit", "--model", "refused", "--image", "-", "x"], input: SamplePictures.png.bytes)
-        while try await !note(["status"]).output.contains("[hidden]") {}
+        try await Observation.wait { try await note(["status"]).output.contains("[hidden]") }
         for arguments in [["status", "--json"], ["list", "--json"], ["usage", "--json"], ["pause"], ["resume"]] {
             _ = try await note(arguments)
         }

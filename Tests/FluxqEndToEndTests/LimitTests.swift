@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Limits", .timeLimit(.minutes(5)))
+@Suite("Limits", .timeLimit(.minutes(30)))
 struct LimitTests {
     private static let configuration = """
         limits:

@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Looking after the state", .timeLimit(.minutes(5)))
+@Suite("Looking after the state", .timeLimit(.minutes(30)))
 struct MaintenanceTests {
     /// Runs `fluxqd` to its end.
     private func fluxqd(

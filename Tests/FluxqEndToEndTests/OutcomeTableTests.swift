@@ -5,7 +5,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("The outcome table, played by the sandbox", OutcomePlay(), .timeLimit(.minutes(5)))
+@Suite("The outcome table, played by the sandbox", OutcomePlay(), .timeLimit(.minutes(30)))
 struct OutcomeTableTests {
     @Test("each row leads to its state, its reason and its bill", arguments: OutcomeRow.all.indices)
     func row(_ number: Int) async throws {
@@ -51,7 +51,7 @@ struct OutcomeTableTests {
     }
 }
 
-@Suite("A link's own end is its deadline", .timeLimit(.minutes(5)))
+@Suite("A link's own end is its deadline", .timeLimit(.minutes(30)))
 struct LinkDeadlineTests {
     struct Row: Sendable {
         let play: String

@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("The overview of fluxq status", .timeLimit(.minutes(5)))
+@Suite("The overview of fluxq status", .timeLimit(.minutes(30)))
 struct OverviewTests {
     @Test("shows every job that waits, however few with prompts as long fit on a page")
     func longPrompts() async throws {

@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Reloading the configuration", .timeLimit(.minutes(5)))
+@Suite("Reloading the configuration", .timeLimit(.minutes(30)))
 struct ReloadTests {
     private let directory: TemporaryDirectory
     private var file: String { directory.path("fluxqd.yaml") }

@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Stopping and starting again", .timeLimit(.minutes(5)))
+@Suite("Stopping and starting again", .timeLimit(.minutes(30)))
 struct RestartTests {
     @Test(
         "after kill -9 what was calling is unknown and not sent again, what was archiving goes on, what was queued is queued"
@@ -50,7 +50,7 @@ struct RestartTests {
         let second = try await RunningDaemon(in: first.directory)
         let job = try await second.job(1)
         #expect(job.state == "running" && job.phase == "archiving")
-        #expect(try await second.fluxq("wait", "1", "--timeout", "100").end == .exit(0))
+        #expect(try await second.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         #expect(try second.ledger().count == 1)
     }
 
@@ -84,7 +84,7 @@ struct RestartTests {
         _ = try await first.run(["submit", "--image", "-", "a sandbox:slow=600"], input: SamplePictures.png.bytes)
         try await first.waitForEvent("claimed")
         // The request has left once the sandbox has entered it in its ledger; until then it could still be not sent.
-        while try first.ledger().isEmpty { await Task.yield() }
+        try await Observation.wait { try !first.ledger().isEmpty }
         #expect(await first.stop() == .exit(0))
         #expect(try Ledger(of: first).attempts == ["unknown"])
     }

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("Starting the daemon", .timeLimit(.minutes(5)))
+@Suite("Starting the daemon", .timeLimit(.minutes(30)))
 struct StartTests {
     /// Runs `fluxqd` to its end.
     private func fluxqd(

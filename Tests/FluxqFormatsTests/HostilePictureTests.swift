@@ -4,7 +4,7 @@ import Testing
 @testable import FluxqFormats
 
 /// Bytes made to trap a reader, to keep it busy or to fill its memory.
-@Suite("Hostile pictures", .timeLimit(.minutes(5)))
+@Suite("Hostile pictures", .timeLimit(.minutes(30)))
 struct HostilePictureTests {
     /// Counts what is read. Not Sendable: each test has its own.
     private final class CountingSource: ByteSource {

@@ -1,8 +1,9 @@
+import FluxqTestSupport
 import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Links are fetched byte for byte as given", .timeLimit(.minutes(2)))
+@Suite("Links are fetched byte for byte as given", .timeLimit(.minutes(30)))
 struct DownloadTests {
     private func download(
         _ path: String, from scripts: RawServer.Script..., downloads: ImagesClient.Configuration.Downloads? = nil,
@@ -225,9 +226,8 @@ struct DownloadTests {
         let server = try await RawServer(.answer(""))
         let downloads = ImagesClient.Configuration.Downloads(trustedHosts: ["127.0.0.1", "nowhere.invalid"])
         try await withScene(server, downloads: downloads) {
-            let closed = try await RawServer(.answer(""))
-            try await closed.shutdown()
-            for link in ["http://127.0.0.1:\(closed.port)/", "http://nowhere.invalid/"] {
+            let closed = try ClosedPort()
+            for link in ["http://127.0.0.1:\(closed.number)/", "http://nowhere.invalid/"] {
                 let outcome = await $0.download(link, into: Tray())
                 guard case .failed = outcome else {
                     Issue.record("\(outcome)")

@@ -35,42 +35,61 @@ private final class FullDisk: PictureReceiver {
     }
 }
 
-@Suite("The time that this host takes to store an answer", .timeLimit(.minutes(1)))
+@Suite("The time that this host takes to store an answer", .timeLimit(.minutes(30)))
 struct HostTimeTests {
     @Test("does not count against the call's time limit: what was paid for is taken whole when there is room")
     func fullDisk() async throws {
+        // What the API itself needs of the limit is little, but how little depends on the machine.
+        let (_, end) = try await LimitLadder.climb(from: .seconds(1)) { limit in
+            try await Self.call(limit)
+        } until: {
+            $0.report?.outcome.row == "answered"
+        }
+        #expect(end.report?.outcome.row == "answered", "\(String(describing: end.report))")
+        #expect(end.bytes == 6)
+    }
+
+    /// A call whose answer finds no room until its time limit has passed.
+    private static func call(_ limit: Duration) async throws -> (report: CallReport?, bytes: Int) {
         let disk = FullDisk()
-        let limit = Duration.seconds(15)
         let server = try await RawServer(.answer(#"{"created": 1750667997, "data": [{"b64_json": "AAAAAAAA"}]}"#))
         let report = try await withScene(server, timeout: limit) { client in
             let request = try request()
-            return try await withThrowingTaskGroup(of: CallReport?.self) { group in
-                group.addTask { await client.generate(request, picture: nil, receiver: disk) }
+            return await withTaskGroup(of: CallReport?.self) { group in
+                group.addTask {
+                    let report = await client.generate(request, picture: nil, receiver: disk)
+                    // A call that ended too early has never found the disk full.
+                    disk.isFull.continuation.finish()
+                    return report
+                }
                 group.addTask {
                     for await _ in disk.isFull.stream {}
-                    try await Task.sleep(for: limit * 1.2)
+                    // The time has to pass; no signal stands for it.
+                    do { try await Task.sleep(for: limit * 1.2) } catch {}
                     disk.makeRoom()
                     return nil
                 }
                 var report: CallReport?
-                for try await end in group { report = end ?? report }
+                for await end in group { report = end ?? report }
                 return report
             }
         }
-        #expect(report?.outcome.row == "answered", "\(String(describing: report))")
-        #expect(disk.bytes == 6)
+        return (report, disk.bytes)
     }
 
     @Test("is only its own: an API that stalls afterwards still has its limit")
     func stall() async throws {
-        let disk = FullDisk()
-        disk.makeRoom()
-        let server = try await RawServer(
-            .raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\": [{\"b64_json\": \"AAAAAAAA", then: .stall))
-        let report = try await withScene(server, timeout: .milliseconds(300)) {
-            await $0.generate(try request(), picture: nil, receiver: disk)
+        let beginning = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\": [{\"b64_json\": \"AAAAAAAA"
+        let (limit, report) = try await LimitLadder.climb(from: .milliseconds(300)) { limit in
+            let disk = FullDisk()
+            disk.makeRoom()
+            return try await withScene(try await RawServer(.raw(beginning, then: .stall)), timeout: limit) {
+                await $0.generate(try request(), picture: nil, receiver: disk)
+            }
+        } until: {
+            $0.sentAt != nil
         }
         #expect(report.outcome.row == "unknown")
-        #expect(report.outcome.message.contains("0.3 seconds"))
+        #expect(report.outcome.message.contains(limit.inSeconds), "\(report.outcome.message)")
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("What an answer means", .timeLimit(.minutes(2)))
+@Suite("What an answer means", .timeLimit(.minutes(30)))
 struct OutcomeTests {
     struct Row: Sendable, CustomTestStringConvertible {
         var status: Int

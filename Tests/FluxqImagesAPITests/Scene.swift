@@ -8,7 +8,7 @@ let secret = "sk-test-0123456789"
 
 /// A client and the server that it calls, shut down at the end.
 func withScene<Value>(
-    _ server: RawServer, timeout: Duration = .seconds(30), unbilledStatuses: Set<Int> = [500, 503],
+    _ server: RawServer, timeout: Duration = .seconds(3600), unbilledStatuses: Set<Int> = [500, 503],
     downloads: ImagesClient.Configuration.Downloads? = nil, path: String = "/v1",
     _ body: (ImagesClient) async throws -> Value
 ) async throws -> Value {

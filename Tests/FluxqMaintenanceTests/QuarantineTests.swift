@@ -9,7 +9,7 @@ import Testing
 
 @testable import FluxqMaintenance
 
-@Suite("Damaged content", .timeLimit(.minutes(2)))
+@Suite("Damaged content", .timeLimit(.minutes(30)))
 struct QuarantineTests {
     enum Damage: String, CaseIterable, Sendable {
         case flippedBit = "a flipped bit"
@@ -158,7 +158,7 @@ struct QuarantineTests {
     }
 }
 
-@Suite("A repair", .timeLimit(.minutes(2)))
+@Suite("A repair", .timeLimit(.minutes(30)))
 struct StateRepairTests {
     @Test("sets aside what is damaged, removes what is left over, and a second check finds nothing")
     func repair() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqMaintenance
 
-@Suite("A backup", .timeLimit(.minutes(2)))
+@Suite("A backup", .timeLimit(.minutes(30)))
 struct StateBackupTests {
     private let files = FileManager.default
 

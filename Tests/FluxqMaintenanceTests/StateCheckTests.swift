@@ -6,7 +6,7 @@ import Testing
 
 @testable import FluxqMaintenance
 
-@Suite("A check", .timeLimit(.minutes(2)))
+@Suite("A check", .timeLimit(.minutes(30)))
 struct StateCheckTests {
     /// One job in every state and phase, one of them with a call that was not billed.
     private func busyState() async throws -> StateFixture {

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The proofs as programs, with small counts; and that they notice what they are for.
-@Suite("crashtest, powertest and faulttest", .serialized, .timeLimit(.minutes(15)))
+@Suite("crashtest, powertest and faulttest", .serialized, .timeLimit(.minutes(30)))
 struct ProofTests {
     private func run(_ program: String, _ arguments: String...) async throws -> (ChildProcess.End, output: String) {
         let directory = try TemporaryDirectory()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-@Suite("A sandbox starts, keeps a ledger and stops", .timeLimit(.minutes(2)))
+@Suite("A sandbox starts, keeps a ledger and stops", .timeLimit(.minutes(30)))
 struct LifetimeTests {
     @Test("in a directory of its own, which only its user reads")
     func directory() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-@Suite("The sandbox's links", .timeLimit(.minutes(2)))
+@Suite("The sandbox's links", .timeLimit(.minutes(30)))
 struct LinkTests {
     @Test("answer the picture, to GET and to HEAD")
     func works() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-@Suite("The sandbox's pictures", .timeLimit(.minutes(2)))
+@Suite("The sandbox's pictures", .timeLimit(.minutes(30)))
 struct PictureTests {
     @Test("are whole PNG files of 1024 by 1024 pixels with many colours")
     func usual() async throws {

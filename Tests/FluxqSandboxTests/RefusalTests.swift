@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-@Suite("The sandbox refuses what the vendor's page refuses", .timeLimit(.minutes(2)))
+@Suite("The sandbox refuses what the vendor's page refuses", .timeLimit(.minutes(30)))
 struct RefusalTests {
     struct Field: Sendable, CustomTestStringConvertible {
         let name: String

@@ -73,7 +73,7 @@ struct SandboxClient: Sendable {
     func exchange(_ request: HTTPClientRequest) async -> Seen {
         let response: HTTPClientResponse
         do {
-            response = try await http.execute(request, timeout: .minutes(2))
+            response = try await http.execute(request, timeout: .minutes(25))
         } catch {
             return .nothing
         }
@@ -143,12 +143,8 @@ struct SandboxClient: Sendable {
 
     /// Waits until the ledger has that many entries. It is a file: reading it again is the only signal that it gives.
     func entries(count: Int) async throws -> [SandboxLedger.Entry] {
-        while true {
-            let entries = try entries()
-            if entries.count >= count { return entries }
-            try Task.checkCancellation()
-            await Task.yield()
-        }
+        try await Observation.wait { try entries().count >= count }
+        return try entries()
     }
 
     /// A small real picture as a `data:` URI.

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-@Suite("A word in the prompt plays", .timeLimit(.minutes(2)))
+@Suite("A word in the prompt plays", .timeLimit(.minutes(30)))
 struct WordTests {
     @Test("how the call ends", arguments: WordRow.outcomes)
     func outcome(_ row: WordRow) async throws { try await check(row) }

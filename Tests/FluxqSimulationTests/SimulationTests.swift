@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `make simtest` is the proof; this sees that it can fail, and that what it reports can be replayed.
-@Suite("The simulation", .serialized, .timeLimit(.minutes(5)))
+@Suite("The simulation", .serialized, .timeLimit(.minutes(30)))
 struct SimulationTests {
     /// A defect that the program can plant, the rule that has to catch it, and how many seeds that may take.
     struct Planted: CustomTestStringConvertible, Sendable {

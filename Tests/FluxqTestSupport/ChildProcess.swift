@@ -1,4 +1,3 @@
-import Dispatch
 package import Foundation
 import Synchronization
 
@@ -88,14 +87,12 @@ package final class ChildProcess: Sendable {
     @discardableResult
     package func wait() async -> End {
         if let end = end.withLock({ $0 }) { return end }
-        return await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: self.reap()) }
-        }
+        return await OwnThread.run { self.reap() }
     }
 
     /// Calls `body` once it has ended, from a thread of its own that does not keep this object alive.
     package func notify(whenEnded body: @escaping @Sendable () -> Void) {
-        DispatchQueue.global().async { [id] in
+        OwnThread.start { [id] in
             Self.waitForEnd(of: id)
             body()
         }

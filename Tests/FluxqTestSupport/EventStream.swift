@@ -10,7 +10,7 @@ extension RunningDaemon {
         // `curl` is a full client. In a mere pipe it would live until the event after the one that is waited for.
         let script = """
             pipe=$(mktemp -u) && mkfifo "$pipe" || exit 2
-            curl -sN --max-time 60 --unix-socket '\(socket)' 'http://fluxq/v1/events?since=0&all=true' >"$pipe" &
+            curl -sN --max-time 1500 --unix-socket '\(socket)' 'http://fluxq/v1/events?since=0&all=true' >"$pipe" &
             grep -m \(count) '^event: \(kind)$' <"$pipe"
             end=$?
             kill $! 2>/dev/null

@@ -11,17 +11,8 @@ package struct LoopbackListener: Sendable {
         if var bytes = receiveBufferBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, size) + listen(descriptor, 128) + getsockname(descriptor, pointer, &size)
-            }
-        }
-        guard result == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        port = try bindToLoopback(descriptor)
+        guard listen(descriptor, 128) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         self.descriptor = descriptor
-        port = Int(UInt16(bigEndian: address.sin_port))
     }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 /// Receives what a daemon tells its service manager.
@@ -7,8 +6,8 @@ package final class NoticeSocket: Sendable {
         package let what: String
     }
 
-    /// Longer than any start: a daemon that hangs leaves the socket silent.
-    private static let patienceSeconds = 60
+    /// A daemon that hangs leaves the socket silent: only then does anybody wait for so long.
+    private static let patienceSeconds = 1500
 
     package let path: String
     private let descriptor: CInt
@@ -29,12 +28,10 @@ package final class NoticeSocket: Sendable {
     /// The next notice; empty where none comes.
     package func receive() async -> String {
         let descriptor = descriptor
-        return await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                var buffer = [UInt8](repeating: 0, count: 4096)
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                continuation.resume(returning: String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self))
-            }
+        return await OwnThread.run {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
         }
     }
 

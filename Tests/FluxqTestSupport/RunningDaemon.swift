@@ -65,6 +65,7 @@ package final class RunningDaemon: Sendable {
                 + ["--state-directory", directory.path("state"), "--socket", socket] + arguments,
             environment: all,
             directory: directory.path)
+        process.notify(whenEnded: { [notices] in notices.endWaiting() })
         guard await notices.receive().contains("READY=1") else {
             throw Failure(what: "fluxqd did not become ready: \(process.errors)")
         }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqUsers
 
-@Suite("The user database", .timeLimit(.minutes(1)))
+@Suite("The user database", .timeLimit(.minutes(30)))
 struct UserDatabaseTests {
     @Test("knows root by number and by name, and nobody who is not there")
     func users() throws {

@@ -10,7 +10,7 @@ import Testing
 
 @testable import FluxqWorkers
 
-@Suite("Workers and damaged content", .timeLimit(.minutes(1)))
+@Suite("Workers and damaged content", .timeLimit(.minutes(30)))
 struct DamageTests {
     private func flipBit(_ hash: ContentHash, in fixture: WorkersFixture) throws {
         let path = fixture.directory.path("objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)")

@@ -39,7 +39,22 @@ final class WorkersFixture: Sendable {
         archive = try Archive(directory: directory.path)
     }
 
-    /// Runs the workers beside the body, then shuts them down gracefully and waits for their end.
+    /// The workers, and a sign that a graceful shutdown has come to them: asking for one only sets out on that way.
+    private struct WatchedWorkers: Service {
+        let workers: Workers
+        let shutdown = AsyncStream<Never>.makeStream()
+
+        func run() async {
+            await withGracefulShutdownHandler {
+                await workers.run()
+            } onGracefulShutdown: {
+                shutdown.continuation.finish()
+            }
+        }
+    }
+
+    /// Runs the workers beside the body, then shuts them down gracefully and waits for their end. `shutDown` returns when
+    /// they know that they have to end.
     func run(_ body: @Sendable @escaping (_ shutDown: @Sendable @escaping () async -> Void) async throws -> Void)
         async throws
     {
@@ -49,10 +64,14 @@ final class WorkersFixture: Sendable {
             .init(
                 store: store, archive: archive, apis: [Lane.defaultEndpoint: api], clock: clock, settings: settings,
                 logger: logger))
-        let services = ServiceGroup(services: [workers], logger: logger)
+        let watched = WatchedWorkers(workers: workers)
+        let services = ServiceGroup(services: [watched], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
-            try await body { await services.triggerGracefulShutdown() }
+            try await body {
+                await services.triggerGracefulShutdown()
+                for await _ in watched.shutdown.stream {}
+            }
             await services.triggerGracefulShutdown()
             try await group.waitForAll()
         }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import FluxqWorkers
 
-@Suite("The workers", .timeLimit(.minutes(1)))
+@Suite("The workers", .timeLimit(.minutes(30)))
 struct WorkersTests {
     @Test("never call more at once than allowed, and the next one as soon as a place is free")
     func concurrency() async throws {
@@ -246,7 +246,7 @@ struct WorkersTests {
             [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path)
         try await fixture.store.addInput(picture, owner: WorkersFixture.alice)
         try await fixture.run { _ in
-            while FileManager.default.fileExists(atPath: path) { await Task.yield() }
+            try await Observation.wait { !FileManager.default.fileExists(atPath: path) }
         }
         #expect(try await fixture.store.nextInputExpiry() == nil)
     }
