@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqArchive
 
-@Suite("What is received of an answer before it is recorded", .timeLimit(.minutes(2)))
+@Suite("What is received of an answer before it is recorded", .timeLimit(.minutes(30)))
 struct CallFileTests {
     private static let hash = String(repeating: "0a", count: 32)
 

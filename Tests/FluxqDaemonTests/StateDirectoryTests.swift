@@ -52,7 +52,8 @@ import Testing
         #expect(refusal(path) == nil)
     }
 
-    @Test("a lock that another process holds is respected, and free once that process is gone", .timeLimit(.minutes(30)))
+    @Test(
+        "a lock that another process holds is respected, and free once that process is gone", .timeLimit(.minutes(30)))
     func otherProcess() throws {
         #expect(refusal(path) == nil)
         let holder = Process()

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Answers and kill -9", .timeLimit(.minutes(5)))
+@Suite("Answers and kill -9", .timeLimit(.minutes(30)))
 struct InlineAnswerTests {
     /// A call, the moment of the kill, and what the next start makes of it.
     struct Row: CustomTestStringConvertible, Sendable {

@@ -10,7 +10,7 @@ import Testing
 @testable import FluxqWorkers
 
 /// A process that dies is played by one archive and store that receive, and by workers on the same directory that start over.
-@Suite("Answers that came before fluxqd was killed", .timeLimit(.minutes(5)))
+@Suite("Answers that came before fluxqd was killed", .timeLimit(.minutes(30)))
 struct LeftAnswerTests {
     private let fixture: WorkersFixture
 
