@@ -19,6 +19,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -111,7 +112,7 @@ let package = Package(
         room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
 
         // Floor 1: one outside thing each.
-        room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, logging]),
+        room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room(
             "FluxqImagesAPI",
@@ -167,7 +168,7 @@ let package = Package(
         .executableTarget(
             name: "crashtest",
             dependencies: [
-                "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport",
+                "FluxqModel", "FluxqWorkers", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport",
                 "FluxqProofKit", argumentParser, unixSignals,
             ],
             path: "Proofs/crashtest", swiftSettings: settings),

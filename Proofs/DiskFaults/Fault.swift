@@ -39,6 +39,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
             switch self {
             case .error(EIO): "EIO"
             case .error(ENOSPC): "ENOSPC"
+            case .error(EDQUOT): "EDQUOT"
             case .error(EINTR): "EINTR"
             case .error(let code): String(cString: strerror(code))
             case .short: "short"

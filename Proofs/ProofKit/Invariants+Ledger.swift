@@ -57,7 +57,7 @@ extension Invariants {
         for attempt in state.attempts {
             guard let uid = owners[attempt.job] else { continue }
             // A day on which nothing was billed has its row as well: money was set aside on it.
-            let images = attempt.billing == "billed" ? Int64(attempt.imagesCame ?? 0) : 0
+            let images = attempt.billing == "billed" ? attempt.imagesCounted : 0
             sums[Day(uid: uid, day: attempt.day), default: (0, 0)].images += images
             sums[Day(uid: uid, day: attempt.day), default: (0, 0)].spent += images * (attempt.price ?? 0)
         }

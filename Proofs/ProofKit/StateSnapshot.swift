@@ -43,6 +43,8 @@ package struct StateSnapshot: Sendable {
         package let message: String?
         package let wasSent: Bool
         package let imagesCame: Int?
+        /// Against limits and in the use by day.
+        package let imagesCounted: Int64
         /// Of one image, in millionths.
         package let price: Int64?
         /// On which the call began: days since 1970.
@@ -59,6 +61,7 @@ package struct StateSnapshot: Sendable {
             message = row["message"]
             wasSent = row["sent_at"] != nil
             imagesCame = row["images_came"]
+            imagesCounted = row["images_counted"]
             price = row["price"]
             begunAt = row["begun_at"]
             day = begunAt / 86_400_000
@@ -150,7 +153,11 @@ package struct StateSnapshot: Sendable {
                         FROM pictures WHERE hash IS NOT NULL
                         UNION ALL SELECT hash, bytes, 'an input of user ' || uid FROM inputs
                         """),
-                try Usage.fetchAll(db, sql: "SELECT * FROM usage ORDER BY uid, day"),
+                try Usage.fetchAll(
+                    db,
+                    sql:
+                        "SELECT uid, day, sum(images) AS images, sum(spent) AS spent FROM usage GROUP BY uid, day ORDER BY uid, day"
+                ),
                 try Self.counts(db),
                 try Self.retries(db),
                 try Self.damage(db)

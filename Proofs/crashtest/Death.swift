@@ -1,6 +1,7 @@
 import FluxqModel
 import FluxqSandbox
 import FluxqTestSupport
+import FluxqWorkers
 
 /// How the life of a daemon ends.
 enum Death: Sendable, CustomStringConvertible {
@@ -45,7 +46,8 @@ enum Death: Sendable, CustomStringConvertible {
         case .stopping(let point, _): sentence = "\(point.rawValue):1"
         case .moment: return [:]
         }
-        return Dictionary(uniqueKeysWithValues: CrashPoint.environmentVariables.map { ($0, sentence) })
+        let watching = ClockTrust.environmentVariables.map { ($0, "0") }
+        return Dictionary(uniqueKeysWithValues: CrashPoint.environmentVariables.map { ($0, sentence) } + watching)
     }
 }
 

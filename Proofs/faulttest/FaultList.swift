@@ -4,15 +4,15 @@ import Glibc
 /// Every way in which a call is made to fail.
 enum FaultList {
     static let all: [Fault] = [
-        faults(.write, [.error(EIO), .error(ENOSPC), .error(EINTR), .short]),
-        faults(.sync, [.error(EIO), .error(ENOSPC), .error(EINTR)]),
-        faults(.open, [.error(EIO), .error(ENOSPC), .error(EINTR)]),
-        faults(.truncate, [.error(EIO), .error(EINTR)]),
+        faults(.write, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR), .short]),
+        faults(.sync, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR)]),
+        faults(.open, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR)]),
+        faults(.truncate, [.error(EIO), .error(EDQUOT), .error(EINTR)]),
         faults(.remove, [.error(EIO)]),
-        faults(.rename, [.error(EIO), .error(ENOSPC)], [.archive]),
-        faults(.make, [.error(EIO), .error(ENOSPC)], [.archive]),
+        faults(.rename, [.error(EIO), .error(ENOSPC), .error(EDQUOT)], [.archive]),
+        faults(.make, [.error(EIO), .error(ENOSPC), .error(EDQUOT)], [.archive]),
         faults(.change, [.error(EIO)], [.archive]),
-        faults(.space, [.error(ENOSPC)], [.both]),
+        faults(.space, [.error(ENOSPC), .error(EDQUOT)], [.both]),
     ].flatMap { $0 }
 
     /// SQLite renames nothing, makes no directory and changes no mode.
@@ -39,8 +39,8 @@ extension Fault {
     var mayEndIt: Bool {
         switch failure {
         case .error(EIO), .lie: true
-        // What the system could not write when it was asked to sync, SQLite cannot write again.
-        case .error(ENOSPC), .error(EINTR): calls == .sync && files != .archive
+        // SQLite does not make an interrupted fsync again.
+        case .error(EINTR): calls == .sync && files != .archive
         default: false
         }
     }
@@ -48,7 +48,8 @@ extension Fault {
     /// Whether it must, as soon as one has failed.
     var mustEndIt: Bool { failure == .error(EIO) && (calls == .sync || calls == .write) }
 
-    var isFullDisk: Bool { failure == .error(ENOSPC) }
+    /// No room, or over a quota.
+    var isFullDisk: Bool { failure == .error(ENOSPC) || failure == .error(EDQUOT) }
 
     /// Whether fluxqd can tell that it is a full disk: SQLite does not say why it could not open a file.
     var showsFullDisk: Bool { isFullDisk && !(calls == .open && files == .sqlite) }

@@ -175,7 +175,7 @@ final class Books: @unchecked Sendable {
     func use(of uid: UInt32, on time: Timestamp) throws -> Use {
         let sql = """
             SELECT coalesce(sum(images), 0), coalesce(sum(images * price), 0) FROM (
-                SELECT CASE billing WHEN 'billed' THEN images_came ELSE images_wanted END AS images, price
+                SELECT images_counted AS images, price
                 FROM attempts JOIN jobs ON id = job
                 WHERE uid = ? AND billing <> 'not_billed' AND begun_at / 86400000 = ?)
             """

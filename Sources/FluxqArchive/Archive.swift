@@ -1,6 +1,7 @@
 package import FluxqFormats
 package import FluxqModel
 import Glibc
+import NIOCore
 import Synchronization
 
 /// The content-addressed store: one read-only file per distinct content, `objects/sha256/ab/<64 hexadecimal digits>`,
@@ -24,6 +25,8 @@ package struct Archive: Sendable {
 
     /// Below the state directory; its files are named as they were in the archive.
     package static let damagedName = "damaged"
+    /// Below the state directory: content that was found in the archive and that no row remembers.
+    package static let strayName = "stray"
 
     /// The same files, for those who look.
     package let files: ObjectFiles
@@ -139,6 +142,11 @@ package struct Archive: Sendable {
         }
     }
 
+    /// The hash of the bytes received so far.
+    package func hash(of incoming: IncomingFile) async throws(ArchiveError) -> ContentHash {
+        try await watched { () throws(ArchiveError) in try incoming.contents().hash }
+    }
+
     package func discard(_ incoming: IncomingFile) async {
         await offloaded { incoming.remove() }
     }
@@ -230,13 +238,61 @@ package struct Archive: Sendable {
         case .whole, .missing: return condition
         case .damaged, .unreadable: break
         }
-        let destination = "\(directory)/\(Self.damagedName)"
-        try ArchiveDirectories.make(Self.damagedName, in: directory)
+        try move(hash, to: Self.damagedName)
+        return condition
+    }
+
+    private func move(_ hash: ContentHash, to name: String) throws(ArchiveError) {
+        let (path, destination) = (files.path(of: hash), "\(directory)/\(name)")
+        try ArchiveDirectories.make(name, in: directory)
         try system(.rename, path) { rename(path, "\(destination)/\(hash.hex)") }
         // There before it is gone here: a crash between leaves it in both or in one.
         try OpenFile.syncDirectory(destination)
         try OpenFile.syncDirectory(files.bucket(of: hash))
-        return condition
+    }
+
+    /// Moves content that no row remembers to `stray/`: how long it has lain there nobody knows for sure, and it may be
+    /// what an interrupted call has paid for. What was stored within `age` stays, because a row for it may be about to be
+    /// written.
+    /// - Returns: whether it was moved; false as well where there is no such content.
+    package func putAway(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
+        let path = files.path(of: hash)
+        return try await watched { () throws(ArchiveError) in
+            try placement.mutex.withLock { (_) throws(ArchiveError) in
+                do throws(ArchiveError) {
+                    guard try FileStatus(of: path).age >= age else { return false }
+                } catch .failed(_, _, ENOENT) {
+                    return false
+                }
+                try move(hash, to: Self.strayName)
+                return true
+            }
+        }
+    }
+
+    /// Moves content back into its place that lies whole in `damaged/` or `stray/`: a disk may read today what it did not
+    /// read yesterday.
+    /// - Returns: whether there was such content.
+    package func takeBack(_ hash: ContentHash) async throws(ArchiveError) -> Bool {
+        try await watched { () throws(ArchiveError) in
+            for name in [Self.strayName, Self.damagedName] {
+                let path = "\(directory)/\(name)/\(hash.hex)"
+                do throws(ArchiveError) {
+                    guard case .whole = try ObjectFiles.condition(of: OpenFile(path, O_RDONLY), named: hash) else {
+                        continue
+                    }
+                } catch .failed(.open, _, _) {
+                    continue
+                }
+                try placement.mutex.withLock { (_) throws(ArchiveError) in
+                    _ = try system(.rename, path) { rename(path, files.path(of: hash)) }
+                }
+                try OpenFile.syncDirectory(files.bucket(of: hash))
+                try OpenFile.syncDirectory("\(directory)/\(name)")
+                return true
+            }
+            return false
+        }
     }
 
     /// The picture that a content is.
@@ -256,13 +312,30 @@ package struct Archive: Sendable {
         }
     }
 
-    /// Bytes that the daemon may still write in the state directory's file system.
-    package func freeBytes() async throws(ArchiveError) -> Int64 {
+    /// What the daemon may still write in the state directory's file system, as far as that says: quotas it does not tell.
+    package func freeSpace() async throws(ArchiveError) -> FreeSpace {
         try await offloaded { () throws(ArchiveError) in
             var status = statvfs()
             try system(.measure, directory) { statvfs(directory, &status) }
-            return Int64(
-                clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+            let bytes = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+            return FreeSpace(
+                bytes: Int64(clamping: bytes),
+                files: status.f_files == 0 ? nil : Int64(clamping: UInt64(status.f_favail)))
         }
+    }
+
+    /// Returns when so many bytes could be written into a file of their own, which is removed again: what a quota allows
+    /// only a write tells.
+    package func tryWriting(bytes: Int64) async throws(ArchiveError) {
+        let file = try await receive(limit: .max)
+        do throws(ArchiveError) {
+            try await watched { () throws(ArchiveError) in try file.reserve(bytes) }
+            try await file.write(ByteBuffer(repeating: 0, count: 4096))
+            try await watched { () throws(ArchiveError) in try file.contents().bytes.file.sync() }
+        } catch {
+            await discard(file)
+            throw error
+        }
+        await discard(file)
     }
 }

@@ -104,6 +104,11 @@ package final class IncomingFile: Sendable {
         state.bytes += Int64(buffer.readableBytes)
     }
 
+    /// Takes room for bytes that are still to come. Blocks.
+    func reserve(_ count: Int64) throws(ArchiveError) {
+        try state.withLock { (state) throws(ArchiveError) in try usable(state).reserve(count) }
+    }
+
     /// What there is so far, free of what a failed write left behind.
     func contents() throws(ArchiveError) -> Contents {
         try state.withLock { (state) throws(ArchiveError) in

@@ -51,17 +51,21 @@ package struct ObjectFiles: Sendable {
         "\(bucket(of: hash))/\(hash.hex)"
     }
 
-    /// What stands in a bucket, in no order; nothing where there is no such bucket.
-    package func entries(in bucket: UInt8) async throws(ArchiveError) -> [Entry] {
+    package func path(ofBucket bucket: UInt8) -> String {
         let digits = String(bucket, radix: 16)
-        let path = "\(directory)/objects/sha256/\(digits.count == 1 ? "0" : "")\(digits)"
+        return "\(directory)/objects/sha256/\(digits.count == 1 ? "0" : "")\(digits)"
+    }
+
+    /// What stands in a bucket, in no order; nil where there is no such bucket.
+    package func entries(in bucket: UInt8) async throws(ArchiveError) -> [Entry]? {
+        let path = path(ofBucket: bucket)
         return try await offloaded { () throws(ArchiveError) in
             var entries: [Entry] = []
             let names: [String]
             do throws(ArchiveError) {
                 names = try ArchiveDirectories.names(in: path)
             } catch .failed(_, _, ENOENT) {
-                return []
+                return nil
             }
             for name in names {
                 do throws(ArchiveError) {
@@ -72,6 +76,10 @@ package struct ObjectFiles: Sendable {
                             bytes: status.bytes, age: status.age))
                 } catch .failed(_, _, ENOENT) {
                     // Removed since the directory was read.
+                } catch {
+                    // One that cannot be looked at is no reason to look at no other. Nobody knows its age.
+                    entries.append(
+                        Entry(path: "\(path)/\(name)", hash: ContentHash(hex: name), bytes: 0, age: .zero))
                 }
             }
             return entries

@@ -106,6 +106,13 @@ final class OpenFile: Sendable {
         }
     }
 
+    /// Takes room for the first `count` bytes.
+    func reserve(_ count: Int64) throws(ArchiveError) {
+        while case let code = posix_fallocate(descriptor, 0, off_t(max(count, 1))), code != 0 {
+            if code != EINTR { throw ArchiveError(.write, path, errno: code) }
+        }
+    }
+
     func makeReadOnly() throws(ArchiveError) {
         try system(.makeReadOnly, path) { fchmod(descriptor, 0o400) }
     }

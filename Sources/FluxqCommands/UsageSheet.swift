@@ -12,8 +12,9 @@ struct UsageSheet {
             presentation.palette("\(user) (uid \(usage.uid))\(share)", .heading),
             "today       \(words(usage.today))",
             "this month  \(words(usage.month))",
-            "",
-        ] + table.lines(presentation) + ["", "Days and months begin at 00:00 UTC."]
+        ] + usage.others.map(otherMoney) + [""] + table.lines(presentation) + [
+            "", "Days and months begin at 00:00 UTC.",
+        ]
     }
 
     private func words(_ tally: UsageDocument.Tally) -> String {
@@ -28,6 +29,18 @@ struct UsageSheet {
                     + money(tally.spendUnknown, "", inBrackets: true))
         }
         return parts.joined(separator: "; ")
+    }
+
+    /// Money in a currency that prices had before: it counts against no limit.
+    private func otherMoney(_ money: UsageDocument.Money) -> String {
+        func amount(_ tally: UsageDocument.Tally) -> String {
+            UsageDocument.amount(
+                tally.spent + tally.spendReserved + tally.spendUnknown, .money,
+                currency: TerminalText.line(money.currency))
+        }
+        return
+            "besides     \(amount(money.month)) this month, \(amount(money.today)) of it today: of prices in another "
+            + "currency, in no limit"
     }
 
     private func pictures(_ count: Int64) -> String { "\(count) \(count == 1 ? "picture" : "pictures")" }
@@ -82,16 +95,30 @@ struct UsageTable {
     /// `3`, or `3 of 10` under a limit.
     private func cell(_ usage: UsageDocument, _ kind: LimitKind) -> String? {
         guard let limit = usage.limits[kind.rawValue], let used = limit.used else { return nil }
-        if kind.unit == .money, usage.currency == nil { return nil }
+        if kind.unit == .money, usage.currency == nil, usage.others.isEmpty { return nil }
         let text = usage.amount(used, kind.unit)
-        return limit.limit.map { "\(text) of \(usage.amount($0, kind.unit))" } ?? text
+        let others = kind.unit == .money ? usage.others.map { " + \(other($0, kind))" }.joined() : ""
+        return (limit.limit.map { "\(text) of \(usage.amount($0, kind.unit))" } ?? text) + others
+    }
+
+    private func other(_ money: UsageDocument.Money, _ kind: LimitKind) -> String {
+        let tally = kind.period == .month ? money.month : money.today
+        return UsageDocument.amount(
+            tally.spent + tally.spendReserved + tally.spendUnknown, .money, currency: TerminalText.line(money.currency))
     }
 }
 
 extension UsageDocument {
     /// A number of this document in words; one that cannot be is shown as it came.
     fileprivate func amount(_ number: Double, _ unit: LimitKind.Unit) -> String {
-        guard let value = unit.value(wire: number) else { return "\(number)" }
-        return LimitWords.amount(value, unit, currency: currency.map(TerminalText.line))
+        Self.amount(number, unit, currency: currency.map(TerminalText.line))
     }
+
+    fileprivate static func amount(_ number: Double, _ unit: LimitKind.Unit, currency: String?) -> String {
+        guard let value = unit.value(wire: number) else { return "\(number)" }
+        return LimitWords.amount(value, unit, currency: currency)
+    }
+
+    /// Money in other currencies than that of the present prices.
+    fileprivate var others: [Money] { money.filter { $0.currency != currency } }
 }

@@ -35,6 +35,8 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case rangeNotSatisfiable = "range_not_satisfiable"
         /// No room in the state directory.
         case storageFull = "storage_full"
+        /// Another program holds the lock on the database.
+        case databaseLocked = "database_locked"
         case `internal` = "internal"
     }
 

@@ -6,8 +6,11 @@ package struct UsageDocument: Hashable, Sendable, Codable {
     package var uid: UInt32
     /// The user's share of the calls against others'.
     package var weight: Int
-    /// Of all money here; nil where nothing has a price.
+    /// Of the money in `today`, `month` and `limits`: that of the present prices, which alone counts against limits. nil
+    /// where nothing has a price.
     package var currency: String?
+    /// What was spent this month in each currency, also in those that prices had before. No two of them add up.
+    package var money: [Money]
     /// Pictures that were billed since 00:00 UTC.
     package var imagesToday: Int64
     /// Since 00:00 UTC, and since the first of the month.
@@ -45,6 +48,19 @@ package struct UsageDocument: Hashable, Sendable, Codable {
         }
     }
 
+    /// Use in one currency, in its units; the pictures are those of its calls.
+    package struct Money: Hashable, Sendable, Codable {
+        package var currency: String
+        package var today: Tally
+        package var month: Tally
+
+        package init(currency: String, today: UserUse.Tally, month: UserUse.Tally) {
+            self.currency = currency
+            self.today = Tally(today)
+            self.month = Tally(month)
+        }
+    }
+
     /// Counts, bytes, or units of the currency.
     package struct Limit: Hashable, Sendable, Codable {
         /// Absent where there is none.
@@ -69,19 +85,21 @@ package struct UsageDocument: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case owner, uid, weight, currency, today, month, limits
+        case owner, uid, weight, currency, money, today, month, limits
         case imagesToday = "images_today"
     }
 
     /// - Parameters:
     ///   - dayEnds: and `monthEnds`: when what counts by the calendar is renewed.
     package init(
-        owner: Owner, limits: UserLimits, use: UserUse, currency: String?, dayEnds: Timestamp, monthEnds: Timestamp
+        owner: Owner, limits: UserLimits, use: UserUse, currency: String?, money: [Money] = [], dayEnds: Timestamp,
+        monthEnds: Timestamp
     ) {
         self.owner = owner.name
         uid = owner.uid
         weight = limits.weight
         self.currency = currency
+        self.money = money
         imagesToday = use.today.images
         today = Tally(use.today)
         month = Tally(use.month)

@@ -55,11 +55,15 @@ package struct ControlServer: Service {
     private let logger: Logger
     let routes: Routes
     private let cap: ConnectionCap
-    private let users = KnownUsers()
+    private let users: KnownUsers
 
     /// - Parameter fd: a listening Unix socket, which `run()` takes over and closes.
-    package init(socket fd: CInt, store: Store, archive: Archive, settings: Settings, logger: Logger) {
+    package init(
+        socket fd: CInt, store: Store, archive: Archive, settings: Settings, users: KnownUsers = KnownUsers(),
+        logger: Logger
+    ) {
         socket = fd
+        self.users = users
         self.settings = Reloadable(settings)
         self.logger = logger
         routes = Routes(

@@ -18,6 +18,10 @@ extension Routes {
         var image = SubmittedImage(archive: archive, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
+            if let earlier = try await earlier(json, image, call) {
+                if let file = image.file { await archive.discard(file) }
+                return try await response(to: earlier, call)
+            }
             let submission = try await check(json, image, call)
             return try await submit(submission, image, call)
         } catch {
@@ -62,6 +66,24 @@ extension Routes {
                 throw Problem.malformedJSON
             }
         }
+    }
+
+    /// What the submission's key has already become. It is looked up before anything is judged or kept: a limit, a model or
+    /// a rule may have changed since the job was queued, and whoever lost the answer still has to learn of it.
+    private func earlier(_ json: JSONValue, _ image: SubmittedImage, _ call: Call) async throws -> Store.Submission? {
+        let reading = JobSubmission.reading(json)
+        guard reading.wrong.isEmpty, let key = reading.submission.options.key else { return nil }
+        var submission = reading.submission
+        switch image.content {
+        case .absent: break
+        case .text(let text, let bytes):
+            guard bytes <= EditRequest.Bounds.linkBytes else { return nil }
+            submission.request.image = .init(wire: String(decoding: text, as: UTF8.self))
+        case .picture(let file): submission.request.image = .content(try await archive.hash(of: file))
+        case .undecodable: return nil
+        }
+        return try await store.submission(
+            under: .init(text: key, fingerprint: try Self.fingerprint(of: submission)), of: call.caller.owner)
     }
 
     /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
@@ -111,10 +133,16 @@ extension Routes {
             notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
             key: try options.key.map { .init(text: $0, fingerprint: try Self.fingerprint(of: submission)) })
 
-        switch try await store.submit(order) {
+        let result = try await store.submit(order)
+        if case .unknownInput = result, case .content(let hash) = request.image { throw Problem.noSuchInput(hash) }
+        return try await response(to: result, call)
+    }
+
+    private func response(to result: Store.Submission, _ call: Call) async throws -> Response {
+        switch result {
         case .created(let job):
             CrashPoint.submitCommitted.pass()
-            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(caller.uid)"])
+            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(call.caller.uid)"])
             var response = try await response(with: job, to: call, status: .created)
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
@@ -123,9 +151,7 @@ extension Routes {
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
         case .keyReused: throw Problem.keyReused
-        case .unknownInput:
-            guard case .content(let hash) = request.image else { throw Problem.failed }
-            throw Problem.noSuchInput(hash)
+        case .unknownInput: throw Problem.failed
         case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
     }

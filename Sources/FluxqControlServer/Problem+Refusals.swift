@@ -17,6 +17,7 @@ extension Problem {
             case RequestReader.Failure.bodyCut: .bodyCut
             case RequestReader.Failure.bodyLate: .bodyLate
             case StoreError.full, ArchiveError.full: .storageFull
+            case StoreError.locked(let holder): .databaseLocked(by: holder)
             case ArchiveError.tooLarge(let limit): .pictureTooLarge(limit: limit)
             default: .failed
             }
@@ -179,8 +180,17 @@ extension Problem {
 
     static let storageFull = Problem(
         status: 507, code: .storageFull, title: "No room",
-        detail: "The file system of fluxqd's state directory is full. Nothing was kept; "
+        detail:
+            "The file system of fluxqd's state directory is full, or fluxqd is over its quota there. Nothing was kept; "
             + "an administrator has to make room, then try again.")
+
+    static func databaseLocked(by holder: LockHolder?) -> Problem {
+        .init(
+            status: 503, code: .databaseLocked, title: "The database is locked",
+            detail:
+                "The database is locked by \(holder.map(\.description) ?? "another program"), and fluxqd has waited for it "
+                + "in vain. Nothing was changed; try again when that has ended, or tell an administrator.")
+    }
 
     static let failed = Problem(
         status: 500, code: .internal, title: "fluxqd failed",

@@ -15,7 +15,8 @@ extension Routes {
 
     private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
         // Before it is in the archive, where it would lie for nobody.
-        if let reached = try await store.obstacle(toInput: file.bytes, of: caller.owner) {
+        let hash = try await archive.hash(of: file)
+        if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.owner) {
             throw Problem.overLimit(reached, "Nothing was kept.")
         }
         switch try await archive.storePicture(file) {

@@ -11,18 +11,19 @@ struct Backup: AsyncParsableCommand {
         commandName: "backup",
         abstract: "Copy the database and every file it refers to; with the daemon running or stopped.",
         discussion: """
-            Into a directory: the layout of a state directory. What is there from an earlier backup is not copied again, \
-            and the database is put in its place last, so the directory is a whole backup at every moment. Into a file \
-            whose name ends in .tar: the same, packed; it needs the space of the backup twice while it is made.
+            Into a directory: the layout of a state directory. What is there from an earlier backup is read and held against \
+            its hash; what is whole is not copied again (--quick looks at sizes alone, which is no proof). The database is put in its place last, so the directory is a whole backup at every moment. Into a file whose name ends in .tar: the same, packed; it needs the space of the backup twice while it is made.
 
             There is no API key and no socket in a backup, but everybody's prompts and pictures: it is made for its owner \
             alone. To restore one, stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, \
             start fluxqd. What was queued when the backup was made may have been called since: those jobs come back as \
-            failed: outcome_unknown, for their owners to retry.
+            failed: outcome_unknown, for their owners to retry, also those that wait for a time or were submitted with \
+            on_unknown: retry. New jobs get numbers that were not given before.
 
             EXIT STATUS
               0   everything is in the backup
-              1   the backup is made, but files that are damaged in the archive are not in it; see fluxqd check
+              1   the backup is made, but files that are damaged in the archive and in the backup are not in it; see
+                  fluxqd check
               64  the command line cannot be understood
               71  no backup was made; an earlier one is as it was
               130 interrupted; an earlier one is as it was
@@ -32,6 +33,9 @@ struct Backup: AsyncParsableCommand {
     var destination: String
 
     @OptionGroup var state: StateOptions
+
+    @Flag(help: "Believe what an earlier backup has left if it is as long as it should be.")
+    var quick = false
 
     init() {}
 
@@ -45,7 +49,7 @@ struct Backup: AsyncParsableCommand {
             try Maintenance.checkIsThere(path)
             let store = try ReadOnlyStore(path: "\(path)/queue.sqlite")
             let summary = try await StateBackup(
-                of: path, store: store, now: SystemClock().now(),
+                of: path, store: store, now: SystemClock().now(), scrutiny: quick ? .sizes : .everyByte,
                 progress: { terminal.show("backing up: \($0.files) files, \($0.copiedBytes >> 20) MiB copied") }
             ).write(to: destination)
             try store.close()
@@ -53,11 +57,20 @@ struct Backup: AsyncParsableCommand {
             print(
                 "\(destination): \(summary.files) files of the archive, \(summary.copied) of them new "
                     + "(\(summary.copiedBytes) bytes)")
+            for hash in summary.mended { Self.tell("\(hash) was damaged in the backup and was copied again") }
+            for hash in summary.onlyHere {
+                Self.tell(
+                    "\(hash) is damaged or missing in the archive, and whole in the backup: put it back, then start fluxqd again"
+                )
+            }
             for hash in summary.damaged {
-                FileHandle.standardError.write(
-                    Data("fluxqd: \(hash) is damaged or missing in the archive and not in the backup\n".utf8))
+                Self.tell("\(hash) is damaged or missing in the archive and not in the backup")
             }
             return summary.damaged.isEmpty ? EX_OK : EXIT_FAILURE
         }
+    }
+
+    private static func tell(_ text: String) {
+        FileHandle.standardError.write(Data("fluxqd: \(text)\n".utf8))
     }
 }

@@ -18,13 +18,15 @@ struct Check: AsyncParsableCommand {
             whether its bytes have the hash that is its name. To be run as root or as fluxqd's user.
 
             A running fluxqd sets what is damaged aside by itself, when it comes upon it: once a week it reads every \
-            file. With --repair, which needs fluxqd to be stopped, it is done at once: what is damaged or missing is set \
-            aside in damaged/, and fetched again by the next fluxqd where its link still lives; files without a row are \
-            removed; what was put back into its place, as from a backup, is used again.
+            file. With --repair, which needs fluxqd to be stopped, it is done at once: what was put back into its place, \
+            as from a backup, is used again; what is damaged or missing is set aside in damaged/, and fetched again by the \
+            next fluxqd where its link still lives; files that no row remembers are moved to stray/. Nothing is deleted. \
+            Where a whole part of the archive is missing, nothing is done: its file system may not be mounted.
 
             EXIT STATUS
               0   all is well; there may be leftovers
-              1   something was damaged when it looked; each thing is named, with what to do or what was done
+              1   something was damaged when it looked, or is lost since an earlier damage; each thing is named, with
+                  what to do or what was done
               64  the command line cannot be understood
               71  the state directory cannot be looked at
               130 interrupted
@@ -35,10 +37,17 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    @Flag(help: "Set aside what is damaged and remove what is left over; fluxqd must be stopped.")
+    @Flag(help: "Bring back what is whole again, set aside what is damaged or left over; fluxqd must be stopped.")
     var repair = false
 
+    @Flag(help: "With --repair: a whole part of the archive that is missing is lost, not just away.")
+    var missingIsLost = false
+
     init() {}
+
+    func validate() throws {
+        if missingIsLost, !repair { throw ValidationError("--missing-is-lost goes with --repair.") }
+    }
 
     func run() async throws {
         try await Maintenance.run { terminal in
@@ -53,10 +62,10 @@ struct Check: AsyncParsableCommand {
             terminal.clear()
             // Where the database itself is damaged, nothing may be written into it.
             if repair, !report.findings.contains(where: { $0.kind == .integrity }) {
-                report = try await Self.repair(path, report)
+                report = try await Self.repair(path, report, missingIsLost: missingIsLost)
             }
             print(try json ? report.json : report.words)
-            return report.isSound ? EX_OK : EXIT_FAILURE
+            return report.isSound && report.refusal == nil ? EX_OK : EXIT_FAILURE
         }
     }
 
@@ -68,14 +77,16 @@ struct Check: AsyncParsableCommand {
         }
     }
 
-    private static func repair(_ path: String, _ report: CheckReport) async throws -> CheckReport {
+    private static func repair(
+        _ path: String, _ report: CheckReport, missingIsLost: Bool
+    ) async throws -> CheckReport {
         let clock = SystemClock()
         let store = try Store(path: "\(path)/queue.sqlite", now: { clock.now() })
         var logger = Logger(label: "fluxqd")
         logger.logLevel = .critical
         let repaired = try await StateRepair(
             store: store, archive: Archive(directory: path), logger: logger
-        ).run(report)
+        ).run(report, missingIsLost: missingIsLost)
         try store.close()
         return repaired
     }
@@ -119,6 +130,7 @@ extension CheckReport {
         if !strays.isEmpty {
             lines.append("Without a row: \(strays.count) files, \(strays.compactMap(\.bytes).reduce(0, +)) bytes.")
         }
+        if let refusal { lines.append(refusal) }
         lines.append(damaged == 0 ? "All is well." : "\(damaged) things are damaged.")
         return lines.joined(separator: "\n")
     }

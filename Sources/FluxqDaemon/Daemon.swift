@@ -5,11 +5,9 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqSandbox
 import FluxqStore
-import FluxqUsers
 import FluxqWorkers
 import Glibc
 package import Logging
-import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
@@ -75,8 +73,6 @@ package struct Daemon: Sendable {
         }
         CrashPoint.recoveryCommitted.pass()
 
-        await refreshGroups(in: store)
-
         let socket = try ControlSocket.open(path: options.socket, environment: environment)
         CrashPoint.socketBound.pass()
         let sandbox = try await startSandbox(in: directory.path, configuration)
@@ -114,7 +110,7 @@ package struct Daemon: Sendable {
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
         let services: [any Service] = [
-            health, server, workers,
+            health, server, workers, GroupRefresh(store: store, logger: logger),
             StoppingNotice(notifier: notifier, drain: configuration.workers.drain, logger: logger),
         ]
         let end = await runUntilSignal(
@@ -144,24 +140,6 @@ package struct Daemon: Sendable {
         case let error as ArchiveError where error.isFatal: EX_IOERR
         case StateDirectoryError.failed(_, let error) where error.code == EIO: EX_IOERR
         default: EX_OSERR
-        }
-    }
-
-    /// Looks up the groups of users whose jobs go on without a visit of theirs: exceptions of limits may hold for them.
-    /// One that cannot be looked up keeps what was known.
-    private func refreshGroups(in store: Store) async {
-        do {
-            for owner in try await store.ownersWithWork() {
-                let groups = try await NIOThreadPool.singleton.runIfActive {
-                    try UserDatabase.user(uid: owner.uid).map { UserDatabase.groups(of: $0) }
-                }
-                guard let groups else { continue }
-                try await store.meet(Owner(uid: owner.uid, name: owner.name, groups: groups))
-            }
-        } catch {
-            logger.warning(
-                "The groups of users could not be looked up; their limits stay as they were.",
-                metadata: ["error": "\(error)"])
         }
     }
 

@@ -11,6 +11,8 @@ package struct CheckReport: Hashable, Sendable, Codable {
     package var findings: [Finding] = []
     /// `sha256:…` of content that was damaged before and was found whole in its place again; of a repair alone.
     package var mended: [String] = []
+    /// Why a repair did nothing; nil where it did what it could, or nobody asked for one.
+    package var refusal: String?
 
     package init(stateDirectory: String) {
         self.stateDirectory = stateDirectory
@@ -22,7 +24,7 @@ package struct CheckReport: Hashable, Sendable, Codable {
     package enum CodingKeys: String, CodingKey {
         case stateDirectory = "state_directory"
         case isSound = "sound"
-        case jobs, calls, users, files, bytes, findings, mended
+        case jobs, calls, users, files, bytes, findings, mended, refusal
     }
 
     package init(from decoder: any Decoder) throws {
@@ -35,6 +37,7 @@ package struct CheckReport: Hashable, Sendable, Codable {
         bytes = try values.decode(Int64.self, forKey: .bytes)
         findings = try values.decode([Finding].self, forKey: .findings)
         mended = try values.decode([String].self, forKey: .mended)
+        refusal = try values.decodeIfPresent(String.self, forKey: .refusal)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -48,5 +51,6 @@ package struct CheckReport: Hashable, Sendable, Codable {
         try values.encode(bytes, forKey: .bytes)
         try values.encode(findings, forKey: .findings)
         try values.encode(mended, forKey: .mended)
+        try values.encodeIfPresent(refusal, forKey: .refusal)
     }
 }

@@ -15,6 +15,10 @@ package struct Finding: Hashable, Sendable, Codable {
         case unreadableFile = "unreadable_file"
         /// A row without its file.
         case missingFile = "missing_file"
+        /// A directory of the archive, or all of it, without a single file of those that rows refer to.
+        case missingPart = "missing_part"
+        /// Content that was found damaged before, and that there is no way to have again but to bring it back.
+        case lostContent = "lost_content"
         /// A file without a row.
         case strayFile = "stray_file"
         /// Something in the archive that fluxq has not put there.
@@ -50,7 +54,8 @@ package struct Finding: Hashable, Sendable, Codable {
     /// Whether something that should be there is not as it should be. What is left over does no harm.
     package var isDamage: Bool {
         switch kind {
-        case .integrity, .reference, .records, .damagedFile, .unreadableFile, .missingFile: true
+        case .integrity, .reference, .records, .damagedFile, .unreadableFile, .missingFile, .missingPart, .lostContent:
+            true
         case .strayFile, .foreignFile: false
         }
     }

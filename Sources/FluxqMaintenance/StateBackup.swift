@@ -7,7 +7,7 @@ import NIOCore
 /// A copy of a state directory, made beside the running daemon: a snapshot of the database and every file it refers to.
 ///
 /// ```
-/// DIRECTORY  objects/… first, as an archive of its own: what is there already stays
+/// DIRECTORY  objects/… first, as an archive of its own: what is there already and whole stays
 ///            queue.sqlite last, by rename: the snapshot that all of objects/ was copied for
 /// FILE.tar   the same, packed by tar
 /// ```
@@ -21,8 +21,20 @@ package struct StateBackup: Sendable {
         /// Those that were not there yet.
         package var copied = 0
         package var copiedBytes: Int64 = 0
-        /// Content that is not whole in the archive and so is not in the backup.
+        /// Those that were there and damaged, and were copied again.
+        package var mended: [ContentHash] = []
+        /// Content that is not whole in the archive any more, and that the backup has from earlier.
+        package var onlyHere: [ContentHash] = []
+        /// Content that is whole neither in the archive nor in the backup.
         package var damaged: [ContentHash] = []
+    }
+
+    /// How what an earlier backup has left is looked at.
+    package enum Scrutiny: Sendable {
+        /// Every byte against the hash that is the file's name.
+        case everyByte
+        /// Only how long each file is.
+        case sizes
     }
 
     package enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
@@ -40,30 +52,33 @@ package struct StateBackup: Sendable {
             case .isTheState(let path):
                 "\(path) is a state directory that a fluxqd runs or ran on; nothing was written. Name another."
             case .inUse(let path):
-                "Another backup into \(path) is just being made. Wait for it, or name another directory."
+                "Another backup into \(path) is just being made, or a repair of it. Wait for it, or name another directory."
             case .failed(let path, let why): "The backup cannot be written to \(path): \(why)"
             }
         }
     }
 
     private static let database = "queue.sqlite"
+    private static let lockName = "lock"
     private static let pieceBytes = 1 << 20
 
     private let source: String
     private let store: ReadOnlyStore
     private let now: Timestamp
+    private let scrutiny: Scrutiny
     private let progress: @Sendable (Summary) -> Void
 
     /// - Parameters:
     ///   - source: the state directory.
     ///   - store: its database.
     package init(
-        of source: String, store: ReadOnlyStore, now: Timestamp,
+        of source: String, store: ReadOnlyStore, now: Timestamp, scrutiny: Scrutiny = .everyByte,
         progress: @escaping @Sendable (Summary) -> Void = { _ in }
     ) {
         self.source = source
         self.store = store
         self.now = now
+        self.scrutiny = scrutiny
         self.progress = progress
     }
 
@@ -100,6 +115,8 @@ package struct StateBackup: Sendable {
         let lock = try Self.lock(path)
         defer { close(lock) }
         try await Self.checkIsBackup(path)
+        let repairLock = try Self.lockAgainstRepair(path)
+        defer { if let repairLock { close(repairLock) } }
         let copy = "\(path)/\(Self.database).unfinished"
         for suffix in ["", "-journal"] { unlink(copy + suffix) }
         try await store.copy(to: copy, at: now)
@@ -111,7 +128,7 @@ package struct StateBackup: Sendable {
         for bucket in ObjectFiles.buckets {
             for reference in try await snapshot.references(in: bucket) {
                 try Task.checkCancellation()
-                try await copyContent(reference.hash, to: archive, &summary)
+                try await copyContent(reference, to: archive, &summary)
                 progress(summary)
             }
         }
@@ -122,17 +139,33 @@ package struct StateBackup: Sendable {
         return summary
     }
 
-    private func copyContent(_ hash: ContentHash, to archive: Archive, _ summary: inout Summary) async throws {
-        summary.files += 1
+    /// Content never changes under its name, so what is there and whole was copied before.
+    private func copyContent(
+        _ reference: ContentReference, to archive: Archive, _ summary: inout Summary
+    ) async throws {
+        let hash = reference.hash
         let files = ObjectFiles(directory: source)
-        // Content never changes under its name: what is there and as long was copied before.
-        if let there = try await archive.files.size(of: hash), there == (try await files.size(of: hash)) { return }
-        guard let original = try await files.openVerified(hash) else {
-            summary.files -= 1
-            // An input that nobody used may have been forgotten since the snapshot.
-            if try await !store.uses(of: hash).isEmpty { summary.damaged.append(hash) }
+        let isThere = try await archive.files.size(of: hash) != nil
+        if isThere, try await isCopy(of: hash, in: archive, files) {
+            summary.files += 1
+            // Each is looked at in the archive as well, but only to say so: the backup has it.
+            if reference.isExpected, try await Self.size(of: hash, files) == nil { summary.onlyHere.append(hash) }
             return
         }
+        guard let original = try await Self.whole(hash, files) else {
+            // The sizes differ: the copy may be the one that is whole.
+            if isThere, case .whole = try await archive.files.condition(of: hash) {
+                summary.files += 1
+                if reference.isExpected { summary.onlyHere.append(hash) }
+                return
+            }
+            // What its rows know as damaged is no news, and an input that nobody used may have been forgotten since the
+            // snapshot.
+            if reference.isExpected, try await !store.uses(of: hash).isEmpty { summary.damaged.append(hash) }
+            return
+        }
+        summary.files += 1
+        if isThere { summary.mended.append(hash) }
         let file = try await archive.receive(limit: original.size)
         var offset: Int64 = 0
         while offset < original.size {
@@ -144,6 +177,24 @@ package struct StateBackup: Sendable {
         _ = try await archive.store(file)
         summary.copied += 1
         summary.copiedBytes += offset
+    }
+
+    private func isCopy(of hash: ContentHash, in archive: Archive, _ files: ObjectFiles) async throws -> Bool {
+        switch scrutiny {
+        case .everyByte:
+            if case .whole = try await archive.files.condition(of: hash) { true } else { false }
+        case .sizes:
+            try await archive.files.size(of: hash) == Self.size(of: hash, files)
+        }
+    }
+
+    /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
+    private static func size(of hash: ContentHash, _ files: ObjectFiles) async throws -> Int64? {
+        do { return try await files.size(of: hash) } catch is ArchiveError { return nil }
+    }
+
+    private static func whole(_ hash: ContentHash, _ files: ObjectFiles) async throws -> ArchivedFile? {
+        do { return try await files.openVerified(hash) } catch is ArchiveError { return nil }
     }
 }
 
@@ -165,16 +216,35 @@ extension StateBackup {
         return descriptor
     }
 
-    /// Empty, an unfinished backup, or one whose database says that it is one.
+    /// A repair of the backup locks it as a state directory is locked, and leaves the file.
+    ///
+    /// - Returns: nil where none was ever made.
+    private static func lockAgainstRepair(_ path: String) throws -> CInt? {
+        let descriptor = open("\(path)/\(lockName)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw Refusal.failed(path, systemError())
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw Refusal.inUse(path)
+        }
+        return descriptor
+    }
+
+    /// Empty, an unfinished backup, or one whose database says that it is one: a fluxqd that runs on a database has it say
+    /// that it is none.
     private static func checkIsBackup(_ path: String) async throws {
         let names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
-        guard !names.contains("lock") else { throw Refusal.isTheState(path) }
         let own: Set = [
-            "objects", "incoming", database, "\(database)-shm", "\(database)-wal", "\(database).unfinished",
-            "\(database).unfinished-journal",
+            "objects", "incoming", Archive.damagedName, Archive.strayName, lockName, database, "\(database)-shm",
+            "\(database)-wal", "\(database).unfinished", "\(database).unfinished-journal",
         ]
         guard names.isSubset(of: own) else { throw Refusal.notABackup(path) }
-        guard names.contains(database) else { return }
+        guard names.contains(database) else {
+            if names.contains(lockName) { throw Refusal.isTheState(path) }
+            return
+        }
         let earlier: ReadOnlyStore
         do {
             earlier = try ReadOnlyStore(path: "\(path)/\(database)")
@@ -186,7 +256,9 @@ extension StateBackup {
         }
         let time = try await earlier.backupTime()
         try earlier.close()
-        guard time != nil else { throw Refusal.notABackup(path) }
+        guard time != nil else {
+            throw names.contains(lockName) ? Refusal.isTheState(path) : Refusal.notABackup(path)
+        }
     }
 
     /// With the system's tar; as it is in the directory, for whoever unpacks it.

@@ -54,26 +54,72 @@ package struct StateCheck: Sendable {
         guard !report.findings.contains(where: { $0.kind == .integrity }) else { return }
         let size = try await store.size()
         (report.jobs, report.calls, report.users) = (size.jobs, size.calls, size.users)
-        for bucket in ObjectFiles.buckets { try await check(bucket, store, &report) }
+        var all = Presence()
+        for bucket in ObjectFiles.buckets { try await check(bucket, store, &report, &all) }
+        guard MissingPart.isMissing(expected: all.expected, missing: all.missing) else { return }
+        // One word about all of it rather than 256.
+        report.findings.removeAll { $0.kind == .missingPart }
+        report.findings.append(.missingPart("\(directory)/objects", files: all.expected))
     }
 
-    private func check(_ bucket: UInt8, _ store: ReadOnlyStore, _ report: inout CheckReport) async throws {
+    /// Files that rows refer to, and those of them that are not there.
+    private struct Presence {
+        var expected = 0
+        var missing = 0
+    }
+
+    private func check(
+        _ bucket: UInt8, _ store: ReadOnlyStore, _ report: inout CheckReport, _ all: inout Presence
+    ) async throws {
         progress(.archive(bucket: bucket, files: report.files, bytes: report.bytes))
         // First the files, then the rows: a file that is old and still has no row gets none any more.
-        let entries = try await files.entries(in: bucket)
+        let path = files.path(ofBucket: bucket)
+        var entries: [ObjectFiles.Entry]?
+        var hasDirectory = true
+        do throws(ArchiveError) {
+            entries = try await files.entries(in: bucket)
+            hasDirectory = entries != nil
+        } catch {
+            report.findings.append(
+                Finding(
+                    .unreadableFile, "\(error)",
+                    remedy: "Look at the disk and at the kernel's log; run the check as root or as fluxqd's user.",
+                    path: path))
+        }
         let references = try await store.references(in: bucket)
+        var own = Presence()
         for reference in references {
             try Task.checkCancellation()
-            if let finding = try await check(reference.hash, store, &report) { report.findings.append(finding) }
+            guard reference.isExpected else {
+                if let loss = try await loss(of: reference.hash, store) { report.findings.append(loss) }
+                continue
+            }
+            own.expected += 1
+            guard let finding = try await check(reference.hash, store, &report) else { continue }
+            if finding.kind == .missingFile { own.missing += 1 }
+            report.findings.append(finding)
         }
-        let referenced = Set(references.map(\.hash))
-        for entry in entries {
+        if MissingPart.isMissing(expected: own.expected, missing: own.missing, hasDirectory: hasDirectory) {
+            report.findings.append(.missingPart(path, files: own.expected))
+        }
+        all.expected += own.expected
+        all.missing += own.missing
+        let remembered = Set(references.map(\.hash))
+        for entry in entries ?? [] {
             guard let hash = entry.hash else {
                 report.findings.append(.foreign(entry))
                 continue
             }
-            if !referenced.contains(hash), entry.age >= grace { report.findings.append(.stray(hash, entry)) }
+            if !remembered.contains(hash), entry.age >= grace { report.findings.append(.stray(hash, entry)) }
         }
+    }
+
+    /// - Returns: nil where all that was lost is being fetched again.
+    private func loss(of hash: ContentHash, _ store: ReadOnlyStore) async throws -> Finding? {
+        let losses = try await store.losses(of: hash).filter {
+            if case .refetched = $0 { false } else { true }
+        }
+        return losses.isEmpty ? nil : .lost(hash, path: files.path(of: hash), losses)
     }
 
     private func check(
@@ -123,8 +169,7 @@ extension Finding {
     }
 
     fileprivate init(_ condition: ObjectCondition, of hash: ContentHash, path: String, uses: [ContentUse]) {
-        let named = uses.prefix(3).map(\.description).joined(separator: ", ")
-        let subject = named + (uses.count > 3 ? " and \(uses.count - 3) more" : "")
+        let subject = Self.words(uses)
         let remedy =
             "fluxqd sets it aside and fetches it again where its link still lives, as soon as it comes upon it; with "
             + "fluxqd stopped, fluxqd check --repair does. A copy from a backup can be put in its place."
@@ -143,10 +188,34 @@ extension Finding {
         }
     }
 
+    private static func words(_ uses: [ContentUse]) -> String {
+        uses.prefix(3).map(\.description).joined(separator: ", ")
+            + (uses.count > 3 ? " and \(uses.count - 3) more" : "")
+    }
+
+    fileprivate static func lost(_ hash: ContentHash, path: String, _ uses: [ContentUse]) -> Finding {
+        Finding(
+            .lostContent, "What was found damaged before is still lost: \(words(uses)).",
+            remedy:
+                "Put a whole copy into its place, as from a backup; fluxqd check --repair or the next start of fluxqd uses "
+                + "it. An input can be sent again by the user whose it is.", hash: hash, path: path)
+    }
+
+    fileprivate static func missingPart(_ path: String, files: Int) -> Finding {
+        Finding(
+            .missingPart,
+            files == 1
+                ? "The one file that rows refer to in \(path) is not there."
+                : "None of the \(files) files that rows refer to in \(path) is there.",
+            remedy:
+                "Is its file system mounted? Mount it, or put the files back from a backup. Only if they are lost for good: "
+                + "fluxqd check --repair --missing-is-lost.", path: path)
+    }
+
     fileprivate static func stray(_ hash: ContentHash, _ entry: ObjectFiles.Entry) -> Finding {
         Finding(
             .strayFile, "No job and no input refers to this file of \(entry.bytes) bytes.",
-            remedy: "It does no harm; with fluxqd stopped, fluxqd check --repair removes it.", hash: hash,
+            remedy: "It does no harm; with fluxqd stopped, fluxqd check --repair moves it to stray/.", hash: hash,
             path: entry.path, bytes: entry.bytes)
     }
 

@@ -18,17 +18,63 @@ package struct StateRepair: Sendable {
         quarantine = Quarantine(store: store, archive: archive, logger: logger)
     }
 
-    /// - Returns: the report with what was done about each finding.
-    package func run(_ report: CheckReport) async throws -> CheckReport {
+    /// Mends first, then sets aside: what a row remembers in any form is brought back and never put away.
+    ///
+    /// - Parameter missingIsLost: whether to go on though a whole part of the archive is not there.
+    /// - Returns: the report with what was done about each finding. One that nothing could be done about says why, and
+    ///   the others are gone on with.
+    package func run(_ report: CheckReport, missingIsLost: Bool = false) async throws -> CheckReport {
         var report = report
-        for index in report.findings.indices {
-            try Task.checkCancellation()
-            report.findings[index].repair = try await repair(report.findings[index])
+        let parts = report.findings.filter { $0.kind == .missingPart }.compactMap(\.path)
+        if !parts.isEmpty, !missingIsLost {
+            report.refusal =
+                "Nothing was repaired, because a whole part of the archive is not there: \(parts.joined(separator: ", ")). "
+                + "Is its file system mounted? If the files are lost for good, add --missing-is-lost."
+            return report
         }
-        for hash in try await store.damagedContent() where try await quarantine.mendIfWhole(hash) {
-            report.mended.append(hash.description)
+        for hash in try await store.damagedContent() {
+            try Task.checkCancellation()
+            do {
+                if try await bringBack(hash) { report.mended.append(hash.description) }
+            } catch {
+                try Self.goOn(after: error)
+                report.findings.append(
+                    Finding(
+                        .unreadableFile,
+                        "Content that was damaged may be whole again, and cannot be looked at: \(error).",
+                        remedy: "Give the file to fluxqd's user and look at the disk, then repair again.", hash: hash))
+            }
+        }
+        let mended = Set(report.mended)
+        report.findings.removeAll { $0.kind == .lostContent && $0.hash.map(mended.contains) == true }
+        for index in report.findings.indices where report.findings[index].repair == nil {
+            try Task.checkCancellation()
+            do {
+                report.findings[index].repair = try await repair(report.findings[index])
+            } catch {
+                try Self.goOn(after: error)
+                report.findings[index].repair = "Nothing: \(error)."
+            }
         }
         return report
+    }
+
+    /// What is damaged or lost by its rows and whole in its place, or where it was set aside.
+    private func bringBack(_ hash: ContentHash) async throws -> Bool {
+        if try await quarantine.mendIfWhole(hash) { return true }
+        guard try await archive.takeBack(hash) else { return false }
+        return try await quarantine.mendIfWhole(hash)
+    }
+
+    /// One bad file is no reason to leave the others as they are; a failed disk or a full one is.
+    private static func goOn(after error: any Error) throws {
+        switch error {
+        case is CancellationError: throw error
+        case let error as ArchiveError where error.isFatal: throw error
+        case ArchiveError.full: throw error
+        case is StoreError: throw error
+        default: break
+        }
     }
 
     private func repair(_ finding: Finding) async throws -> String? {
@@ -38,9 +84,10 @@ package struct StateRepair: Sendable {
             guard let (condition, record) = try await quarantine.examine(hash) else { return nil }
             return Self.words(condition, record)
         case .strayFile:
-            guard try await archive.remove(hash, olderThan: grace) else { return nil }
-            return "Removed; \(finding.bytes ?? 0) bytes are free again."
-        case .integrity, .reference, .records, .foreignFile:
+            guard try await !store.isInUse(hash), try await archive.putAway(hash, olderThan: grace) else { return nil }
+            return "Moved to \(Archive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
+                + "\(finding.bytes ?? 0) bytes."
+        case .integrity, .reference, .records, .foreignFile, .missingPart, .lostContent:
             return nil
         }
     }

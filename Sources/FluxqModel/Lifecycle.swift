@@ -185,8 +185,8 @@ package struct Lifecycle: Hashable, Sendable {
             return []
 
         case (.queued, .restored(let failure)):
-            // `on_unknown: retry` is the submitter's word for this case too.
-            if onUnknown == .fail { state = .failed(failure) }
+            // Also with `on_unknown: retry`, which speaks of a call whose outcome nobody knew.
+            state = .failed(failure)
             return []
 
         case (.queued, _), (.running, _), (.done, _), (.failed, _):

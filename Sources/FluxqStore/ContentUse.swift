@@ -1,17 +1,23 @@
 package import FluxqModel
 import GRDB
 
+// What rows remember of content: the view `content_in_use` says it once, for repair, housekeeping, scrubbing and backups.
+
 /// Content of the archive that rows refer to.
 package struct ContentReference: Hashable, Sendable {
     package let hash: ContentHash
     /// As the rows have it; nil where only what came instead of a picture refers to it.
     package let bytes: Int64?
+    /// Whether it should be whole in its place; false where every row that refers to it knows it as damaged.
+    package let isExpected: Bool
 }
 
 /// What refers to a content.
 package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
     /// A picture that was bought.
     case picture(JobID, index: Int)
+    /// One that was found damaged, and is fetched again from its link.
+    case refetched(JobID, index: Int)
     /// What came instead of a picture, kept for a person to look at.
     case unusable(JobID, index: Int)
     /// A picture to be edited.
@@ -19,7 +25,7 @@ package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .picture(let job, let index): "picture \(index) of job \(job)"
+        case .picture(let job, let index), .refetched(let job, let index): "picture \(index) of job \(job)"
         case .unusable(let job, let index): "what came as picture \(index) of job \(job)"
         case .input(let uid): "an input of uid \(uid)"
         }
@@ -27,7 +33,7 @@ package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ContentReference {
-    /// All content of one bucket of the archive, each once, in order. What was found damaged is not expected there.
+    /// All content of one bucket of the archive that rows remember in any form, each once, in order.
     ///
     /// - Parameter bucket: the first byte of the hashes.
     static func all(in bucket: UInt8, _ db: Database) throws -> [ContentReference] {
@@ -36,34 +42,44 @@ extension ContentReference {
         // "g" follows every hexadecimal digit.
         let statement = try db.cachedStatement(
             sql: """
-                SELECT hash, max(bytes) AS bytes FROM (
-                    SELECT hash, bytes FROM pictures WHERE hash BETWEEN ?1 AND ?2
-                    UNION ALL SELECT hash, bytes FROM inputs
-                        WHERE hash BETWEEN ?1 AND ?2 AND damaged_at IS NULL)
-                GROUP BY hash ORDER BY hash
+                SELECT hash, max(bytes) AS bytes, min(is_damaged) AS is_damaged FROM content_in_use
+                WHERE hash BETWEEN ?1 AND ?2 GROUP BY hash ORDER BY hash
                 """)
         return try Row.fetchAll(statement, arguments: [prefix, prefix + "g"]).map { row in
             guard let hash: ContentHash = row["hash"] else {
                 let text: String = row["hash"]
                 throw StoreError.damaged("\"\(text)\" is no hash")
             }
-            return ContentReference(hash: hash, bytes: row["bytes"])
+            let isDamaged: Bool = row["is_damaged"]
+            return ContentReference(hash: hash, bytes: row["bytes"], isExpected: !isDamaged)
         }
     }
 }
 
 extension ContentUse {
     /// Everything that refers to a content.
-    static func all(of hash: ContentHash, _ db: Database) throws -> [ContentUse] {
-        let pictures = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT job, position, state FROM pictures WHERE hash = ? ORDER BY job, position"),
-            arguments: [hash])
-        let inputs = try UInt32.fetchAll(
-            db.cachedStatement(sql: "SELECT uid FROM inputs WHERE hash = ? AND damaged_at IS NULL ORDER BY uid"),
-            arguments: [hash])
-        return pictures.map { row in
-            row["state"] == "unusable"
-                ? .unusable(row["job"], index: row["position"]) : .picture(row["job"], index: row["position"])
-        } + inputs.map { .input(uid: $0) }
+    ///
+    /// - Parameter damaged: what knows it as damaged, or what expects it to be whole.
+    static func all(of hash: ContentHash, damaged: Bool, _ db: Database) throws -> [ContentUse] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT kind, job, position, uid FROM content_in_use WHERE hash = ? AND is_damaged = ?
+                ORDER BY kind = 'input', job, position, uid
+                """)
+        return try Row.fetchAll(statement, arguments: [hash, damaged]).map { row in
+            switch row["kind"] as String {
+            case "picture": .picture(row["job"], index: row["position"])
+            case "pending": .refetched(row["job"], index: row["position"])
+            case "unusable": .unusable(row["job"], index: row["position"])
+            case "input": .input(uid: row["uid"])
+            case let other: throw StoreError.damaged("content in use as \"\(other)\"")
+            }
+        }
+    }
+
+    /// Whether any row remembers a content in any form. What is in use is never deleted.
+    static func isInUse(_ hash: ContentHash, _ db: Database) throws -> Bool {
+        let statement = try db.cachedStatement(sql: "SELECT 1 FROM content_in_use WHERE hash = ? LIMIT 1")
+        return try Row.fetchOne(statement, arguments: [hash]) != nil
     }
 }

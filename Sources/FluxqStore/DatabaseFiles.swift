@@ -18,6 +18,20 @@ enum DatabaseFiles {
         }
     }
 
+    /// Whether there is no room for one more small file beside the database. SQLite does not say why it could not make one.
+    static func isFull(beside path: String) -> Bool {
+        let probe = "\(path)-probe"
+        let descriptor = Glibc.open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return errno == ENOSPC || errno == EDQUOT }
+        defer {
+            _ = unlink(probe)
+            close(descriptor)
+        }
+        let bytes = [UInt8](repeating: 1, count: 4096)
+        let count = write(descriptor, bytes, bytes.count)
+        return count < 0 && (errno == ENOSPC || errno == EDQUOT) || (0..<bytes.count).contains(count)
+    }
+
     /// The directory of a database, to make the entries durable of what SQLite makes in it. SQLite does that too, but goes on
     /// where it fails.
     ///

@@ -32,16 +32,18 @@ final class GroupCommit: Sendable {
     private let pool: DatabasePool
     private let signal: ChangeSignal
     private let blocking: BlockingWork?
+    private let locks: DatabaseLocks?
     private let onFatal: @Sendable (StoreError) -> Void
     private let queue = Mutex(Queue())
 
     init(
-        pool: DatabasePool, signal: ChangeSignal, blocking: BlockingWork? = nil,
+        pool: DatabasePool, signal: ChangeSignal, blocking: BlockingWork? = nil, locks: DatabaseLocks? = nil,
         onFatal: @escaping @Sendable (StoreError) -> Void
     ) {
         self.pool = pool
         self.signal = signal
         self.blocking = blocking
+        self.locks = locks
         self.onFatal = onFatal
     }
 
@@ -53,7 +55,7 @@ final class GroupCommit: Sendable {
             let outcome = Outcome<Value>()
             enqueue(
                 Write(
-                    run: { db, changes in
+                    run: { [locks] db, changes in
                         var own = Changes()
                         do {
                             try db.inSavepoint {
@@ -64,7 +66,7 @@ final class GroupCommit: Sendable {
                             changes.formUnion(own)
                             return nil
                         } catch {
-                            let error = StoreError(error)
+                            let error = StoreError(error, on: db, locks: locks)
                             outcome.result.withLock { $0 = .failure(error) }
                             return error
                         }
@@ -123,7 +125,7 @@ final class GroupCommit: Sendable {
             }
             CrashPoint.transactionCommitted.pass()
         } catch {
-            failure = StoreError(error)
+            failure = StoreError(error, on: db, locks: locks)
         }
         // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.
         if let failure, failure.isFatal { onFatal(failure) }

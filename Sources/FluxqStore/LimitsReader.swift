@@ -15,6 +15,7 @@ struct LimitsReader {
             statement,
             arguments: [
                 today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
+                currency ?? "",
             ])
         return UserUse(
             queued: owner.queued, running: owner.running,
@@ -22,14 +23,44 @@ struct LimitsReader {
             unusedInputBytes: owner.unusedInputBytes, archiveBytes: owner.archiveBytes)
     }
 
+    /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
     private static let tallies: String = {
-        let columns = UserUse.Tally.columns.flatMap { column in
-            [
-                "coalesce(sum(\(column)) FILTER (WHERE day = ?1), 0) AS today_\(column)",
-                "coalesce(sum(\(column)), 0) AS month_\(column)",
-            ]
+        let columns =
+            UserUse.Tally.imageColumns.flatMap { LimitsReader.sums(of: $0, where: nil) }
+            + UserUse.Tally.moneyColumns.flatMap { LimitsReader.sums(of: $0, where: "currency = ?5") }
+        return "SELECT \(columns.joined(separator: ", ")) \(LimitsReader.month)"
+    }()
+
+    private static let month = "FROM usage WHERE uid = ?2 AND day >= ?3 AND day < ?4"
+
+    /// - Parameter condition: which rows count; nil for all.
+    private static func sums(of column: String, where condition: String?) -> [String] {
+        let conditions = [condition].compactMap(\.self)
+        return [("today", conditions + ["day = ?1"]), ("month", conditions)].map { period, conditions in
+            let filter = conditions.isEmpty ? "" : " FILTER (WHERE \(conditions.joined(separator: " AND ")))"
+            return "coalesce(sum(\(column))\(filter), 0) AS \(period)_\(column)"
         }
-        return "SELECT \(columns.joined(separator: ", ")) FROM usage WHERE uid = ?2 AND day >= ?3 AND day < ?4"
+    }
+
+    /// What the owner has spent this month in every currency; of calls without a price there is nothing to say.
+    func money(of uid: UInt32) throws -> [CurrencyUse] {
+        let today = UTCDay(now)
+        return try Row.fetchAll(
+            db.cachedStatement(sql: Self.currencies),
+            arguments: [today.rawValue, uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
+        ).map { row in
+            CurrencyUse(
+                currency: row["currency"], today: UserUse.Tally(row, prefix: "today_"),
+                month: UserUse.Tally(row, prefix: "month_"))
+        }
+    }
+
+    private static let currencies: String = {
+        let columns = UserUse.Tally.columns.flatMap { LimitsReader.sums(of: $0, where: nil) }
+        return """
+            SELECT currency, \(columns.joined(separator: ", ")) \(LimitsReader.month) AND currency <> ''
+            GROUP BY currency ORDER BY currency
+            """
     }()
 
     /// The limit that keeps a job of the owner from being called now.
@@ -87,7 +118,9 @@ extension Transaction {
 
 extension UserUse.Tally {
     /// Of the table `usage`.
-    static let columns = ["images", "reserved_images", "unknown_images", "spent", "reserved", "unknown"]
+    static let imageColumns = ["images", "reserved_images", "unknown_images"]
+    static let moneyColumns = ["spent", "reserved", "unknown"]
+    static let columns = imageColumns + moneyColumns
 
     init(_ row: Row?, prefix: String) {
         func sum(_ column: String) -> Int64 { row?[prefix + column] ?? 0 }

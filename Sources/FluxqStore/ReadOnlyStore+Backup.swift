@@ -15,7 +15,7 @@ extension ReadOnlyStore {
             try await copy.writeWithoutTransaction { db in
                 // One file, so that it is whole wherever it is carried.
                 try db.execute(sql: "PRAGMA journal_mode = DELETE")
-                try db.execute(sql: "UPDATE queue SET backed_up_at = ?", arguments: [time])
+                try db.execute(sql: "UPDATE queue SET backed_up_at = ?, restored_at = NULL", arguments: [time])
             }
             try copy.close()
         } catch {

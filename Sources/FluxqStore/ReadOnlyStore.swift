@@ -86,12 +86,24 @@ package final class ReadOnlyStore: Sendable {
         try await read { db in try ContentReference.all(in: bucket, db) }
     }
 
+    /// What expects a content to be whole in its place.
     package func uses(of hash: ContentHash) async throws(StoreError) -> [ContentUse] {
-        try await read { db in try ContentUse.all(of: hash, db) }
+        try await read { db in try ContentUse.all(of: hash, damaged: false, db) }
+    }
+
+    /// What knows that a content is damaged.
+    package func losses(of hash: ContentHash) async throws(StoreError) -> [ContentUse] {
+        try await read { db in try ContentUse.all(of: hash, damaged: true, db) }
     }
 
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value
     {
-        do { return try await queue.read(body) } catch { throw StoreError(error) }
+        do {
+            return try await queue.read { db in
+                do { return try body(db) } catch { throw StoreError(error, on: db) }
+            }
+        } catch {
+            throw StoreError(error)
+        }
     }
 }

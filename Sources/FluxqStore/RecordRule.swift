@@ -46,22 +46,23 @@ extension RecordRule {
         RecordRule(
             name: "the use by day is not the sum of the ledger",
             sql: """
-                SELECT format('uid %d, day %d: recorded as %d images for %d millionths, %d for %d reserved, %d for %d unknown; '
-                    || 'the ledger has %d for %d, %d for %d, %d for %d', uid, day, coalesce(usage.images, 0),
+                SELECT format('uid %d, day %d, currency "%s": recorded as %d images for %d millionths, %d for %d reserved, '
+                    || '%d for %d unknown; the ledger has %d for %d, %d for %d, %d for %d', uid, day, currency,
+                    coalesce(usage.images, 0),
                     coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0), coalesce(usage.reserved, 0),
                     coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0), coalesce(ledger.images, 0),
                     coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0), coalesce(ledger.reserved, 0),
                     coalesce(ledger.unknown_images, 0), coalesce(ledger.unknown, 0))
                 FROM usage FULL JOIN (
-                    SELECT uid, begun_at / 86400000 AS day,
-                        coalesce(sum(images_came) FILTER (WHERE billing = 'billed'), 0) AS images,
-                        coalesce(sum(images_came * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
-                        coalesce(sum(images_wanted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
-                        coalesce(sum(images_wanted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
-                        coalesce(sum(images_wanted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
-                        coalesce(sum(images_wanted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
-                    FROM attempts JOIN jobs ON jobs.id = attempts.job GROUP BY 1, 2
-                ) AS ledger USING (uid, day)
+                    SELECT uid, begun_at / 86400000 AS day, coalesce(attempts.currency, '') AS currency,
+                        coalesce(sum(images_counted) FILTER (WHERE billing = 'billed'), 0) AS images,
+                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
+                        coalesce(sum(images_counted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
+                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
+                        coalesce(sum(images_counted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
+                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
+                    FROM attempts JOIN jobs ON jobs.id = attempts.job GROUP BY 1, 2, 3
+                ) AS ledger USING (uid, day, currency)
                 WHERE (coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0),
                     coalesce(usage.reserved, 0), coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0)) <>
                     (coalesce(ledger.images, 0), coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0),

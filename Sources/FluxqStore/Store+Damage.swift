@@ -1,5 +1,4 @@
 package import FluxqModel
-import FoundationEssentials
 import GRDB
 
 /// What a content's damage meant for the rows that referred to it.
@@ -26,11 +25,13 @@ extension Store {
         try await read { db, _ in
             try ContentHash.fetchAll(
                 db,
-                sql: """
-                    SELECT damaged FROM pictures WHERE damaged IS NOT NULL
-                    UNION SELECT hash FROM inputs WHERE damaged_at IS NOT NULL
-                    """)
+                sql: "SELECT DISTINCT hash FROM content_in_use WHERE is_damaged")
         }
+    }
+
+    /// Whether any row remembers a content in any form.
+    package func isInUse(_ hash: ContentHash) async throws(StoreError) -> Bool {
+        try await read { db, _ in try ContentUse.isInUse(hash, db) }
     }
 
     /// The content is no longer in the archive as it was. No job changes its state for it, and nothing is bought again:
@@ -124,40 +125,5 @@ extension Transaction {
             }
         }
         try execute("UPDATE inputs SET damaged_at = NULL WHERE hash = ? AND damaged_at IS NOT NULL", [hash])
-    }
-
-    /// What was queued when a backup was made may have been called since, by the fluxqd that went on: in a database
-    /// that is such a backup, nobody knows, and nothing of it is sent again by itself.
-    ///
-    /// A job that waits for a time which has not come yet is as it was: nobody has called it.
-    ///
-    /// - Returns: the jobs whose outcome is unknown now; empty in every other database.
-    func holdBackRestored() throws -> [JobID] {
-        guard let time = try value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")
-        else { return [] }
-        let date = Date(timeIntervalSince1970: Double(time.rawValue) / 1000)
-        let failure = Lifecycle.Failure(
-            reason: .outcomeUnknown,
-            message: """
-                fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
-                called and billed since. It is not sent again by itself; a retry sends it again.
-                """)
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT * FROM jobs WHERE state = 'queued'
-                    AND NOT (after_backoff = 0 AND not_before IS NOT NULL AND not_before > ?) ORDER BY id
-                """, arguments: [now])
-        var ended: [JobID] = []
-        for job in try rows.map(JobRow.init) {
-            guard case .advanced(let state) = try advance(job, .restored(failure)) else {
-                throw StoreError.damaged("job \(job.id) cannot be held back")
-            }
-            guard state == .failed else { continue }
-            try log(.failed, job: job.id, uid: job.uid, state: state)
-            ended.append(job.id)
-        }
-        try execute("UPDATE queue SET backed_up_at = NULL")
-        return ended
     }
 }

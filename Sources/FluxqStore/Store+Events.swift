@@ -52,13 +52,12 @@ extension Store {
 
     /// Forgets events older than `StorePolicy.eventLifetime`, a batch at a time.
     ///
-    /// - Parameter time: by which they are judged, such as `keepHouse` gives it; nil for the wall clock.
     /// - Returns: how many; as many as `limit` where there are more.
-    package func pruneEvents(at time: Timestamp? = nil, limit: Int = 1000) async throws(StoreError) -> Int {
+    package func pruneEvents(limit: Int = 1000) async throws(StoreError) -> Int {
         try await write { transaction in
             try transaction.execute(
                 "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= ? ORDER BY at LIMIT ?)",
-                [(time ?? transaction.now) + (.zero - transaction.policy.eventLifetime), limit])
+                [transaction.now + (.zero - transaction.policy.eventLifetime), limit])
         }
     }
 }

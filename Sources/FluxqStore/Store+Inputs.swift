@@ -27,23 +27,19 @@ extension Store {
 
     /// Forgets inputs that no job has used for `StorePolicy.inputLifetime`, a batch at a time.
     ///
-    /// - Parameter time: by which they are judged, such as `keepHouse` gives it; nil for the wall clock.
-    /// - Returns: content that nothing refers to any more, for the archive to remove.
-    package func expireInputs(at time: Timestamp? = nil, limit: Int = 100) async throws(StoreError) -> [ContentHash] {
+    /// - Returns: content that no row remembers in any form any more, for the archive to remove.
+    package func expireInputs(limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await write { transaction in
             let expired = try Row.fetchAll(
                 transaction.db.cachedStatement(
                     sql: "SELECT uid, hash FROM inputs WHERE used = 0 AND brought_at <= ? ORDER BY brought_at LIMIT ?"),
-                arguments: [(time ?? transaction.now) + (.zero - transaction.policy.inputLifetime), limit])
+                arguments: [transaction.now + (.zero - transaction.policy.inputLifetime), limit])
             var unreferenced: [ContentHash] = []
             for row in expired {
                 let uid: UInt32 = row["uid"]
                 let hash: ContentHash = row["hash"]
                 try transaction.execute("DELETE FROM inputs WHERE uid = ? AND hash = ?", [uid, hash])
-                let isReferenced = try transaction.row(
-                    "SELECT 1 FROM inputs WHERE hash = ?1 UNION ALL SELECT 1 FROM pictures WHERE hash = ?1 LIMIT 1",
-                    [hash])
-                if isReferenced == nil { unreferenced.append(hash) }
+                if try !ContentUse.isInUse(hash, transaction.db) { unreferenced.append(hash) }
             }
             // There is room again, and jobs may have waited for it.
             if !expired.isEmpty { transaction.wakeWorkers() }
@@ -62,11 +58,7 @@ extension Store {
 }
 
 extension Transaction {
-    /// One that the owner has already adds nothing, so it is always taken; no answer tells what others have.
     fileprivate func obstacle(to picture: StoredPicture, of owner: Owner) throws -> LimitReached? {
-        let known = try row("SELECT 1 FROM inputs WHERE uid = ? AND hash = ?", [owner.uid, picture.hash])
-        if known != nil { return nil }
-        let usage = try LimitsReader(db: db, policy: policy, now: now).usage(of: owner)
-        return usage.limits.obstacle(toInput: picture.bytes, use: usage.use)
+        try LimitsReader(db: db, policy: policy, now: now).obstacle(toInput: picture.hash, picture.bytes, of: owner)
     }
 }

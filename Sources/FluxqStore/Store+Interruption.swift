@@ -11,8 +11,8 @@ extension Store {
     /// - Parameter answered: calls whose answers had been received; they stay open until `takeBack`.
     /// - Returns: the jobs whose outcome is unknown now.
     package func recover(keeping answered: Set<CallID> = []) async throws(StoreError) -> [JobID] {
-        try await write { transaction in
-            let restored = try transaction.holdBackRestored()
+        let isRestored = try await beginRestore()
+        let interrupted = try await write { transaction in
             let rows = try Row.fetchAll(
                 transaction.db, sql: "SELECT * FROM jobs WHERE state = 'running' AND phase = 'calling' ORDER BY id")
             let interrupted = try rows.map(JobRow.init).filter {
@@ -27,8 +27,10 @@ extension Store {
                 CrashPoint.interruptedCallEnded.pass()
             }
             transaction.wakeWorkers()
-            return interrupted.map(\.id) + restored
+            return interrupted.map(\.id)
         }
+        guard isRestored else { return interrupted }
+        return interrupted + (try await holdBackRestored())
     }
 
     /// Whether the call is open: its intent is on the disk, and its end is not.

@@ -52,6 +52,15 @@ extension Store {
         }
     }
 
+    /// What a submission under its key has already become; nil where the key is new.
+    package func submission(under key: Order.Key, of owner: Owner) async throws(StoreError) -> Submission? {
+        let policy = policy
+        return try await read { [shortage] db, now in
+            try JobReader(db: db, policy: policy, shortage: shortage.present, now: now)
+                .submission(under: key, of: owner)
+        }
+    }
+
     /// A saved picture of a job that the caller may see.
     package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
@@ -82,6 +91,10 @@ extension Transaction {
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
         try JobReader(db: db, policy: policy, shortage: shortage, now: now).job(id, for: caller)
     }
+
+    func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
+        try JobReader(db: db, policy: policy, shortage: shortage, now: now).submission(under: key, of: owner)
+    }
 }
 
 extension StoredPicture {
@@ -111,6 +124,16 @@ private struct JobReader {
         return job
     }
 
+    func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
+        let statement = try db.cachedStatement(sql: "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [owner.uid, key.text]) else { return nil }
+        let fingerprint: ContentHash = row["fingerprint"]
+        guard fingerprint == key.fingerprint, let job = try job(row["id"], for: Caller(owner)) else {
+            return .keyReused
+        }
+        return .existing(job)
+    }
+
     private var gate: QueueGate {
         get throws { try QueueGate(db, policy: policy, shortage: shortage) }
     }
@@ -130,8 +153,8 @@ private struct JobReader {
         var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
         var arguments = owner.arguments
         if let state = query.state {
-            sql += " AND jobs.state = ?"
-            arguments += [state.rawValue]
+            // Spelled out, so that the index of that state alone serves it.
+            sql += " AND jobs.state = '\(state.rawValue)'"
         }
         if let label = query.label {
             sql += " AND jobs.label = ?"

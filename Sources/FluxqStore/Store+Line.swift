@@ -26,7 +26,7 @@ extension Store {
                     db.cachedStatement(
                         sql: """
                             SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
-                            WHERE \(condition) AND jobs.uid <> ? LIMIT ?
+                            WHERE \(condition) AND jobs.uid <> ? ORDER BY jobs.id LIMIT ?
                             """), arguments: arguments + [caller.uid, limit])
             }
             var jobs: [OthersJob] = []

@@ -41,6 +41,16 @@ extension Store {
         }
     }
 
+    /// Pictures that still have to be fetched, up to `limit`.
+    package func pendingPictures(atMost limit: Int) async throws(StoreError) -> Int {
+        try await read { db, _ in
+            try Int.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT count(*) FROM (SELECT 1 FROM pictures WHERE state = 'pending' LIMIT ?)"),
+                arguments: [limit]) ?? 0
+        }
+    }
+
     /// The picture is durable in the archive; ends its job when it was the last.
     package func savePicture(_ picture: PendingPicture, as stored: StoredPicture) async throws(StoreError) -> Advance {
         try await write { transaction in

@@ -61,16 +61,7 @@ extension Transaction {
         let uid = order.owner.uid
         try remember(order.owner)
 
-        if let key = order.key {
-            let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
-            if let row = try row(sql, [uid, key.text]) {
-                let fingerprint: ContentHash = row["fingerprint"]
-                guard fingerprint == key.fingerprint, let job = try job(row["id"], for: Caller(order.owner)) else {
-                    return .keyReused
-                }
-                return .existing(job)
-            }
-        }
+        if let key = order.key, let earlier = try submission(under: key, of: order.owner) { return earlier }
         if let limit = try obstacle(toQueueing: order.request, uid: uid) { return .overLimit(limit) }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {

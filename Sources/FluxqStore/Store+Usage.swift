@@ -6,8 +6,10 @@ package struct OwnerUsage: Hashable, Sendable {
     package var owner: Owner
     package var limits: UserLimits
     package var use: UserUse
-    /// Of the use of money; nil where nothing has a price.
+    /// Of the money in `use`, which alone counts against limits; nil where nothing has a price.
     package var currency: String?
+    /// Money of this month in every currency, by its name: also in those in which prices were before.
+    package var money: [CurrencyUse] = []
     /// When the day and the month of `use` end.
     package var dayEnds: Timestamp
     package var monthEnds: Timestamp
@@ -35,9 +37,13 @@ extension Store {
     }
 
     /// The limit that would keep an input of so many bytes from being taken; `addInput` has the last word.
-    package func obstacle(toInput bytes: Int64, of owner: Owner) async throws(StoreError) -> LimitReached? {
-        let usage = try await usage(of: owner)
-        return usage.limits.obstacle(toInput: bytes, use: usage.use)
+    package func obstacle(
+        toInput hash: ContentHash, bytes: Int64, of owner: Owner
+    ) async throws(StoreError) -> LimitReached? {
+        let policy = policy
+        return try await read { db, now in
+            try LimitsReader(db: db, policy: policy, now: now).obstacle(toInput: hash, bytes, of: owner)
+        }
     }
 
     /// Users whose groups decide about limits although they may not come again: those with jobs that wait or run.
@@ -55,7 +61,29 @@ extension Store {
     }
 }
 
+/// What was spent in one currency.
+package struct CurrencyUse: Hashable, Sendable {
+    package var currency: String
+    package var today: UserUse.Tally
+    package var month: UserUse.Tally
+
+    package init(currency: String, today: UserUse.Tally, month: UserUse.Tally) {
+        self.currency = currency
+        self.today = today
+        self.month = month
+    }
+}
+
 extension LimitsReader {
+    /// One that the owner has already adds nothing, so it is always taken; no answer tells what others have.
+    func obstacle(toInput hash: ContentHash, _ bytes: Int64, of owner: Owner) throws -> LimitReached? {
+        let known = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT 1 FROM inputs WHERE uid = ? AND hash = ?"), arguments: [owner.uid, hash])
+        if known != nil { return nil }
+        let usage = try usage(of: owner)
+        return usage.limits.obstacle(toInput: bytes, use: usage.use)
+    }
+
     func usage(of owner: Owner) throws -> OwnerUsage {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [owner.uid]
@@ -66,13 +94,13 @@ extension LimitsReader {
             } else {
                 try row?.limits(policy.limits) ?? policy.limits.limits(uid: owner.uid, groups: [])
             }
-        return usage(of: owner, use: try row.map(use) ?? UserUse(), limits: limits)
+        return try usage(of: owner, use: try row.map(use) ?? UserUse(), limits: limits)
     }
 
-    func usage(of owner: Owner, use: UserUse, limits: UserLimits) -> OwnerUsage {
+    func usage(of owner: Owner, use: UserUse, limits: UserLimits) throws -> OwnerUsage {
         let today = UTCDay(now)
         return OwnerUsage(
-            owner: owner, limits: limits, use: use, currency: currency,
+            owner: owner, limits: limits, use: use, currency: currency, money: try money(of: owner.uid),
             dayEnds: today.next.start, monthEnds: today.firstOfNextMonth.start)
     }
 }

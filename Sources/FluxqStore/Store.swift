@@ -19,6 +19,7 @@ package final class Store: Sendable {
     private let pool: DatabasePool
     private let blocking: BlockingWork?
     private let group: GroupCommit
+    private let locks: DatabaseLocks
     private let onFatal: @Sendable (StoreError) -> Void
 
     /// Opens the database, makes it where there is none, and brings its schema up to date.
@@ -27,31 +28,40 @@ package final class Store: Sendable {
     ///   - path: of `queue.sqlite`.
     ///   - now: the wall clock.
     ///   - random: 64 evenly distributed bits, for the jitter of pauses.
+    ///   - lockPatience: how long somebody else's lock on the database is waited for.
     ///   - blocking: runs what blocks; nil is on threads of its own.
     ///   - onFatal: called once or more when the disk has failed; the process has to end.
     package init(
         path: String, policy: StorePolicy = .init(), now: @escaping @Sendable () -> Timestamp,
         random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) },
+        lockPatience: Duration = .seconds(5),
         blocking: BlockingWork? = nil,
         onFatal: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) throws(StoreError) {
         try DatabaseFiles.settle(path)
         let directory = try DatabaseFiles.Directory(of: path)
+        locks = DatabaseLocks(path: path)
+        var opened: DatabasePool?
         do {
             var configuration = Configuration()
             configuration.label = "fluxq"
             configuration.maximumReaderCount = 4
             // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
             configuration.qos = .default
+            // fluxqd's one writer waits for nobody: whoever keeps it waiting is another program, such as an administrator's.
+            configuration.busyMode = .timeout(lockPatience / Duration.seconds(1))
             pool = try DatabasePool(path: path, configuration: configuration)
+            opened = pool
             // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
             // opening it is what makes the library set NORMAL.
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 // The library does not hear of it where the commit that makes this a WAL database fails.
                 guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
-                    throw StoreError.failedDisk(
-                        "its write-ahead log could not be set up, because the disk has failed or is full")
+                    throw StoreError.wasFull(db)
+                        ? StoreError.full
+                        : StoreError.failedDisk(
+                            "its write-ahead log could not be set up, because the disk has failed or is full")
                 }
             }
             CrashPoint.databaseOpened.pass()
@@ -59,9 +69,9 @@ package final class Store: Sendable {
             CrashPoint.databaseMigrated.pass()
             // Where SQLite could open the file that readers and the writer share for reading only, it says so to the first
             // who writes, and to everybody after: better now than to those who submit.
-            try pool.write { db in try db.execute(sql: "UPDATE queue SET id = id") }
+            try pool.write { db in try Store.writeOnce(db) }
         } catch {
-            throw StoreError(error, path: path)
+            throw Self.failure(of: opened, error, locks: locks, path: path)
         }
         try directory.sync()
         reloadable = Reloadable(policy)
@@ -69,7 +79,30 @@ package final class Store: Sendable {
         self.random = random
         self.blocking = blocking
         self.onFatal = onFatal
-        group = GroupCommit(pool: pool, signal: signal, blocking: blocking, onFatal: onFatal)
+        group = GroupCommit(pool: pool, signal: signal, blocking: blocking, locks: locks, onFatal: onFatal)
+    }
+
+    /// Why a start failed: what SQLite does not say, the connection or a file beside the database may.
+    private static func failure(
+        of pool: DatabasePool?, _ error: any Error, locks: DatabaseLocks, path: String
+    ) -> StoreError {
+        let failure =
+            pool?.unsafeReentrantWrite { db in StoreError(error, on: db, locks: locks, path: path) }
+            ?? StoreError(error, locks: locks, path: path)
+        switch failure {
+        case .readOnly, .failedDisk: return DatabaseFiles.isFull(beside: path) ? .full : failure
+        default: return failure
+        }
+    }
+
+    /// Writes a page that says what it said before.
+    private static func writeOnce(_ db: Database) throws {
+        try db.execute(sql: "UPDATE queue SET id = id")
+    }
+
+    /// Returns when a write has succeeded: there is room for one again.
+    package func tryWriting() async throws(StoreError) {
+        try await write { transaction in try Store.writeOnce(transaction.db) }
     }
 
     /// Each piece of work reads it once.
@@ -121,15 +154,16 @@ package final class Store: Sendable {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database, _ now: Timestamp) throws -> Value
     ) async throws(StoreError) -> Value {
+        let work = { @Sendable [now, locks] (db: Database) throws -> Value in
+            do { return try body(db, now()) } catch { throw StoreError(error, on: db, locks: locks) }
+        }
         do {
-            guard let blocking else { return try await pool.read { [now] db in try body(db, now()) } }
+            guard let blocking else { return try await pool.read(work) }
             return try await withCheckedThrowingContinuation { continuation in
-                blocking { [pool, now] in
-                    continuation.resume(with: Result { try pool.read { db in try body(db, now()) } })
-                }
+                blocking { [pool] in continuation.resume(with: Result { try pool.read(work) }) }
             }
         } catch {
-            let error = StoreError(error)
+            let error = StoreError(error, locks: locks)
             if error.isFatal { onFatal(error) }
             throw error
         }

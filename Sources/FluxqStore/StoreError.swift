@@ -1,9 +1,13 @@
 import GRDB
+import GRDBSQLite
+import Glibc
 
 /// Why the store could not do what it was asked. Nothing was written.
 package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// No room in the file system; goes on when there is.
+    /// No room or no inode in the file system, or over a quota; goes on when there is.
     case full
+    /// Another program has held the database's lock for longer than fluxqd waits.
+    case locked(by: LockHolder?)
     /// The disk failed. What the system's cache holds can no longer be believed: the daemon has to exit and recover.
     case failedDisk(String)
     /// The file is no database, or a damaged one.
@@ -24,7 +28,9 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .full:
-            "The file system of the state directory is full. Make room; the queue goes on by itself."
+            "The file system of the state directory is full, or fluxqd is over its quota there. Make room, in bytes and in files, or raise the quota; then it goes on."
+        case .locked(let holder):
+            "The database is locked by \(holder.map(\.description) ?? "another program"). End it, or wait for it; then it goes on."
         case .failedDisk(let detail):
             "The disk failed under the database (\(detail)). Look at the system's log for the cause, then start fluxqd again."
         case .damaged(let detail):
@@ -43,7 +49,11 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension StoreError {
     /// What an error of the database library means here.
-    init(_ error: any Error, path: String = "queue.sqlite") {
+    ///
+    /// - Parameters:
+    ///   - db: the connection that has just failed: it knows the system's own error.
+    ///   - locks: of the database, to tell who holds one.
+    init(_ error: any Error, on db: Database? = nil, locks: DatabaseLocks? = nil, path: String = "queue.sqlite") {
         if let error = error as? StoreError {
             self = error
             return
@@ -53,14 +63,25 @@ extension StoreError {
             return
         }
         let detail = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        let isFull = db.map(Self.wasFull) ?? false
         switch error.resultCode {
         case .SQLITE_FULL: self = .full
+        case .SQLITE_BUSY: self = .locked(by: locks?.holder())
         // The file that readers and the writer share could not grow.
         case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: self = .full
+        // SQLite calls a full disk one only where a write said ENOSPC: not a quota, and not what a sync finds out. What such
+        // a sync may have dropped is written again by the next transaction, for this one has not happened.
+        case .SQLITE_IOERR where isFull, .SQLITE_CANTOPEN where isFull: self = .full
         case .SQLITE_IOERR: self = .failedDisk("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(detail)
         case .SQLITE_READONLY, .SQLITE_CANTOPEN: self = .readOnly(path: path)
         default: self = .other("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
         }
+    }
+
+    /// Whether the connection's latest trouble with a file was for want of room.
+    static func wasFull(_ db: Database) -> Bool {
+        let code = sqlite3_system_errno(db.sqliteConnection)
+        return code == ENOSPC || code == EDQUOT
     }
 }

@@ -9,11 +9,15 @@ import Synchronization
 final class DiskRoom: Sendable {
     /// For the database, so that an answer that has come can be recorded.
     static let databaseBytes: Int64 = 16 << 20
+    /// Beside one for each picture.
+    static let spareFiles: Int64 = 16
 
     private struct State {
-        /// Pictures that calls and downloads in flight may still bring.
+        /// Pictures that calls in flight may still bring.
         var pictures = 0
         var shortSince: Timestamp?
+        /// A write found no room: what the file system says of itself does not end that, for it knows of no quota.
+        var mustWrite = false
     }
 
     private let store: Store
@@ -31,7 +35,7 @@ final class DiskRoom: Sendable {
         logger = parts.logger
     }
 
-    /// Sets room aside for pictures that are on their way, until `release`.
+    /// Sets room aside for pictures that a call may bring, until `release`; once its answer is recorded, rows remember them.
     func reserve(pictures: Int) {
         state.withLock { $0.pictures += pictures }
     }
@@ -41,25 +45,47 @@ final class DiskRoom: Sendable {
     }
 
     /// Whether one more call may begin: there is room for as many pictures as a call can bring, beside all that are on their
-    /// way, each as large as a picture may be.
+    /// way or wait to be fetched, each as large as a picture may be, and each with a file of its own.
     func admitsCall() async -> Bool {
-        let pictures = state.withLock { $0.pictures } + EditRequest.Bounds.n.upperBound
-        let needed = Self.databaseBytes + Int64(pictures) * settings.current.maxPictureBytes
+        let (inFlight, mustWrite) = state.withLock { ($0.pictures, $0.mustWrite) }
+        let maxBytes = settings.current.maxPictureBytes
         do {
-            let free = try await archive.freeBytes()
-            guard free < needed else {
-                endShortage()
-                return true
+            let free = try await archive.freeSpace()
+            // More than there is room for need not be counted.
+            let pending = try await store.pendingPictures(atMost: Int(clamping: free.bytes / max(maxBytes, 1) + 1))
+            let pictures = Int64(pending + inFlight + EditRequest.Bounds.n.upperBound)
+            let needed = Self.databaseBytes + pictures * maxBytes
+            guard free.bytes >= needed else {
+                note(
+                    "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free, and the next call is made when "
+                        + "it has \(needed.mebibytes): room for pictures of downloads.max_bytes each, those included that "
+                        + "are on their way or wait to be fetched. \(Self.remedy)")
+                return false
             }
-            note(
-                "The disk with fluxqd's state directory has \(free.mebibytes) free, and the next call is made when it has "
-                    + "\(needed.mebibytes): room for pictures of downloads.max_bytes each, those on their way included. "
-                    + "An administrator has to make room; then everything goes on by itself.")
+            if let files = free.files, files < pictures + Self.spareFiles {
+                note(
+                    "The file system with fluxqd's state directory has room for \(files) more files (inodes; df -i), and the "
+                        + "next call is made when it has room for \(pictures + Self.spareFiles). \(Self.remedy)")
+                return false
+            }
+            if mustWrite {
+                // No more than nobody else needs, so that no other write fails for it.
+                try await archive.tryWriting(bytes: min(maxBytes, free.bytes - needed))
+                try await store.tryWriting()
+            }
+            endShortage()
+            return true
         } catch {
-            note("How much room there is on the disk cannot be seen: \(error). It is tried again.")
+            if Self.isFull(error) {
+                sawFullDisk()
+            } else {
+                note("How much room there is on the disk cannot be seen: \(error). It is tried again.")
+            }
+            return false
         }
-        return false
     }
+
+    private static let remedy = "An administrator has to make room; then everything goes on by itself."
 
     /// Looks again where there was no room.
     func isStillShort() async -> Bool {
@@ -69,16 +95,21 @@ final class DiskRoom: Sendable {
 
     /// A write found the disk full.
     func sawFullDisk() {
+        state.withLock { $0.mustWrite = true }
         note(
-            "The disk with fluxqd's state directory is full. What has been paid for waits for room, and nothing is lost. "
-                + "An administrator has to make room; then everything goes on by itself.")
+            "The disk with fluxqd's state directory is full, or fluxqd is over its quota there. What has been paid for waits "
+                + "for room, and nothing is lost. \(Self.remedy)")
     }
 
     /// Looks at an error of the archive or the store, whatever else is done about it.
     func look(at error: any Error) {
+        if Self.isFull(error) { sawFullDisk() }
+    }
+
+    private static func isFull(_ error: any Error) -> Bool {
         switch error {
-        case ArchiveError.full, StoreError.full: sawFullDisk()
-        default: break
+        case ArchiveError.full, StoreError.full: true
+        default: false
         }
     }
 
@@ -94,7 +125,10 @@ final class DiskRoom: Sendable {
 
     private func endShortage() {
         let wasShort = state.withLock { state in
-            defer { state.shortSince = nil }
+            defer {
+                state.shortSince = nil
+                state.mustWrite = false
+            }
             return state.shortSince != nil
         }
         guard wasShort else { return }

@@ -15,31 +15,46 @@ struct Housekeeper: Sendable {
     /// Runs until the task is canceled or the daemon shuts down.
     func run() async {
         let wakeup = Wakeup(signal: parts.store.signal, clock: parts.clock)
-        var lastRound = parts.clock.uptime()
+        var trust = ClockTrust(
+            wall: parts.clock.now(), uptime: parts.clock.uptime(),
+            probation: parts.settings.current.clockProbation)
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let look = wakeup.look()
-            var next = parts.clock.now() + Self.eventRound
-            do {
-                let uptime = parts.clock.uptime()
-                let time = try await parts.store.keepHouse(elapsed: uptime - lastRound)
-                lastRound = uptime
-                // By so much the wall clock may be wrong, and with it the age of a file.
-                let doubt = parts.clock.now() - time
-                while case let unused = try await parts.store.expireInputs(at: time), !unused.isEmpty {
-                    CrashPoint.inputForgotten.pass()
-                    for hash in unused {
-                        _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace + doubt)
-                    }
-                }
-                while try await parts.store.pruneEvents(at: time) > 0 {}
-                if let expiry = try await parts.store.nextInputExpiry() {
-                    next = min(next, parts.clock.now() + max(expiry - time, .seconds(1)))
-                }
-            } catch {
-                parts.logger.failure("cannot forget what is not used any more", error)
-                next = parts.clock.now() + parts.settings.current.storeRetryPause
+            let next: Timestamp
+            if let wait = trust.look(wall: parts.clock.now(), uptime: parts.clock.uptime()) {
+                next = parts.clock.now() + wait
+            } else {
+                next = await keepHouse()
             }
             await wakeup.wait(for: .inputs, after: look, until: next)
+        }
+    }
+
+    /// - Returns: when there may be something to do again.
+    private func keepHouse() async -> Timestamp {
+        var next = parts.clock.now() + Self.eventRound
+        do {
+            while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {
+                CrashPoint.inputForgotten.pass()
+                for hash in unused { await remove(hash) }
+            }
+            while try await parts.store.pruneEvents() > 0 {}
+            if let expiry = try await parts.store.nextInputExpiry() {
+                next = min(next, max(expiry, parts.clock.now() + .seconds(1)))
+            }
+        } catch {
+            parts.logger.failure("cannot forget what is not used any more", error)
+            next = parts.clock.now() + parts.settings.current.storeRetryPause
+        }
+        return next
+    }
+
+    /// One file that cannot be removed is left over, and keeps no other from being removed.
+    private func remove(_ hash: ContentHash) async {
+        do {
+            _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace)
+        } catch {
+            parts.logger.failure("cannot remove what is not used any more", error, ["content": "\(hash)"])
         }
     }
 }

@@ -42,10 +42,8 @@ final class PictureDispatcher: Sendable {
                 let (due, next) = await due(excluding: busy)
                 for picture in due {
                     inFlight.withLock { _ = $0.insert(picture.id) }
-                    room.reserve(pictures: 1)
                     downloads.addTask {
                         await self.fetch(picture)
-                        self.room.release(pictures: 1)
                         self.inFlight.withLock { _ = $0.remove(picture.id) }
                         self.store.signal.ring([.work])
                     }

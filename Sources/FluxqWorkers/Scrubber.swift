@@ -44,10 +44,19 @@ struct Scrubber: Sendable {
 
     /// What was put back into its place while fluxqd was stopped is used again.
     private func mend() async {
+        let damaged: [ContentHash]
         do {
-            for hash in try await store.damagedContent() { try await quarantine.mendIfWhole(hash) }
+            damaged = try await store.damagedContent()
         } catch {
             logger.failure("cannot look for content that has come back", error)
+            return
+        }
+        for hash in damaged where !Task.isCancelled {
+            do {
+                try await quarantine.mendIfWhole(hash)
+            } catch {
+                logger.failure("cannot look at content that may have come back", error, ["content": "\(hash)"])
+            }
         }
     }
 
@@ -55,7 +64,8 @@ struct Scrubber: Sendable {
     func scrub(_ bucket: UInt8) async throws {
         let references: [ContentReference]
         do {
-            references = try await store.references(in: bucket)
+            references = try await store.references(in: bucket).filter(\.isExpected)
+            guard try await isThere(bucket, references) else { return }
         } catch {
             logger.failure("cannot scrub the archive", error)
             return
@@ -69,5 +79,19 @@ struct Scrubber: Sendable {
             let rest = Duration.milliseconds((reference.bytes ?? 0) * 1000 / Self.bytesPerSecond)
             try await clock.sleep(until: clock.now() + rest)
         }
+    }
+
+    /// Where every file is missing it is the file system that is, and nothing is recorded as lost.
+    private func isThere(_ bucket: UInt8, _ references: [ContentReference]) async throws -> Bool {
+        let entries = try await files.entries(in: bucket)
+        let found = Set((entries ?? []).compactMap(\.hash))
+        let missing = references.count { !found.contains($0.hash) }
+        guard MissingPart.isMissing(expected: references.count, missing: missing, hasDirectory: entries != nil) else {
+            return true
+        }
+        logger.error(
+            "None of the files of a part of the archive is there. Is its file system mounted?",
+            metadata: ["directory": "\(files.path(ofBucket: bucket))", "files": "\(references.count)"])
+        return false
     }
 }

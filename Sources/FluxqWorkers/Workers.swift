@@ -25,6 +25,8 @@ package struct Workers: Service {
         package var downloads = 8
         /// Until something is tried again that the host hindered, such as a write to a full disk.
         package var storeRetryPause = Duration.seconds(5)
+        /// How long the wall clock is watched before anything is forgotten by it.
+        package var clockProbation = ClockTrust.standardProbation
         /// The part of the archive that is looked after first: drawn, so that all get their turn under a daemon that is
         /// started every day.
         package var firstScrubbedBucket = UInt8.random(in: ObjectFiles.buckets)

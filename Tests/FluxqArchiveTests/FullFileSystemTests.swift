@@ -31,7 +31,7 @@ struct FullFileSystemTests {
     func full() async throws {
         let disk = try SmallFileSystem()
         let archive = try Archive(directory: disk.directory.path)
-        let free = try await archive.freeBytes()
+        let free = try await archive.freeSpace().bytes
         #expect((900_000...1_048_576).contains(free))
 
         let small = try await archive.receive(limit: .max)
@@ -48,16 +48,16 @@ struct FullFileSystemTests {
             return
         }
         #expect(!error.isFatal)
-        #expect(try await archive.freeBytes() < 65_536)
+        #expect(try await archive.freeSpace().bytes < 65_536)
         await archive.discard(large)
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.directory.path("incoming")) == [])
         #expect(try await archive.open(stored.hash).size == stored.bytes)
 
-        #expect(try await archive.freeBytes() > 900_000)
+        #expect(try await archive.freeSpace().bytes > 900_000)
         let next = try await archive.receive(limit: .max)
         try await next.write(ByteBuffer(repeating: 9, count: 500_000))
         #expect(try await archive.store(next).bytes == 500_000)
-        #expect(try await archive.freeBytes() < free - 490_000)
+        #expect(try await archive.freeSpace().bytes < free - 490_000)
     }
 
     @Test("what it refused can be written again once there is room, and every byte is there once")
@@ -78,6 +78,39 @@ struct FullFileSystemTests {
         let stored = try await archive.store(file)
         let bytes = try await archive.open(stored.hash).read(at: 0, count: .max)
         #expect(Array(bytes.readableBytesView) == Array(first.readableBytesView) + Array(second.readableBytesView))
+    }
+
+    @Test("is one without an inode, too: it says how many files it takes, and a write tells the truth")
+    func inodes() async throws {
+        let disk = try SmallFileSystem(options: "size=1m,nr_inodes=300")
+        let archive = try Archive(directory: disk.directory.path)
+        let files = try #require(try await archive.freeSpace().files)
+        #expect((1..<300).contains(files))
+        try await archive.tryWriting(bytes: 65_536)
+        for number in 0..<files {
+            #expect(FileManager.default.createFile(atPath: disk.directory.path("ballast-\(number)"), contents: nil))
+        }
+        #expect(try await archive.freeSpace().files == 0)
+        #expect(try await archive.freeSpace().bytes > 500_000)
+        let error = await #expect(throws: ArchiveError.self) { try await archive.tryWriting(bytes: 1) }
+        guard case .full(operation: .create, path: _)? = error else {
+            Issue.record("\(error as Any)")
+            return
+        }
+    }
+
+    @Test("does not pass the trial of a write, which leaves nothing behind")
+    func trial() async throws {
+        let disk = try SmallFileSystem()
+        let archive = try Archive(directory: disk.directory.path)
+        try await archive.tryWriting(bytes: 500_000)
+        let error = await #expect(throws: ArchiveError.self) { try await archive.tryWriting(bytes: 4 << 20) }
+        guard case .full(operation: .write, path: _)? = error else {
+            Issue.record("\(error as Any)")
+            return
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: disk.directory.path("incoming")) == [])
+        #expect(try await archive.freeSpace().bytes > 900_000)
     }
 
     @Test("without room for an index entry there is no start")

@@ -194,6 +194,32 @@ struct PostJobTests {
         }
     }
 
+    @Test(
+        "returns the job of a key whatever limit has been reached since, and takes again a picture that the owner has")
+    func keyAtLimits() async throws {
+        let picture = SamplePictures.jpeg.bytes
+        var policy = StorePolicy()
+        policy.limits.standard[.archiveBytes] = Int64(picture.count + picture.count / 2)
+        try await TestServer.run(policy: policy) { server in
+            let base64 = Data(picture).base64EncodedString()
+            func submission(_ key: String) -> String {
+                #"{"options": {"key": "\#(key)"}, "request": {"image": "data:image/jpeg;base64,\#(base64)", "prompt": "a"}}"#
+            }
+            let first = try await server.post(submission("k"))
+            #expect(first.status == 201)
+            // Lower limits than what is there: nothing more is taken, and nothing of it is asked for again.
+            let again = try await server.post(submission("k"))
+            #expect(again.status == 200)
+            #expect(try again.document(JobDocument.self).id == first.document(JobDocument.self).id)
+            let input: InputDocument = try await server.put(picture).document()
+
+            // Damaged, it is sent again at the limit.
+            _ = try await server.store.recordDamage(of: try #require(ContentHash(wire: input.image)))
+            #expect(try await server.put(picture).status == 200)
+            #expect(try await server.post(submission("other")).status == 201)
+        }
+    }
+
     @Test("returns the same job for the same key and submission, however that is written, and refuses another")
     func keys() async throws {
         try await TestServer.run { server in

@@ -32,7 +32,8 @@ struct TestServer: Sendable {
 
     /// Runs the server while `body` runs, then shuts it down and waits for it.
     static func run(
-        policy: StorePolicy = .init(), settings configure: (inout ControlServer.Settings) -> Void = { _ in },
+        policy: StorePolicy = .init(), users: KnownUsers = KnownUsers(),
+        settings configure: (inout ControlServer.Settings) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
@@ -46,7 +47,8 @@ struct TestServer: Sendable {
         var logger = Logger(label: "test") { _ in log }
         logger.logLevel = .trace
         let server = ControlServer(
-            socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, logger: logger)
+            socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, users: users,
+            logger: logger)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Logger(label: "services")))
         let test = TestServer(
             directory: directory, store: store, archive: archive, socketPath: socketPath, group: group, server: server,

@@ -134,10 +134,8 @@ struct MaintenanceTests {
         #expect(fetch.end == .exit(0) && fetch.lines.count == 2)
         #expect(try await restored.job(2).reason == "outcome_unknown")
         #expect(try await restored.job(3).phase == "archiving")
-        #expect(try await restored.job(4).state == "queued")
-        let list = try await restored.fluxq("list", "--json", "--state", "queued")
-        let queued = try JSONDecoder().decode([JobDocument].self, from: Data(list.output.utf8))
-        #expect(queued.map(\.id) == [4])
+        // The time that it waited for is still to come; it may have been canceled and called since all the same.
+        #expect(try await restored.job(4).reason == "outcome_unknown")
         // Nothing was sent by the restored daemon.
         #expect(try restored.ledger().isEmpty)
         await restored.stop()

@@ -67,11 +67,13 @@ struct QuarantineTests {
             return
         }
         #expect(job.lifecycle == before.lifecycle)
-        #expect(try await state.check().isSound)
+        let findings = try await state.check().findings
+        #expect(findings.map(\.kind) == [.lostContent] && findings[0].message.contains("picture 1 of job \(id)"))
 
         // Somebody else brings the same picture.
         _ = try await state.input(.png, owner: Owner(uid: 1001, name: "bob"))
         #expect(try await state.job(id) == before)
+        #expect(try await state.check().findings == [])
     }
 
     @Test("that many jobs share is damaged for all of them, and whole again for all of them")
@@ -85,7 +87,7 @@ struct QuarantineTests {
         let record = try #require(try await state.quarantine.examine(input.hash)?.record)
         #expect(record.lost.map(\.job) == [inline] && record.refetched.map(\.job) == [linked] && record.inputs == 1)
         #expect(try await state.job(queued).isInputDamaged)
-        #expect(try await state.check().isSound)
+        #expect(try await state.check().findings.map(\.kind) == [.lostContent])
 
         let due = try #require(try await state.store.duePictures(limit: 1).due.first)
         _ = try await state.store.savePicture(due, as: state.archived(.png))
@@ -135,7 +137,7 @@ struct QuarantineTests {
         try state.flipBit(of: page.hash)
         try await state.quarantine.examine(page.hash)
         #expect(try await state.job(id).pictures[0].damaged == page.hash)
-        #expect(try await state.check().isSound)
+        #expect(try await state.check().findings.map(\.kind) == [.lostContent])
     }
 
     @Test("is not confused with whole content that is being stored anew: nothing good is ever taken away")
@@ -160,7 +162,8 @@ struct QuarantineTests {
 
 @Suite("A repair", .timeLimit(.minutes(30)))
 struct StateRepairTests {
-    @Test("sets aside what is damaged, removes what is left over, and a second check finds nothing")
+    @Test(
+        "sets aside what is damaged and what is left over, deletes nothing, and a second check says what is still lost")
     func repair() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
@@ -176,8 +179,92 @@ struct StateRepairTests {
         #expect(words[.damagedFile]?.contains("damaged/") == true && words[.damagedFile]?.contains("job 1") == true)
         #expect(words[.strayFile]?.contains("\(stray.bytes) bytes") == true)
         #expect(!FileManager.default.fileExists(atPath: state.path(stray.hash)))
+        #expect(FileManager.default.fileExists(atPath: state.directory.path("stray/\(stray.hash.hex)")))
         #expect(FileManager.default.fileExists(atPath: state.path(young.hash)))
+        #expect(try await state.check().findings.map(\.kind) == [.lostContent])
+        #expect(try await !state.check().isSound)
+    }
+
+    @Test("uses again what was put back with its old time, and never takes for left over what a row remembers")
+    func putBackOld() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif])
+        let input = try await state.input(.jpeg)
+        let before = try await state.job(id)
+        let hashes = before.pictures.compactMap(\.hash) + [input.hash]
+        let files = try hashes.map { try Data(contentsOf: URL(filePath: state.path($0))) }
+        for hash in hashes.dropFirst() { try state.truncate(hash) }
+        try FileManager.default.removeItem(atPath: state.path(hashes[0]))
+        _ = try await state.repair(missingIsLost: true)
+        for (hash, file) in zip(hashes, files) {
+            try file.write(to: URL(filePath: state.path(hash)))
+            try state.age(hash, seconds: 30 * 86_400)
+        }
+        #expect(try await state.check().findings.allSatisfy { $0.kind == .lostContent })
+        let report = try await state.repair()
+        #expect(Set(report.mended) == Set(hashes.map(\.description)) && report.isSound)
+        #expect(try await state.job(id) == before)
         #expect(try await state.check().findings == [])
+    }
+
+    @Test("takes back what it set aside, and what it took for left over, if it is whole")
+    func takenBack() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif])
+        let before = try await state.job(id)
+        let hashes = before.pictures.compactMap(\.hash)
+        let file = try Data(contentsOf: URL(filePath: state.path(hashes[0])))
+        // A disk that did not give a file back yesterday.
+        try state.truncate(hashes[0])
+        _ = try await state.repair()
+        try file.write(to: URL(filePath: state.directory.path("damaged/\(hashes[0].hex)")))
+        let report = try await state.repair()
+        #expect(report.mended == [hashes[0].description] && report.isSound)
+        #expect(try await state.job(id) == before)
+    }
+
+    @Test("stops if a whole part of the archive is missing, until it is told that the files are lost")
+    func notMounted() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif])
+        let before = try await state.job(id)
+        let (objects, away) = (state.directory.path("objects"), state.directory.path("away"))
+        try FileManager.default.moveItem(atPath: objects, toPath: away)
+        // As a mount point is, and as fluxqd makes it at a start.
+        for buckets in [false, true] {
+            if buckets { _ = try Archive(directory: state.directory.path) }
+            let report = try await state.repair()
+            #expect(report.refusal?.contains("mounted") == true && report.findings.contains { $0.kind == .missingPart })
+            #expect(try await state.job(id) == before)
+        }
+        #expect(try await state.repair(missingIsLost: true).refusal == nil)
+        #expect(try await state.job(id) != before)
+        // Mounted again: all files are whole in their places.
+        try FileManager.default.removeItem(atPath: objects)
+        try FileManager.default.moveItem(atPath: away, toPath: objects)
+        #expect(try await state.repair().mended.count == 2)
+        #expect(try await state.job(id) == before)
+    }
+
+    @Test("of one file that cannot be read says so, and goes on with all others")
+    func unreadable() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif, .jpeg])
+        let hashes = try await state.job(id).pictures.compactMap(\.hash).sorted { $0.hex < $1.hex }
+        let last = try Data(contentsOf: URL(filePath: state.path(hashes[2])))
+        try state.truncate(hashes[2])
+        _ = try await state.repair()
+        try last.write(to: URL(filePath: state.path(hashes[2])))
+        try state.flipBit(of: hashes[1])
+        // Nobody reads that, not even root.
+        try FileManager.default.removeItem(atPath: state.path(hashes[0]))
+        try FileManager.default.createDirectory(atPath: state.path(hashes[0]), withIntermediateDirectories: false)
+        let report = try await state.repair()
+        #expect(report.mended == [hashes[2].description])
+        let repairs = Dictionary(
+            uniqueKeysWithValues: report.findings.compactMap { f in f.hash.map { ($0, f.repair ?? "") } })
+        #expect(repairs[hashes[0].description]?.contains("Nothing: ") == true)
+        #expect(repairs[hashes[1].description]?.contains("damaged/") == true)
     }
 
     @Test("uses again what somebody has put back into its place")
@@ -207,8 +294,9 @@ extension StateFixture {
 
     fileprivate var quarantine: Quarantine { Quarantine(store: store, archive: archive, logger: Self.logger) }
 
-    fileprivate func repair() async throws -> CheckReport {
-        try await StateRepair(store: store, archive: archive, logger: Self.logger).run(check())
+    fileprivate func repair(missingIsLost: Bool = false) async throws -> CheckReport {
+        try await StateRepair(store: store, archive: archive, logger: Self.logger)
+            .run(check(), missingIsLost: missingIsLost)
     }
 
     fileprivate func inflict(_ damage: QuarantineTests.Damage, on hash: ContentHash) throws {

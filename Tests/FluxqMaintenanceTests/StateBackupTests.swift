@@ -90,6 +90,9 @@ struct StateBackupTests {
         let path = state.directory.path("backup")
         _ = try await state.backUp(to: path)
         #expect(files.createFile(atPath: "\(path)/lock", contents: nil))
+        // A repair of the backup has left that; it is one still.
+        #expect(try await state.backUp(to: path).files == 1)
+        _ = try await StateFixture.Restored(path, now: state.now).store.recover()
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
         await #expect(throws: StateBackup.Refusal.self) { try await state.backUp(to: "/proc/backup") }
 
@@ -114,6 +117,56 @@ struct StateBackupTests {
         #expect(try await state.check(path).findings.map(\.kind) == [.missingFile])
     }
 
+    @Test("copies again what was damaged in the backup, and has what is damaged in the archive only from earlier")
+    func verified() async throws {
+        let state = try StateFixture()
+        let id = try await state.done([.png, .gif])
+        let hashes = try await state.job(id).pictures.compactMap(\.hash)
+        let path = state.directory.path("backup")
+        _ = try await state.backUp(to: path)
+        let copy = "\(path)/objects/sha256/\(hashes[0].hex.prefix(2))/\(hashes[0].hex)"
+        var bytes = try Data(contentsOf: URL(filePath: copy))
+        let whole = bytes
+        bytes[bytes.count / 2] ^= 1
+        try files.removeItem(atPath: copy)
+        try bytes.write(to: URL(filePath: copy))
+        try files.removeItem(atPath: state.path(hashes[1]))
+
+        // Sizes alone do not tell.
+        #expect(try await state.backUp(to: path, scrutiny: .sizes).mended == [])
+        let summary = try await state.backUp(to: path)
+        #expect(summary.mended == [hashes[0]] && summary.copied == 1)
+        #expect(summary.onlyHere == [hashes[1]] && summary.damaged == [] && summary.files == 2)
+        #expect(try Data(contentsOf: URL(filePath: copy)) == whole)
+        #expect(try await state.check(path).findings == [])
+        // Whole in neither.
+        try bytes.write(to: URL(filePath: state.path(hashes[0])), options: [])
+        try files.removeItem(atPath: copy)
+        #expect(try await state.backUp(to: path).damaged == [hashes[0]])
+    }
+
+    @Test("that is restored gives no number twice, neither to a job nor to an event")
+    func numbers() async throws {
+        let state = try StateFixture()
+        try await state.done([.png])
+        let path = state.directory.path("backup")
+        _ = try await state.backUp(to: path)
+        let lost = try await state.submit()
+        let newest = try await state.store.newestEvent()
+        let owner = StateFixture.alice
+        let restored = try StateFixture.Restored(path, now: state.now + .seconds(3600))
+        _ = try await restored.store.recover()
+        guard
+            case .created(let job) = try await restored.store.submit(
+                .init(owner: owner, request: state.job(lost).request))
+        else {
+            Issue.record("no job")
+            return
+        }
+        #expect(job.id.rawValue > lost.rawValue + 1_000_000)
+        #expect(try await restored.store.newestEvent() > newest + 1_000_000)
+    }
+
     @Test("that is restored sends nothing again that may have been called since, and goes on with what was paid for")
     func restored() async throws {
         let state = try StateFixture()
@@ -131,7 +184,7 @@ struct StateBackupTests {
         _ = try await state.backUp(to: path)
 
         let restored = try StateFixture.Restored(path, now: state.now + .seconds(3600))
-        #expect(try await restored.store.recover().map(\.rawValue) == [2, queued.rawValue, due.rawValue])
+        #expect(try await restored.store.recover().map(\.rawValue) == [2, 3, 4, 5, 6])
         var states: [String] = []
         for id in 1...6 {
             let job = try #require(try await restored.store.job(JobID(rawValue: Int64(id)), uid: 1000))
@@ -141,8 +194,8 @@ struct StateBackupTests {
                 #expect(failure.message.contains("backup") && failure.message.contains("retry"))
             }
         }
-        #expect(states == ["running", "failed", "failed", "queued", "failed", "queued"])
-        #expect(willing.rawValue == 4 && later.rawValue == 6)
+        #expect(states == ["running", "failed", "failed", "failed", "failed", "failed"])
+        #expect([willing, due, later].map(\.rawValue) == [4, 5, 6])
         // Only the first start of it is one of a backup.
         #expect(try await restored.store.recover() == [])
         guard case .granted = try await restored.store.retry(queued, uid: 1000) else {
@@ -155,10 +208,13 @@ struct StateBackupTests {
 }
 
 extension StateFixture {
-    fileprivate func backUp(to path: String) async throws -> StateBackup.Summary {
+    fileprivate func backUp(
+        to path: String, scrutiny: StateBackup.Scrutiny = .everyByte
+    ) async throws -> StateBackup.Summary {
         let source = try ReadOnlyStore(path: directory.path("queue.sqlite"))
         umask(0o077)
-        let summary = try await StateBackup(of: directory.path, store: source, now: now).write(to: path)
+        let summary = try await StateBackup(of: directory.path, store: source, now: now, scrutiny: scrutiny).write(
+            to: path)
         try source.close()
         return summary
     }

@@ -95,7 +95,7 @@ extension StoreFixture {
         case .retried: _ = try await store.retry(job.id, uid: job.owner.uid)
         case .restored:
             try raw("UPDATE queue SET backed_up_at = 1")
-            _ = try await store.write { transaction in try transaction.holdBackRestored() }
+            _ = try await store.write { transaction in try transaction.holdBackRestored(limit: 100) }
         }
     }
 

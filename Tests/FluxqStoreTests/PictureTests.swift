@@ -108,26 +108,6 @@ struct PictureTests {
         #expect(try await fixture.duePictures().isEmpty)
     }
 
-    @Test(
-        "housekeeping follows a clock that jumps forward no faster than twice the real time, and one set back at once")
-    func housekeepingTime() async throws {
-        let fixture = try StoreFixture()
-        let start = try await fixture.store.keepHouse(elapsed: .zero)
-        #expect(start == fixture.now)
-        let fresh = try StoreFixture.stored("b")
-        try await fixture.store.addInput(fresh, owner: StoreFixture.alice)
-        fixture.pass(.seconds(7 * 86_400))
-        var time = try await fixture.store.keepHouse(elapsed: .seconds(60))
-        #expect(time == start + .seconds(120))
-        #expect(try await fixture.store.expireInputs(at: time) == [])
-        #expect(try await fixture.store.pruneEvents(at: time) == 0)
-        // Half a day later the input goes, which is a day old at the earliest by the jump's clock.
-        time = try await fixture.store.keepHouse(elapsed: .seconds(43_200))
-        #expect(try await fixture.store.expireInputs(at: time) == [fresh.hash])
-        fixture.pass(.seconds(-14 * 86_400))
-        #expect(try await fixture.store.keepHouse(elapsed: .zero) == fixture.now)
-    }
-
     @Test("the same picture saved twice is saved once")
     func twice() async throws {
         let fixture = try StoreFixture()

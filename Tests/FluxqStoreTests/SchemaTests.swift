@@ -120,6 +120,35 @@ struct SchemaTests {
         } catch StoreError.damaged {}
     }
 
+    @Test("an administrator's lists are read from an index, newest first, whatever has ended; and so is what is in use")
+    func lists() async throws {
+        let fixture = try StoreFixture()
+        let list = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE 1"
+        let newest = "ORDER BY jobs.id DESC LIMIT 51"
+        for (state, index) in [
+            ("queued", "jobs_queued"), ("running", "jobs_going"), ("done", "jobs_done"), ("failed", "jobs_failed"),
+        ] {
+            for page in ["", "AND jobs.id < 7"] {
+                let plan = try fixture.plan("\(list) AND jobs.state = '\(state)' \(page) \(newest)")
+                #expect(plan.contains("USING INDEX \(index)") && !plan.contains("TEMP B-TREE"), "\(plan)")
+            }
+        }
+        for condition in ["", "AND jobs.state = 'failed'", "AND jobs.id < 7"] {
+            let plan = try fixture.plan("\(list) AND jobs.label = 'x' \(condition) \(newest)")
+            #expect(plan.contains("USING INDEX jobs_by_label") && !plan.contains("TEMP B-TREE"), "\(plan)")
+        }
+        // What anybody sees of others.
+        for (state, index) in [("queued", "jobs_queued"), ("running", "jobs_going")] {
+            let plan = try fixture.plan(
+                "SELECT jobs.id FROM jobs JOIN owners USING (uid) WHERE jobs.state = '\(state)' AND jobs.uid <> 1 "
+                    + "ORDER BY jobs.id LIMIT 50")
+            #expect(plan.contains("\(index)") && !plan.contains("TEMP B-TREE"), "\(plan)")
+        }
+        let use = try fixture.plan("SELECT 1 FROM content_in_use WHERE hash = 'a' LIMIT 1")
+        for index in ["pictures_by_hash", "pictures_damaged", "inputs_by_hash"] { #expect(use.contains(index)) }
+        #expect(!use.contains("SCAN pictures") && !use.contains("SCAN inputs"))
+    }
+
     @Test("live states are found by partial indexes: history does not slow a claim")
     func plans() async throws {
         let fixture = try StoreFixture()

@@ -237,7 +237,7 @@ struct WorkersTests {
 
     @Test("an input that no job has used is forgotten, and its content removed once it is old enough")
     func housekeeping() async throws {
-        let fixture = try WorkersFixture(policy: { $0.inputLifetime = .zero })
+        let fixture = try WorkersFixture({ $0.clockProbation = .zero }, policy: { $0.inputLifetime = .zero })
         let file = try await fixture.archive.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: SamplePictures.png.bytes))
         let picture = try await fixture.archive.storePicture(file).get()

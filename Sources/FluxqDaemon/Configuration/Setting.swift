@@ -1,4 +1,5 @@
 import FluxqModel
+import FluxqWorkers
 
 /// One key of the configuration: where it is read from, where it goes, what it may be.
 struct Setting: Sendable {
@@ -162,7 +163,8 @@ struct Setting: Sendable {
             "How long the links of its answers live."),
     ]
 
-    /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash.
-    static let otherEnvironmentVariables = CrashPoint.environmentVariables.union(
+    /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash and how
+    /// long to watch the clock.
+    static let otherEnvironmentVariables = CrashPoint.environmentVariables.union(ClockTrust.environmentVariables).union(
         ["FLUXQ_SOCKET", Configuration.keyVariable])
 }

@@ -1,0 +1,46 @@
+import FluxqModel
+import FluxqStore
+import FluxqUsers
+import Logging
+import ServiceLifecycle
+
+/// Looks up, once after a start, the groups of users whose jobs go on without a visit of theirs: exceptions of limits may hold
+/// for them. One that cannot be looked up keeps what was known, and so does everybody until the user database answers.
+struct GroupRefresh: Service {
+    let store: Store
+    let logger: Logger
+    /// nil where nobody has that number. It may block, for however long.
+    var lookUp: @Sendable (UInt32) throws -> Set<UInt32>? = { uid in
+        try UserDatabase.user(uid: uid).map { UserDatabase.groups(of: $0) }
+    }
+
+    func run() async throws {
+        // A lookup that hangs keeps nothing from ending: nobody waits for its thread.
+        let refresh = Task { await self.refresh() }
+        try await gracefulShutdown()
+        refresh.cancel()
+    }
+
+    func refresh() async {
+        do {
+            for owner in try await store.ownersWithWork() where !Task.isCancelled {
+                do {
+                    guard let groups = try await LookupThread.run({ [lookUp] in try lookUp(owner.uid) }) else {
+                        continue
+                    }
+                    try await store.meet(Owner(uid: owner.uid, name: owner.name, groups: groups))
+                } catch {
+                    warn(error)
+                }
+            }
+        } catch {
+            warn(error)
+        }
+    }
+
+    private func warn(_ error: any Error) {
+        logger.warning(
+            "The groups of users could not be looked up; their limits stay as they were.",
+            metadata: ["error": "\(error)"])
+    }
+}

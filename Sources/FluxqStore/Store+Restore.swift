@@ -1,0 +1,84 @@
+import FluxqModel
+import FoundationEssentials
+import GRDB
+
+// What the first start in a restored backup does. What was queued when the backup was made may have been called since, by the
+// fluxqd that went on: nobody knows, and nothing of it is sent again by itself. Nor may a number mean two things.
+
+extension Store {
+    /// Jobs that are held back in one transaction: their requests may be 64 KiB each.
+    private static let batch = 100
+
+    /// Leaves out the numbers that may have been given to jobs and events since the backup was made. To be called before
+    /// anything gets a number.
+    ///
+    /// - Returns: whether the database is a backup whose restoring is not complete.
+    func beginRestore() async throws(StoreError) -> Bool {
+        try await write { transaction in try transaction.beginRestore() }
+    }
+
+    /// Ends every job that is queued in a restored backup, with an unknown outcome.
+    ///
+    /// Also one that waits for a time still to come: it may have been canceled and called since. Also one that was
+    /// submitted with `on_unknown: retry`: that speaks of a call whose outcome nobody knew, and this one's may have been
+    /// known, delivered and paid.
+    func holdBackRestored() async throws(StoreError) -> [JobID] {
+        var ended: [JobID] = []
+        while case let batch = try await write({ try $0.holdBackRestored(limit: Self.batch) }), !batch.isEmpty {
+            ended += batch
+        }
+        return ended
+    }
+}
+
+extension Transaction {
+    /// Numbers left out: more than were ever given in the time.
+    private static let leastGap: Int64 = 1_000_000
+    private static let gapPerSecond: Int64 = 10
+    private static let eventsPerJob: Int64 = 10
+
+    fileprivate func beginRestore() throws -> Bool {
+        guard let row = try row("SELECT backed_up_at, restored_at FROM queue WHERE backed_up_at IS NOT NULL") else {
+            return false
+        }
+        if row["restored_at"] == nil {
+            let time: Timestamp = row["backed_up_at"]
+            let seconds = max(0, (now.rawValue - time.rawValue) / 1000)
+            let jobs = Self.leastGap + seconds * Self.gapPerSecond
+            try leaveOut(jobs, in: "jobs")
+            try leaveOut(jobs * Self.eventsPerJob, in: "events")
+            try execute("UPDATE queue SET restored_at = ?", [now])
+        }
+        return true
+    }
+
+    private func leaveOut(_ count: Int64, in table: String) throws {
+        if try execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", [count, table]) == 0 {
+            try execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [table, count])
+        }
+    }
+
+    /// - Returns: the jobs whose outcome is unknown now; none once all are held back, and then the database is no backup.
+    func holdBackRestored(limit: Int) throws -> [JobID] {
+        guard let time = try value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")
+        else { return [] }
+        let date = Date(timeIntervalSince1970: Double(time.rawValue) / 1000)
+        let failure = Lifecycle.Failure(
+            reason: .outcomeUnknown,
+            message: """
+                fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
+                called and billed since. It is not sent again by itself; a retry sends it again.
+                """)
+        let rows = try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?"), arguments: [limit]
+        )
+        for job in try rows.map(JobRow.init) {
+            guard case .advanced(.failed) = try advance(job, .restored(failure)) else {
+                throw StoreError.damaged("job \(job.id) cannot be held back")
+            }
+            try log(.failed, job: job.id, uid: job.uid, state: .failed)
+        }
+        if rows.isEmpty { try execute("UPDATE queue SET backed_up_at = NULL, restored_at = NULL") }
+        return rows.map { $0["id"] }
+    }
+}
