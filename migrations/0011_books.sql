@@ -2,10 +2,11 @@
 
 -- Pictures that a call counts as, against limits and in the use by day. One that was billed and brought none counts in full:
 -- nobody knows of any less that it cost.
-ALTER TABLE attempts ADD COLUMN images_counted INTEGER NOT NULL GENERATED ALWAYS AS (
-    CASE WHEN billing = 'not_billed' THEN 0
-         WHEN billing = 'billed' AND images_came > 0 THEN images_came
-         ELSE images_wanted END) VIRTUAL;
+CREATE VIEW counted_attempts AS
+    SELECT *, CASE WHEN billing = 'not_billed' THEN 0
+                   WHEN billing = 'billed' AND images_came > 0 THEN images_came
+                   ELSE images_wanted END AS images_counted
+    FROM attempts;
 
 -- Use by the day on which the call began and by the currency of its price; '' is that of calls without one.
 DROP TRIGGER attempts_reserved;
@@ -32,7 +33,7 @@ SELECT uid, begun_at / 86400000, coalesce(currency, ''),
     coalesce(sum(images_counted * price) FILTER (WHERE billing = 'reserved'), 0),
     coalesce(sum(images_counted) FILTER (WHERE billing = 'unknown'), 0),
     coalesce(sum(images_counted * price) FILTER (WHERE billing = 'unknown'), 0)
-FROM attempts JOIN jobs ON jobs.id = attempts.job GROUP BY 1, 2, 3;
+FROM counted_attempts JOIN jobs ON jobs.id = job GROUP BY 1, 2, 3;
 DROP TABLE usage;
 ALTER TABLE usage_2 RENAME TO usage;
 
@@ -48,10 +49,11 @@ CREATE TRIGGER attempts_settled AFTER UPDATE OF billing ON attempts WHEN OLD.bil
     UPDATE usage SET
         reserved_images = reserved_images - OLD.images_wanted,
         reserved = reserved - coalesce(OLD.images_wanted * OLD.price, 0),
-        images = images + iif(NEW.billing = 'billed', NEW.images_counted, 0),
-        spent = spent + iif(NEW.billing = 'billed', coalesce(NEW.images_counted * NEW.price, 0), 0),
-        unknown_images = unknown_images + iif(NEW.billing = 'unknown', NEW.images_counted, 0),
-        unknown = unknown + iif(NEW.billing = 'unknown', coalesce(NEW.images_counted * NEW.price, 0), 0)
+        images = images + iif(NEW.billing = 'billed', iif(NEW.images_came > 0, NEW.images_came, NEW.images_wanted), 0),
+        spent = spent + iif(NEW.billing = 'billed',
+            coalesce(iif(NEW.images_came > 0, NEW.images_came, NEW.images_wanted) * NEW.price, 0), 0),
+        unknown_images = unknown_images + iif(NEW.billing = 'unknown', NEW.images_wanted, 0),
+        unknown = unknown + iif(NEW.billing = 'unknown', coalesce(NEW.images_wanted * NEW.price, 0), 0)
     WHERE uid = (SELECT uid FROM jobs WHERE id = OLD.job) AND day = OLD.begun_at / 86400000
         AND currency = coalesce(OLD.currency, '');
 END;

@@ -144,7 +144,7 @@ package struct StateSnapshot: Sendable {
             (
                 try Job.fetchAll(
                     db, sql: "SELECT *, json_extract(request, '$.prompt') AS prompt FROM jobs ORDER BY id"),
-                try Attempt.fetchAll(db, sql: "SELECT * FROM attempts ORDER BY job, number"),
+                try Attempt.fetchAll(db, sql: "SELECT * FROM counted_attempts ORDER BY job, number"),
                 try Picture.fetchAll(db, sql: "SELECT * FROM pictures ORDER BY job, position"),
                 try Content.fetchAll(
                     db,

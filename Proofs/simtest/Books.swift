@@ -176,7 +176,7 @@ final class Books: @unchecked Sendable {
         let sql = """
             SELECT coalesce(sum(images), 0), coalesce(sum(images * price), 0) FROM (
                 SELECT images_counted AS images, price
-                FROM attempts JOIN jobs ON id = job
+                FROM counted_attempts JOIN jobs ON id = job
                 WHERE uid = ? AND billing <> 'not_billed' AND begun_at / 86400000 = ?)
             """
         return try connection.inDatabase { db in

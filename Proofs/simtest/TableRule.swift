@@ -46,10 +46,10 @@ struct TableRule: Sendable {
             sql: """
                 SELECT uid FROM owners WHERE
                     (SELECT coalesce(sum(images), 0) FROM usage WHERE usage.uid = owners.uid) <>
-                    (SELECT coalesce(sum(images_counted), 0) FROM attempts JOIN jobs ON id = job
+                    (SELECT coalesce(sum(images_counted), 0) FROM counted_attempts JOIN jobs ON id = job
                         WHERE jobs.uid = owners.uid AND billing = 'billed')
                 OR (SELECT coalesce(sum(spent), 0) FROM usage WHERE usage.uid = owners.uid) <>
-                    (SELECT coalesce(sum(images_counted * price), 0) FROM attempts JOIN jobs ON id = job
+                    (SELECT coalesce(sum(images_counted * price), 0) FROM counted_attempts JOIN jobs ON id = job
                         WHERE jobs.uid = owners.uid AND billing = 'billed')
                 """),
         TableRule(

@@ -54,14 +54,14 @@ extension RecordRule {
                     coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0), coalesce(ledger.reserved, 0),
                     coalesce(ledger.unknown_images, 0), coalesce(ledger.unknown, 0))
                 FROM usage FULL JOIN (
-                    SELECT uid, begun_at / 86400000 AS day, coalesce(attempts.currency, '') AS currency,
+                    SELECT uid, begun_at / 86400000 AS day, coalesce(currency, '') AS currency,
                         coalesce(sum(images_counted) FILTER (WHERE billing = 'billed'), 0) AS images,
                         coalesce(sum(images_counted * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
                         coalesce(sum(images_counted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
                         coalesce(sum(images_counted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
                         coalesce(sum(images_counted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
                         coalesce(sum(images_counted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
-                    FROM attempts JOIN jobs ON jobs.id = attempts.job GROUP BY 1, 2, 3
+                    FROM counted_attempts JOIN jobs ON jobs.id = job GROUP BY 1, 2, 3
                 ) AS ledger USING (uid, day, currency)
                 WHERE (coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0),
                     coalesce(usage.reserved, 0), coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0)) <>

@@ -59,7 +59,9 @@ struct MigrationTests {
         try queue.close()
 
         let now = Timestamp(rawValue: Self.begun + 60_000)
-        let store = try Store(path: path, now: { now })
+        var policy = StorePolicy()
+        policy.prices = ["m": .init(micros: 80_000, currency: "USD")]
+        let store = try Store(path: path, policy: policy, now: { now })
         let alice = Owner(uid: 1000, name: "alice")
         let usage = try await store.usage(of: alice)
         #expect(usage.use.queued == 3 && usage.use.running == 1)
