@@ -49,6 +49,31 @@ enum StoreAtScale {
         }
         figures += try await measureUsers(store, scale, "\(jobs) jobs queued")
         try store.close()
+        return try await figures + measureLanes(scale, work)
+    }
+
+    /// The same claim with all jobs in one lane and in twenty, with few jobs and with many.
+    private static func measureLanes(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
+        var figures: [Figure] = []
+        for lanes in [1, 20] {
+            let models = (0..<lanes).map { "model-\($0)" }
+            var policy = StorePolicy()
+            policy.catalog = ModelCatalog(
+                endpoints: [.init(name: "many", models: models)], defaultModel: models[0])
+            let store = try Store(path: work.path("\(lanes)-lanes.sqlite"), policy: policy, now: now)
+            var jobs = 0
+            for wanted in scale.storeJobs {
+                try await submit(wanted - jobs, of: [owner] + crowd.prefix(9), to: store, models: models)
+                jobs = wanted
+                let claims = try await timeClaims(store, count: scale.storeSamples)
+                let size = "\(wanted) jobs queued in \(lanes) \(lanes == 1 ? "lane" : "lanes")"
+                figures += [
+                    Figure(name: "claim, \(size), median", value: claims.median, unit: "ms"),
+                    Figure(name: "claim, \(size), 99th percentile", value: claims.percentile99, unit: "ms"),
+                ]
+            }
+            try store.close()
+        }
         return figures
     }
 
@@ -81,13 +106,19 @@ enum StoreAtScale {
         return figures
     }
 
-    private static func submit(_ count: Int, of owners: [Owner], to store: Store) async throws {
-        let request = try request()
+    private static func submit(
+        _ count: Int, of owners: [Owner], to store: Store, models: [String] = [EditRequest.modelThatRequiresImage]
+    ) async throws {
+        let requests = try models.map(request)
         try await withThrowingDiscardingTaskGroup { group in
             for first in 0..<submitters {
                 group.addTask {
                     for number in stride(from: first, to: count, by: submitters) {
-                        _ = try await store.submit(.init(owner: owners[number % owners.count], request: request))
+                        // Every owner has jobs of every model.
+                        _ = try await store.submit(
+                            .init(
+                                owner: owners[number % owners.count],
+                                request: requests[number / owners.count % requests.count]))
                     }
                 }
             }
@@ -146,11 +177,11 @@ enum StoreAtScale {
         return try Samples(times)
     }
 
-    private static func request() throws -> EditRequest {
+    private static func request(_ model: String = EditRequest.modelThatRequiresImage) throws -> EditRequest {
         var draft = EditRequest.Draft()
         draft.prompt = "Convert to quick pencil sketch"
         draft.image = .link("https://example.org/photograph.jpg")
-        return try draft.validated(defaultModel: EditRequest.modelThatRequiresImage, drawSeed: { 7 }).get()
+        return try draft.validated(defaultModel: model, drawSeed: { 7 }).get()
     }
 
     @Sendable private static func now() -> Timestamp {

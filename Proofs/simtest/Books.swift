@@ -26,6 +26,13 @@ final class Books: @unchecked Sendable {
         var lastCallAt: Timestamp?
         /// Calls at once that the API was last found to bear.
         var pace: Int?
+        /// Whether what closed the lane has met one owner alone, so that others may try.
+        var mayBeOneOwners = false
+        var isForSuspects = false
+        /// Whether downloads that succeed are what opens the lane.
+        var isUndeliverable = false
+        /// Calls at once after failures in a row.
+        var placesAfterFailures = Int.max
 
         func isRateLimited(at now: Timestamp) -> Bool {
             rateLimitedUntil.map { now < $0 } ?? false && rateLimitedAt.map { now >= $0 } ?? true
@@ -120,13 +127,23 @@ final class Books: @unchecked Sendable {
 
     func gate() throws -> Gate {
         try connection.inDatabase { db in
-            guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM queue")) else { return Gate() }
+            let sql = """
+                SELECT *, json_array_length(evidence, '$.failures') AS failures, (SELECT count(DISTINCT value ->> 'uid')
+                    FROM (SELECT value FROM json_each(evidence, '$.parties')
+                        UNION ALL SELECT value FROM json_each(evidence, '$.limit_parties'))) = 1
+                    AS may_be_one_owners, evidence ->> '$.for_suspects' IS TRUE AS is_for_suspects
+                FROM queue LEFT JOIN lanes ON lanes.model = 'm' LEFT JOIN endpoints ON endpoints.name = lanes.endpoint
+                """
+            guard let row = try Row.fetchOne(db.cachedStatement(sql: sql)) else { return Gate() }
+            let failures: Int? = row["failures"]
             return Gate(
                 isPaused: row["paused_at"] != nil, heldSince: Self.time(row["held_at"]),
                 checkedAt: Self.time(row["checked_at"]), probeAt: Self.time(row["probe_at"]),
                 rateLimitedAt: Self.time(row["rate_limited_at"]),
                 rateLimitedUntil: Self.time(row["rate_limited_until"]), lastCallAt: Self.time(row["last_call_at"]),
-                pace: row["pace"])
+                pace: row["pace"], mayBeOneOwners: row["may_be_one_owners"] || row["is_for_suspects"],
+                isForSuspects: row["is_for_suspects"], isUndeliverable: row["held_cause"] == "undeliverable",
+                placesAfterFailures: failures.map { max(1, 3 - $0) } ?? .max)
         }
     }
 

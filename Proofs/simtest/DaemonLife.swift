@@ -16,8 +16,11 @@ final class DaemonLife: @unchecked Sendable {
         var policy = StorePolicy()
         var settings = Workers.Settings()
 
+        /// Between the beginnings of two calls at least.
+        var callInterval: Duration? { policy.catalog.endpoints[0].ratePerMinute.map { .seconds(60) / $0 } }
+
         init(_ dice: Dice) {
-            settings.concurrency = dice.roll(1...4)
+            policy.catalog.endpoints[0].concurrency = dice.roll(1...4)
             settings.downloads = dice.roll(1...3)
             settings.maxPictureBytes = 64 << 10
             settings.drain = .seconds(dice.pick([0, 5, 100]))
@@ -29,7 +32,7 @@ final class DaemonLife: @unchecked Sendable {
             // A call asks for four images at most: every job can be called some day.
             policy.limits.standard[.imagesPerDay] = dice.pick([nil, nil, nil, 4, 12])
             policy.limits.standard[.spendPerDay] = dice.pick([nil, nil, nil, 4 * 40_000, 9 * 40_000])
-            policy.callInterval = dice.pick([nil, nil, nil, .seconds(2), .seconds(60)])
+            policy.catalog.endpoints[0].ratePerMinute = dice.pick([nil, nil, nil, 30, 1])
             settings.firstScrubbedBucket = UInt8(dice.roll(0...255))
         }
     }
@@ -74,15 +77,15 @@ final class DaemonLife: @unchecked Sendable {
         archive = try Archive(
             directory: directory, blocking: blocking,
             onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
+        var policy = rules.policy
+        if plant == .oneTooMany { policy.catalog.endpoints[0].concurrency += 1 }
         store = try Store(
-            path: "\(directory)/queue.sqlite", policy: rules.policy, now: storeClock, random: { storeDice.next() },
+            path: "\(directory)/queue.sqlite", policy: policy, now: storeClock, random: { storeDice.next() },
             blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
-        var settings = rules.settings
-        if plant == .oneTooMany { settings.concurrency += 1 }
         if plant == .forgetPause { try Books.forgetPause(path: "\(directory)/queue.sqlite") }
         let parts = Workers.Parts(
             store: store, archive: archive, apis: [Lane.defaultEndpoint: plant?.apply(to: api) ?? api], clock: clock,
-            settings: settings,
+            settings: rules.settings,
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
         workers = Task(executorPreference: executor) {
             do {

@@ -94,8 +94,10 @@ final class Referee: @unchecked Sendable {
 
     func afterStep() throws {
         let calls = api.inFlight.count
-        if calls > rules.settings.concurrency {
-            throw Violation(description: "\(calls) calls are in flight, and \(rules.settings.concurrency) are allowed")
+        if calls > rules.policy.catalog.endpoints[0].concurrency {
+            throw Violation(
+                description:
+                    "\(calls) calls are in flight, and \(rules.policy.catalog.endpoints[0].concurrency) are allowed")
         }
         if api.downloads.count > rules.settings.downloads {
             throw Violation(
@@ -154,7 +156,8 @@ final class Referee: @unchecked Sendable {
         case "cancel_requested": (mayBegin, next.isCanceled) = ([.calling, .archiving], true)
         case "retried": (mayBegin, next) = ([.failed], Watched())
         case "done": (mayBegin, next.place) = ([.archiving], .done)
-        case "failed": (mayBegin, next.place) = (event.actor == nil ? [.calling, .archiving] : [.queued], .failed)
+        case "failed":
+            (mayBegin, next.place) = (event.actor == nil ? [.calling, .archiving, .queued] : [.queued], .failed)
         default: return
         }
         let state =
@@ -180,18 +183,18 @@ final class Referee: @unchecked Sendable {
         if isPaused { throw Violation(description: "\(claim.id) was claimed while the queue was paused") }
         try checkLimits(claim.id)
         let now = clock.now()
-        if gate.next(after: now, interval: rules.policy.callInterval) != nil {
+        if gate.next(after: now, interval: rules.callInterval) != nil {
             throw Violation(description: "\(claim.id) was claimed sooner after another than the rate allows")
         }
         // What another call brought just before may have opened the queue, or somebody with a word.
         let news: Set = ["deferred", "attempt_failed", "answered", "failed", "done", "resumed"]
         if events.contains(where: { news.contains($0.kind) }) { return }
-        if gate.isRateLimited(at: now) {
+        if gate.isRateLimited(at: now), !gate.mayBeOneOwners {
             throw Violation(description: "\(claim.id) was claimed before the rate limit was over")
         }
-        guard gate.heldSince != nil else { return }
+        guard gate.heldSince != nil, !gate.mayBeOneOwners else { return }
         let others = try books.openAttempts().filter { $0.id != claim.id }
-        if !gate.isProbeDue(at: now) || !others.isEmpty {
+        if !gate.isProbeDue(at: now), !others.isEmpty {
             throw Violation(description: "\(claim.id) was claimed while the queue was held, and not as its one probe")
         }
     }
@@ -342,10 +345,11 @@ final class Referee: @unchecked Sendable {
 
     private func dueJob(at now: Timestamp, open: Int) throws -> JobID? {
         if gate.isPaused || gate.isRateLimited(at: now) { return nil }
-        if gate.heldSince != nil, !gate.isProbeDue(at: now) || open > 0 { return nil }
-        if gate.next(after: now, interval: rules.policy.callInterval) != nil { return nil }
+        if gate.heldSince != nil, !gate.isProbeDue(at: now) || open > 0 || gate.isUndeliverable { return nil }
+        if gate.next(after: now, interval: rules.callInterval) != nil { return nil }
         // One call is always allowed.
-        let atOnce = diskWasFull ? 1 : min(rules.settings.concurrency, gate.pace ?? .max)
+        let concurrency = rules.policy.catalog.endpoints[0].concurrency
+        let atOnce = diskWasFull ? 1 : min(concurrency, gate.pace ?? .max, gate.placesAfterFailures)
         guard open < atOnce else { return nil }
         if isClockExcused, isAnythingTimed { return nil }
         let due = try books.jobs().filter {
@@ -360,7 +364,7 @@ final class Referee: @unchecked Sendable {
     /// Whether the wall clock decides when all may call, or when an owner's limits are renewed.
     private var isAnythingTimed: Bool {
         let limits = rules.policy.limits.standard
-        return gate.heldSince != nil || gate.rateLimitedUntil != nil || rules.policy.callInterval != nil
+        return gate.heldSince != nil || gate.rateLimitedUntil != nil || rules.callInterval != nil
             || limits[.imagesPerDay] != nil || limits[.spendPerDay] != nil
     }
 
@@ -388,7 +392,7 @@ final class Referee: @unchecked Sendable {
             times += try books.jobs().filter { $0.state == "queued" }.compactMap {
                 [
                     $0.notBefore, gate.probeAt, gate.rateLimitedUntil,
-                    gate.next(after: clock.now(), interval: rules.policy.callInterval),
+                    gate.next(after: clock.now(), interval: rules.callInterval),
                 ].compactMap(\.self).max()
             }
             if !rules.policy.limits.standard.areNone { times.append(UTCDay(clock.now()).next.start) }
@@ -409,7 +413,7 @@ final class Referee: @unchecked Sendable {
         for (job, row) in zip(jobs.reversed(), rows) {
             let state = JobState(job.lifecycle.state).rawValue
             let waiting = waiting(row, limit: limit, at: now)
-            guard state == row.state, job.waiting?.rawValue == waiting else {
+            guard state == row.state, job.waiting?.rawValue == waiting || gate.isForSuspects else {
                 throw Violation(
                     description: "job \(job.id) is shown as \(state), waiting: \(job.waiting?.rawValue ?? "-"); it is "
                         + "\(row.state), waiting: \(waiting ?? "-")")
@@ -431,7 +435,7 @@ final class Referee: @unchecked Sendable {
         if gate.isRateLimited(at: now) { return "rate_limited" }
         if let notBefore = row.notBefore, now < notBefore { return row.isAfterBackoff ? "backoff" : "scheduled" }
         if let limit { return limit == .spendPerDay ? "budget" : "user_limit" }
-        return gate.next(after: now, interval: rules.policy.callInterval) == nil ? "ready" : "rate_limited"
+        return gate.next(after: now, interval: rules.callInterval) == nil ? "ready" : "rate_limited"
     }
 
     // MARK: - At a life's end and at the seed's

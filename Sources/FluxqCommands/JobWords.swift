@@ -85,7 +85,7 @@ struct JobWords {
         case .userLimit, .budget:
             ["A limit of yours is reached\(renewal(presentation)). What is left shows: fluxq usage"]
         case .held:
-            ["The API cannot be used at present, or the disk is full; which, says: fluxq status. It goes on by itself."]
+            ["Its model cannot be called now, or the disk is full; which, says: fluxq status. It goes on by itself."]
         case .paused: ["An administrator has paused the queue; it goes on when the queue does."]
         case nil: []
         }

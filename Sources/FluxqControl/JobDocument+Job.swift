@@ -14,6 +14,7 @@ extension JobDocument {
         startedAt = job.startedAt.map(WireTime.init)
         finishedAt = job.finishedAt.map(WireTime.init)
         attempts = job.lifecycle.attempts
+        endpoint = job.lane.endpoint
         request = job.request
         images = job.pictures.compactMap(ImageDocument.init)
         let damaged = job.pictures.compactMap(DamagedDocument.init)
@@ -25,6 +26,7 @@ extension JobDocument {
         case .queued(let notBefore, _):
             waiting = (job.waiting ?? .ready).rawValue
             self.notBefore = notBefore.map(WireTime.init)
+            message = job.obstacle
             if let limit = job.limit {
                 self.limit = LimitDocument(limit)
                 message = "\(limit.account) \(limit.release)"

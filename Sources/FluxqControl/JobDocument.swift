@@ -23,7 +23,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package var cancelRequested: Bool?
     /// failed: from the closed set of reasons.
     package var reason: String?
-    /// For people: why it failed, what an archiving job waits for, or which limit a queued one.
+    /// For people: why it failed, what an archiving job waits for, or which limit a queued one, or what its last call met.
     package var message: String?
     /// failed: the API's own error, when there was one.
     package var error: ErrorDocument?
@@ -37,6 +37,8 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package var startedAt: WireTime?
     package var finishedAt: WireTime?
     package var attempts: Int
+    /// Where it is called.
+    package var endpoint: String?
     package var request: EditRequest
     package var images: [ImageDocument]
     /// Pictures that were found damaged in the archive and are not among `images` now; left out where there are none.
@@ -59,7 +61,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case createdAt = "created_at"
         case startedAt = "started_at"
         case finishedAt = "finished_at"
-        case attempts, request, images, damaged, pending, api, ledger
+        case attempts, endpoint, request, images, damaged, pending, api, ledger
     }
 }
 

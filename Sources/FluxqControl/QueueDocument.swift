@@ -4,10 +4,8 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     package var counts: Counts
     /// An administrator has stopped new calls.
     package var paused: Paused?
-    /// The API cannot be used; jobs stay queued.
-    package var held: Held?
-    /// The API asked for patience until then.
-    package var rateLimitedUntil: WireTime?
+    /// By endpoint and model.
+    package var lanes: [LaneDocument]
     /// The disk has no room: nothing new is called, and what has been paid for waits.
     package var short: Short?
     /// The caller's use and limits.
@@ -40,29 +38,6 @@ package struct QueueDocument: Hashable, Sendable, Codable {
         }
     }
 
-    package struct Held: Hashable, Sendable, Codable {
-        /// `unreachable` or `account`.
-        package var cause: String
-        package var since: WireTime
-        package var message: String
-        /// Calls that have tried since then whether things are better.
-        package var probes: Int?
-        package var nextProbeAt: WireTime
-
-        package enum CodingKeys: String, CodingKey {
-            case cause, since, message, probes
-            case nextProbeAt = "next_probe_at"
-        }
-
-        package init(cause: String, since: WireTime, message: String, probes: Int? = nil, nextProbeAt: WireTime) {
-            self.cause = cause
-            self.since = since
-            self.message = message
-            self.probes = probes
-            self.nextProbeAt = nextProbeAt
-        }
-    }
-
     package struct Short: Hashable, Sendable, Codable {
         package var since: WireTime
         package var message: String
@@ -74,20 +49,17 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case counts, paused, held
-        case rateLimitedUntil = "rate_limited_until"
+        case counts, paused, lanes
         case short = "disk_full"
         case usage
     }
 
     package init(
-        counts: Counts, paused: Paused?, held: Held?, rateLimitedUntil: WireTime?, short: Short? = nil,
-        usage: UsageDocument
+        counts: Counts, paused: Paused?, lanes: [LaneDocument] = [], short: Short? = nil, usage: UsageDocument
     ) {
         self.counts = counts
         self.paused = paused
-        self.held = held
-        self.rateLimitedUntil = rateLimitedUntil
+        self.lanes = lanes
         self.short = short
         self.usage = usage
     }

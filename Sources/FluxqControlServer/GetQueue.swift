@@ -14,10 +14,6 @@ extension Routes {
 }
 
 extension QueueDocument {
-    /// What the API said to one user's call is no other's business: it may repeat the prompt.
-    private static let accountMessage =
-        "The API refuses the account, the key or this host's address. Administrators see what it said."
-
     fileprivate init(_ overview: QueueOverview, for caller: Caller) {
         let gate = overview.gate
         self.init(
@@ -27,14 +23,53 @@ extension QueueDocument {
             paused: gate.pause.map { pause in
                 Paused(since: WireTime(pause.since), by: overview.pausedBy ?? String(pause.uid), uid: pause.uid)
             },
-            held: gate.hold.map { hold in
-                Held(
-                    cause: hold.cause.rawValue, since: WireTime(hold.since),
-                    message: hold.cause == .account && !caller.isAdministrator ? Self.accountMessage : hold.message,
-                    probes: hold.probes, nextProbeAt: WireTime(hold.probeAt))
-            },
-            rateLimitedUntil: gate.rateLimit.map { WireTime($0.until) },
+            lanes: overview.lanes.map { LaneDocument($0, for: caller) },
             short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.message) },
             usage: UsageDocument(overview.usage))
+    }
+}
+
+extension LaneDocument {
+    fileprivate init(_ overview: LaneOverview, for caller: Caller) {
+        let gate = overview.gate
+        self.init(
+            endpoint: overview.lane.endpoint, model: overview.lane.model, state: .running,
+            callsAtOnce: overview.callsAtOnce)
+        if !overview.isOffered {
+            state = State.notOffered.rawValue
+            message = """
+                No endpoint offers \(overview.lane.model) any more, so its jobs wait. An administrator can offer it again, \
+                in endpoints or api.model; or cancel the jobs.
+                """
+        } else if let hold = gate.hold, !gate.isForSuspects || overview.isSuspect || caller.isAdministrator {
+            state = State.held.rawValue
+            cause = hold.cause.rawValue
+            someUsersOnly = gate.isForSuspects ? true : nil
+            since = WireTime(hold.since)
+            message = caller.isAdministrator ? hold.message : hold.publicMessage
+            probes = hold.probes
+            nextProbeAt = WireTime(hold.probeAt)
+        } else if let limit = gate.rateLimit {
+            // One that is over is told as long as no call has shown it; who reads it sees the time.
+            state = State.rateLimited.rawValue
+            since = WireTime(limit.since)
+            until = WireTime(limit.until)
+        }
+    }
+}
+
+extension LaneGate.Hold {
+    /// What was said to one user's call is no other's business: it may repeat the prompt, or show a link.
+    fileprivate var publicMessage: String {
+        switch cause {
+        case .unreachable: message
+        case .account:
+            "The API refuses the account, the key or this host's address. Administrators see what it said."
+        case .wrongAddress:
+            "What answers at the endpoint's address is not the API. Administrators see what it said, and where it points."
+        case .failing: "Several calls in a row have failed. Administrators see how."
+        case .undeliverable:
+            "Pictures that were bought cannot be downloaded from here. Administrators see why."
+        }
     }
 }

@@ -11,6 +11,8 @@ package struct Job: Hashable, Sendable {
     /// When it was done or failed.
     package var finishedAt: Timestamp?
     package var request: EditRequest
+    /// Where it is called.
+    package var lane: Lane
     package var lifecycle: Lifecycle
     /// Why it is not running, where it is queued.
     package var waiting: Waiting?
@@ -25,12 +27,14 @@ package struct Job: Hashable, Sendable {
     package var isInputDamaged = false
     /// Its calls, oldest first; empty in lists.
     package var ledger: [LedgerEntry] = []
+    /// queued, in a pause of fluxq's own: what its last call met.
+    package var obstacle: String?
     /// running: the disk is full, so that what it brings may have to wait.
     package var shortage: Shortage?
 
     package init(
         id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,
-        finishedAt: Timestamp?, request: EditRequest, lifecycle: Lifecycle, waiting: Waiting?,
+        finishedAt: Timestamp?, request: EditRequest, lane: Lane? = nil, lifecycle: Lifecycle, waiting: Waiting?,
         limit: LimitReached? = nil,
         pictures: [Picture], answer: AnswerRecord?
     ) {
@@ -42,6 +46,7 @@ package struct Job: Hashable, Sendable {
         self.startedAt = startedAt
         self.finishedAt = finishedAt
         self.request = request
+        self.lane = lane ?? Lane(endpoint: Lane.defaultEndpoint, model: request.model)
         self.lifecycle = lifecycle
         self.waiting = waiting
         self.limit = limit

@@ -1,5 +1,5 @@
 /// A job's number: 1 and up, never given out twice.
-package struct JobID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct JobID: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: Int64
 
     package init(rawValue: Int64) {

@@ -49,6 +49,9 @@ package struct Lifecycle: Hashable, Sendable {
         case deferred(nextTry: Timestamp)
         /// Known not to have been billed, and an attempt; the next one not before that time.
         case attemptFailed(Failure, nextTry: Timestamp)
+        /// The queued job was refused before, and calls of others worked just before and just after it: that refusal is its own,
+        /// and counts as a failed attempt. No call is on its way.
+        case struck(Failure)
         /// Rejected, moderated or without a picture: sending it again would change nothing.
         case refused(Failure, Billing)
         /// Nobody knows whether it was billed. `nextTry` is used where the job says `on_unknown: retry`.
@@ -155,6 +158,17 @@ package struct Lifecycle: Hashable, Sendable {
                 state = .queued(notBefore: nextTry, afterBackoff: true)
             }
             return [.settleAttempt(.notBilled)]
+
+        case (.queued, .struck(let failure)):
+            strikes = min(strikes + 1, attempt)
+            guard strikes >= maxAttempts else { return [] }
+            state = .failed(
+                .init(
+                    reason: .exhausted,
+                    message:
+                        "Gave up after \(strikes) refusals while calls of others worked; none was billed: \(failure.message)",
+                    error: failure.error))
+            return []
 
         case (.running(.calling, let cancelRequested), .refused(let failure, let billing)):
             state = .failed(cancelRequested ? failure.afterCancel : failure)

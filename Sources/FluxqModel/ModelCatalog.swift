@@ -3,7 +3,7 @@
 package struct ModelCatalog: Hashable, Sendable {
     package struct Endpoint: Hashable, Sendable {
         package var name: String
-        /// The models it offers, in the order of the configuration.
+        /// The models it offers, in the order of the configuration; empty for every model.
         package var models: [String]
         /// Calls in flight at most, of all its lanes together.
         package var concurrency: Int
@@ -16,6 +16,8 @@ package struct ModelCatalog: Hashable, Sendable {
             self.concurrency = concurrency
             self.ratePerMinute = ratePerMinute
         }
+
+        package func offers(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
     }
 
     /// What differs between models.
@@ -60,7 +62,18 @@ package struct ModelCatalog: Hashable, Sendable {
 
     /// The lane of a new job: the first endpoint that offers the model; nil if none does.
     package func lane(for model: String) -> Lane? {
-        endpoints.first { $0.models.contains(model) }.map { Lane(endpoint: $0.name, model: model) }
+        endpoints.first { $0.offers(model) }.map { Lane(endpoint: $0.name, model: model) }
+    }
+
+    /// Where jobs of a lane are called now: the lane itself if it is still configured, else the first endpoint that offers
+    /// its model; nil if none does.
+    package func home(of lane: Lane) -> Lane? {
+        if let endpoint = endpoint(lane.endpoint), endpoint.offers(lane.model) { return lane }
+        return self.lane(for: lane.model)
+    }
+
+    package func endpoint(_ name: String) -> Endpoint? {
+        endpoints.first { $0.name == name }
     }
 
     package func rules(for model: String) -> Rules {

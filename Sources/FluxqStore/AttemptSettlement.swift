@@ -20,8 +20,8 @@ struct AttemptSettlement {
     /// as SQL text literals.
     static let uncounted = "'not_sent', 'account_closed', 'wrong_address', 'rate_limited'"
 
-    /// The outcome of a call that was refused for the account's sake while the account worked for others.
-    static let refusedAlone = "refused_alone"
+    /// The outcome of a call that this host has kept from being sent for so long that it counts.
+    static let hostFailed = "host_failed"
 
     init(outcome: String, message: String? = nil) {
         self.outcome = outcome
@@ -78,12 +78,6 @@ extension Transaction {
                 settlement.imagesCame, settlement.excerpt.flatMap { $0.isEmpty ? nil : $0 }, job, number,
             ])
         guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
-        // It may have come to less than was set aside for it, so that what waited for a limit fits now.
-        try execute(
-            """
-            UPDATE owners SET \(FairShare.unblocking)
-            WHERE uid = (SELECT uid FROM jobs WHERE id = ?) AND blocked IS NOT NULL
-            """, [job])
     }
 }
 

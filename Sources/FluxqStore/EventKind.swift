@@ -3,6 +3,8 @@ package enum EventKind: String, CaseIterable, Sendable {
     case submitted, claimed, deferred
     /// An attempt ended without a bill, and the next one waits for its time.
     case attemptFailed = "attempt_failed"
+    /// A refusal before was found to be the job's own, because calls of others worked just before and just after it.
+    case struck
     case answered
     case pictureSaved = "picture_saved"
     case pictureLost = "picture_lost"
@@ -14,4 +16,7 @@ package enum EventKind: String, CaseIterable, Sendable {
     case retried, done, failed
     /// An administrator has stopped new calls, or let them begin again.
     case paused, resumed
+    /// Calls of a lane are held, or may begin again.
+    case laneHeld = "lane_held"
+    case laneOpened = "lane_opened"
 }

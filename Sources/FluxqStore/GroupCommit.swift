@@ -33,17 +33,21 @@ final class GroupCommit: Sendable {
     private let signal: ChangeSignal
     private let blocking: BlockingWork?
     private let locks: DatabaseLocks?
+    private let onRollback: @Sendable () -> Void
     private let onFatal: @Sendable (StoreError) -> Void
     private let queue = Mutex(Queue())
 
+    /// - Parameter onRollback: called when what a write had done was taken back, before anybody hears of it.
     init(
         pool: DatabasePool, signal: ChangeSignal, blocking: BlockingWork? = nil, locks: DatabaseLocks? = nil,
+        onRollback: @escaping @Sendable () -> Void = {},
         onFatal: @escaping @Sendable (StoreError) -> Void
     ) {
         self.pool = pool
         self.signal = signal
         self.blocking = blocking
         self.locks = locks
+        self.onRollback = onRollback
         self.onFatal = onFatal
     }
 
@@ -116,6 +120,7 @@ final class GroupCommit: Sendable {
             try db.inTransaction(.immediate) {
                 for write in group {
                     let error = write.run(db, &changes)
+                    if error != nil { onRollback() }
                     if let error, error.isFatal { throw error }
                     // A full disk can make SQLite roll the whole transaction back; what follows must not run outside it.
                     guard db.isInsideTransaction else { throw error ?? StoreError.full }
@@ -126,6 +131,7 @@ final class GroupCommit: Sendable {
             CrashPoint.transactionCommitted.pass()
         } catch {
             failure = StoreError(error, on: db, locks: locks)
+            onRollback()
         }
         // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.
         if let failure, failure.isFatal { onFatal(failure) }

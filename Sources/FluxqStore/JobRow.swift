@@ -6,6 +6,7 @@ struct JobRow {
     let id: JobID
     let uid: UInt32
     let request: EditRequest
+    let lane: Lane
     let input: ContentHash?
     let lifecycle: Lifecycle
     private let row: Row
@@ -14,6 +15,7 @@ struct JobRow {
         self.row = row
         id = row["id"]
         uid = row["uid"]
+        lane = Lane(row)
         input = row["input"]
         guard let request: EditRequest = try row.json("request") else {
             throw StoreError.damaged("job \(id) has no request")
@@ -42,7 +44,7 @@ struct JobRow {
         Job(
             id: id, owner: Owner(uid: uid, name: owner), label: row["label"], priority: row["priority"],
             createdAt: row["created_at"], startedAt: row["started_at"], finishedAt: row["finished_at"],
-            request: request,
+            request: request, lane: lane,
             lifecycle: lifecycle, waiting: waiting, limit: limit, pictures: pictures, answer: answer)
     }
 }
@@ -73,15 +75,17 @@ extension Transaction {
         let before = StateColumns(job.lifecycle.state)
         let isOver = columns.state == .done || columns.state == .failed
         let begins = effects.contains(.openAttempt)
+        // What comes back into the queue is called where its model is offered now.
+        let lane = columns.state == .queued ? policy.catalog.home(of: job.lane) ?? job.lane : job.lane
         let changed = try execute(
             """
-            UPDATE jobs SET state = ?, not_before = ?, after_backoff = ?, phase = ?, cancel_requested = ?, reason = ?,
+            UPDATE jobs SET endpoint = ?, state = ?, not_before = ?, after_backoff = ?, phase = ?, cancel_requested = ?, reason = ?,
                 message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
                 started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?
             WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
             """,
             [
-                columns.state.rawValue, columns.notBefore, columns.afterBackoff, columns.phase?.rawValue,
+                lane.endpoint, columns.state.rawValue, columns.notBefore, columns.afterBackoff, columns.phase?.rawValue,
                 columns.cancelRequested, columns.failure?.reason.rawValue, columns.failure?.message,
                 try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
                 begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
@@ -97,6 +101,8 @@ extension Transaction {
             }
         }
         // Whatever changes about a job may be what a limit of its owner waits for.
+        memory.touch(job.lane, job.uid)
+        if lane != job.lane { memory.touch(lane, job.uid) }
         wakeWorkers()
         return .advanced(columns.state)
     }

@@ -6,6 +6,11 @@ struct LimitsReader {
     let db: Database
     let policy: StorePolicy
     let now: Timestamp
+    /// What the claim has found out already; nil for nothing.
+    var memory: LineMemory?
+
+    /// Whether the claim passes by an owner's first job in a lane, for a limit that keeps it.
+    func isMarked(_ uid: UInt32, _ lane: Lane) -> Bool { memory?.isMarked(uid, in: lane) ?? false }
 
     /// What counts against an owner's limits now.
     func use(of owner: OwnerRow) throws -> UserUse {
@@ -69,21 +74,21 @@ struct LimitsReader {
         return limits.areNone ? nil : try obstacle(to: call(request), of: owner, limits)
     }
 
-    /// The limit that keeps the owner's first job, and with it all that are ready, from being called now.
-    func obstacle(toFirstJobOf owner: OwnerRow) throws -> LimitReached? {
+    /// The limit that keeps the owner's first job in a lane, and with it all that are ready there, from being called now.
+    func obstacle(toFirstJobOf owner: OwnerRow, in lane: Lane) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let first = try Row.fetchOne(
-            db.cachedStatement(sql: QueueLine.jobsOfOwner), arguments: [owner.uid, 1, 0])
+            db.cachedStatement(sql: QueueLine.jobsOfOwner), arguments: [owner.uid, lane.endpoint, lane.model, 1, 0])
         guard let first else { return nil }
-        let call = LimitedCall(images: first["images"], price: policy.prices[first["model"]]?.micros)
+        let call = LimitedCall(images: first["images"], price: policy.prices[lane.model]?.micros)
         return try obstacle(to: call, of: owner, limits)
     }
 
-    func obstacle(toFirstJobOf uid: UInt32) throws -> LimitReached? {
+    func obstacle(toFirstJobOf uid: UInt32, in lane: Lane) throws -> LimitReached? {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [uid])
-        return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0)) }
+        return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0), in: lane) }
     }
 
     private func obstacle(to call: LimitedCall, of owner: OwnerRow, _ limits: UserLimits) throws -> LimitReached? {

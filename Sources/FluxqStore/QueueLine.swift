@@ -1,90 +1,135 @@
 import FluxqModel
 import GRDB
 
-/// The order in which ready jobs would be claimed if nothing else came: fair share played forward from the rows as they are.
-/// It reads at most `QueuePlace.furthest` jobs, however many wait. Jobs of owners at their limits are not in the line.
+/// The order in which the ready jobs of an endpoint would be claimed if nothing else came: fair share played forward from the
+/// rows as they are. It reads at most `QueuePlace.furthest` jobs of each lane, however many wait. Jobs of owners at their limits
+/// are not in the line, nor are those of closed lanes.
 struct QueueLine {
     struct Entry {
         let job: JobID
+        let priority: Int
         let images: Int
         let model: String
+
+        func precedes(_ other: Entry) -> Bool { (-priority, job) < (-other.priority, other.job) }
     }
 
     private(set) var entries: [Entry] = []
 
-    /// One owner on the way through the line.
-    private struct Party {
-        let uid: UInt32
-        let weight: Int
-        var startTag: Int64
-        var lastTurn: Int64
+    /// One owner's jobs in one lane.
+    private struct Source {
+        let lane: Lane
         var jobs: [Entry] = []
         var next = 0
         var isRead = false
 
-        /// The claim's own order.
-        func precedes(_ other: Party) -> Bool {
-            (startTag, lastTurn, uid) < (other.startTag, other.lastTurn, other.uid)
+        /// Twice as many at each time: few for many owners, and few reads for one.
+        mutating func read(of uid: UInt32, _ reader: LimitsReader) throws {
+            guard next == jobs.count, !isRead else { return }
+            let wanted = min(max(jobs.count, 4), QueuePlace.furthest - jobs.count)
+            let rows = try Row.fetchAll(
+                reader.db.cachedStatement(sql: QueueLine.jobsOfOwner),
+                arguments: [uid, lane.endpoint, lane.model, wanted, jobs.count])
+            isRead = rows.count < wanted || wanted == 0
+            jobs += rows.map {
+                Entry(job: $0["id"], priority: $0["priority"], images: $0["images"], model: lane.model)
+            }
         }
     }
 
-    /// - Parameter end: plays no further than to this job.
-    init(_ reader: LimitsReader, upTo end: JobID? = nil) throws {
+    /// One owner on the way through the line.
+    private struct Party {
+        let weight: Int
+        var turn: FairShare.Turn
+        var sources: [Source]
+
+        /// The owner's next job in any lane.
+        mutating func takeNext(_ reader: LimitsReader) throws -> Entry? {
+            var first: (source: Int, entry: Entry)?
+            for index in sources.indices {
+                try sources[index].read(of: turn.uid, reader)
+                let source = sources[index]
+                guard source.next < source.jobs.count else { continue }
+                let entry = source.jobs[source.next]
+                if first.map({ entry.precedes($0.entry) }) ?? true { first = (index, entry) }
+            }
+            guard let first else { return nil }
+            sources[first.source].next += 1
+            return first.entry
+        }
+    }
+
+    /// - Parameters:
+    ///   - own: a lane that is played whether it is open or not.
+    ///   - end: plays no further than to this job.
+    init(_ reader: LimitsReader, endpoint: String, own: Lane? = nil, upTo end: JobID? = nil) throws {
+        var share = try Self.share(of: endpoint, reader.db)
         // Sorted, the next one last.
-        var parties = try Self.parties(reader)
-        var turn = Int64.max - Int64(QueuePlace.furthest)
+        var parties = try Self.parties(reader, endpoint, own)
         while entries.count < QueuePlace.furthest, var party = parties.popLast() {
-            if party.next == party.jobs.count, !party.isRead { try Self.readMore(of: &party, reader) }
-            guard party.next < party.jobs.count else { continue }
-            let entry = party.jobs[party.next]
+            guard let entry = try party.takeNext(reader) else { continue }
             entries.append(entry)
             if entry.job == end { return }
-            party.next += 1
-            party.startTag += FairShare.advance(images: entry.images, weight: party.weight)
-            // Served later than anybody who waits: turns still to come are numbered after all that were.
-            party.lastTurn = turn
-            turn += 1
+            party.turn = share.serve(party.turn, images: entry.images, weight: party.weight)
             var (low, high) = (0, parties.count)
             while low < high {
                 let middle = (low + high) / 2
-                if party.precedes(parties[middle]) { low = middle + 1 } else { high = middle }
+                if party.turn < parties[middle].turn { low = middle + 1 } else { high = middle }
             }
             parties.insert(party, at: low)
         }
     }
 
-    private static func parties(_ reader: LimitsReader) throws -> [Party] {
+    private static func share(of endpoint: String, _ db: Database) throws -> FairShare {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM endpoints WHERE name = ?"), arguments: [endpoint])
+        return FairShare(virtualTime: row?["virtual_time"] ?? 0, turns: row?["turns"] ?? 0)
+    }
+
+    private static func parties(_ reader: LimitsReader, _ endpoint: String, _ own: Lane?) throws -> [Party] {
         let rows = try Row.fetchAll(
             reader.db.cachedStatement(
                 sql: """
-                    SELECT * FROM owners WHERE ready > 0 AND blocked IS NULL
-                    ORDER BY virtual_time, last_turn, uid LIMIT ?
-                    """), arguments: [QueuePlace.furthest])
-        return try rows.reversed().compactMap { row in
+                    SELECT owners.*, lines.endpoint, lines.model, coalesce(virtual_time, 0) AS virtual_time,
+                        coalesce(last_turn, 0) AS last_turn
+                    FROM lines JOIN owners USING (uid)
+                    LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint
+                    WHERE lines.endpoint = ? AND ready > 0
+                    """), arguments: [endpoint])
+        let gates = GateReader(db: reader.db, policy: reader.policy, now: reader.now)
+        var isPlayed: [Lane: Bool] = [:]
+        var parties: [UInt32: Party] = [:]
+        for row in rows {
+            let lane = Lane(row)
+            let plays = try isPlayed[lane] ?? (lane == own || gates.isOpen(lane))
+            isPlayed[lane] = plays
+            let uid: UInt32 = row["uid"]
+            guard plays, !reader.isMarked(uid, lane) else { continue }
             let owner = OwnerRow(row)
             // At a limit that no claim has come upon yet.
-            if try reader.obstacle(toFirstJobOf: owner) != nil { return nil }
-            return Party(
-                uid: owner.uid, weight: try owner.limits(reader.policy.limits).weight, startTag: owner.virtualTime,
-                lastTurn: owner.lastTurn)
+            if try reader.obstacle(toFirstJobOf: owner, in: lane) != nil { continue }
+            let weight = try owner.limits(reader.policy.limits).weight
+            parties[uid, default: Party(weight: weight, turn: FairShare.Turn(row), sources: [])]
+                .sources.append(Source(lane: lane))
         }
+        return parties.values.sorted { $1.turn < $0.turn }
     }
 
-    /// An owner's ready jobs in the claim's order: the uid, how many, and after how many. Read from an index that has the
-    /// expressions as they stand here; see 0007_line.
+    /// An owner's ready jobs in a lane in the claim's order: the uid, the lane, how many, and after how many. Read from the
+    /// index alone: what a job asks for stands behind prompts of up to 64 KiB.
     static let jobsOfOwner = """
-        SELECT id, coalesce(request ->> 'n', 1) AS images, request ->> 'model' AS model FROM jobs
-        WHERE uid = ? AND state = 'queued' AND not_before IS NULL
+        SELECT id, priority, images FROM jobs
+        WHERE uid = ? AND endpoint = ? AND model = ? AND state = 'queued' AND not_before IS NULL
         ORDER BY priority DESC, id LIMIT ? OFFSET ?
         """
+}
 
-    /// Twice as many at each time: few for many owners, and few reads for one.
-    private static func readMore(of party: inout Party, _ reader: LimitsReader) throws {
-        let wanted = min(max(party.jobs.count, 4), QueuePlace.furthest - party.jobs.count)
-        let rows = try Row.fetchAll(
-            reader.db.cachedStatement(sql: jobsOfOwner), arguments: [party.uid, wanted, party.jobs.count])
-        party.isRead = rows.count < wanted || wanted == 0
-        party.jobs += rows.map { Entry(job: $0["id"], images: $0["images"], model: $0["model"]) }
+extension GateReader {
+    /// Whether calls of a lane may begin as far as its own gate goes.
+    fileprivate func isOpen(_ lane: Lane) throws -> Bool {
+        guard policy.catalog.endpoint(lane.endpoint)?.offers(lane.model) ?? false else { return false }
+        let gate = try gate(of: lane)
+        return (gate.hold == nil || gate.isForSuspects) && !gate.isRateLimited(at: now)
     }
 }
 
@@ -103,7 +148,7 @@ struct CallDurations {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT jobs.request ->> 'model' AS model, images_wanted AS images, begun_at, attempts.settled_at
+                    SELECT model, images_wanted AS images, begun_at, attempts.settled_at
                     FROM attempts JOIN jobs ON jobs.id = attempts.job
                     WHERE outcome = 'answered' ORDER BY attempts.settled_at DESC LIMIT ?
                     """), arguments: [Self.sample])
@@ -131,32 +176,35 @@ struct CallDurations {
 }
 
 extension LimitsReader {
-    /// Where a ready job stands, and when its turn comes.
-    func place(of id: JobID, gate: QueueGate) throws -> QueuePlace? {
-        let line = try QueueLine(self, upTo: id)
+    /// Where a ready job stands among those of its endpoint, and when its turn comes.
+    func place(of id: JobID, in lane: Lane, gate: QueueGate) throws -> QueuePlace? {
+        let line = try QueueLine(self, endpoint: lane.endpoint, own: lane, upTo: id)
         guard line.entries.last?.job == id else {
             return line.entries.count < QueuePlace.furthest ? nil : QueuePlace(place: nil)
         }
-        return QueuePlace(place: line.entries.count, startsAt: try start(of: line, gate: gate))
+        return QueuePlace(place: line.entries.count, startsAt: try start(of: line, in: lane, gate: gate))
     }
 
-    /// When the last of the line begins: as many calls at once as allowed, each as long as its like have taken.
-    private func start(of line: QueueLine, gate: QueueGate) throws -> Timestamp? {
+    /// When the last of the line begins: as many calls at once as the endpoint allows, each as long as its like have taken.
+    private func start(of line: QueueLine, in lane: Lane, gate: QueueGate) throws -> Timestamp? {
         let durations = try CallDurations(db)
-        guard gate.pause == nil, gate.hold == nil, durations.expected(model: nil, images: 1) != nil else { return nil }
-        let opening = gate.opens(after: now) ?? now
+        let own = try GateReader(db: db, policy: policy, now: now).gate(of: lane)
+        guard gate.pause == nil, own.hold == nil, let endpoint = policy.catalog.endpoint(lane.endpoint),
+            durations.expected(model: nil, images: 1) != nil
+        else { return nil }
+        let opening = own.opens(after: now) ?? now
         let calls = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT jobs.request ->> 'model' AS model, images_wanted AS images, begun_at
+                    SELECT model, images_wanted AS images, begun_at
                     FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
-                    WHERE state = 'running' AND phase = 'calling'
-                    """))
+                    WHERE state = 'running' AND phase = 'calling' AND endpoint = ?
+                    """), arguments: [lane.endpoint])
         // When each place becomes free.
         var free = calls.map { row in
             max(opening, row["begun_at"] + (durations.expected(model: row["model"], images: row["images"]) ?? .zero))
         }
-        free += Array(repeating: opening, count: max(policy.concurrency - free.count, 0))
+        free += Array(repeating: opening, count: max(endpoint.concurrency - free.count, 0))
         for entry in line.entries.dropLast() {
             guard let first = free.indices.min(by: { free[$0] < free[$1] }) else { return nil }
             free[first] = free[first] + (durations.expected(model: entry.model, images: entry.images) ?? .zero)

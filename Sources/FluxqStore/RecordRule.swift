@@ -30,18 +30,35 @@ extension RecordRule {
                 WHERE (queued, running, done, failed) <> (q, r, d, f)
                 """),
         RecordRule(
-            name: "a user's jobs in line or bytes are not those of the rows",
+            name: "a user's jobs in the line of a lane are not those of the rows",
             sql: """
-                SELECT format('uid %d: counted as %d ready, %d bytes, %d of them unused; the rows have %d, %d, %d',
-                    uid, ready, archive_bytes, unused_input_bytes, r, inputs + pictures, unused)
+                SELECT format('uid %d in %s/%s: counted as %d ready, the first of the others at %s; the rows have %d and %s',
+                    uid, endpoint, model, coalesce(ready, 0), coalesce(timed_at, 'no time'), coalesce(r, 0),
+                    coalesce(t, 'no time'))
+                FROM lines FULL JOIN (
+                    SELECT endpoint, model, uid, count(*) FILTER (WHERE not_before IS NULL) AS r, min(not_before) AS t
+                    FROM jobs WHERE state = 'queued' GROUP BY endpoint, model, uid
+                ) AS waiting USING (endpoint, model, uid)
+                WHERE coalesce(ready, 0) <> coalesce(r, 0) OR timed_at IS NOT t
+                """),
+        RecordRule(
+            name: "what stands beside a job's request is not what the request says",
+            sql: """
+                SELECT format('job %d: %s with %d pictures, the request says otherwise', id, model, images) FROM jobs
+                WHERE model IS NOT request ->> 'model' OR images IS NOT coalesce(request ->> 'n', 1)
+                """),
+        RecordRule(
+            name: "a user's bytes are not those of the rows",
+            sql: """
+                SELECT format('uid %d: counted as %d bytes, %d of them unused; the rows have %d, %d',
+                    uid, archive_bytes, unused_input_bytes, inputs + pictures, unused)
                 FROM (SELECT owners.*,
-                        (SELECT count(*) FROM jobs WHERE jobs.uid = owners.uid AND state = 'queued' AND not_before IS NULL) AS r,
                         (SELECT coalesce(sum(bytes), 0) FROM inputs WHERE inputs.uid = owners.uid) AS inputs,
                         (SELECT coalesce(sum(bytes), 0) FROM inputs WHERE inputs.uid = owners.uid AND used = 0) AS unused,
                         (SELECT coalesce(sum(pictures.bytes), 0) FROM pictures JOIN jobs ON jobs.id = pictures.job
                             WHERE jobs.uid = owners.uid AND pictures.state = 'saved') AS pictures
                     FROM owners)
-                WHERE (ready, archive_bytes, unused_input_bytes) <> (r, inputs + pictures, unused)
+                WHERE (archive_bytes, unused_input_bytes) <> (inputs + pictures, unused)
                 """),
         RecordRule(
             name: "the use by day is not the sum of the ledger",

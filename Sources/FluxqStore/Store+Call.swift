@@ -14,7 +14,7 @@ package enum NewPicture: Hashable, Sendable {
 }
 
 extension Store {
-    /// Commits what came of a call: the job's next state, its ledger row and its pictures, and what it means for the queue.
+    /// Commits what came of a call: the job's next state, its ledger row and its pictures, and what it means for its lane.
     ///
     /// - Parameter pictures: of a `.answered` report, in the answer's order; empty for every other.
     /// - Returns: `.stale` where the job is no longer in this attempt.
@@ -26,36 +26,92 @@ extension Store {
 }
 
 extension Transaction {
-    /// How long other jobs go first once the queue opens after a job's call has closed it.
+    /// How long other jobs go first once the lane opens after a job's call has closed it.
     private static let turnOfOthers = Duration.seconds(1)
 
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
-        var gate = try gate()
-        let before = gate
-        let isAlone = try isRefusedAlone(report, claim.job)
-        if !report.isLocal, !isAlone {
-            gate.record(report.outcome, probing: claim.probing, now: now, pauses: policy.pauses, using: &generator)
-        }
-        if gate != before { try write(gate) }
-        if !report.isLocal, report.outcome.showsWorkingAccount { try execute("UPDATE queue SET worked_at = ?", [now]) }
-        // Even where the gate stays as it was: a place has become free.
+        if !report.isLocal { try judge(report.outcome, of: claim) }
+        // Even if the gate stays as it was: a place has become free.
         wakeWorkers()
 
         guard let row = try callingJob(claim.call) else { return .stale }
-        return try end(try JobRow(row), with: report, pictures: pictures, isAlone: isAlone, gate: gate)
+        let job = try JobRow(row)
+        return try end(job, with: report, pictures: pictures, event: localFailure(report, of: job))
     }
 
-    /// Whether the API refuses this job for the account's sake once more, though the account has worked for others since it
-    /// did so last: then it is the job that cannot be called, such as for a model that the key may not use.
-    private func isRefusedAlone(_ report: CallReport, _ job: JobID) throws -> Bool {
-        guard case .accountClosed = report.outcome, !report.isLocal else { return false }
-        let found = try row(
+    /// Has the lane's gate judge what a call met.
+    private func judge(_ outcome: CallOutcome, of claim: Claim) throws {
+        var gate = try gate(of: claim.lane)
+        let struck = gate.record(
+            outcome, of: claim.callInLane, now: now, ceiling: ceiling(of: claim.lane.endpoint), pauses: policy.pauses,
+            using: &generator)
+        try write(gate, of: claim.lane)
+        for party in struck { try strike(party.job) }
+    }
+
+    /// A queued job was refused while calls of others worked: the refusal is its own, and counts.
+    func strike(_ id: JobID) throws {
+        guard let row = try row("SELECT * FROM jobs WHERE id = ? AND state = 'queued'", [id]) else { return }
+        let job = try JobRow(row)
+        let said = try lastMessage(of: id) ?? "it gave no reason"
+        let failure = Lifecycle.Failure(
+            reason: .exhausted, message: "The API refuses this job, and not those of others: \(said)")
+        guard case .advanced(let state) = try advance(job, .struck(failure)) else { return }
+        try log(state == .failed ? .failed : .struck, job: id, uid: job.uid, state: state)
+    }
+
+    /// What the latest call of a job met.
+    private func lastMessage(of id: JobID) throws -> String? {
+        try value(
+            String.self,
+            "SELECT message FROM attempts WHERE job = ? AND message IS NOT NULL ORDER BY number DESC LIMIT 1", [id])
+    }
+
+    /// What this host keeps from being sent is tried for a long time, and not without end: after
+    /// `StorePolicy.localPatience` each further try counts as a failed attempt.
+    ///
+    /// - Returns: nil for what is no such failure, or not for long enough yet.
+    private func localFailure(_ report: CallReport, of job: JobRow) throws -> Lifecycle.Event? {
+        guard report.isLocal, case .notSent(let message) = report.outcome,
+            let first = try unsent(job.id).since, now >= first + policy.localPatience
+        else { return nil }
+        let failure = Lifecycle.Failure(reason: .exhausted, message: message)
+        return .attemptFailed(failure, nextTry: try nextTry(for: job, after: report))
+    }
+
+    /// Calls in a row up to the latest that the API did not serve and that are no attempts, and when the first of them began.
+    private func unsent(_ id: JobID) throws -> (count: Int, since: Timestamp?) {
+        let row = try row(
             """
-            SELECT 1 FROM attempts, queue
-            WHERE job = ? AND outcome IN ('account_closed', '\(AttemptSettlement.refusedAlone)') AND settled_at < worked_at
-            LIMIT 1
-            """, [job])
-        return found != nil
+            SELECT count(*) AS count, min(begun_at) AS since FROM attempts
+            WHERE job = ?1 AND (outcome IS NULL OR outcome IN (\(AttemptSettlement.uncounted))) AND number > coalesce(
+                (SELECT max(number) FROM attempts WHERE job = ?1 AND outcome NOT IN (\(AttemptSettlement.uncounted))), 0)
+            """, [id])
+        return (row?["count"] ?? 0, row?["since"])
+    }
+
+    /// When a job may be called again.
+    private func nextTry(for job: JobRow, after report: CallReport) throws -> Timestamp {
+        let gate = try gate(of: job.lane)
+        let party = LaneGate.Party(job: job.id, uid: job.uid)
+        if !report.isLocal, let opening = gate.opens(for: party, after: now) { return opening + Self.turnOfOthers }
+        if case .rateLimited(_, .some(let retryAfter)) = report.outcome { return now + retryAfter }
+        let isUncounted =
+            switch report.outcome.event(nextTry: now) {
+            case .deferred: true
+            default: false
+            }
+        let failures = isUncounted ? try unsent(job.id).count : job.lifecycle.strikes + 1
+        return now + policy.attemptBackoff.pause(failures: failures, using: &generator)
+    }
+
+    /// No call that the gates know of is in flight.
+    func forgetCallsInFlight() throws {
+        for row in try Row.fetchAll(db, sql: "SELECT endpoint, model FROM lanes") {
+            var gate = try gate(of: Lane(row))
+            gate.forgetCallsInFlight()
+            try write(gate, of: Lane(row))
+        }
     }
 
     /// The row of the job while that call of it is open.
@@ -67,13 +123,11 @@ extension Transaction {
 
     /// Ends the current call of a job, with the pictures that it brought.
     ///
-    /// - Parameters:
-    ///   - isAlone: see `isRefusedAlone`.
-    ///   - gate: as the call has left it.
+    /// - Parameter event: what it means for the job, if that is not what its outcome says.
     func end(
-        _ job: JobRow, with report: CallReport, pictures: [NewPicture] = [], isAlone: Bool = false, gate: QueueGate
+        _ job: JobRow, with report: CallReport, pictures: [NewPicture] = [], event: Lifecycle.Event? = nil
     ) throws -> Advance {
-        let advance = try end(job, with: report, isAlone: isAlone, gate: gate)
+        let advance = try end(job, with: report, event: event)
         guard case .advanced(.running) = advance else { return advance }
         try add(pictures, to: job, attempt: job.lifecycle.attempt)
         let end = try settleIfComplete(job.id) ?? advance
@@ -81,25 +135,11 @@ extension Transaction {
         return end
     }
 
-    private func end(
-        _ job: JobRow, with report: CallReport, isAlone: Bool, gate: QueueGate
-    ) throws -> Advance {
-        let nextTry: Timestamp
-        if !isAlone, let opening = gate.opens(after: now) {
-            nextTry = opening + Self.turnOfOthers
-        } else {
-            nextTry = now + policy.attemptBackoff.pause(failures: job.lifecycle.strikes + 1, using: &generator)
-        }
-        var event = report.outcome.event(nextTry: nextTry)
+    private func end(_ job: JobRow, with report: CallReport, event: Lifecycle.Event?) throws -> Advance {
+        let event = try event ?? report.outcome.event(nextTry: nextTry(for: job, after: report))
         var settlement = AttemptSettlement(report)
-        if isAlone, case .accountClosed(let error) = report.outcome {
-            event = .attemptFailed(
-                .init(
-                    reason: .exhausted,
-                    message: "The API refuses this job, and not those of others: \(error.message)", error: error),
-                nextTry: nextTry)
-            settlement.outcome = AttemptSettlement.refusedAlone
-        }
+        // The ledger says which calls counted.
+        if report.isLocal, case .attemptFailed = event { settlement.outcome = AttemptSettlement.hostFailed }
         let advance = try advance(job, event, settlement: settlement)
         if case .advanced(let state) = advance {
             let kind: EventKind

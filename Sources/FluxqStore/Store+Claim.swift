@@ -1,6 +1,5 @@
 package import FluxqModel
 import GRDB
-import Synchronization
 
 /// The right to make one call: the intent is on the disk.
 package struct Claim: Hashable, Sendable {
@@ -10,15 +9,15 @@ package struct Claim: Hashable, Sendable {
     /// The fence: every later write of this call carries it.
     package let attempt: Int
     package let request: EditRequest
-    /// Of the request's picture, where that is in the archive.
+    /// Of the request's picture, if that is in the archive.
     package let inputMediaType: String?
     package let begunAt: Timestamp
-    /// The `since` of the hold that this call probes; nil where the queue is not held.
-    package let probing: Timestamp?
+    /// Of the call among those of its lane, from 1.
+    package let number: Int
 
     package init(
         job: JobID, uid: UInt32, lane: Lane, attempt: Int, request: EditRequest, inputMediaType: String?,
-        begunAt: Timestamp, probing: Timestamp? = nil
+        begunAt: Timestamp, number: Int = 0
     ) {
         self.job = job
         self.uid = uid
@@ -27,32 +26,36 @@ package struct Claim: Hashable, Sendable {
         self.request = request
         self.inputMediaType = inputMediaType
         self.begunAt = begunAt
-        self.probing = probing
+        self.number = number
     }
 }
 
 extension Claim {
     package var call: CallID { CallID(job: job, attempt: attempt) }
+
+    /// As the gate of its lane knows it.
+    var callInLane: LaneGate.Call { .init(number: number, party: .init(job: job, uid: uid), begunAt: begunAt) }
 }
 
 extension Store {
     package enum ClaimResult: Hashable, Sendable {
         case claimed(Claim)
-        /// Nothing may be called now. `until`: when that changes by itself; nil where only a change of the store can.
+        /// Nothing may be called now. `until`: when that changes by itself; nil if only a change of the store can.
         case nothing(until: Timestamp?)
     }
 
     /// Takes the next job that may be called and commits the intent to call it.
-    package func claim() async throws(StoreError) -> ClaimResult {
-        let known = marksBasis.withLock { $0 }
-        let (result, basis) = try await write { transaction in
-            let basis = LimitBasis(transaction.policy)
-            // Marks of an earlier start, or of before a reload, say nothing about these limits.
-            if basis != known { try transaction.liftAllMarks() }
-            return (try transaction.claim(), basis)
+    ///
+    /// - Parameter inFlight: calls of each lane whose answer has not come; nil for those of the database.
+    package func claim(inFlight: [Lane: Int]? = nil) async throws(StoreError) -> ClaimResult {
+        try await write { transaction in try transaction.claim(inFlight: inFlight) }
+    }
+
+    /// Whether any endpoint bears one more call, as far as its number of calls at once goes.
+    package func hasPlace(inFlight: [Lane: Int]) -> Bool {
+        policy.catalog.endpoints.contains { endpoint in
+            inFlight.reduce(0) { $0 + ($1.key.endpoint == endpoint.name ? $1.value : 0) } < endpoint.concurrency
         }
-        marksBasis.withLock { $0 = basis }
-        return result
     }
 }
 
@@ -60,65 +63,197 @@ extension Transaction {
     /// Owners found at their limits in one claim at most, so that no transaction is long; the next one goes on.
     private static let mostPassedBy = 100
 
-    fileprivate func claim() throws -> Store.ClaimResult {
-        let calling =
-            try value(Int.self, "SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling'") ?? 0
-        let gate = try gate()
-        if case .closed(let until) = gate.admission(at: now, calling: calling) { return .nothing(until: until) }
-
+    fileprivate func claim(inFlight: [Lane: Int]?) throws -> Store.ClaimResult {
+        if try gate().pause != nil { return .nothing(until: nil) }
+        let hasMoreToMove = try prepareLines()
         try endPausesOfAnotherClock()
         try admitDueOwners()
-        try readmitBlockedOwners()
-        for _ in 0..<Self.mostPassedBy {
-            guard let owner = try nextOwner() else { return .nothing(until: try nextOwnerComes()) }
-            if let timedAt = owner.timedAt, timedAt <= now { try admitDueJobs(of: owner.uid) }
-            guard let job = try nextJob(of: owner.uid) else {
-                throw StoreError.damaged("owner \(owner.uid) has ready jobs by their count and none by their rows")
+        try refreshLines()
+
+        let inFlight = try inFlight ?? callsInFlight()
+        let endpoints = policy.catalog.endpoints
+        let first = memory.use { $0.nextEndpoint }
+        var left = Self.mostPassedBy
+        var opening: Timestamp?
+        for offset in endpoints.indices {
+            let index = (first + offset) % endpoints.count
+            let endpoint = endpoints[index]
+            let calling = inFlight.reduce(0) { $0 + ($1.key.endpoint == endpoint.name ? $1.value : 0) }
+            guard calling < endpoint.concurrency else { continue }
+            if let next = try spacing(of: endpoint)?.next(after: now) {
+                opening = min(opening ?? next, next)
+                continue
+            }
+            switch try claim(at: endpoint, inFlight: inFlight, mayPassBy: &left) {
+            case .claimed(let claim):
+                // No endpoint's quick answers keep another one's places empty.
+                memory.use { $0.nextEndpoint = (index + 1) % endpoints.count }
+                return .claimed(claim)
+            case .nothing(let until):
+                if let until { opening = min(opening ?? until, until) }
+            }
+        }
+        if hasMoreToMove || left <= 0 { return .nothing(until: now) }
+        return .nothing(until: [opening, try nextOwnerComes()].compactMap(\.self).min())
+    }
+
+    /// Who would be called next in one lane.
+    private struct Candidate {
+        let lane: Lane
+        let turn: FairShare.Turn
+        let fitness: LaneGate.Fitness
+    }
+
+    private func claim(
+        at endpoint: ModelCatalog.Endpoint, inFlight: [Lane: Int], mayPassBy left: inout Int
+    ) throws -> Store.ClaimResult {
+        var opening: Timestamp?
+        while left > 0 {
+            opening = nil
+            var candidates: [Candidate] = []
+            for lane in memory.use({ $0.lanesWithWork(of: endpoint) }) {
+                let gate = try gate(of: lane)
+                let places = gate.places(ceiling: endpoint.concurrency)
+                guard inFlight[lane, default: 0] < places else { continue }
+                if let candidate = try candidate(in: lane, gate) { candidates.append(candidate) }
+                if let looksAgain = gate.looksAgain(after: now) { opening = min(opening ?? looksAgain, looksAgain) }
+            }
+            guard let next = candidates.min(by: { $0.turn < $1.turn }) else { return .nothing(until: opening) }
+
+            // Whose turn it is; which of the owner's jobs, the owner's priorities say.
+            let uid = next.turn.uid
+            var best: (lane: Lane, job: LineMemory.FirstJob)?
+            for candidate in candidates {
+                let isOpen = candidate.fitness == .open
+                let isOwn = candidate.turn.uid == uid
+                let mayCall = try isOwn || isOpen && fitness(of: uid, in: candidate.lane) == .open
+                guard mayCall, let job = try firstJob(of: uid, in: candidate.lane) else { continue }
+                if best.map({ job.precedes($0.job) }) ?? true { best = (candidate.lane, job) }
+            }
+            guard let best, let owner = try owner(uid),
+                let job = try row("SELECT * FROM jobs WHERE id = ?", [best.job.id]).map(JobRow.init)
+            else {
+                throw StoreError.damaged("owner \(uid) has ready jobs by their count and none by their rows")
             }
             if let reached = try LimitsReader(db: db, policy: policy, now: now).obstacle(to: job.request, of: owner) {
                 // The mark costs once; until something changes, no claim looks at this owner again.
-                try block(owner, by: reached)
+                memory.use { state in
+                    let timedAt = state.lines?[best.lane]?.waiters[uid]?.timedAt
+                    state.mark(
+                        uid, in: best.lane,
+                        .init(since: now, until: [reached.freesAt, timedAt].compactMap(\.self).min()))
+                }
+                left -= 1
                 continue
             }
-            return .claimed(try claim(job, of: owner, under: gate.hold?.since))
+            return .claimed(try claim(job, of: owner, in: best.lane))
         }
         return .nothing(until: now)
     }
 
-    private func claim(_ job: JobRow, of owner: OwnerRow, under hold: Timestamp?) throws -> Claim {
+    /// The first in the order of the lane who may call; under a hold, the first of those who would tell most.
+    private func candidate(in lane: Lane, _ gate: LaneGate) throws -> Candidate? {
+        let order = memory.use { $0.lines?[lane]?.order ?? [] }
+        if gate.hold == nil, !gate.isRateLimited(at: now) {
+            return order.first.map { Candidate(lane: lane, turn: $0, fitness: .open) }
+        }
+        let canOnlyWait = try canOnlyWait(lane, gate)
+        var best: Candidate?
+        for turn in order {
+            guard let job = try firstJob(of: turn.uid, in: lane),
+                let fitness = gate.fitness(of: .init(job: job.id, uid: turn.uid), at: now, canOnlyWait: canOnlyWait)
+            else { continue }
+            if best.map({ fitness < $0.fitness }) ?? true { best = Candidate(lane: lane, turn: turn, fitness: fitness) }
+            if fitness <= .unconcerned { break }
+        }
+        return best
+    }
+
+    private func fitness(of uid: UInt32, in lane: Lane) throws -> LaneGate.Fitness? {
+        guard let job = try firstJob(of: uid, in: lane) else { return nil }
+        return try gate(of: lane).fitness(of: .init(job: job.id, uid: uid), at: now)
+    }
+
+    /// Whether something that was bought in a lane whose pictures could not be downloaded may still be.
+    private func canOnlyWait(_ lane: Lane, _ gate: LaneGate) throws -> Bool {
+        guard gate.hold?.cause == .undeliverable else { return false }
+        let pending = try row(
+            """
+            SELECT 1 FROM jobs JOIN pictures ON pictures.job = jobs.id AND pictures.state = 'pending'
+            WHERE jobs.state = 'running' AND phase = 'archiving' AND endpoint = ? AND model = ? LIMIT 1
+            """, [lane.endpoint, lane.model])
+        return pending != nil
+    }
+
+    /// By priority among one owner's jobs alone, and the first keeps its place: a smaller one does not slip past it when a
+    /// limit is nearly reached.
+    private func firstJob(of uid: UInt32, in lane: Lane) throws -> LineMemory.FirstJob? {
+        func waiter() -> LineMemory.Waiter? {
+            memory.use { $0.lines?[lane]?.marks[uid] == nil ? $0.lines?[lane]?.waiters[uid] : nil }
+        }
+        if let timedAt = waiter()?.timedAt, timedAt <= now {
+            try admitDueJobs(of: uid, in: lane)
+            try refreshLines()
+        }
+        guard let waiter = waiter() else { return nil }
+        if let first = waiter.first { return first }
+        guard let row = try row(Self.firstJobOfOwner, [uid, lane.endpoint, lane.model]) else { return nil }
+        let first = LineMemory.FirstJob(id: row["id"], priority: row["priority"])
+        memory.use { $0.lines?[lane]?.know(first, of: uid) }
+        return first
+    }
+
+    static let firstJobOfOwner = """
+        SELECT id, priority FROM jobs
+        WHERE uid = ? AND endpoint = ? AND model = ? AND state = 'queued' AND not_before IS NULL
+        ORDER BY priority DESC, id LIMIT 1
+        """
+
+    private func claim(_ job: JobRow, of owner: OwnerRow, in lane: Lane) throws -> Claim {
         guard case .advanced = try advance(job, .claimed) else {
             throw StoreError.damaged("job \(job.id) is queued and cannot be claimed")
         }
-        try takeTurn(owner, images: job.request.imagesWanted)
-        try rememberCall()
+        try takeTurn(owner, in: lane, images: job.request.imagesWanted)
+        var gate = try gate(of: lane)
+        let number = gate.begin(.init(job: job.id, uid: job.uid), at: now)
+        try write(gate, of: lane)
         try log(.claimed, job: job.id, uid: job.uid, state: .running)
         let mediaType = try job.input.flatMap { hash in
             try value(String.self, "SELECT media_type FROM inputs WHERE uid = ? AND hash = ?", [job.uid, hash])
         }
         return Claim(
-            job: job.id, uid: job.uid,
-            lane: Lane(endpoint: Lane.defaultEndpoint, model: job.request.model), attempt: job.lifecycle.attempt + 1,
-            request: job.request,
-            inputMediaType: mediaType, begunAt: now, probing: hold)
+            job: job.id, uid: job.uid, lane: lane, attempt: job.lifecycle.attempt + 1, request: job.request,
+            inputMediaType: mediaType, begunAt: now, number: number)
+    }
+
+    private func callsInFlight() throws -> [Lane: Int] {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT endpoint, model, count(*) AS calls FROM jobs WHERE state = 'running' AND phase = 'calling'
+                    GROUP BY endpoint, model
+                    """))
+        return Dictionary(uniqueKeysWithValues: rows.map { (Lane($0), $0["calls"]) })
     }
 
     /// A pause that was set by a clock which has been set back since is over: how much of it is left nobody can tell.
     private func endPausesOfAnotherClock() throws {
-        try execute(
-            """
-            UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id IN (
-                SELECT id FROM jobs WHERE state = 'queued' AND after_backoff = 1 AND started_at > ? LIMIT 100)
-            """, [now])
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, uid, endpoint, model FROM jobs
+                    WHERE state = 'queued' AND after_backoff = 1 AND started_at > ? LIMIT 100
+                    """), arguments: [now])
+        for row in rows {
+            try execute("UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id = ?", [row["id"] as JobID])
+            memory.touch(Lane(row), row["uid"])
+        }
     }
+}
 
-    /// Priorities count among one owner's jobs alone, and the first keeps its place: a smaller one does not slip past it
-    /// when a limit is nearly reached.
-    private func nextJob(of uid: UInt32) throws -> JobRow? {
-        try row(
-            """
-            SELECT * FROM jobs WHERE uid = ? AND state = 'queued' AND not_before IS NULL
-            ORDER BY priority DESC, id LIMIT 1
-            """, [uid]
-        ).map(JobRow.init)
+extension Lane {
+    /// From a row of `jobs`, `lines` or `lanes`.
+    init(_ row: Row) {
+        self.init(endpoint: row["endpoint"], model: row["model"])
     }
 }

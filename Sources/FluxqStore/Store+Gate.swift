@@ -4,11 +4,29 @@ import GRDB
 /// How the queue is doing, and one owner's part in it.
 package struct QueueOverview: Hashable, Sendable {
     package var gate: QueueGate
-    /// The administrator's name, where the queue is paused.
+    /// The administrator's name, if the queue is paused.
     package var pausedBy: String?
+    /// The lanes that are configured by name, have been called or have jobs, by endpoint and model.
+    package var lanes: [LaneOverview] = []
     /// The owner's jobs by state.
     package var counts: [JobState: Int]
     package var usage: OwnerUsage
+}
+
+/// How one lane is doing.
+package struct LaneOverview: Hashable, Sendable {
+    package var lane: Lane
+    package var gate: LaneGate
+    /// An endpoint that is configured offers the model; jobs of other lanes wait.
+    package var isOffered: Bool
+    /// Calls in flight at most, as the lane has learnt.
+    package var callsAtOnce: Int
+    /// Whether the lane is closed for the caller's own jobs alone, or for everybody's.
+    package var isSuspect: Bool
+    /// When the endpoint's rate allows the next call, if that is not yet.
+    package var nextCallAt: Timestamp?
+    /// Whether anybody's jobs are queued in it.
+    package var hasJobs: Bool
 }
 
 extension Store {
@@ -18,28 +36,22 @@ extension Store {
             let owner = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
                 arguments: [caller.uid])
-            let gate = try QueueGate(db, policy: policy, shortage: shortage.present)
+            let gate = try QueueGate(db, shortage: shortage.present)
             return QueueOverview(
                 gate: gate,
                 pausedBy: try gate.pause.flatMap { pause in
                     try String.fetchOne(
                         db.cachedStatement(sql: "SELECT name FROM owners WHERE uid = ?"), arguments: [pause.uid])
                 },
+                lanes: try GateReader(db: db, policy: policy, now: now).overview(for: caller.uid),
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
                 usage: try LimitsReader(db: db, policy: policy, now: now).usage(of: caller))
         }
     }
-}
 
-extension Store {
-    /// How many calls at once the API was last found to bear; nil while it has never been too many.
-    package func pace() async throws(StoreError) -> Int? {
-        try await read { db, _ in try Int.fetchOne(db, sql: "SELECT pace FROM queue") }
-    }
-
-    /// Remembers it for the next start.
-    package func learn(pace: Int) async throws(StoreError) {
-        try await write { transaction in _ = try transaction.execute("UPDATE queue SET pace = ?", [pace]) }
+    /// The gate of a lane; that of one which has never been called is open.
+    package func gate(of lane: Lane) async throws(StoreError) -> LaneGate {
+        try await read { [policy] db, now in try GateReader(db: db, policy: policy, now: now).gate(of: lane) }
     }
 
     /// Says that the file system of the state directory has no room, or nil that it has again.
@@ -48,48 +60,143 @@ extension Store {
     }
 }
 
-extension Transaction {
-    func gate() throws -> QueueGate {
-        try QueueGate(db, policy: policy, shortage: shortage)
+/// Reads the gates of lanes, in whatever transaction it is asked.
+struct GateReader {
+    let db: Database
+    let policy: StorePolicy
+    let now: Timestamp
+
+    func gate(of lane: Lane) throws -> LaneGate {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM lanes WHERE endpoint = ? AND model = ?"),
+            arguments: [lane.endpoint, lane.model])
+        return try row.map(LaneGate.init) ?? LaneGate()
     }
 
-    func write(_ gate: QueueGate) throws {
+    func spacing(of endpoint: String) throws -> CallSpacing? {
+        guard let interval = policy.catalog.endpoint(endpoint)?.callInterval else { return nil }
+        let last = try Timestamp.fetchOne(
+            db.cachedStatement(sql: "SELECT last_call_at FROM endpoints WHERE name = ? AND last_call_at IS NOT NULL"),
+            arguments: [endpoint])
+        return CallSpacing(interval: interval, lastCallAt: last)
+    }
+
+    func overview(for uid: UInt32) throws -> [LaneOverview] {
+        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT * FROM lanes"))
+        var gates = Dictionary(uniqueKeysWithValues: try rows.map { (Lane($0), try LaneGate($0)) })
+        // Of the queued jobs, read from the lanes' index alone: one step for each lane, however many jobs it has.
+        let waiting = try Row.fetchAll(db.cachedStatement(sql: Self.lanesWithJobs)).map(Lane.init)
+        for lane in policy.catalog.lanes + waiting where gates[lane] == nil { gates[lane] = LaneGate() }
+        let hasJobs = Set(waiting)
+        return try gates.compactMap { lane, gate -> LaneOverview? in
+            let endpoint = policy.catalog.endpoint(lane.endpoint)
+            let isOffered = endpoint?.offers(lane.model) ?? false
+            // What is configured no longer is of interest as long as somebody waits for it.
+            guard isOffered || hasJobs.contains(lane) else { return nil }
+            return LaneOverview(
+                lane: lane, gate: gate, isOffered: isOffered,
+                callsAtOnce: isOffered ? gate.places(ceiling: endpoint?.concurrency ?? 0) : 0,
+                isSuspect: gate.isSuspect(.init(job: JobID(rawValue: 0), uid: uid)),
+                nextCallAt: try spacing(of: lane.endpoint)?.next(after: now), hasJobs: hasJobs.contains(lane))
+        }.sorted { $0.lane < $1.lane }
+    }
+
+    /// Every lane that has queued jobs: a seek for each.
+    static let lanesWithJobs = """
+        WITH RECURSIVE lane (endpoint, model) AS (
+            SELECT * FROM (SELECT endpoint, model FROM jobs INDEXED BY jobs_queued_in_lane WHERE state = 'queued'
+                ORDER BY endpoint, model LIMIT 1)
+            UNION ALL
+            SELECT next.endpoint, next.model FROM lane JOIN jobs AS next ON next.id = (
+                SELECT id FROM jobs INDEXED BY jobs_queued_in_lane
+                WHERE state = 'queued' AND (endpoint, model) > (lane.endpoint, lane.model)
+                ORDER BY endpoint, model, id LIMIT 1))
+        SELECT * FROM lane
+        """
+}
+
+extension Transaction {
+    func gate() throws -> QueueGate { try QueueGate(db, shortage: shortage) }
+
+    func gate(of lane: Lane) throws -> LaneGate {
+        if let known = memory.use({ $0.gates[lane] }) { return known }
+        let gate = try GateReader(db: db, policy: policy, now: now).gate(of: lane)
+        memory.use { $0.gates[lane] = gate }
+        return gate
+    }
+
+    /// The number of calls in flight at most, of all lanes of an endpoint.
+    func ceiling(of endpoint: String) -> Int { policy.catalog.endpoint(endpoint)?.concurrency ?? 1 }
+
+    func write(_ gate: LaneGate, of lane: Lane) throws {
+        let before = try self.gate(of: lane)
+        guard gate != before else { return }
+        memory.use { $0.gates[lane] = gate }
+        var onlyCounted = before
+        onlyCounted.calls = gate.calls
+        // What most claims come to.
+        if gate == onlyCounted,
+            try execute(
+                "UPDATE lanes SET calls = ? WHERE endpoint = ? AND model = ?", [gate.calls, lane.endpoint, lane.model])
+                == 1
+        {
+            return
+        }
         try execute(
             """
-            UPDATE queue SET paused_at = ?, paused_by = ?, held_cause = ?, held_at = ?, held_message = ?, probes = ?,
-                checked_at = ?, probe_at = ?, rate_limited_at = ?, rate_limited_until = ?, rate_limits = ?
+            INSERT INTO lanes (endpoint, model, held_cause, held_at, held_message, held_job, held_uid, probes, checked_at,
+                probe_at, rate_limited_at, rate_limited_until, rate_limits, pace, calls, evidence)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET held_cause = excluded.held_cause, held_at = excluded.held_at,
+                held_message = excluded.held_message, held_job = excluded.held_job, held_uid = excluded.held_uid,
+                probes = excluded.probes, checked_at = excluded.checked_at, probe_at = excluded.probe_at,
+                rate_limited_at = excluded.rate_limited_at, rate_limited_until = excluded.rate_limited_until,
+                rate_limits = excluded.rate_limits, pace = excluded.pace, calls = excluded.calls,
+                evidence = excluded.evidence
             """,
             [
-                gate.pause?.since, gate.pause?.uid, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
-                gate.hold?.probes ?? 0, gate.hold?.checkedAt, gate.hold?.probeAt, gate.rateLimit?.since,
-                gate.rateLimit?.until, gate.rateLimits,
+                lane.endpoint, lane.model, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
+                gate.hold?.closedBy?.job, gate.hold?.closedBy?.uid, gate.hold?.probes ?? 0, gate.hold?.checkedAt,
+                gate.hold?.probeAt, gate.rateLimit?.since, gate.rateLimit?.until, gate.rateLimits, gate.pace.limit,
+                gate.calls, try jsonText(gate.evidence),
             ])
-    }
-
-    /// Remembers that a call begins, for `workers.rate_per_minute` after a restart.
-    func rememberCall() throws {
-        guard policy.callInterval != nil else { return }
-        try execute("UPDATE queue SET last_call_at = ?", [now])
+        if let hold = gate.hold, before.hold == nil {
+            try logQueue(.laneHeld, actor: nil)
+            tell(LaneNews(lane: lane, hold: hold))
+        } else if gate.hold == nil, before.hold != nil {
+            try logQueue(.laneOpened, actor: nil)
+            tell(LaneNews(lane: lane, hold: nil))
+        }
     }
 }
 
 extension QueueGate {
-    init(_ db: Database, policy: StorePolicy, shortage: Shortage?) throws {
+    init(_ db: Database, shortage: Shortage?) throws {
         guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM queue")) else {
             throw StoreError.damaged("the row of the queue is missing")
         }
-        self.init(rateLimits: row["rate_limits"], shortage: shortage)
-        if let interval = policy.callInterval { spacing = Spacing(interval: interval, lastCallAt: row["last_call_at"]) }
+        self.init(shortage: shortage)
+        if let since: Timestamp = row["paused_at"] { pause = Pause(since: since, uid: row["paused_by"]) }
+    }
+}
+
+extension LaneGate {
+    /// From a row of `lanes`.
+    init(_ row: Row) throws {
+        self.init(
+            rateLimits: row["rate_limits"], calls: row["calls"],
+            evidence: try row.json("evidence", Evidence.self) ?? Evidence())
+        // A database of before lanes has learnt it for the whole queue.
+        if pace.limit == nil, let learnt: Int = row["pace"] { pace = Pace(limit: learnt) }
         if let until: Timestamp = row["rate_limited_until"] {
-            rateLimit = RateLimit(since: row["rate_limited_at"] ?? until, until: until)
-        }
-        if let since: Timestamp = row["paused_at"] {
-            pause = Pause(since: since, uid: row["paused_by"])
+            rateLimit = RateLimit(since: row["rate_limited_at"], until: until)
         }
         if row["held_cause"] != nil {
+            let closer: JobID? = row["held_job"]
             hold = Hold(
                 cause: try row.choice("held_cause"), since: row["held_at"], message: row["held_message"],
-                probes: row["probes"], checkedAt: row["checked_at"], probeAt: row["probe_at"])
+                probes: row["probes"], checkedAt: row["checked_at"], probeAt: row["probe_at"],
+                closedBy: closer.map { Party(job: $0, uid: row["held_uid"]) })
         }
     }
 }

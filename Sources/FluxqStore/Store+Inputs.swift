@@ -39,6 +39,7 @@ extension Store {
                 let uid: UInt32 = row["uid"]
                 let hash: ContentHash = row["hash"]
                 try transaction.execute("DELETE FROM inputs WHERE uid = ? AND hash = ?", [uid, hash])
+                transaction.memory.touch(uid)
                 if try !ContentUse.isInUse(hash, transaction.db) { unreferenced.append(hash) }
             }
             // There is room again, and jobs may have waited for it.

@@ -20,9 +20,10 @@ extension Store {
             }
             let report = CallReport(
                 outcome: .unknown(.init(message: "fluxqd was stopped while it waited for the answer.")))
-            let gate = try transaction.gate()
+            // What a dead process left says nothing about the API.
+            try transaction.forgetCallsInFlight()
             for job in interrupted {
-                let advance = try transaction.end(job, with: report, gate: gate)
+                let advance = try transaction.end(job, with: report)
                 guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
                 CrashPoint.interruptedCallEnded.pass()
             }
@@ -53,8 +54,7 @@ extension Store {
         try await write { transaction in
             guard let row = try transaction.callingJob(call) else { return .stale }
             transaction.wakeWorkers()
-            return try transaction.end(
-                try JobRow(row), with: report, pictures: pictures, gate: try transaction.gate())
+            return try transaction.end(try JobRow(row), with: report, pictures: pictures)
         }
     }
 }

@@ -37,8 +37,8 @@ extension Store {
     /// The caller's job of that number, or anybody's for an administrator; nil where there is none or it is somebody else's.
     package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
         let policy = policy
-        return try await read { [shortage] db, now in
-            let reader = JobReader(db: db, policy: policy, shortage: shortage.present, now: now)
+        return try await read { [shortage, memory] db, now in
+            let reader = JobReader(db: db, policy: policy, shortage: shortage.present, now: now, memory: memory)
             guard var job = try reader.job(id, for: caller) else { return nil }
             if job.waiting != nil { job.place = try reader.place(of: job) }
             return job
@@ -112,6 +112,7 @@ private struct JobReader {
     let policy: StorePolicy
     let shortage: Shortage?
     let now: Timestamp
+    var memory: LineMemory?
 
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
         let statement = try db.cachedStatement(
@@ -119,7 +120,8 @@ private struct JobReader {
                 SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
                 """)
         guard let row = try Row.fetchOne(statement, arguments: [id] + caller.reachArguments) else { return nil }
-        var job = try job(row, gate: gate, obstacle: limits.obstacle(toFirstJobOf: row["uid"] as UInt32))
+        var sight = Sight(gate: try gate)
+        var job = try job(row, &sight)
         job.ledger = try ledger(of: id)
         return job
     }
@@ -135,17 +137,25 @@ private struct JobReader {
     }
 
     private var gate: QueueGate {
-        get throws { try QueueGate(db, policy: policy, shortage: shortage) }
+        get throws { try QueueGate(db, shortage: shortage) }
     }
 
-    private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now) }
+    private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now, memory: memory) }
+
+    /// What several jobs of a list share.
+    private struct Sight {
+        let gate: QueueGate
+        var lanes: [Lane: (gate: LaneGate?, spacing: CallSpacing?)] = [:]
+        /// To the first of an owner's ready jobs in a lane, and so to all of them.
+        var obstacles: [LineMemory.Place: LimitReached?] = [:]
+    }
 
     /// nil for a job that waits for something of its own.
     func place(of job: Job) throws -> QueuePlace? {
         guard case .queued(let notBefore, _) = job.lifecycle.state, notBefore.map({ $0 <= now }) ?? true,
             job.limit == nil
         else { return nil }
-        return try limits.place(of: job.id, gate: gate)
+        return try limits.place(of: job.id, in: job.lane, gate: gate)
     }
 
     func jobs(_ query: JobQuery, for caller: Caller) throws -> JobList {
@@ -167,8 +177,7 @@ private struct JobReader {
         sql += " ORDER BY jobs.id DESC LIMIT ?"
         // One more than asked for, to know whether there are more.
         arguments += [query.limit + 1]
-        let gate = try gate
-        var obstacles: [UInt32: LimitReached?] = [:]
+        var sight = Sight(gate: try gate)
         var list = JobList()
         var textBytes = 0
         let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
@@ -176,22 +185,22 @@ private struct JobReader {
             textBytes += ["request", "error"].reduce(0) { $0 + ((row[$1] as String?)?.utf8.count ?? 0) }
             list.isCut = list.jobs.count == query.limit || textBytes > query.textBytes && !list.jobs.isEmpty
             if list.isCut { break }
-            let uid: UInt32 = row["uid"]
-            let obstacle = try obstacles[uid] ?? limits.obstacle(toFirstJobOf: uid)
-            obstacles[uid] = .some(obstacle)
-            list.jobs.append(try job(row.copy(), gate: gate, obstacle: obstacle))
+            list.jobs.append(try job(row.copy(), &sight))
         }
         return list
     }
 
-    /// - Parameter obstacle: to the first of the owner's ready jobs, and so to all of them.
-    private func job(_ row: Row, gate: QueueGate, obstacle: LimitReached?) throws -> Job {
+    private func job(_ row: Row, _ sight: inout Sight) throws -> Job {
         let job = try JobRow(row)
         var waiting: Waiting?
         var limit: LimitReached?
         if case .queued(let notBefore, let afterBackoff) = job.lifecycle.state {
-            if notBefore.map({ $0 <= now }) ?? true { limit = obstacle }
-            waiting = gate.waiting(notBefore: notBefore, afterBackoff: afterBackoff, limit: limit, now: now)
+            if notBefore.map({ $0 <= now }) ?? true { limit = try obstacle(to: job, &sight) }
+            let lane = try sight.lanes[job.lane] ?? self.lane(job.lane)
+            sight.lanes[job.lane] = lane
+            waiting = sight.gate.waiting(
+                for: .init(job: job.id, uid: job.uid), in: lane.gate, spacing: lane.spacing, notBefore: notBefore,
+                afterBackoff: afterBackoff, limit: limit, now: now)
         }
         var result = job.job(
             owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),
@@ -202,7 +211,28 @@ private struct JobReader {
             result.isInputDamaged = try Bool.fetchOne(statement, arguments: [job.uid, input]) ?? false
         }
         if case .running = job.lifecycle.state { result.shortage = shortage }
+        if case .queued(.some, afterBackoff: true) = job.lifecycle.state {
+            result.obstacle = try String.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT message FROM attempts WHERE job = ? AND number = ? AND message IS NOT NULL"),
+                arguments: [job.id, job.lifecycle.attempt])
+        }
         return result
+    }
+
+    private func obstacle(to job: JobRow, _ sight: inout Sight) throws -> LimitReached? {
+        let place = LineMemory.Place(lane: job.lane, uid: job.uid)
+        if let known = sight.obstacles[place] { return known }
+        let obstacle = try limits.obstacle(toFirstJobOf: job.uid, in: job.lane)
+        sight.obstacles[place] = .some(obstacle)
+        return obstacle
+    }
+
+    /// The gate is nil for a lane that is configured no longer.
+    private func lane(_ lane: Lane) throws -> (gate: LaneGate?, spacing: CallSpacing?) {
+        let reader = GateReader(db: db, policy: policy, now: now)
+        guard policy.catalog.home(of: lane) != nil else { return (nil, nil) }
+        return (try reader.gate(of: lane), try reader.spacing(of: lane.endpoint))
     }
 
     /// The job's calls, oldest first.

@@ -20,7 +20,7 @@ extension Store {
         than caller: Caller, state: JobState?, limit: Int
     ) async throws(StoreError) -> [OthersJob] {
         let policy = policy
-        return try await read { db, now in
+        return try await read { [memory] db, now in
             func others(_ condition: String, _ arguments: StatementArguments) throws -> [Row] {
                 try Row.fetchAll(
                     db.cachedStatement(
@@ -34,7 +34,10 @@ extension Store {
                 jobs += try others("jobs.state = 'running'", []).map { OthersJob($0, state: .running, place: nil) }
             }
             if state != .running {
-                let line = try QueueLine(LimitsReader(db: db, policy: policy, now: now)).entries.map(\.job)
+                let reader = LimitsReader(db: db, policy: policy, now: now, memory: memory)
+                let line = try policy.catalog.endpoints.flatMap { endpoint in
+                    try QueueLine(reader, endpoint: endpoint.name).entries.enumerated()
+                }.sorted { $0.offset < $1.offset }.map(\.element.job)
                 for (index, id) in line.enumerated() where jobs.count < limit {
                     jobs += try others("jobs.id = ?", [id]).map { OthersJob($0, state: .queued, place: index + 1) }
                 }

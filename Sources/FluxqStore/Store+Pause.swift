@@ -14,11 +14,11 @@ extension Store {
     package func pause(by caller: Caller) async throws(StoreError) -> QueueWishResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
-            var gate = try transaction.gate()
+            let gate = try transaction.gate()
             // Whoever paused first stays the one to ask.
             guard gate.pause == nil else { return .unchanged }
-            gate.pause = .init(since: transaction.now, uid: caller.uid)
-            try transaction.write(gate)
+            try transaction.execute(
+                "UPDATE queue SET paused_at = ?, paused_by = ?", [transaction.now, caller.uid])
             try transaction.remember(caller.owner)
             try transaction.logQueue(.paused, actor: caller.uid)
             return .granted
@@ -29,24 +29,49 @@ extension Store {
     package func resume(by caller: Caller) async throws(StoreError) -> QueueWishResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
-            let before = try transaction.gate()
-            var gate = before
-            gate.resume(at: transaction.now)
-            guard gate != before else { return .unchanged }
-            try transaction.write(gate)
-            // Jobs whose calls closed the gate wait until it would have opened by itself; without them there may be
-            // nothing to probe with.
-            if let opening = before.opens(after: transaction.now) {
-                try transaction.execute(
-                    """
-                    UPDATE jobs SET not_before = NULL, after_backoff = 0
-                    WHERE state = 'queued' AND after_backoff = 1 AND not_before >= ?
-                    """, [opening])
-            }
+            let wasPaused = try transaction.gate().pause != nil
+            if wasPaused { try transaction.execute("UPDATE queue SET paused_at = NULL, paused_by = NULL") }
+            let areOpened = try transaction.resumeLanes()
+            guard wasPaused || areOpened else { return .unchanged }
             try transaction.remember(caller.owner)
             try transaction.logQueue(.resumed, actor: caller.uid)
             transaction.wakeWorkers()
             return .granted
         }
+    }
+}
+
+extension Transaction {
+    /// Ends the rate limits of all lanes, and has every hold probed at once.
+    ///
+    /// - Returns: whether there was any.
+    fileprivate func resumeLanes() throws -> Bool {
+        var wasAny = false
+        let lanes = try Row.fetchAll(
+            db,
+            sql: "SELECT endpoint, model FROM lanes WHERE held_cause IS NOT NULL OR rate_limited_until IS NOT NULL"
+        ).map(Lane.init)
+        for lane in lanes {
+            let before = try gate(of: lane)
+            var gate = before
+            gate.resume(at: now)
+            guard gate != before else { continue }
+            wasAny = true
+            try write(gate, of: lane)
+            // Jobs whose calls closed the lane wait until it would have opened by itself; without them there may be nothing
+            // to probe with.
+            guard let opening = before.opens(after: now) else { continue }
+            let waiting = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT id, uid FROM jobs INDEXED BY jobs_backing_off
+                        WHERE state = 'queued' AND after_backoff = 1 AND endpoint = ? AND model = ? AND not_before >= ?
+                        """), arguments: [lane.endpoint, lane.model, opening])
+            for row in waiting {
+                try execute("UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id = ?", [row["id"] as JobID])
+                memory.touch(lane, row["uid"])
+            }
+        }
+        return wasAny
     }
 }

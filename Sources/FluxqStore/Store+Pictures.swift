@@ -21,13 +21,14 @@ extension Store {
             // A pause that was set by a clock which has been set back since is over.
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT * FROM pictures WHERE state = 'pending' AND (next_try_at <= ?1 OR tried_at > ?1)
+                    SELECT pictures.*, jobs.endpoint FROM pictures JOIN jobs ON jobs.id = pictures.job
+                    WHERE pictures.state = 'pending' AND (next_try_at <= ?1 OR tried_at > ?1)
                     ORDER BY deadline, job, position LIMIT ?2
                     """)
             let rows = try Row.fetchAll(statement, arguments: [now, limit + excluding.count])
             let due = rows.compactMap { row -> PendingPicture? in
                 let picture = PendingPicture(
-                    job: row["job"], index: row["position"], endpoint: Lane.defaultEndpoint,
+                    job: row["job"], index: row["position"], endpoint: row["endpoint"],
                     download: Download(
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
@@ -64,6 +65,7 @@ extension Store {
                     stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
                     picture.index,
                 ])
+            try transaction.noteDelivery(of: picture.job)
             let advance = try transaction.settle(picture, changed: changed, .pictureSaved)
             try transaction.mend(stored.hash, picture: stored)
             return advance
@@ -104,6 +106,7 @@ extension Transaction {
     private static let shortestPause = Duration.seconds(1)
 
     fileprivate func postpone(_ picture: PendingPicture, message: String, isGone: Bool) throws -> Advance {
+        try noteUndelivered(picture.job, message: message)
         let left = picture.download.deadline - now
         var overdueTries = 0
         var pause: Duration
@@ -132,6 +135,7 @@ extension Transaction {
     }
 
     fileprivate func lose(_ picture: PendingPicture, message: String) throws -> Advance {
+        try noteUndelivered(picture.job, message: message)
         let changed = try execute(
             """
             UPDATE pictures SET state = 'lost', next_try_at = NULL, message = ?

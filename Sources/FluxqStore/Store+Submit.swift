@@ -18,6 +18,8 @@ extension Store {
 
         package var owner: Owner
         package var request: EditRequest
+        /// nil for the first endpoint that offers the request's model.
+        package var lane: Lane?
         package var priority: Int
         package var label: String?
         package var notBefore: Timestamp?
@@ -25,11 +27,13 @@ extension Store {
         package var key: Key?
 
         package init(
-            owner: Owner, request: EditRequest, priority: Int = 0, label: String? = nil, notBefore: Timestamp? = nil,
+            owner: Owner, request: EditRequest, lane: Lane? = nil, priority: Int = 0, label: String? = nil,
+            notBefore: Timestamp? = nil,
             onUnknown: OnUnknown = .fail, key: Key? = nil
         ) {
             self.owner = owner
             self.request = request
+            self.lane = lane
             self.priority = priority
             self.label = label
             self.notBefore = notBefore
@@ -74,16 +78,23 @@ extension Transaction {
             input = hash
         }
         let notBefore = order.notBefore.flatMap { $0 > now ? $0 : nil }
+        let model = order.request.model
+        let lane =
+            order.lane ?? policy.catalog.lane(for: model)
+            ?? Lane(endpoint: policy.catalog.endpoints.first?.name ?? Lane.defaultEndpoint, model: model)
         try execute(
             """
-            INSERT INTO jobs (uid, label, priority, request, input, on_unknown, key, fingerprint, state, not_before, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)
+            INSERT INTO jobs (uid, endpoint, model, images, label, priority, request, input, on_unknown, key, fingerprint,
+                state, not_before, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)
             """,
             [
-                uid, order.label, order.priority, try jsonText(order.request), input, order.onUnknown.rawValue,
+                uid, lane.endpoint, lane.model, order.request.imagesWanted, order.label, order.priority,
+                try jsonText(order.request), input, order.onUnknown.rawValue,
                 order.key?.text, order.key?.fingerprint, notBefore, now,
             ])
         let id = JobID(rawValue: db.lastInsertedRowID)
+        memory.touch(lane, uid)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
         wakeWorkers()
         guard let job = try job(id, for: Caller(order.owner)) else {
@@ -97,10 +108,13 @@ extension Transaction {
         let changed = try execute(
             """
             INSERT INTO owners (uid, name, groups) VALUES (?1, ?2, coalesce(?3, '[]'))
-            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, groups = coalesce(?3, groups), \(FairShare.unblocking)
+            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, groups = coalesce(?3, groups)
             WHERE name <> excluded.name OR groups <> coalesce(?3, groups)
             """,
             [owner.uid, owner.name, try owner.groups.map { try jsonText($0.sorted()) }])
-        if changed > 0 { wakeWorkers() }
+        if changed > 0 {
+            memory.touch(owner.uid)
+            wakeWorkers()
+        }
     }
 }

@@ -11,8 +11,7 @@ import Synchronization
 package final class Store: Sendable {
     package let signal = ChangeSignal()
     private let reloadable: Reloadable<StorePolicy>
-    /// Under which limits owners were marked as kept back; nil before the first claim.
-    let marksBasis = Mutex<LimitBasis?>(nil)
+    let memory = LineMemory()
     private let now: @Sendable () -> Timestamp
     let shortage = ShortageNotice()
     private let random: @Sendable () -> UInt64
@@ -21,6 +20,7 @@ package final class Store: Sendable {
     private let group: GroupCommit
     private let locks: DatabaseLocks
     private let onFatal: @Sendable (StoreError) -> Void
+    private let onLaneNews = Mutex<(@Sendable (LaneNews) -> Void)?>(nil)
 
     /// Opens the database, makes it where there is none, and brings its schema up to date.
     ///
@@ -79,7 +79,9 @@ package final class Store: Sendable {
         self.random = random
         self.blocking = blocking
         self.onFatal = onFatal
-        group = GroupCommit(pool: pool, signal: signal, blocking: blocking, locks: locks, onFatal: onFatal)
+        group = GroupCommit(
+            pool: pool, signal: signal, blocking: blocking, locks: locks,
+            onRollback: { [memory] in memory.forget() }, onFatal: onFatal)
     }
 
     /// Why a start failed: what SQLite does not say, the connection or a file beside the database may.
@@ -136,18 +138,25 @@ package final class Store: Sendable {
         try migrator.migrate(pool)
     }
 
+    /// Has somebody told of every lane that is closed or opened, once it is on the disk.
+    package func tellLaneNews(_ hear: @escaping @Sendable (LaneNews) -> Void) {
+        onLaneNews.withLock { $0 = hear }
+    }
+
     /// Runs a verb's writes; see `GroupCommit.write`.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await group.write { [reloadable, shortage, now, random] db, changes throws in
+        let (value, news) = try await group.write { [reloadable, shortage, now, random, memory] db, changes throws in
             let transaction = Transaction(
                 db: db, policy: reloadable.current, shortage: shortage.present, now: now(),
-                generator: DrawnBits(draw: random))
+                generator: DrawnBits(draw: random), memory: memory)
             let value = try body(transaction)
             changes.formUnion(transaction.changes)
-            return value
+            return (value, transaction.laneNews)
         }
+        if let hear = onLaneNews.withLock({ $0 }) { news.forEach(hear) }
+        return value
     }
 
     /// Reads the last commit without waiting for writers.

@@ -24,24 +24,23 @@ package struct StorePolicy: Sendable {
     /// alone does not: it may be the clock that is wrong.
     package var overdueBackoff = Backoff(base: .seconds(2), cap: .seconds(60))
     package var overdueTries = 4
-    package var pauses = QueueGate.Pauses()
-    /// Between the beginnings of two calls at least (`workers.rate_per_minute`); nil for none.
-    package var callInterval: Duration?
+    package var pauses = LaneGate.Pauses()
     /// `prices` by model.
     package var prices: [String: Price] = [:]
     /// `limits`.
     package var limits = LimitRules()
-    /// `workers.concurrency`, for estimates alone.
-    package var concurrency = 4
     /// An input that no job has used for so long is removed.
     package var inputLifetime = Duration.seconds(24 * 3600)
     /// Events older than that are pruned.
     package var eventLifetime = Duration.seconds(30 * 24 * 3600)
 
+    /// A job that this host keeps from being called, such as for an input that cannot be opened, is tried for so long before
+    /// each further try counts as a failed attempt.
+    package var localPatience = Duration.seconds(3600)
+
     /// What can be called, and where.
     package var catalog = ModelCatalog(
-        endpoints: [.init(name: Lane.defaultEndpoint, models: [EditRequest.modelThatRequiresImage])],
-        defaultModel: EditRequest.modelThatRequiresImage)
+        endpoints: [.init(name: Lane.defaultEndpoint, models: [])], defaultModel: EditRequest.modelThatRequiresImage)
 
     package init() {}
 }

@@ -8,14 +8,20 @@ final class Transaction {
     let shortage: Shortage?
     let now: Timestamp
     var generator: DrawnBits
+    let memory: LineMemory
     private(set) var changes: Changes = []
+    /// Lanes that were closed or opened.
+    private(set) var laneNews: [LaneNews] = []
 
-    init(db: Database, policy: StorePolicy, shortage: Shortage?, now: Timestamp, generator: DrawnBits) {
+    init(
+        db: Database, policy: StorePolicy, shortage: Shortage?, now: Timestamp, generator: DrawnBits, memory: LineMemory
+    ) {
         self.db = db
         self.policy = policy
         self.shortage = shortage
         self.now = now
         self.generator = generator
+        self.memory = memory
     }
 
     /// Runs one statement, prepared once per connection.
@@ -51,6 +57,11 @@ final class Transaction {
     func logQueue(_ kind: EventKind, actor: UInt32?) throws {
         try execute("INSERT INTO events (at, actor, kind) VALUES (?, ?, ?)", [now, actor, kind.rawValue])
         changes.formUnion([.queue, .everybody])
+    }
+
+    /// Adds a line to the log of the daemon, once it is on the disk.
+    func tell(_ news: LaneNews) {
+        laneNews.append(news)
     }
 
     /// Wakes the workers: something may have become callable or fetchable.

@@ -7,7 +7,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Claims jobs and calls the API for them, as many at once as the pace allows. Archiving does not hold a call's place.
+/// Claims jobs and calls the API for them, as many at once as endpoints and lanes bear. Archiving does not hold a call's place.
 final class CallDispatcher: Sendable {
     private let store: Store
     private let archive: Archive
@@ -18,7 +18,8 @@ final class CallDispatcher: Sendable {
     private let logger: Logger
     private let room: DiskRoom
     private let pulse: Pulse
-    private let pace: Mutex<Pace>
+    /// Calls whose answer has not come.
+    private let inFlight = Mutex<[Lane: Int]>([:])
 
     init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
         store = parts.store
@@ -30,27 +31,22 @@ final class CallDispatcher: Sendable {
         logger = parts.logger
         self.room = room
         self.pulse = pulse
-        pace = Mutex(Pace(ceiling: parts.settings.current.concurrency))
     }
 
     private var settings: Workers.Settings { reloadable.current }
 
     /// Runs until the task is canceled or the daemon shuts down; then the calls in flight are waited for.
-    /// Canceling the task ends those too, and what became of them is still recorded.
+    /// Canceling the task ends those too, and their outcome is still recorded.
     func run() async {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
-        await recallPace()
+        store.tellLaneNews { [logger] news in logger.tell(news) }
         await withDiscardingTaskGroup { calls in
             for left in archive.leftAnswers { calls.addTask { await self.takeBack(left) } }
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 pulse.beat()
                 let look = wakeup.look()
-                let concurrency = settings.concurrency
-                let hasPlace = pace.withLock { pace in
-                    pace.adopt(ceiling: concurrency)
-                    return pace.hasPlace
-                }
-                guard hasPlace else {
+                let busy = inFlight.withLock { $0 }
+                guard store.hasPlace(inFlight: busy) else {
                     // With all places taken nobody else would find out that there is room again, and status would deny it.
                     let isShort = await room.isStillShort()
                     await wakeup.wait(
@@ -61,12 +57,12 @@ final class CallDispatcher: Sendable {
                     await wakeup.wait(for: .work, after: look, until: clock.now() + settings.storeRetryPause)
                     continue
                 }
-                switch await claim() {
+                switch await claim(busy) {
                 case .claimed(let claim):
                     CrashPoint.intentCommitted.pass()
                     room.reserve(pictures: claim.request.imagesWanted)
-                    let place = pace.withLock { $0.begin() }
-                    calls.addTask { await self.call(claim, in: place) }
+                    inFlight.withLock { $0[claim.lane, default: 0] += 1 }
+                    calls.addTask { await self.call(claim) }
                 case .nothing(let until):
                     await wakeup.wait(for: .work, after: look, until: until)
                 }
@@ -77,9 +73,9 @@ final class CallDispatcher: Sendable {
     }
 
     /// A store that cannot write now (a full disk) is asked again after a pause: no call begins without its intent on the disk.
-    private func claim() async -> Store.ClaimResult {
+    private func claim(_ busy: [Lane: Int]) async -> Store.ClaimResult {
         do {
-            return try await store.claim()
+            return try await store.claim(inFlight: busy)
         } catch {
             logger.error("cannot claim a job", metadata: ["error": "\(error)"])
             room.look(at: error)
@@ -87,48 +83,25 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// What an earlier daemon has learnt about how many calls the API bears holds for this one too.
-    private func recallPace() async {
-        do {
-            guard let learnt = try await store.pace() else { return }
-            pace.withLock { $0 = Pace(ceiling: settings.concurrency, learnt: learnt) }
-        } catch {
-            logger.error("cannot recall the pace of calls", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// - Returns: the pace's limit where the outcome has changed it.
-    private func leave(_ place: Pace.Place, _ outcome: CallOutcome) -> Int? {
-        pace.withLock { pace in
-            let before = pace.limit
-            pace.end(place, outcome)
-            return pace.limit == before ? nil : pace.limit
-        }
-    }
-
-    private func learn(_ limit: Int) async {
-        logger.info("calls at once", metadata: ["limit": "\(limit)"])
-        do {
-            try await store.learn(pace: limit)
-        } catch {
-            // This daemon knows it; only the next start would not.
-            logger.error("cannot remember the pace of calls", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func call(_ claim: Claim, in place: Pace.Place) async {
+    private func call(_ claim: Claim) async {
         defer { room.release(pictures: claim.request.imagesWanted) }
         let inbox = inbox(of: claim.call)
         let report = await report(of: claim, inbox: inbox)
         await note(report, of: claim.call)
         CrashPoint.answerRead.pass()
-        // The place is free as soon as the answer is here, whatever its archiving takes.
-        let limit = leave(place, report.outcome)
-        store.signal.ring([.work])
+        // The place is free as soon as pictures are here, whatever their archiving takes; after any other answer, as soon as
+        // the lane has judged it, so that no call begins which the lane would not have let through.
+        let isAnswered = report.outcome.kind == .answered
+        if isAnswered { leave(claim.lane) }
         await record(report, of: claim.call, from: inbox) { [store] pictures in
             try await store.record(report, of: claim, pictures: pictures)
         }
-        if let limit { await learn(limit) }
+        if !isAnswered { leave(claim.lane) }
+    }
+
+    private func leave(_ lane: Lane) {
+        inFlight.withLock { $0[lane, default: 1] -= 1 }
+        store.signal.ring([.work])
     }
 
     private func inbox(of call: CallID, arrivals: [Int: Inbox.Arrival] = [:]) -> Inbox {
@@ -321,6 +294,25 @@ final class CallDispatcher: Sendable {
                 room.look(at: error)
                 do { try await clock.sleep(for: settings.storeRetryPause) } catch { return nil }
             }
+        }
+    }
+}
+
+extension Logger {
+    /// A lane is closed or open again.
+    fileprivate func tell(_ news: LaneNews) {
+        if let hold = news.hold {
+            warning(
+                "calls are held",
+                metadata: [
+                    "endpoint": "\(news.lane.endpoint)", "model": "\(news.lane.model)",
+                    "cause": "\(hold.cause.rawValue)",
+                    "error": "\(hold.message)",
+                ])
+        } else {
+            notice(
+                "calls go on",
+                metadata: ["endpoint": "\(news.lane.endpoint)", "model": "\(news.lane.model)"])
         }
     }
 }

@@ -15,8 +15,6 @@ import ServiceLifecycle
 /// ```
 package struct Workers: Service {
     package struct Settings: Sendable {
-        /// `workers.concurrency`.
-        package var concurrency = 4
         /// `workers.drain_seconds`.
         package var drain = Duration.seconds(100)
         /// `downloads.max_bytes`.

@@ -224,7 +224,9 @@ struct JobRouteTests {
             _ = try await server.submit(owner: TestServer.somebodyElse)
             let empty: QueueDocument = try await server.get("/v1/queue").document()
             #expect(empty.counts == .init(queued: 0, running: 0, done: 0, failed: 0))
-            #expect(empty.held == nil && empty.paused == nil && empty.usage.imagesToday == 0)
+            #expect(
+                empty.lanes.allSatisfy({ $0.state == "running" }) && empty.paused == nil && empty.usage.imagesToday == 0
+            )
 
             let claim = try await server.claim()
             _ = try await server.store.record(
@@ -232,7 +234,7 @@ struct JobRouteTests {
             _ = try await server.submit()
             let held: QueueDocument = try await server.get("/v1/queue").document()
             #expect(held.counts.queued == 1)
-            #expect(held.held?.cause == "unreachable" && held.held?.message == "No route to host.")
+            #expect(held.lanes.first?.cause == "unreachable" && held.lanes.first?.message == "No route to host.")
         }
     }
 

@@ -49,8 +49,8 @@ struct UsageTests {
             let report = CallReport(outcome: .accountClosed(APIError(message: "The prompt of eve costs too much.")))
             _ = try await server.store.record(report, of: claim)
             let queue: QueueDocument = try await server.get("/v1/queue").document()
-            #expect(queue.held?.cause == "account" && queue.held?.message.isEmpty == false)
-            #expect(queue.held?.message.contains("eve") == isAdministrator)
+            #expect(queue.lanes.first?.cause == "account" && queue.lanes.first?.message?.isEmpty == false)
+            #expect(queue.lanes.first?.message?.contains("eve") == isAdministrator)
         }
     }
 

@@ -93,7 +93,7 @@ struct AccessTests {
         #expect(fixture.store.signal.count > seen)
         #expect(try await fixture.claim().job == id)
         // Held until that probe has shown better.
-        #expect(try await fixture.store.queue(of: StoreFixture.alice).gate.hold != nil)
+        #expect(try await fixture.gate().hold != nil)
     }
 
     @Test("a resume leaves the pauses of single jobs alone")

@@ -40,7 +40,7 @@ struct HoldingTests {
             let job = try await fixture.job(id, owner: owner)
             #expect(job.waiting == .held && job.lifecycle.attempts == 0 && job.lifecycle.strikes == 0)
         }
-        let hold = try #require(try await fixture.store.queue(of: StoreFixture.alice).gate.hold)
+        let hold = try #require(try await fixture.gate().hold)
         #expect(hold.cause == .unreachable && hold.since <= began + .seconds(2) && hold.probes == calls - 1)
 
         // The host is back: the next probe finds out, and then everybody's job is called at once.
@@ -71,9 +71,10 @@ struct HoldingTests {
         #expect(try await fixture.store.claim() != .nothing(until: nil))
         fixture.pass(.seconds(-7 * 86_400))
         let probe = try await fixture.claim()
-        #expect(probe.job == id && probe.probing != nil)
+        #expect(probe.job == id)
+        #expect(try await fixture.gate().isProbing)
         _ = try await fixture.store.record(CallReport(outcome: .serverError(APIError(message: "500"))), of: probe)
-        #expect(try await fixture.store.queue(of: StoreFixture.alice).gate.hold == nil)
+        #expect(try await fixture.gate().hold == nil)
         // A pause that this clock has set holds; one user's wish for a time is by the wall clock and nothing else.
         guard case .nothing(let until?) = try await fixture.store.claim() else {
             Issue.record("claimed in its pause")
@@ -84,7 +85,7 @@ struct HoldingTests {
 
     @Test("a fixed rate is held over a restart, and a job that waits for it says so")
     func rate() async throws {
-        let fixture = try StoreFixture { $0.callInterval = .seconds(2) }
+        let fixture = try StoreFixture { $0.catalog.endpoints[0].ratePerMinute = 30 }
         let ids = [try await fixture.submit(), try await fixture.submit()]
         _ = try await fixture.claim()
         let first = fixture.now
@@ -92,7 +93,7 @@ struct HoldingTests {
         for _ in 0..<5 {
             fixture.pass(.milliseconds(300))
             var policy = StorePolicy()
-            policy.callInterval = .seconds(2)
+            policy.catalog.endpoints[0].ratePerMinute = 30
             let restarted = try Store(path: fixture.path, policy: policy, now: { [now = fixture.now] in now })
             #expect(try await restarted.claim() == .nothing(until: first + .seconds(2)))
             try restarted.close()
@@ -103,7 +104,7 @@ struct HoldingTests {
 
     @Test("no more calls begin in a minute than the rate says")
     func rateCount() async throws {
-        let fixture = try StoreFixture { $0.callInterval = .seconds(60) / 30 }
+        let fixture = try StoreFixture { $0.catalog.endpoints[0].ratePerMinute = 30 }
         for _ in 0..<60 { try await fixture.submit() }
         let rejected = CallReport(outcome: .rejected(APIError(status: 400, message: "no")))
         #expect(try await work(fixture, until: fixture.now + .seconds(60), rejected) == 30)
@@ -146,11 +147,13 @@ struct HoldingTests {
         #expect(try await fixture.job(queued).waiting == .ready)
     }
 
-    @Test("how many calls at once the API bears is remembered")
+    @Test("how many calls at once a lane bears is remembered")
     func pace() async throws {
-        let fixture = try StoreFixture()
-        #expect(try await fixture.store.pace() == nil)
-        try await fixture.store.learn(pace: 3)
-        #expect(try await fixture.store.pace() == 3)
+        let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 4 }
+        try await fixture.submit()
+        let report = CallReport(outcome: .rateLimited(APIError(message: "slow down"), retryAfter: .seconds(1)))
+        _ = try await fixture.store.record(report, of: fixture.claim())
+        let restarted = try Store(path: fixture.path, now: { [now = fixture.now] in now })
+        #expect(try await restarted.gate(of: StoreFixture.lane).pace.limit == 2)
     }
 }

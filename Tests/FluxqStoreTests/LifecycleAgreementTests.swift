@@ -93,6 +93,7 @@ extension StoreFixture {
         case .settledUnusable: try await settle(job, [.unusable, .unusable])
         case .canceled: _ = try await store.cancel(job.id, uid: job.owner.uid)
         case .retried: _ = try await store.retry(job.id, uid: job.owner.uid)
+        case .struck: _ = try await store.write { transaction in try transaction.strike(job.id) }
         case .restored:
             try raw("UPDATE queue SET backed_up_at = 1")
             _ = try await store.write { transaction in try transaction.holdBackRestored(limit: 100) }

@@ -99,8 +99,9 @@ struct LimitTests {
                         // Queued under a limit that lets both through, and called under a lower one.
                         let owner = Owner(uid: uid, name: "\(uid)")
                         let jobs = [
-                            try await fixture.submit(owner: owner, n: first),
-                            try await fixture.submit(owner: owner, n: second),
+                            // Each owner in a lane of its own: calls with unknown ends in a row would close it.
+                            try await fixture.submit(owner: owner, n: first, model: "m\(uid)"),
+                            try await fixture.submit(owner: owner, n: second, model: "m\(uid)"),
                         ]
                         try await fixture.store.meet(Owner(uid: uid, name: "\(uid)", groups: [UInt32(limit)]))
                         var used = 0

@@ -1,6 +1,7 @@
 import FluxqMigrations
 import FluxqModel
 import FluxqTestSupport
+import Foundation
 import GRDB
 import Testing
 
@@ -82,6 +83,70 @@ struct MigrationTests {
         while case .claimed(let claim) = try await store.claim() { claims.append(claim.job.rawValue) }
         #expect(claims == [2, 1])
         #expect(try await store.claim() == .nothing(until: Timestamp(rawValue: Self.begun + 3_600_000)))
+        try store.close()
+    }
+
+    /// What the version before lanes adds to it: fair share, a hold, a rate limit, a learnt pace, and models of their own.
+    private static let beforeLanes = """
+        UPDATE jobs SET request = '{"model":"other","prompt":"p","n":3,"seed":1,"response_format":"url"}' WHERE id = 1;
+        UPDATE owners SET virtual_time = 7000000, last_turn = 3 WHERE uid = 1000;
+        UPDATE queue SET virtual_time = 5000000, turns = 3, last_call_at = \(begun), held_cause = 'account', held_at = \(begun),
+            held_message = 'no money', probes = 2, checked_at = \(begun + 5), probe_at = \(begun + 90_000),
+            rate_limited_at = \(begun), rate_limited_until = \(begun + 1000), rate_limits = 1, pace = 2,
+            paused_at = \(begun), paused_by = 7, housekeeping_at = 9;
+        """
+
+    @Test("a database of before lanes keeps its jobs, shares, hold and pace, each lane its own")
+    func lanes() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("queue.sqlite")
+        let queue = try DatabaseQueue(path: path)
+        var migrator = DatabaseMigrator()
+        for migration in Migration.all.prefix(7) {
+            migrator.registerMigration(migration.name) { db in
+                try db.execute(sql: migration.sql)
+                if migration.name == "0001_jobs" { try db.execute(sql: Self.old) }
+            }
+        }
+        try migrator.migrate(queue)
+        try await queue.write { db in try db.execute(sql: Self.beforeLanes) }
+        try queue.close()
+
+        let now = Timestamp(rawValue: Self.begun + 60_000)
+        let store = try Store(path: path, now: { now })
+        func rows(_ sql: String) async throws -> [String] {
+            try await store.read { db, _ in
+                try Row.fetchAll(db, sql: sql).map { row in
+                    row.map { "\($0.1)" }.joined(separator: " ").replacingOccurrences(of: "\"", with: "")
+                }
+            }
+        }
+        #expect(
+            try await rows("SELECT id, endpoint, model, images FROM jobs ORDER BY id") == [
+                "1 default other 3", "2 default m 1", "3 default m 1", "4 default m 2", "5 default m 2",
+                "6 default m 3",
+            ])
+        #expect(
+            try await rows("SELECT * FROM lines ORDER BY model")
+                == ["default m 1000 1 \(Self.begun + 3_600_000)", "default other 1000 1 NULL"])
+        #expect(try await rows("SELECT * FROM shares") == ["1000 default 7000000 3"])
+        #expect(try await rows("SELECT * FROM endpoints") == ["default 5000000 3 \(Self.begun)"])
+        #expect(try await rows("SELECT * FROM queue") == ["1 \(Self.begun) 7 NULL 9"])
+        for model in ["m", "other"] {
+            let gate = try await store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: model))
+            #expect(gate.hold?.cause == .account && gate.hold?.message == "no money" && gate.hold?.probes == 2)
+            #expect(gate.rateLimit?.until == Timestamp(rawValue: Self.begun + 1000) && gate.pace.limit == 2)
+        }
+        _ = try await store.recover()
+        #expect(try await store.resume(by: Caller(uid: 7, name: "admin", isAdministrator: true)) == .granted)
+        var claims: [Int64] = []
+        while case .claimed(let claim) = try await store.claim() {
+            claims.append(claim.job.rawValue)
+            _ = try await store.record(CallReport(outcome: .rejected(APIError(message: "no"))), of: claim)
+        }
+        #expect(claims == [2, 1])
+        let defects = try await ReadOnlyStore(path: path).defects()
+        #expect(defects == [])
         try store.close()
     }
 }

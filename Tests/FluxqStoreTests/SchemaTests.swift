@@ -58,13 +58,17 @@ struct SchemaTests {
             "INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (99, 1, 'reserved', 1, 1)",
             "INSERT INTO pictures (job, position, attempt, state) VALUES (1, 1, 1, 'pending')",
             "INSERT INTO queue (id) VALUES (2)",
-            "UPDATE queue SET held_cause = 'account'",
+            "INSERT INTO lanes (endpoint, model, held_cause) VALUES ('e', 'm', 'account')",
+            "INSERT INTO lanes (endpoint, model, held_cause, held_at, held_message, probe_at, checked_at) VALUES ('e', 'm', 'bored', 1, '', 1, 1)",
+            "INSERT INTO lanes (endpoint, model, rate_limited_until) VALUES ('e', 'm', 1)",
+            "INSERT INTO lanes (endpoint, model, pace) VALUES ('e', 'm', 0)",
+            "INSERT INTO lanes (endpoint, model, evidence) VALUES ('e', 'm', 'none')",
+            "INSERT INTO endpoints (name, virtual_time) VALUES ('e', -1)",
+            "INSERT INTO shares (uid, endpoint) VALUES (4242, 'e')",
+            "UPDATE lines SET ready = -1",
+            "UPDATE jobs SET images = 0",
+            "UPDATE jobs SET model = 'other'",
             "UPDATE owners SET queued = -1",
-            "UPDATE owners SET ready = queued + 1",
-            "UPDATE owners SET virtual_time = -1",
-            "UPDATE owners SET blocked = 'tired', blocked_at = 1",
-            "UPDATE owners SET blocked = 'budget'",
-            "UPDATE owners SET blocked_until = 1",
             "UPDATE owners SET archive_bytes = -1",
             "UPDATE owners SET unused_input_bytes = archive_bytes + 1",
             "UPDATE owners SET groups = 'wheel'",
@@ -153,22 +157,23 @@ struct SchemaTests {
     func plans() async throws {
         let fixture = try StoreFixture()
         func plan(_ sql: String) throws -> String { try fixture.plan(sql) }
+        // A lane's claim: the owner's first job, who is due, and what moves when a job's time changes.
+        let lane = "uid = 1 AND endpoint = 'e' AND model = 'm'"
+        #expect(
+            try plan(Transaction.firstJobOfOwner.replacingOccurrences(of: "?", with: "1"))
+                .contains("INDEX jobs_ready_of_owner (uid=? AND endpoint=? AND model=?)"))
         #expect(
             try plan(
-                "SELECT * FROM jobs WHERE state = 'queued' AND not_before IS NULL AND uid = 1 ORDER BY priority DESC, id LIMIT 1"
-            ) == "SEARCH jobs USING INDEX jobs_ready_of_owner (uid=?)")
+                "SELECT min(not_before) FROM jobs WHERE \(lane) AND state = 'queued' AND not_before IS NOT NULL"
+            ).contains(
+                "INDEX jobs_timed_of_owner (uid=? AND endpoint=? AND model=? AND not_before>?)"))
         #expect(
-            try plan(
-                "SELECT min(not_before) FROM jobs WHERE uid = 1 AND state = 'queued' AND not_before IS NOT NULL"
-            ).contains("SEARCH jobs USING INDEX jobs_timed_of_owner (uid=? AND not_before>?)"))
+            try plan(Transaction.dueOwners.replacingOccurrences(of: "?", with: "1"))
+                == "SEARCH lines USING INDEX lines_due (timed_at>? AND timed_at<?)")
         #expect(
-            try plan(
-                "SELECT uid FROM owners WHERE ready = 0 AND timed_at IS NOT NULL AND timed_at <= 1 ORDER BY timed_at LIMIT 1"
-            ).contains("owners_due"))
-        #expect(try plan("UPDATE owners SET blocked = NULL WHERE blocked_until <= 1").contains("owners_blocked_until"))
-        #expect(
-            try plan("UPDATE owners SET blocked = NULL WHERE blocked IS NOT NULL AND blocked_at > 1")
-                .contains("owners_blocked_at"))
+            try plan("SELECT min(timed_at) FROM lines WHERE ready = 0 AND timed_at IS NOT NULL").contains("lines_due"))
+        // Whoever looks at the lanes steps from one to the next, past all jobs of each.
+        #expect(!(try plan(GateReader.lanesWithJobs).contains("SCAN jobs USING INDEX jobs_of_owner")))
         #expect(
             try plan("SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling'").contains("jobs_running")
         )

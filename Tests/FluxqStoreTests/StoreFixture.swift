@@ -9,6 +9,8 @@ import Synchronization
 final class StoreFixture: Sendable {
     static let alice = Owner(uid: 1000, name: "alice")
     static let bob = Owner(uid: 1001, name: "bob")
+    /// Of all jobs that name no other model.
+    static let lane = Lane(endpoint: Lane.defaultEndpoint, model: "m")
 
     private final class Clock: Sendable {
         let time = Mutex(Timestamp(secondsSinceEpoch: 1_750_000_000))
@@ -21,6 +23,8 @@ final class StoreFixture: Sendable {
     init(_ change: (inout StorePolicy) -> Void = { _ in }) throws {
         directory = try TemporaryDirectory()
         var policy = StorePolicy()
+        // As many calls at once as a test likes to claim.
+        policy.catalog.endpoints[0].concurrency = 1000
         change(&policy)
         store = try Store(
             path: directory.path("queue.sqlite"), policy: policy, now: { [clock] in clock.time.withLock { $0 } })
@@ -48,16 +52,18 @@ final class StoreFixture: Sendable {
     /// Queues a job and returns its number.
     @discardableResult
     func submit(
-        owner: Owner = alice, n: Int? = nil, priority: Int = 0, notBefore: Timestamp? = nil,
+        owner: Owner = alice, n: Int? = nil, model: String = "m", priority: Int = 0, notBefore: Timestamp? = nil,
         onUnknown: OnUnknown = .fail
     ) async throws -> JobID {
         let submission = try await store.submit(
             .init(
-                owner: owner, request: Self.request(n: n), priority: priority, notBefore: notBefore,
+                owner: owner, request: Self.request(n: n, model: model), priority: priority, notBefore: notBefore,
                 onUnknown: onUnknown))
         guard case .created(let job) = submission else { throw Unexpected(what: "\(submission)") }
         return job.id
     }
+
+    func gate(_ lane: Lane = lane) async throws -> LaneGate { try await store.gate(of: lane) }
 
     func claim() async throws -> Claim {
         let result = try await store.claim()

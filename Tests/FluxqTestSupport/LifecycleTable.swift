@@ -18,6 +18,7 @@ package enum LifecycleTable {
         case settledUnusable = "settled, both unusable"
         case canceled, retried
         case restored = "restored from a backup"
+        case struck = "struck for a refusal of its own"
     }
 
     /// What the event leads to: the next state, what it is about, and the ledger's word.
@@ -71,6 +72,7 @@ package enum LifecycleTable {
     private static func outcome(_ from: From, _ event: Event) -> Outcome? {
         switch (from, event) {
         case (.queued, .claimed): Outcome(.running, phase: .calling, opensAttempt: true)
+        case (.queued, .struck): Outcome(.queued)
         case (.queued, .canceled): Outcome(.failed, reason: .canceled)
         case (.queued, .restored): Outcome(.failed, reason: .outcomeUnknown)
 

@@ -23,7 +23,7 @@ final class WorkersFixture: Sendable {
     init(
         in directory: TemporaryDirectory? = nil, _ change: (inout Workers.Settings) -> Void = { _ in },
         clock: any WorkClock = FluxqWorkers.SystemClock(),
-        policy: (inout StorePolicy) -> Void = { _ in }
+        concurrency: Int = 4, policy: (inout StorePolicy) -> Void = { _ in }
     ) throws {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
@@ -33,6 +33,7 @@ final class WorkersFixture: Sendable {
         self.clock = clock
         var rules = StorePolicy()
         rules.downloadBackoff = Backoff(base: .milliseconds(1), cap: .milliseconds(1))
+        rules.catalog.endpoints[0].concurrency = concurrency
         policy(&rules)
         store = try Store(
             path: directory.path("queue.sqlite"), policy: rules, now: { clock.now() })

@@ -13,7 +13,7 @@ import Testing
 struct WorkersTests {
     @Test("never call more at once than allowed, and the next one as soon as a place is free")
     func concurrency() async throws {
-        let fixture = try WorkersFixture { $0.concurrency = 3 }
+        let fixture = try WorkersFixture(concurrency: 3)
         for number in 0..<12 { try await fixture.submit("\(number)") }
         try await fixture.run { _ in
             var waiting: [SimulatedAPI.Pending<CallReport>] = []
@@ -48,7 +48,7 @@ struct WorkersTests {
 
     @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")
     func archivingBeside() async throws {
-        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let fixture = try WorkersFixture(concurrency: 1)
         let first = try await fixture.submit("first")
         let second = try await fixture.submit("second")
         try await fixture.run { _ in
@@ -169,7 +169,7 @@ struct WorkersTests {
 
     @Test("links are fetched while nothing may be called")
     func downloadsGoOn() async throws {
-        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let fixture = try WorkersFixture(concurrency: 1)
         let first = try await fixture.submit("first")
         try await fixture.submit("second")
         try await fixture.submit("third")
@@ -188,7 +188,7 @@ struct WorkersTests {
 
     @Test("what a rate limit has taught about calls at once holds after a restart")
     func learntPace() async throws {
-        let fixture = try WorkersFixture { $0.concurrency = 4 }
+        let fixture = try WorkersFixture(concurrency: 4)
         for number in 0..<4 { try await fixture.submit("\(number)") }
         let limited = CallOutcome.rateLimited(APIError(message: "slow"), retryAfter: .milliseconds(1))
         let rejected = CallReport(outcome: .rejected(APIError(message: "no")))
@@ -200,7 +200,7 @@ struct WorkersTests {
             // The job of the call that was too many comes again.
             try #require(await fixture.api.nextCall()).answer(rejected)
         }
-        #expect(try await fixture.store.pace() == 2)
+        #expect(try await fixture.store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: "m")).pace.limit == 2)
         for number in 4..<9 { try await fixture.submit("\(number)") }
         fixture.api.forgetMost()
         try await fixture.run { _ in
@@ -211,7 +211,7 @@ struct WorkersTests {
 
     @Test("a graceful shutdown claims nothing more and waits for the call in flight")
     func drain() async throws {
-        let fixture = try WorkersFixture { $0.concurrency = 1 }
+        let fixture = try WorkersFixture(concurrency: 1)
         let first = try await fixture.submit("first")
         let second = try await fixture.submit("second")
         try await fixture.run { shutDown in
@@ -249,49 +249,5 @@ struct WorkersTests {
             try await Observation.wait { !FileManager.default.fileExists(atPath: path) }
         }
         #expect(try await fixture.store.nextInputExpiry() == nil)
-    }
-}
-
-@Suite("The pace of calls")
-struct PaceTests {
-    private let limited = CallOutcome.rateLimited(APIError(message: "slow down"), retryAfter: nil)
-    private let answered = CallOutcome.answered(Answer(items: []))
-
-    @Test("too many requests halve it, once for all calls that were in flight together, and never below one")
-    func decrease() {
-        var pace = Pace(ceiling: 8)
-        var places = (0..<8).map { _ in pace.begin() }
-        #expect(!pace.hasPlace)
-        for place in places { pace.end(place, limited) }
-        #expect(pace.limit == 4)
-        for expected in [2, 1, 1] {
-            places = [pace.begin()]
-            pace.end(places[0], limited)
-            #expect(pace.limit == expected)
-        }
-    }
-
-    @Test("it begins where an earlier daemon had come to, and rises from there")
-    func learnt() {
-        var pace = Pace(ceiling: 4, learnt: 1)
-        #expect(pace.limit == 1)
-        pace.end(pace.begin(), answered)
-        #expect(pace.limit == 2)
-        #expect(Pace(ceiling: 4, learnt: 9).limit == 4)
-    }
-
-    @Test("a run of as many successes as it allows raises it by one, up to the configured concurrency")
-    func increase() {
-        var pace = Pace(ceiling: 3)
-        pace.end(pace.begin(), limited)
-        #expect(pace.limit == 1)
-        pace.end(pace.begin(), answered)
-        #expect(pace.limit == 2)
-        pace.end(pace.begin(), answered)
-        #expect(pace.limit == 2)
-        pace.end(pace.begin(), answered)
-        #expect(pace.limit == 3)
-        for _ in 0..<10 { pace.end(pace.begin(), answered) }
-        #expect(pace.limit == 3)
     }
 }

@@ -1,5 +1,6 @@
 import FluxqControlServer
 import FluxqImagesAPI
+import FluxqModel
 import FluxqStore
 import FluxqWorkers
 
@@ -8,9 +9,13 @@ extension Configuration {
     var storePolicy: StorePolicy {
         var policy = StorePolicy()
         policy.maxAttempts = workers.maxAttempts
-        policy.callInterval = workers.ratePerMinute.map { .seconds(60) / $0 }
         policy.limits = limits
-        policy.concurrency = workers.concurrency
+        policy.catalog = ModelCatalog(
+            endpoints: [
+                .init(
+                    name: Lane.defaultEndpoint, models: [], concurrency: workers.concurrency,
+                    ratePerMinute: workers.ratePerMinute)
+            ], defaultModel: api.model)
         policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
         return policy
     }
@@ -23,7 +28,6 @@ extension Configuration {
 
     var workerSettings: FluxqWorkers.Workers.Settings {
         var settings = FluxqWorkers.Workers.Settings()
-        settings.concurrency = workers.concurrency
         settings.drain = workers.drain
         settings.maxPictureBytes = downloads.maxBytes
         return settings

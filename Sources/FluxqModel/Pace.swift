@@ -1,0 +1,39 @@
+/// How many calls of a lane may be in flight: additive increase, multiplicative decrease.
+///
+/// An answer of "too many" halves the limit, once for all calls that were in flight together; a run of as many successes as
+/// the limit raises it by one, up to the endpoint's number.
+package struct Pace: Hashable, Sendable, Codable {
+    /// nil while it has never been too many.
+    package private(set) var limit: Int?
+    /// The number of the latest call that had begun when the limit was last halved.
+    private var lastAtCut = 0
+    private var successes = 0
+
+    package init(limit: Int? = nil) {
+        self.limit = limit
+    }
+
+    /// - Parameter ceiling: calls in flight at most, of all lanes of the endpoint.
+    package func allowed(ceiling: Int) -> Int { min(limit ?? ceiling, ceiling) }
+
+    /// A call was answered that it is one too many.
+    ///
+    /// - Parameters:
+    ///   - call: its number.
+    ///   - latest: the number of the latest call that has begun.
+    package mutating func slowDown(call: Int, latest: Int, ceiling: Int) {
+        successes = 0
+        guard call > lastAtCut else { return }
+        lastAtCut = latest
+        limit = max(1, allowed(ceiling: ceiling) / 2)
+    }
+
+    package mutating func succeed(ceiling: Int) {
+        guard let limit else { return }
+        successes += 1
+        guard successes >= limit else { return }
+        successes = 0
+        // What has come back to the ceiling is not limited any more, so that a higher one counts at once.
+        self.limit = limit + 1 >= ceiling ? nil : limit + 1
+    }
+}

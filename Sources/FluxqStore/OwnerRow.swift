@@ -1,0 +1,35 @@
+import FluxqModel
+import GRDB
+
+/// A row of `owners`, as the limits see it.
+struct OwnerRow {
+    let uid: UInt32
+    let name: String
+    let queued: Int64
+    let running: Int64
+    let archiveBytes: Int64
+    let unusedInputBytes: Int64
+    private let row: Row
+
+    init(_ row: Row) {
+        self.row = row
+        uid = row["uid"]
+        name = row["name"]
+        queued = row["queued"]
+        running = row["running"]
+        archiveBytes = row["archive_bytes"]
+        unusedInputBytes = row["unused_input_bytes"]
+    }
+
+    func limits(_ rules: LimitRules) throws -> UserLimits {
+        // Memberships are only read where they can matter.
+        let groups = rules.groups.isEmpty ? [] : try row.json("groups", [UInt32].self) ?? []
+        return rules.limits(uid: uid, groups: groups)
+    }
+}
+
+extension Transaction {
+    func owner(_ uid: UInt32) throws -> OwnerRow? {
+        try row("SELECT * FROM owners WHERE uid = ?", [uid]).map(OwnerRow.init)
+    }
+}

@@ -1,0 +1,355 @@
+import Testing
+
+@testable import FluxqModel
+
+@Suite("The gate of a lane")
+struct LaneGateTests {
+    private static let start = Timestamp(secondsSinceEpoch: 1_000_000)
+    private static let alice: UInt32 = 1000
+    private static let bob: UInt32 = 1001
+
+    /// A gate and the calls that go through it, all at once or one after the other.
+    private struct Scene {
+        var gate = LaneGate()
+        var now = LaneGateTests.start
+        var random = SystemRandomNumberGenerator()
+        let pauses = LaneGate.Pauses()
+
+        mutating func begin(_ job: Int64, of uid: UInt32 = alice) -> LaneGate.Call {
+            let party = LaneGate.Party(job: JobID(rawValue: job), uid: uid)
+            return .init(number: gate.begin(party, at: now), party: party, begunAt: now)
+        }
+
+        mutating func end(_ call: LaneGate.Call, _ outcome: CallOutcome) -> [Int64] {
+            gate.record(outcome, of: call, now: now, ceiling: 4, pauses: pauses, using: &random).map(\.job.rawValue)
+        }
+
+        @discardableResult
+        mutating func call(_ job: Int64, of uid: UInt32 = alice, _ outcome: CallOutcome) -> [Int64] {
+            let call = begin(job, of: uid)
+            now = now + .seconds(1)
+            return end(call, outcome)
+        }
+
+        mutating func undelivered(_ job: Int64, of uid: UInt32 = alice) {
+            gate.recordUndelivered(
+                .init(job: JobID(rawValue: job), uid: uid), message: "no route", now: now, pauses: pauses,
+                using: &random)
+        }
+
+        func fitness(_ job: Int64, of uid: UInt32 = alice) -> LaneGate.Fitness? {
+            gate.fitness(of: .init(job: JobID(rawValue: job), uid: uid), at: now)
+        }
+    }
+
+    private static let error = APIError(status: 402, message: "no money")
+    private static let answered = CallOutcome.answered(Answer(items: [.init(link: "https://x/y")]))
+    private static let refused = CallOutcome.accountClosed(error)
+    private static let outcomes: [CallOutcome] = [
+        answered, .noImage(Answer(items: [])), .rejected(error), .moderated(error), .notSent(message: "no route"),
+        refused,
+        .wrongAddress(error), .rateLimited(error, retryAfter: .seconds(1)), .serverError(error), .unknown(error),
+        .webPage(error),
+    ]
+
+    // MARK: - The table
+
+    /// What the first call of an open lane does to it, by its outcome.
+    @Test("the first call closes an open lane or does not, as its outcome says", arguments: outcomes)
+    func first(_ outcome: CallOutcome) {
+        let expected: [CallOutcome.Kind: LaneGate.HoldCause] = [
+            .notSent: .unreachable, .accountClosed: .account, .wrongAddress: .wrongAddress, .webPage: .wrongAddress,
+        ]
+        var scene = Scene()
+        scene.call(1, outcome)
+        #expect(scene.gate.hold?.cause == expected[outcome.kind])
+        #expect((scene.gate.rateLimit != nil) == (outcome.kind == .rateLimited))
+    }
+
+    struct Cell: Sendable, CustomTestStringConvertible {
+        let cause: LaneGate.HoldCause
+        let outcome: CallOutcome
+        var testDescription: String { "\(cause.rawValue), then \(outcome.kind.rawValue)" }
+    }
+
+    private static let cells = LaneGate.HoldCause.allCases.flatMap { cause in
+        outcomes.map { Cell(cause: cause, outcome: $0) }
+    }
+
+    /// What a probe leaves of a hold: nil where it opens the lane.
+    private static func after(_ cell: Cell) -> LaneGate.HoldCause? {
+        let refusals: [CallOutcome.Kind: LaneGate.HoldCause] = [
+            .notSent: .unreachable, .accountClosed: .account, .wrongAddress: .wrongAddress, .webPage: .wrongAddress,
+        ]
+        if let cause = refusals[cell.outcome.kind] { return cause }
+        switch (cell.cause, cell.outcome.kind) {
+        // Only a download opens what was closed for downloads.
+        case (.undeliverable, _): return .undeliverable
+        case (_, .answered), (_, .rejected), (_, .moderated): return nil
+        case (.failing, _): return .failing
+        case (_, .noImage), (_, .rateLimited): return nil
+        case (.unreachable, .serverError): return nil
+        default: return cell.cause
+        }
+    }
+
+    @Test("a probe opens a lane, keeps it closed, or finds another cause", arguments: cells)
+    func probe(_ cell: Cell) throws {
+        var scene = Scene()
+        scene.gate.hold = .init(
+            cause: cell.cause, since: scene.now, message: "m", probeAt: scene.now,
+            closedBy: .init(job: JobID(rawValue: 1), uid: Self.alice))
+        #expect(scene.fitness(1) == .closer)
+        let probe = scene.begin(1)
+        #expect(scene.gate.isProbing && scene.fitness(2, of: Self.bob) == nil)
+        scene.now = scene.now + .seconds(1)
+        #expect(scene.end(probe, cell.outcome) == [])
+        #expect(scene.gate.hold?.cause == Self.after(cell))
+        #expect(!scene.gate.isProbing)
+        if let hold = scene.gate.hold { #expect(hold.probes == 1 && hold.probeAt > scene.now) }
+    }
+
+    // MARK: - Holds
+
+    @Test("probes go out one at a time with growing pauses")
+    func pauses() throws {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        for probe in 0..<12 {
+            let hold = try #require(scene.gate.hold)
+            #expect(hold.probes == probe && hold.since == Self.start + .seconds(1))
+            let pause = hold.probeAt - hold.checkedAt
+            #expect(pause >= .milliseconds(2500) && pause <= .seconds(300))
+            #expect(scene.fitness(1) == nil && scene.gate.opens(after: scene.now) == hold.probeAt)
+            scene.now = hold.probeAt
+            scene.call(1, Self.refused)
+        }
+    }
+
+    @Test("calls that were in flight when the hold began neither end it nor make its pauses grow")
+    func stragglers() throws {
+        var scene = Scene()
+        let calls = (1...4).map { scene.begin(Int64($0)) }
+        _ = scene.end(calls[0], Self.refused)
+        let first = try #require(scene.gate.hold)
+        _ = scene.end(calls[1], Self.refused)
+        _ = scene.end(calls[2], Self.answered)
+        _ = scene.end(calls[3], .rateLimited(Self.error, retryAfter: nil))
+        #expect(scene.gate.hold == first)
+    }
+
+    @Test("what one owner's call has met is tried at once with another owner's, and the lane opens by that")
+    func otherOwner() {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        #expect(scene.fitness(2) == nil && scene.fitness(3, of: Self.bob) == .unconcerned)
+        scene.call(3, of: Self.bob, Self.answered)
+        #expect(scene.gate.hold == nil && scene.gate.isSuspect(.init(job: JobID(rawValue: 9), uid: Self.alice)))
+    }
+
+    @Test("what two owners have met is everybody's: nobody probes before the time, and nobody is suspected after it")
+    func everybody() throws {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.call(3, of: Self.bob, Self.refused)
+        #expect(scene.fitness(5, of: 1002) == nil)
+        scene.now = try #require(scene.gate.hold).probeAt
+        #expect(scene.fitness(5, of: 1002) == .unconcerned)
+        #expect(scene.fitness(3, of: Self.bob) == .other && scene.fitness(1) == .closer)
+        scene.call(5, of: 1002, Self.answered)
+        #expect(scene.gate.hold == nil && scene.gate.evidence.suspectOwners.isEmpty)
+    }
+
+    @Test("three jobs in a row that fail close a lane, and no more calls begin than can still fail before that")
+    func failing() {
+        for outcome in [CallOutcome.unknown(Self.error), .serverError(Self.error), .noImage(Answer(items: []))] {
+            var scene = Scene()
+            #expect(scene.gate.places(ceiling: 4) == 4)
+            scene.call(1, outcome)
+            #expect(scene.gate.hold == nil && scene.gate.places(ceiling: 4) == 2)
+            // The same job again is no second job.
+            scene.call(1, outcome)
+            scene.call(2, outcome)
+            #expect(scene.gate.hold == nil && scene.gate.places(ceiling: 4) == 1)
+            scene.call(3, of: Self.bob, outcome)
+            #expect(scene.gate.hold?.cause == .failing)
+        }
+        var scene = Scene()
+        for job in 1...9 {
+            scene.call(Int64(job), .unknown(Self.error))
+            if job % 2 == 0 { scene.call(100, Self.answered) }
+        }
+        #expect(scene.gate.hold == nil)
+    }
+
+    @Test("pictures of three calls that cannot be downloaded close a lane, and one that can opens it")
+    func undeliverable() {
+        var scene = Scene()
+        for job in [1, 1, 2] { scene.undelivered(Int64(job)) }
+        #expect(scene.gate.hold == nil)
+        scene.gate.recordDelivered(.init(job: JobID(rawValue: 2), uid: Self.alice))
+        for job in 1...3 { scene.undelivered(Int64(job)) }
+        #expect(scene.gate.hold?.cause == .undeliverable)
+        // One call of another owner may try if it is everybody's; its answer alone opens nothing.
+        #expect(scene.fitness(4, of: Self.bob) == .unconcerned)
+        scene.call(4, of: Self.bob, Self.answered)
+        #expect(scene.gate.hold != nil && scene.fitness(5, of: 1002) == nil)
+        scene.gate.recordDelivered(.init(job: JobID(rawValue: 4), uid: Self.bob))
+        #expect(scene.gate.hold == nil && scene.gate.evidence.suspectOwners == [Self.alice])
+        for job in 11...13 { scene.undelivered(Int64(job)) }
+        #expect(scene.fitness(5, of: Self.bob) == .open && scene.fitness(14) == nil)
+    }
+
+    // MARK: - Who is it?
+
+    /// Alice is refused, and Bob's next call works.
+    private func suspicious() -> Scene {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.call(2, of: Self.bob, Self.answered)
+        return scene
+    }
+
+    @Test("an owner who is refused alone closes nothing, and each job takes a strike when others' calls work around it")
+    func alone() {
+        var scene = suspicious()
+        for job in 10..<30 {
+            #expect(scene.call(Int64(job), Self.refused) == [])
+            #expect(scene.gate.hold == nil && scene.fitness(2, of: Self.bob) == .open)
+            #expect(scene.call(2, of: Self.bob, Self.answered) == [Int64(job)])
+        }
+    }
+
+    @Test("money that runs out a second time costs nobody a strike: four jobs, one picture, and again nothing")
+    func twice() {
+        var scene = Scene()
+        let calls = (1...4).map { scene.begin(Int64($0)) }
+        for call in calls { _ = scene.end(call, Self.refused) }
+        scene.now = scene.now + .seconds(10)
+        scene.call(2, Self.answered)
+        #expect(scene.gate.hold == nil)
+        for round in 0..<8 {
+            var struck: [Int64] = []
+            for job in [1, 3, 4] where scene.gate.hold == nil || round > 0 {
+                struck += scene.call(Int64(job), Self.refused)
+            }
+            #expect(struck == [] && scene.gate.hold?.cause == .account)
+        }
+    }
+
+    @Test("a suspect that is refused together with others takes no strike")
+    func outage() {
+        var scene = suspicious()
+        scene.call(10, Self.refused)
+        scene.call(2, of: Self.bob, Self.refused)
+        #expect(scene.gate.hold?.cause == .account && !scene.gate.isForSuspects)
+        scene.now = scene.now + .seconds(600)
+        #expect(scene.call(3, of: 1002, Self.answered) == [])
+    }
+
+    @Test("if nobody else calls, suspects are held like in an outage, and others are not")
+    func suspectsHeld() {
+        var scene = suspicious()
+        for job in 10..<13 { scene.call(Int64(job), Self.refused) }
+        #expect(scene.gate.isForSuspects && scene.fitness(13) == nil)
+        #expect(scene.fitness(2, of: Self.bob) == .open && scene.gate.places(ceiling: 4) == 4)
+        scene.call(2, of: Self.bob, Self.answered)
+        #expect(scene.gate.hold == nil)
+    }
+
+    @Test("an owner whose jobs all fail closes the lane for everybody once")
+    func failsAlone() {
+        var scene = Scene()
+        for job in 1...3 { scene.call(Int64(job), .unknown(Self.error)) }
+        #expect(scene.gate.hold?.cause == .failing && scene.fitness(9, of: Self.bob) == .unconcerned)
+        scene.call(9, of: Self.bob, Self.answered)
+        for job in 4..<20 {
+            scene.call(Int64(job), .unknown(Self.error))
+            #expect(scene.fitness(9, of: Self.bob) == .open && scene.gate.places(ceiling: 4) == 4)
+        }
+        #expect(scene.gate.isForSuspects)
+    }
+
+    // MARK: - Rate limits
+
+    @Test("Retry-After sets the wait of the lane; a shorter one that comes later does not shorten it")
+    func retryAfter() {
+        var scene = Scene()
+        let calls = [scene.begin(1), scene.begin(2), scene.begin(3)]
+        _ = scene.end(calls[0], .rateLimited(Self.error, retryAfter: .seconds(30)))
+        _ = scene.end(calls[1], .rateLimited(Self.error, retryAfter: .seconds(3)))
+        // What was in flight proves nothing about the end.
+        _ = scene.end(calls[2], Self.answered)
+        #expect(scene.gate.opens(after: scene.now) == Self.start + .seconds(30) && scene.gate.pace.limit == 2)
+        scene.now = Self.start + .seconds(29)
+        #expect(scene.fitness(4, of: Self.bob) == nil)
+        scene.now = Self.start + .seconds(30)
+        #expect(scene.fitness(1) == .open)
+    }
+
+    @Test("a long rate limit that one owner has met is tried by one call of another, and ends by it")
+    func longLimit() {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        #expect(scene.fitness(2, of: Self.bob) == nil)
+        scene.now = scene.now + .seconds(15)
+        #expect(scene.fitness(1) == nil && scene.fitness(2, of: Self.bob) == .unconcerned)
+        let trial = scene.begin(2, of: Self.bob)
+        #expect(scene.fitness(3, of: 1002) == nil)
+        _ = scene.end(trial, Self.answered)
+        #expect(scene.fitness(3, of: 1002) == .open)
+    }
+
+    @Test("who is limited alone, again and again, slows only itself")
+    func limitedAlone() {
+        var scene = Scene()
+        let limited = CallOutcome.rateLimited(Self.error, retryAfter: .seconds(5))
+        for _ in 0..<3 {
+            scene.call(1, limited)
+            scene.now = scene.now + .seconds(5)
+            scene.call(2, of: Self.bob, Self.answered)
+        }
+        let pace = scene.gate.pace.limit
+        for _ in 0..<5 {
+            #expect(scene.call(1, limited) == [])
+            #expect(scene.fitness(2, of: Self.bob) == .open && scene.gate.pace.limit ?? 4 >= pace ?? 4)
+            #expect(scene.call(2, of: Self.bob, Self.answered) == [1])
+        }
+        // Where others are limited too, it is the lane's.
+        scene.call(2, of: Self.bob, limited)
+        #expect(
+            scene.fitness(3, of: 1002) == nil && !scene.gate.isLimitedAlone(.init(job: JobID(rawValue: 1), uid: 1000)))
+    }
+
+    // MARK: - Clocks and words
+
+    @Test("a resume by hand ends a rate limit, and has a hold probed at once, alone")
+    func resume() {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.gate.rateLimit = .init(since: scene.now, until: scene.now + .seconds(3600))
+        #expect(scene.fitness(1) == nil)
+        scene.gate.resume(at: scene.now)
+        #expect(scene.fitness(1) == .closer)
+        _ = scene.begin(1)
+        #expect(scene.fitness(1) == nil)
+        scene.gate.forgetCallsInFlight()
+        #expect(scene.fitness(1) == .closer)
+    }
+
+    @Test("a clock that is set back ends no hold, keeps no probe waiting, and lets the probe's answer count")
+    func clockSetBack() throws {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.now = Self.start + .seconds(-7 * 86_400)
+        #expect(scene.fitness(1) == .closer && scene.gate.opens(after: scene.now) == nil)
+        scene.call(1, Self.refused)
+        let hold = try #require(scene.gate.hold)
+        #expect(hold.probes == 1 && hold.probeAt < scene.now + .seconds(11) && scene.fitness(1) == nil)
+        scene.now = hold.probeAt
+        scene.call(1, .rejected(Self.error))
+        #expect(scene.gate.hold == nil)
+        scene.gate.rateLimit = .init(since: scene.now + .seconds(60), until: scene.now + .seconds(120))
+        #expect(scene.fitness(1) == .open)
+    }
+}
