@@ -89,7 +89,8 @@ struct OutcomePlay: SuiteTrait, TestScoping {
         _ row: OutcomeRow, _ number: Int, to daemon: RunningDaemon
     ) async throws -> RunningDaemon.Run {
         let options = row.options.contains("--n") ? row.options : ["--n", "2"] + row.options
-        let submit = ["submit", "--image", "-"] + options + (row.isCanceled ? [] : ["--wait"])
+        // Each row in a lane of its own: what one meets holds no other.
+        let submit = ["submit", "--image", "-", "--model", "row-\(number)"] + options + (row.isCanceled ? [] : ["--wait"])
         let run = try await daemon.run(submit + [row.prompt(number)], input: row.input)
         guard row.isCanceled, let id = run.lines.first else { return run }
         _ = try await daemon.fluxq("cancel", id)
