@@ -181,7 +181,7 @@ enum StoreAtScale {
         var draft = EditRequest.Draft()
         draft.prompt = "Convert to quick pencil sketch"
         draft.image = .link("https://example.org/photograph.jpg")
-        return try draft.validated(defaultModel: model, drawSeed: { 7 }).get()
+        return try draft.validated(by: ModelCatalog(offering: [model]), drawSeed: { 7 }).get()
     }
 
     @Sendable private static func now() -> Timestamp {

@@ -76,7 +76,7 @@ enum AnswerTarget {
     }
 
     private static let quotation: Quotation = {
-        do { return Quotation(hiding: try APIKey("sk-fuzz-0123456789")) } catch { fatalError("\(error)") }
+        do { return Quotation(hiding: [try APIKey("sk-fuzz-0123456789")]) } catch { fatalError("\(error)") }
     }()
 
     /// Reads the answer again, all at once and with everything in it: what stands in `data` in the vendor's own form comes.

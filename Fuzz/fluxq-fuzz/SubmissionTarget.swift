@@ -21,7 +21,11 @@ enum SubmissionTarget {
         }
         let (submission, wrong) = JobSubmission.reading(json)
         checkPlain(input, submission, wrong, images: whole.images)
-        if case .success(let request) = submission.request.validated(defaultModel: "m", drawSeed: { 7 }) {
+        let model = submission.request.model ?? "m"
+        let catalog = ModelCatalog(
+            offering: [model],
+            rules: [model: .init(requiresImage: false, parameters: submission.request.parameters.keys.sorted())])
+        if case .success(let request) = submission.request.validated(by: catalog, drawSeed: { 7 }) {
             expect((1...4).contains(request.imagesWanted), "no more pictures than the API gives")
             expect(request.prompt.utf8.count <= EditRequest.Bounds.promptBytes, "its prompt is bounded")
             let line = try? JSONEncoder().encode(request)

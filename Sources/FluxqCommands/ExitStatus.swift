@@ -22,8 +22,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     init(_ code: Problem.Code) {
         self =
             switch code {
-            case .badRequest, .invalidFields, .notAPicture, .tooLarge, .noSuchInput, .noSuchJob, .noSuchImage,
-                .conflict, .keyReused, .unsupportedMediaType:
+            case .badRequest, .invalidFields, .unknownModel, .notAPicture, .tooLarge, .noSuchInput, .noSuchJob,
+                .noSuchImage, .conflict, .keyReused, .unsupportedMediaType:
                 .badInput
             case .noSuchRoute, .methodNotAllowed, .rangeNotSatisfiable, .internal: .unavailable
             case .notAllowed: .notAllowed

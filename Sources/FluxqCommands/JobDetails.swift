@@ -53,13 +53,14 @@ struct JobDetails {
         sheet.add("not wanted", request.negativePrompt)
         sheet.add("image", request.image?.wire)
         sheet.add("model", request.model)
-        sheet.add("seed", request.seed == -1 ? "-1 (drawn by the API)" : "\(request.seed)")
+        sheet.add("seed", request.seed.map { $0 == -1 ? "-1 (drawn by the API)" : "\($0)" })
         let parameters: [(String, String?)] = [
             ("n", request.n.map(String.init)), ("strength", request.strength.map { "\($0)" }),
             ("steps", request.steps.map(String.init)), ("guidance-scale", request.guidanceScale.map { "\($0)" }),
-            ("response-format", request.responseFormat == .url ? nil : request.responseFormat.rawValue),
+            ("response-format", request.responseFormat == .url ? nil : request.responseFormat?.rawValue),
         ]
-        let set = parameters.compactMap { name, value in value.map { "\(name) \($0)" } }
+        let own = request.parameters.sorted { $0.key < $1.key }.map { name, value in "\(name)=\(value)" }
+        let set = parameters.compactMap { name, value in value.map { "\(name) \($0)" } } + own
         sheet.add("parameters", set.isEmpty ? nil : set.joined(separator: ", "))
     }
 

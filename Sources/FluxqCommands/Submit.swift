@@ -27,6 +27,11 @@ struct Submit: AsyncParsableCommand {
               convert a.tiff png:- | fluxq submit --image - --wait "Remove the fence"
               fluxq submit --image photo.jpg --at 22:00 --output results "Make it night"
               id=$(fluxq submit --image photo.jpg --key order-1881 "Restore the colours")
+              fluxq submit --model gpt-image-1 --set size=1536x1024 --set quality=high "A lighthouse at dusk"
+
+            MODELS AND THEIR FIELDS (--model, --set)
+              fluxq models shows which models there are and which fields each takes. The value of --set is a truth \
+            value if it is true or false, a number if JSON would read it as one, and a text otherwise.
 
             TIMES (--at)
               2026-11-24T08:00:00Z      ISO 8601 with a zone
@@ -73,8 +78,14 @@ struct Submit: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How the API hands over the pictures.", valueName: "FORMAT"))
     var responseFormat: EditRequest.ResponseFormat?
 
-    @Option(help: ArgumentHelp("Another model than the daemon's own.", valueName: "MODEL"))
+    @Option(help: ArgumentHelp("Another model than the daemon's own; see: fluxq models.", valueName: "MODEL"))
     var model: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A field of the model's own; may be given for several fields.", valueName: "KEY=VALUE"),
+        transform: FieldSetting.init(argument:))
+    var settings: [FieldSetting] = []
 
     @Option(
         parsing: .unconditional,
@@ -110,6 +121,10 @@ struct Submit: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("What to do with the picture. One argument: put it in quotes.", valueName: "PROMPT"))
     var prompt: String
+
+    func validate() throws {
+        _ = try FieldSetting.parameters(of: settings)
+    }
 
     func run() async throws {
         try await global.run { console in
@@ -157,6 +172,7 @@ struct Submit: AsyncParsableCommand {
         request.guidanceScale = guidanceScale
         request.negativePrompt = negativePrompt
         request.responseFormat = responseFormat
+        request.parameters = try FieldSetting.parameters(of: settings)
         let options = JobSubmission.Options(
             priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown, key: key)
         do {

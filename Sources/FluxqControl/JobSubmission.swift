@@ -43,7 +43,8 @@ extension JobSubmission {
         self = submission
     }
 
-    /// Reads what can be read from JSON, and says every field that is unknown or of the wrong type; that one is absent.
+    /// Reads what can be read from JSON, and says every field that is unknown or of the wrong type; that one is absent. Which
+    /// further fields `request` may have depends on its model: those that could be sent become `parameters`.
     package static func reading(_ json: JSONValue) -> (submission: JobSubmission, wrong: [EditRequest.FieldError]) {
         var reader = FieldReader(path: "")
         guard case .object(let members) = json else {
@@ -60,7 +61,6 @@ extension JobSubmission {
         var draft = EditRequest.Draft()
         if let request {
             var fields = FieldReader(path: "")
-            fields.known(EditRequest.CodingKeys.allCases.map(\.rawValue), in: request)
             draft.model = fields.string("model", of: request)
             draft.prompt = fields.string("prompt", of: request)
             draft.image = fields.string("image", of: request).map(EditRequest.Image.init(wire:))
@@ -71,6 +71,7 @@ extension JobSubmission {
             draft.guidanceScale = fields.number("guidance_scale", of: request)
             draft.negativePrompt = fields.string("negative_prompt", of: request)
             draft.responseFormat = fields.choice("response_format", of: request)
+            draft.parameters = fields.parameters(of: request)
             reader.wrong += fields.wrong
         }
         var chosen = Options()
@@ -130,6 +131,19 @@ private struct FieldReader {
             return nil
         }
         return value
+    }
+
+    /// The members that are no fields of fluxq's own.
+    mutating func parameters(of members: [String: JSONValue]) -> [String: EditRequest.ParameterValue] {
+        let others = members.filter { EditRequest.CodingKeys(rawValue: $0.key) == nil }
+        let nested = others.filter { $0.value != .null && EditRequest.ParameterValue($0.value) == nil }
+        for (name, value) in nested.sorted(by: { $0.key < $1.key }).prefix(Self.mostUnknown) {
+            fail(name, "must be a text, a number, or true or false, but is \(value.kind)")
+        }
+        if nested.count > Self.mostUnknown {
+            fail("…", "and \(nested.count - Self.mostUnknown) more fields that are lists or objects")
+        }
+        return others.compactMapValues { EditRequest.ParameterValue($0) }
     }
 
     mutating func object(_ name: String, of members: [String: JSONValue]) -> [String: JSONValue]? {
@@ -196,11 +210,28 @@ extension JobSubmission: Encodable {
         try fields.encodeIfPresent(request.guidanceScale, forKey: .guidanceScale)
         try fields.encodeIfPresent(request.negativePrompt, forKey: .negativePrompt)
         try fields.encodeIfPresent(request.responseFormat, forKey: .responseFormat)
+        if !request.parameters.isEmpty {
+            var others = body.nestedContainer(keyedBy: EditRequest.FieldName.self, forKey: .request)
+            for (name, value) in request.parameters { try others.encode(value, forKey: .init(name)) }
+        }
         var chosen = body.nestedContainer(keyedBy: OptionKeys.self, forKey: .options)
         try chosen.encodeIfPresent(options.priority, forKey: .priority)
         try chosen.encodeIfPresent(options.label, forKey: .label)
         try chosen.encodeIfPresent(options.notBefore, forKey: .notBefore)
         try chosen.encodeIfPresent(options.onUnknown?.rawValue, forKey: .onUnknown)
         try chosen.encodeIfPresent(options.key, forKey: .key)
+    }
+}
+
+extension EditRequest.ParameterValue {
+    /// Nil for null, a list and an object.
+    fileprivate init?(_ json: JSONValue) {
+        switch json {
+        case .string(let text): self = .text(text)
+        case .integer(let integer): self = .integer(integer)
+        case .number(let number): self = .number(number)
+        case .bool(let truth): self = .truth(truth)
+        case .null, .array, .object: return nil
+        }
     }
 }

@@ -10,6 +10,8 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case badRequest = "bad_request"
         /// One or more fields of a submitted job cannot be sent; `fields` names each.
         case invalidFields = "invalid_fields"
+        /// No endpoint offers the model that a submitted job asks for.
+        case unknownModel = "unknown_model"
         /// The bytes are not a whole picture of a known format.
         case notAPicture = "not_a_picture"
         case tooLarge = "too_large"
@@ -72,10 +74,26 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         self.limit = limit
     }
 
-    package init(invalid: [EditRequest.FieldError]) {
+    package init(_ invalid: EditRequest.Invalid) {
+        if let model = invalid.unknownModel {
+            self.init(unknownModel: model)
+        } else {
+            self.init(
+                status: 422, code: .invalidFields, title: "The job cannot be sent as it is",
+                detail: "\(invalid). Nothing was queued.",
+                fields: invalid.fields.map { Field(field: $0.field, problem: $0.problem) })
+        }
+    }
+
+    /// Models that are named; `GET /v1/models` has them all.
+    private static let mostModels = 20
+
+    private init(unknownModel model: EditRequest.Invalid.UnknownModel) {
+        let named = model.offered.prefix(Self.mostModels).joined(separator: ", ")
+        let rest = model.offered.count - Self.mostModels
         self.init(
-            status: 422, code: .invalidFields, title: "The job cannot be sent as it is",
-            detail: invalid.map(\.description).joined(separator: "; ") + ". Nothing was queued.",
-            fields: invalid.map { Field(field: $0.field, problem: $0.problem) })
+            status: 422, code: .unknownModel, title: "No such model",
+            detail: "No endpoint offers the model \(model.name). Offered: \(named)"
+                + (rest > 0 ? ", and \(rest) more (fluxq models, or GET /v1/models)" : "") + ". Nothing was queued.")
     }
 }

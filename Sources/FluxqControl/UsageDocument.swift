@@ -134,7 +134,7 @@ extension LimitKind.Unit {
     private static let micros: Double = 1_000_000
 
     /// As a number on the wire: money in units of the currency.
-    func wire(_ value: Int64) -> Double {
+    package func wire(_ value: Int64) -> Double {
         self == .money ? Double(value) / Self.micros : Double(value)
     }
 

@@ -84,6 +84,11 @@ extension ControlClient {
         try await document(.GET, "/v1/usage?all=true")
     }
 
+    /// `GET /v1/models`.
+    package func models() async throws -> Answered<ModelList> {
+        try await document(.GET, "/v1/models")
+    }
+
     /// `POST /v1/queue/pause`.
     package func pauseQueue() async throws -> Answered<QueueDocument> {
         try await document(.POST, "/v1/queue/pause")

@@ -1,6 +1,6 @@
 package import FluxqArchive
 import FluxqMaintenance
-import FluxqModel
+package import FluxqModel
 package import FluxqStore
 import HTTPTypes
 import HummingbirdCore
@@ -18,8 +18,10 @@ import ServiceLifecycle
 package struct ControlServer: Service {
     /// What configuration decides, and limits that only tests change.
     package struct Settings: Sendable {
-        /// `api.model`.
-        package var defaultModel: String
+        /// What can be asked for.
+        package var catalog: ModelCatalog
+        /// Of one image, by model.
+        package var prices: [String: StorePolicy.Price]
         /// `inputs.max_bytes`.
         package var maxInputBytes: Int64
         /// One of `EditRequest.Bounds.drawnSeeds`.
@@ -40,10 +42,12 @@ package struct ControlServer: Service {
         package var eventPause = Duration.seconds(15)
 
         package init(
-            defaultModel: String, maxInputBytes: Int64 = 20 << 20, administrators: Administrators = .init(),
+            catalog: ModelCatalog, prices: [String: StorePolicy.Price] = [:], maxInputBytes: Int64 = 20 << 20,
+            administrators: Administrators = .init(),
             drawSeed: @escaping @Sendable () -> Int64 = { .random(in: EditRequest.Bounds.drawnSeeds) }
         ) {
-            self.defaultModel = defaultModel
+            self.catalog = catalog
+            self.prices = prices
             self.maxInputBytes = maxInputBytes
             self.administrators = administrators
             self.drawSeed = drawSeed

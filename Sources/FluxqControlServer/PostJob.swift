@@ -22,8 +22,10 @@ extension Routes {
                 if let file = image.file { await archive.discard(file) }
                 return try await response(to: earlier, call)
             }
-            let submission = try await check(json, image, call)
-            return try await submit(submission, image, call)
+            // A reload in between must not have the fields checked by one catalog and sent by another.
+            let catalog = settings.catalog
+            let submission = try await check(json, image, catalog, call)
+            return try await submit(submission, image, catalog, call)
         } catch {
             if let file = image.file { await archive.discard(file) }
             throw error
@@ -88,7 +90,9 @@ extension Routes {
 
     /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
     /// - Returns: the submission; where its picture came as bytes, with a hash that only stands for it.
-    private func check(_ json: JSONValue, _ image: SubmittedImage, _ call: Call) async throws -> JobSubmission {
+    private func check(
+        _ json: JSONValue, _ image: SubmittedImage, _ catalog: ModelCatalog, _ call: Call
+    ) async throws -> JobSubmission {
         var (submission, wrong) = JobSubmission.reading(json)
         func note(_ problem: String) { wrong.append(.init(field: "image", problem: problem)) }
         switch image.content {
@@ -108,8 +112,9 @@ extension Routes {
             note("is a data: URI whose text is not base64, or ends early")
         }
         if case .failure(let invalid) = submission.request.validated(
-            defaultModel: settings.defaultModel, drawSeed: { EditRequest.Bounds.lowestSeed })
+            by: catalog, drawSeed: { EditRequest.Bounds.lowestSeed })
         {
+            if invalid.unknownModel != nil, !wrong.contains(where: { $0.field == "model" }) { throw invalid }
             // A field of the wrong kind is absent here; what that leads to is not worth saying.
             let named = Set(wrong.map(\.field))
             wrong += invalid.fields.filter { !named.contains($0.field) }
@@ -119,14 +124,12 @@ extension Routes {
     }
 
     private func submit(
-        _ checked: JobSubmission, _ image: SubmittedImage, _ call: Call
+        _ checked: JobSubmission, _ image: SubmittedImage, _ catalog: ModelCatalog, _ call: Call
     ) async throws -> Response {
         let caller = call.caller
         var submission = checked
         if let file = image.file { submission.request.image = .content(try await keep(file, for: caller).hash) }
-        let request = try submission.request.validated(
-            defaultModel: settings.defaultModel, drawSeed: settings.drawSeed
-        ).get()
+        let request = try submission.request.validated(by: catalog, drawSeed: settings.drawSeed).get()
         let options = submission.options
         let order = Store.Order(
             owner: caller.owner, request: request, priority: options.priority ?? 0, label: options.label,

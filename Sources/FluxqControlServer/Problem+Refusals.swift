@@ -12,7 +12,7 @@ extension Problem {
         self =
             switch error {
             case let problem as Problem: problem
-            case let invalid as EditRequest.Invalid: Problem(invalid: invalid.fields)
+            case let invalid as EditRequest.Invalid: Problem(invalid)
             case RequestReader.Failure.malformed: .notHTTP
             case RequestReader.Failure.bodyCut: .bodyCut
             case RequestReader.Failure.bodyLate: .bodyLate

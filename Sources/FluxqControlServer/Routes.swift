@@ -47,6 +47,7 @@ struct Routes: Sendable {
         Route(.post, "/v1/queue/pause", .administrators, Routes.pauseQueue),
         Route(.post, "/v1/queue/resume", .administrators, Routes.resumeQueue),
         Route(.get, "/v1/usage", .everybody, Routes.getUsage),
+        Route(.get, "/v1/models", .everybody, Routes.listModels),
     ]
 
     /// A job as it is after what the caller has done to it.

@@ -55,7 +55,7 @@ package struct Daemon: Sendable {
         }
         let written = try read()
         var configuration = written
-        let apiKey = options.isSandboxed ? "sandbox" : try configuration.apiKey(environment: environment)
+        let keys = options.isSandboxed ? [:] : try configuration.apiKeys(environment: environment)
         let notifier = try ServiceNotifier(environment: environment)
         let directory = try StateDirectory.open(
             path: options.stateDirectory ?? StateDirectory.defaultPath(environment: environment))
@@ -78,10 +78,9 @@ package struct Daemon: Sendable {
         let sandbox = try await startSandbox(in: directory.path, configuration)
         let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
         configuration = complete(configuration)
-        let api: ImagesClient
+        let apis: [String: ImagesClient]
         do {
-            api = try ImagesClient(
-                .init(baseURL: configuration.api.baseURL, apiKey: try APIKey(apiKey), terms: configuration.callTerms))
+            apis = try await Self.clients(configuration, keys: keys)
         } catch {
             await sandbox?.shutdown()
             throw error
@@ -90,11 +89,11 @@ package struct Daemon: Sendable {
             "fluxqd is ready.",
             metadata: [
                 "socket": "\(socket.name)", "state_directory": "\(directory.path)",
-                "api": "\(options.isSandboxed ? "sandbox" : configuration.api.baseURL)",
+                "api": "\(options.isSandboxed ? "sandbox" : configuration.addresses)",
             ])
         let workers = Workers(
             .init(
-                store: store, archive: archive, apis: [Lane.defaultEndpoint: api], clock: clock,
+                store: store, archive: archive, apis: apis, clock: clock,
                 settings: configuration.workerSettings,
                 logger: logger))
         let server = ControlServer(
@@ -105,7 +104,7 @@ package struct Daemon: Sendable {
             logger: logger)
 
         let reload = Reload(
-            .init(store: store, workers: workers, server: server, api: api), present: written, notifier: notifier,
+            .init(store: store, workers: workers, server: server, apis: Array(apis.values)), present: written, notifier: notifier,
             logger: logger, read: read, complete: complete)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
@@ -122,7 +121,7 @@ package struct Daemon: Sendable {
                     }, logger: logger)), reload)
 
         CrashPoint.drainEnded.pass()
-        await api.shutdown()
+        for api in apis.values { await api.shutdown() }
         await sandbox?.shutdown()
         try end.get()
         try store.close()
@@ -210,12 +209,51 @@ private struct ControlSocket {
     }
 }
 
+extension Daemon {
+    /// One client for each endpoint, which knows the key of its own and hides those of all: an API may be told of another
+    /// one's key, by a proxy that serves both.
+    ///
+    /// - Parameter keys: by endpoint; the stand-in takes any.
+    fileprivate static func clients(
+        _ configuration: Configuration, keys: [String: String]
+    ) async throws -> [String: ImagesClient] {
+        let keys = try keys.mapValues { try APIKey($0) }
+        let standInKey = try APIKey("sandbox")
+        var clients: [String: ImagesClient] = [:]
+        do {
+            for endpoint in configuration.everyEndpoint {
+                clients[endpoint.name] = try ImagesClient(
+                    .init(
+                        baseURL: endpoint.baseURL, apiKey: keys[endpoint.name] ?? standInKey,
+                        otherKeys: keys.filter { $0.key != endpoint.name }.map(\.value),
+                        proxy: endpoint.proxy.map { .init(host: $0.host, port: $0.port) },
+                        section: configuration.endpoints.isEmpty ? "api" : "endpoints.\(endpoint.name)",
+                        terms: configuration.callTerms))
+            }
+        } catch {
+            for client in clients.values { await client.shutdown() }
+            throw error
+        }
+        return clients
+    }
+}
+
 extension Configuration {
-    /// With the stand-in of the images API, where there is one, in the place of the real one.
+    /// For the log.
+    fileprivate var addresses: String {
+        endpoints.isEmpty
+            ? api.baseURL : endpoints.map { "\($0.name): \($0.baseURL)" }.joined(separator: ", ")
+    }
+
+    /// With the stand-in of the images API, if there is one, in the place of every real one.
     fileprivate func calling(_ sandbox: FluxqSandbox.Sandbox?) -> Configuration {
         guard let sandbox else { return self }
         var configuration = self
         configuration.api.baseURL = sandbox.baseURL
+        for index in endpoints.indices {
+            configuration.endpoints[index].baseURL = sandbox.baseURL
+            configuration.endpoints[index].proxy = nil
+        }
         configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
         return configuration
     }

@@ -15,7 +15,7 @@ final class Reload: Sendable {
         let store: Store
         let workers: Workers
         let server: ControlServer
-        let api: ImagesClient
+        let apis: [ImagesClient]
     }
 
     private let parts: Parts
@@ -65,13 +65,11 @@ final class Reload: Sendable {
             return "The last reload failed: the configuration has a mistake, which the log names."
         }
         let before = present.withLock { $0 }
-        let changed = Setting.all.filter { $0.differs(before, next) }
-        let late = changed.filter { $0.reload == .atStart }
         // What only a start changes stays as it is, so that it is still told apart at the next reload.
-        var taken = next
-        for setting in late { setting.copy(before, &taken) }
+        let (taken, changed, late) = before.takingOn(next)
         do {
-            try parts.api.adopt(complete(taken).callTerms)
+            // The terms are the same for all: if the first takes them, every other does.
+            for api in parts.apis { try api.adopt(complete(taken).callTerms) }
         } catch {
             logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(error)"])
             return "The last reload failed: the log says why."
@@ -80,15 +78,14 @@ final class Reload: Sendable {
         parts.workers.adopt(taken.workerSettings)
         await parts.server.adopt(taken.controlSettings)
         present.withLock { $0 = taken }
-        for setting in late {
-            logger.warning(
-                "A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(setting.name)"])
+        for key in late {
+            logger.warning("A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(key)"])
         }
-        let names = changed.filter { $0.reload == .whileRunning }.map(\.name).joined(separator: ", ")
+        let names = changed.joined(separator: ", ")
         logger.notice("The configuration was reloaded.", metadata: ["changed": "\(names.isEmpty ? "nothing" : names)"])
         return late.isEmpty
             ? "The configuration was reloaded."
-            : "The configuration was reloaded; \(late.map(\.name).joined(separator: ", ")) needs a restart."
+            : "The configuration was reloaded; \(late.joined(separator: ", ")) needs a restart."
     }
 
     private func tell(_ send: () throws(ServiceNotifier.Failure) -> Void) {

@@ -3,21 +3,22 @@ import NIOHTTP1
 
 /// The last station of a download's request before it becomes bytes. It puts the link's path and query into the request
 /// line as they were given, which the HTTP library would encode again, and lets nothing out to any other address than
-/// the one that was checked.
+/// the one that was checked. Through a proxy the connection is the proxy's, which was asked for the checked name.
 final class ExactRequest: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
 
     private let target: String
-    private let address: SocketAddress
+    /// Nil through a proxy.
+    private let address: SocketAddress?
 
-    init(target: String, address: SocketAddress) {
+    init(target: String, address: SocketAddress?) {
         self.target = target
         self.address = address
     }
 
     /// - Parameter channel: one whose HTTP handlers are in place; on its event loop.
-    static func install(in channel: any Channel, target: String, address: SocketAddress) -> EventLoopFuture<Void> {
+    static func install(in channel: any Channel, target: String, address: SocketAddress?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
@@ -29,7 +30,7 @@ final class ExactRequest: ChannelOutboundHandler {
         guard case .head(var head) = unwrapOutboundIn(data) else {
             return context.write(data, promise: promise)
         }
-        guard context.channel.remoteAddress == address else {
+        guard address == nil || context.channel.remoteAddress == address else {
             promise?.fail(ChannelError.inappropriateOperationForState)
             return context.close(promise: nil)
         }

@@ -2,24 +2,51 @@ import FluxqModel
 
 extension ImagesClient {
     package struct Configuration: Sendable {
-        /// `api.base_url`, such as `https://api.umodelverse.ai/v1`.
+        /// `base_url`, such as `https://api.umodelverse.ai/v1`.
         package var baseURL: String
         package var apiKey: APIKey
+        /// Those of other endpoints: never sent, and hidden like its own in whatever the API says.
+        package var otherKeys: [APIKey]
+        /// Nil for none.
+        package var proxy: Proxy?
+        /// The section of the configuration file that the endpoint is from: `api`, or `endpoints.NAME`.
+        package var section: String
         package var terms: Terms
 
-        package init(baseURL: String, apiKey: APIKey, terms: Terms) {
+        package init(
+            baseURL: String, apiKey: APIKey, otherKeys: [APIKey] = [], proxy: Proxy? = nil, section: String = "api",
+            terms: Terms
+        ) {
             self.baseURL = baseURL
             self.apiKey = apiKey
+            self.otherKeys = otherKeys
+            self.proxy = proxy
+            self.section = section
             self.terms = terms
+        }
+
+        /// An HTTP proxy that takes CONNECT, for calls and downloads.
+        package struct Proxy: Hashable, Sendable {
+            /// An IPv6 address without its brackets.
+            package var host: String
+            package var port: Int
+
+            package init(host: String, port: Int) {
+                self.host = host
+                self.port = port
+            }
+
+            /// What follows a host in a message.
+            var words: String { " through the proxy \(host.contains(":") ? "[\(host)]" : host):\(port)" }
         }
 
         package init(
             baseURL: String, apiKey: APIKey, timeout: Duration = .seconds(300),
             unbilledStatuses: Set<Int> = [500, 503],
-            downloads: Downloads = .init()
+            downloads: Downloads = .init(), otherKeys: [APIKey] = [], proxy: Proxy? = nil
         ) {
             self.init(
-                baseURL: baseURL, apiKey: apiKey,
+                baseURL: baseURL, apiKey: apiKey, otherKeys: otherKeys, proxy: proxy,
                 terms: Terms(timeout: timeout, unbilledStatuses: unbilledStatuses, downloads: downloads))
         }
 

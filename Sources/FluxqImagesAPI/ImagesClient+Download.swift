@@ -35,9 +35,14 @@ extension ImagesClient {
             let attempt: Attempt
             do {
                 try inForce.guardOfLinks.check(link)
-                let addresses = try await resolver.addresses(of: link)
-                try inForce.guardOfLinks.check(link, addresses: addresses)
-                attempt = await request(link, at: addresses, into: sink)
+                if proxy == nil {
+                    let addresses = try await resolver.addresses(of: link)
+                    try inForce.guardOfLinks.check(link, addresses: addresses)
+                    attempt = await request(link, at: addresses, into: sink)
+                } else {
+                    try inForce.guardOfLinks.checkForProxy(link)
+                    attempt = await request(link, at: nil, into: sink)
+                }
             } catch let error as LinkGuard.Refused {
                 return .refused(message: error.message)
             } catch let error as HostResolver.Unresolved {
@@ -67,7 +72,8 @@ extension ImagesClient {
     }
 
     private func failed(_ link: Link, _ reason: String) -> DownloadOutcome {
-        .failed(message: quotation.clean("Could not fetch from \(link.hostAndPort): \(reason)."))
+        .failed(
+            message: quotation.clean("Could not fetch from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
     /// Tries one address after the other until one answers.
@@ -80,10 +86,11 @@ extension ImagesClient {
         return attempt
     }
 
-    private func request(_ link: Link, at address: SocketAddress, into sink: any PictureSink) async -> Attempt {
-        var settings = Self.httpConfiguration()
+    /// - Parameter address: nil through a proxy, which looks the name up itself.
+    private func request(_ link: Link, at address: SocketAddress?, into sink: any PictureSink) async -> Attempt {
+        var settings = Self.httpConfiguration(proxy: proxy)
         settings.timeout.read = .init(Limits.downloadIdle)
-        if link.literalAddress == nil { settings.dnsOverride = [link.host: address.ipAddress ?? ""] }
+        if let address, link.literalAddress == nil { settings.dnsOverride = [link.host: address.ipAddress ?? ""] }
         settings.http1_1ConnectionDebugInitializer = { channel in
             ExactRequest.install(in: channel, target: link.target, address: address)
         }

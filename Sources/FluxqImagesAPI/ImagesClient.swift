@@ -7,8 +7,8 @@ import NIOHTTP1
 
 /// The paid call and the downloads over real HTTP.
 ///
-/// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, uses no proxy and is never repeated by the
-/// library: whatever happens is reported once, as one `CallOutcome`. `shutdown` must be called before the client is let go.
+/// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, uses no proxy but a configured one, and is never
+/// repeated by the library: whatever happens is reported once, as one `CallOutcome`. `shutdown` must be called before the client is let go.
 package final class ImagesClient: ImagesAPI {
     /// What a reload replaces as a whole.
     struct TermsInForce: Sendable {
@@ -20,6 +20,7 @@ package final class ImagesClient: ImagesAPI {
     private let reloadable: Reloadable<TermsInForce>
     private let apiKey: APIKey
     let resolver: HostResolver
+    let proxy: Configuration.Proxy?
     let quotation: Quotation
     private let endpoint: String
     /// What relative links of answers are relative to.
@@ -29,12 +30,13 @@ package final class ImagesClient: ImagesAPI {
 
     /// - Throws: `InvalidConfiguration` where a value cannot be.
     package init(_ configuration: Configuration) throws(InvalidConfiguration) {
-        base = try Self.base(of: configuration.baseURL)
+        base = try Self.base(of: configuration.baseURL, section: configuration.section)
         endpoint = "\(base.scheme)://\(base.authority)\(base.path)/images/generations"
         apiKey = configuration.apiKey
-        quotation = Quotation(hiding: configuration.apiKey)
+        proxy = configuration.proxy
+        quotation = Quotation(hiding: [configuration.apiKey] + configuration.otherKeys)
         reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
-        var settings = Self.httpConfiguration()
+        var settings = Self.httpConfiguration(proxy: configuration.proxy)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel, calls).flatMap {
                 OutgoingCall.install(in: channel, calls, clock: Self.now)
@@ -245,7 +247,7 @@ package final class ImagesClient: ImagesAPI {
             let trouble = overtime ?? NetworkTrouble.describe(error)
             guard let sentAt else {
                 let message = quotation.clean(
-                    "Could not call \(endpoint): \(trouble). The request was not sent in full.")
+                    "Could not call \(endpoint)\(proxy?.words ?? ""): \(trouble). The request was not sent in full.")
                 return CallReport(outcome: .notSent(message: message))
             }
             return CallReport(outcome: table.unknown(because: trouble), sentAt: sentAt)
@@ -293,12 +295,12 @@ package final class ImagesClient: ImagesAPI {
     }
 
     /// What holds for both kinds of request.
-    static func httpConfiguration() -> HTTPClient.Configuration {
+    static func httpConfiguration(proxy: Configuration.Proxy?) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.decompression = .disabled
-        configuration.proxy = nil
+        configuration.proxy = proxy.map { .server(host: $0.host, port: $0.port) }
         configuration.timeout.connect = .init(Limits.connect)
         // A fresh connection for each request, and one try to make it.
         configuration.maximumUsesPerConnection = 1
@@ -309,17 +311,19 @@ package final class ImagesClient: ImagesAPI {
         return configuration
     }
 
-    private static func base(of baseURL: String) throws(InvalidConfiguration) -> AnswerBase {
+    private static func base(
+        of baseURL: String, section: String
+    ) throws(InvalidConfiguration) -> AnswerBase {
         let link: Link
         do {
             link = try Link(baseURL)
         } catch {
             throw InvalidConfiguration(
-                key: "api.base_url", problem: "must be a link such as https://api.example/v1, but \(error.problem)")
+                key: "\(section).base_url", problem: "must be a link such as https://api.example/v1, but \(error.problem)")
         }
         guard !link.target.contains("?"), !baseURL.contains("#") else {
             throw InvalidConfiguration(
-                key: "api.base_url", problem: "must end with its path, without a query (? or #)")
+                key: "\(section).base_url", problem: "must end with its path, without a query (? or #)")
         }
         let path = String(link.target.reversed().drop { $0 == "/" }.reversed())
         return AnswerBase(scheme: "\(link.scheme)", authority: link.authority, path: path)

@@ -56,6 +56,28 @@ struct LinkGuard: Sendable {
         }
     }
 
+    /// What can be said of a link that a proxy fetches. The proxy looks the name up, in its own network, so only an address
+    /// that the link itself gives can be looked at, and names that are never of the public Internet. A public name that
+    /// leads inwards meets TLS there: no host inside has a certificate for it.
+    func checkForProxy(_ link: Link) throws(Refused) {
+        guard !trusts(link) else { return }
+        if let address = link.literalAddress { return try check(link, addresses: [address]) }
+        let labels = link.host.split(separator: ".")
+        // No top-level domain begins with a digit: 127.1 and 0x7f000001 are addresses to whoever looks them up.
+        guard labels.count > 1, let last = labels.last, last.first?.isLetter == true,
+            !Self.innerDomains.contains(String(last)), !link.host.hasSuffix(".home.arpa")
+        else {
+            throw refusal(of: link, because: "leads to \(link.host), which is not a name of the public Internet")
+        }
+    }
+
+    /// Top-level domains that are reserved for use inside a network or a host (RFC 6761, 6762, 7686, 9476 and ICANN's
+    /// `internal`).
+    private static let innerDomains: Set<String> = [
+        "localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "test", "invalid", "onion", "alt",
+        "localdomain",
+    ]
+
     private func refusal(of link: Link, because reason: String) -> Refused {
         Refused(
             message:

@@ -21,6 +21,8 @@ enum NetworkTrouble {
         case .cancelled: "the call was canceled"
         case .connectTimeout: "no connection came about within \(ImagesClient.Limits.connect.inWords)"
         case .remoteConnectionClosed: "the other side closed the connection"
+        case .invalidProxyResponse: "the proxy opens no connection to it"
+        case .proxyAuthenticationRequired: "the proxy asks for a user name and password, and fluxqd gives it none"
         case .readTimeout: "nothing came for too long"
         default: error.shortDescription
         }

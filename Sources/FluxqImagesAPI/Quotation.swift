@@ -1,4 +1,4 @@
-/// Makes what the API or the network said fit to be stored and shown: without the key, without anything that a terminal
+/// Makes what the API or the network said fit to be stored and shown: without any key, without anything that a terminal
 /// would obey, and not too long.
 struct Quotation: Sendable {
     static let messageLimit = 1_000
@@ -9,19 +9,29 @@ struct Quotation: Sendable {
     private static let tellingBeginning = 4
     private static let mark = Array("[hidden]".unicodeScalars)
 
-    private let secret: [Unicode.Scalar]
-    /// Where in the key each of its characters stands.
-    private let places: [Unicode.Scalar: [Int]]
+    private struct Secret {
+        let text: [Unicode.Scalar]
+        /// Where in the key each of its characters stands.
+        let places: [Unicode.Scalar: [Int]]
 
-    init(hiding key: APIKey) {
-        secret = Array(key.secret.unicodeScalars)
-        places = Dictionary(grouping: secret.indices, by: { [secret] in secret[$0] })
+        init(_ key: APIKey) {
+            let text = Array(key.secret.unicodeScalars)
+            self.text = text
+            places = Dictionary(grouping: text.indices, by: { text[$0] })
+        }
+    }
+
+    private let secrets: [Secret]
+
+    /// - Parameter keys: of every endpoint.
+    init(hiding keys: [APIKey]) {
+        secrets = keys.map(Secret.init)
     }
 
     /// - Parameter limit: how many characters are kept.
     func clean(_ text: String, limit: Int = messageLimit) -> String {
         var clean = String.UnicodeScalarView()
-        for scalar in hidingKey(in: Array(text.unicodeScalars)) {
+        for scalar in hidingKeys(in: Array(text.unicodeScalars)) {
             clean.append(Self.isObeyed(scalar) ? " " : scalar)
         }
         let whole = String(clean)
@@ -33,14 +43,14 @@ struct Quotation: Sendable {
         return clean(text, limit: limit)
     }
 
-    /// Whether the key stands in the text, or enough of it.
+    /// Whether a key stands in the text, or enough of one.
     func isTelling(_ text: String) -> Bool {
         let scalars = Array(text.unicodeScalars)
-        return hidingKey(in: scalars) != scalars
+        return hidingKeys(in: scalars) != scalars
     }
 
     /// Scalar by scalar: a mark that combines with the key's last character would make it another character.
-    private func hidingKey(in text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    private func hidingKeys(in text: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var result: [Unicode.Scalar] = []
         result.reserveCapacity(text.count)
         var index = 0
@@ -56,11 +66,16 @@ struct Quotation: Sendable {
         return result
     }
 
-    /// Where a piece of the key ends that begins there; nil where none does, or one too short to tell.
+    /// Where a piece of a key ends that begins there, the longest; nil if none does, or one too short to tell.
     private func endOfPiece(in text: [Unicode.Scalar], from start: Int) -> Int? {
-        guard places[text[start]] != nil || text[start] == "%" || text[start] == "\\" else { return nil }
+        secrets.compactMap { endOfPiece(of: $0, in: text, from: start) }.max()
+    }
+
+    private func endOfPiece(of key: Secret, in text: [Unicode.Scalar], from start: Int) -> Int? {
+        guard key.places[text[start]] != nil || text[start] == "%" || text[start] == "\\" else { return nil }
+        let secret = key.text
         var longest: Int?
-        for first in Set(spellings(in: text, at: start).map(\.scalar)).flatMap({ places[$0] ?? [] }) {
+        for first in Set(spellings(in: text, at: start).map(\.scalar)).flatMap({ key.places[$0] ?? [] }) {
             var (place, index) = (first, start)
             while place < secret.count,
                 let spelling = spellings(in: text, at: index).first(where: { $0.scalar == secret[place] })

@@ -15,11 +15,16 @@ extension EditRequest: Codable {
         image = try fields.decodeIfPresent(String.self, forKey: .image).map(Image.init(wire:))
         n = try fields.decodeIfPresent(Int.self, forKey: .n)
         strength = try fields.decodeIfPresent(Double.self, forKey: .strength)
-        seed = try fields.decode(Int64.self, forKey: .seed)
+        seed = try fields.decodeIfPresent(Int64.self, forKey: .seed)
         steps = try fields.decodeIfPresent(Int.self, forKey: .steps)
         guidanceScale = try fields.decodeIfPresent(Double.self, forKey: .guidanceScale)
         negativePrompt = try fields.decodeIfPresent(String.self, forKey: .negativePrompt)
-        responseFormat = try fields.decode(ResponseFormat.self, forKey: .responseFormat)
+        responseFormat = try fields.decodeIfPresent(ResponseFormat.self, forKey: .responseFormat)
+        let all = try decoder.container(keyedBy: FieldName.self)
+        parameters = try all.allKeys.reduce(into: [:]) { parameters, name in
+            guard CodingKeys(rawValue: name.stringValue) == nil else { return }
+            parameters[name.stringValue] = try all.decode(ParameterValue.self, forKey: name)
+        }
     }
 
     /// Writes the fields that are set; `image` as `sha256:…` or as the link.
@@ -30,11 +35,31 @@ extension EditRequest: Codable {
         try fields.encodeIfPresent(image?.wire, forKey: .image)
         try fields.encodeIfPresent(n, forKey: .n)
         try fields.encodeIfPresent(strength, forKey: .strength)
-        try fields.encode(seed, forKey: .seed)
+        try fields.encodeIfPresent(seed, forKey: .seed)
         try fields.encodeIfPresent(steps, forKey: .steps)
         try fields.encodeIfPresent(guidanceScale, forKey: .guidanceScale)
         try fields.encodeIfPresent(negativePrompt, forKey: .negativePrompt)
-        try fields.encode(responseFormat, forKey: .responseFormat)
+        try fields.encodeIfPresent(responseFormat, forKey: .responseFormat)
+        var others = encoder.container(keyedBy: FieldName.self)
+        for (name, value) in parameters { try others.encode(value, forKey: FieldName(name)) }
+    }
+
+    /// The name of any field, one of the model's own among them.
+    package struct FieldName: CodingKey {
+        package let stringValue: String
+        package var intValue: Int? { nil }
+
+        package init(_ name: String) {
+            stringValue = name
+        }
+
+        package init?(stringValue: String) {
+            self.init(stringValue)
+        }
+
+        package init?(intValue: Int) {
+            return nil
+        }
     }
 }
 

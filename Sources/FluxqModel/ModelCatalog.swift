@@ -34,6 +34,11 @@ package struct ModelCatalog: Hashable, Sendable {
             self.omit = omit
             self.parameters = parameters
         }
+
+        /// Of a model of which the configuration says nothing.
+        package static func usual(for model: String) -> Rules {
+            Rules(requiresImage: model == EditRequest.modelThatRequiresImage)
+        }
     }
 
     /// In the order of the configuration. Never empty.
@@ -47,6 +52,14 @@ package struct ModelCatalog: Hashable, Sendable {
         self.endpoints = endpoints
         self.rules = rules
         self.defaultModel = defaultModel
+    }
+
+    /// One endpoint, of the name that a configuration of `api.*` alone gives it. The first model is the default one.
+    ///
+    /// - Parameter models: never empty.
+    package init(offering models: [String], rules: [String: Rules] = [:]) {
+        self.init(
+            endpoints: [.init(name: Lane.defaultEndpoint, models: models)], rules: rules, defaultModel: models[0])
     }
 
     /// All offered models, in the order of the configuration, each once.
@@ -77,6 +90,6 @@ package struct ModelCatalog: Hashable, Sendable {
     }
 
     package func rules(for model: String) -> Rules {
-        rules[model] ?? Rules(requiresImage: model == EditRequest.modelThatRequiresImage)
+        rules[model] ?? .usual(for: model)
     }
 }

@@ -13,6 +13,18 @@ struct ImageOrder: Hashable, Sendable {
     /// Everything else that the pictures depend on.
     private let other: [String]
 
+    /// Those of OpenAI's images API for gpt-image-1, and `image`, which it takes for edits.
+    private static let fieldsOfOpenAI: Set<String> = [
+        "prompt", "model", "image", "n", "size", "quality", "background", "moderation", "output_format",
+        "output_compression", "input_fidelity", "mask", "partial_images", "stream", "user",
+    ]
+
+    /// The first field, by name, that OpenAI's images API does not know.
+    static func fieldUnknownToOpenAI(in call: ReceivedCall) -> String? {
+        guard case .object(let fields) = call.fields else { return nil }
+        return fields.keys.filter { !fieldsOfOpenAI.contains($0) }.min()
+    }
+
     /// The vendor requires `image` for its own model only.
     private static let modelThatRequiresImage = "black-forest-labs/flux-kontext-max"
 

@@ -54,7 +54,11 @@ extension SandboxResponder {
             try checkKey(request.headers[.authorization])
             guard !received.tooLarge else { throw .tooLarge(limit: ReceivedCall.limitBytes) }
             let order = try ImageOrder(received)
-            return .success(Play(order: order, script: try script(for: order, hangup)))
+            let script = try script(for: order, hangup)
+            if script.isStrict, let field = ImageOrder.fieldUnknownToOpenAI(in: received) {
+                throw .unknownParameter(field)
+            }
+            return .success(Play(order: order, script: script))
         } catch {
             return .failure(error)
         }

@@ -134,6 +134,10 @@ extension SandboxWord {
                 script.outcome = .errorObject(.usual(for: try value.number(in: 300...599, absent: 400)))
             }
         },
+        .init(
+            "strict",
+            "400 `unknown_parameter` for `seed`, `response_format` and every other field that OpenAI's gpt-image-1 does not know"
+        ) { script, _ in script.isStrict = true },
         .init("number-codes", "an error's `code` is the status as a number") { script, _ in
             script.errorStyle.numberCodes = true
         },

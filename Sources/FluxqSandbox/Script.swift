@@ -176,6 +176,8 @@ struct Script: Hashable, Sendable {
 
     var outcome = Outcome.answer(status: 200)
     var errorStyle = VendorError.Style()
+    /// Fields that OpenAI's images API does not know are refused.
+    var isStrict = false
 
     var dataField = DataField.pictures
     /// At most so many pictures, whatever `n` says.

@@ -7,12 +7,22 @@ struct VendorError: Error, Hashable, Sendable {
     let type: String
     let code: String
     let message: String
+    /// What `param` says in the place of the request's id: the field that is wrong, as other vendors have it.
+    let field: String?
 
-    init(status: Int, type: String, code: String, message: String) {
+    init(status: Int, type: String, code: String, message: String, field: String? = nil) {
         self.status = status
         self.type = type
         self.code = code
         self.message = message
+        self.field = field
+    }
+
+    /// A field that OpenAI's images API does not know, in OpenAI's words.
+    static func unknownParameter(_ field: String) -> VendorError {
+        VendorError(
+            status: 400, type: "invalid_request_error", code: "unknown_parameter",
+            message: "Unknown parameter: '\(field)'.", field: field)
     }
 
     /// A request that the vendor's page does not allow, or one that it refuses with another code.
@@ -60,7 +70,7 @@ struct VendorError: Error, Hashable, Sendable {
         .object([
             "message": .string(style.traceID ? "[trace_id: \(requestID)] \(message)" : message),
             "type": .string(type),
-            "param": .string(requestID),
+            "param": .string(field ?? requestID),
             "code": style.numberCodes ? .integer(Int64(status)) : .string(code),
         ])
     }

@@ -53,6 +53,7 @@ struct AccessTableTests {
         Row("GET /v1/events", /*                      */ .allowed, .allowed, .allowed, .forbidden),
         Row("GET /v1/queue", /*                       */ .allowed, .allowed, .allowed, .forbidden),
         Row("GET /v1/usage", /*                       */ .allowed, .allowed, .allowed, .forbidden),
+        Row("GET /v1/models", /*                      */ .allowed, .allowed, .allowed, .forbidden),
         Row("POST /v1/queue/pause", /*                */ .forbidden, .forbidden, .allowed, .forbidden),
         Row("POST /v1/queue/resume", /*               */ .forbidden, .forbidden, .allowed, .forbidden),
     ]
@@ -251,7 +252,8 @@ struct AccessTableTests {
                 queue.paused
                     == .init(
                         since: WireTime(TestServer.now), by: "\(Self.administrator)", uid: Self.administrator))
-            var settings = ControlServer.Settings(defaultModel: "m", administrators: .init(only: [Self.other]))
+            var settings = ControlServer.Settings(
+                catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [Self.other]))
             settings.shutdownGrace = .seconds(1)
             await server.adopt(settings)
             let resume = ["-X", "POST", "http://localhost/v1/queue/resume"]

@@ -41,7 +41,8 @@ struct TestServer: Sendable {
         let archive = try Archive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
-            defaultModel: EditRequest.modelThatRequiresImage, administrators: .init(only: []), drawSeed: { 4711 })
+            catalog: ModelCatalog(offering: [EditRequest.modelThatRequiresImage]), administrators: .init(only: []),
+            drawSeed: { 4711 })
         configure(&settings)
         let log = RecordedLog()
         var logger = Logger(label: "test") { _ in log }

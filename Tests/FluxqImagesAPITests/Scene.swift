@@ -1,4 +1,5 @@
 import FluxqModel
+import FluxqTestSupport
 import NIOCore
 import Synchronization
 

@@ -45,6 +45,16 @@ extension WordRow {
         .error("sandbox:504", 504, "gateway_timeout_error", billed: 1),
         .error("sandbox:520", 520, "internal_error", billed: 1),
         .error("sandbox:524", 524, "internal_error", billed: 1),
+        WordRow("sandbox:strict", ["seed": 7, "response_format": "url"]) { _, seen throws in
+            let answer = try seen.answer()
+            #expect(answer.status == 400)
+            let error = try answer.error()
+            #expect(error["code"] == "unknown_parameter" && error["param"] == "response_format")
+            #expect(error["message"] == "Unknown parameter: 'response_format'.")
+        },
+        .good("sandbox:strict", ["size": "1024x1024", "quality": "high"]) { _, json throws in
+            #expect(json.items.count == 1)
+        },
         WordRow("sandbox:201", billed: 1) { _, seen throws in #expect(try seen.answer().status == 201) },
         WordRow("sandbox:rate-limit") { _, seen throws in
             #expect(try seen.answer().status == 429)

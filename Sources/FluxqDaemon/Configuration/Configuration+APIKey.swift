@@ -1,3 +1,4 @@
+import FluxqModel
 import Glibc
 
 extension Configuration {
@@ -8,22 +9,34 @@ extension Configuration {
     static let credentialName = "api-key"
     private static let maxKeyBytes = 4096
 
+    /// The key of every endpoint, by the endpoint's name.
+    ///
+    /// - Throws: every endpoint that has none, or one that cannot be. No message ever holds any part of a key.
+    package func apiKeys(environment: [String: String]) throws(ConfigurationError) -> [String: String] {
+        if endpoints.isEmpty { return [Lane.defaultEndpoint: try apiKey(environment: environment)] }
+        var keys: [String: String] = [:]
+        var problems: [ConfigurationError.Problem] = []
+        for endpoint in endpoints {
+            do throws(ConfigurationError) {
+                keys[endpoint.name] = try Self.key(of: endpoint, environment: environment)
+            } catch {
+                problems += error.problems
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return keys
+    }
+
     /// The API key: of `api.key_file`, else `FLUXQ_API_KEY`, else `MODELVERSE_API_KEY`, else systemd's credential.
     /// A variable that is empty counts as not set.
     ///
-    /// - Throws: where there is none or it cannot be one. No message ever holds any part of it.
+    /// - Throws: if there is none or it cannot be one. No message ever holds any part of it.
     package func apiKey(environment: [String: String]) throws(ConfigurationError) -> String {
         if let path = api.keyFile { return try Self.key(file: path, remedy: "Correct api.key_file or that file") }
-        for variable in [Self.keyVariable, Self.vendorKeyVariable] {
-            if let text = environment[variable], !text.isEmpty {
-                return try Self.checked(text, at: .environment(variable), remedy: "Set \(variable) to the key alone")
-            }
-        }
-        if let directory = environment["CREDENTIALS_DIRECTORY"], !directory.isEmpty {
-            let path = "\(directory)/\(Self.credentialName)"
-            if Glibc.access(path, F_OK) == 0 {
-                return try Self.key(file: path, remedy: "Correct what LoadCredential= of the service names")
-            }
+        if let key = try Self.key(
+            variables: [Self.keyVariable, Self.vendorKeyVariable], credential: Self.credentialName, environment)
+        {
+            return key
         }
         throw ConfigurationError(
             .nowhere,
@@ -31,6 +44,37 @@ extension Configuration {
             There is no API key. Write it into a file that only fluxqd's user can read and name that file in \
             api.key_file, or set \(Self.keyVariable), or try fluxqd without a key: fluxqd --sandbox.
             """)
+    }
+
+    private static func key(
+        of endpoint: Endpoint, environment: [String: String]
+    ) throws(ConfigurationError) -> String {
+        let place = "key_file of the endpoint \(endpoint.name)"
+        if let path = endpoint.keyFile { return try key(file: path, remedy: "Correct \(place), or that file") }
+        let credential = "\(credentialName)-\(endpoint.name)"
+        if let key = try key(variables: [endpoint.keyVariable], credential: credential, environment) { return key }
+        throw ConfigurationError(
+            .nowhere,
+            """
+            There is no API key for the endpoint \(endpoint.name). Write it into a file that only fluxqd's user can read \
+            and name that file in \(place), or set \(endpoint.keyVariable), or have systemd load the credential \
+            \(credential), or try fluxqd without a key: fluxqd --sandbox.
+            """)
+    }
+
+    /// Of the first variable that is set, else of systemd's credential; nil if there is none of them.
+    private static func key(
+        variables: [String], credential: String, _ environment: [String: String]
+    ) throws(ConfigurationError) -> String? {
+        for variable in variables {
+            if let text = environment[variable], !text.isEmpty {
+                return try checked(text, at: .environment(variable), remedy: "Set \(variable) to the key alone")
+            }
+        }
+        guard let directory = environment["CREDENTIALS_DIRECTORY"], !directory.isEmpty else { return nil }
+        let path = "\(directory)/\(credential)"
+        guard Glibc.access(path, F_OK) == 0 else { return nil }
+        return try key(file: path, remedy: "Correct what LoadCredential= of the service names")
     }
 
     private static func key(file path: String, remedy: String) throws(ConfigurationError) -> String {

@@ -23,6 +23,8 @@ extension Configuration {
             }
         }
         reader.take(environment)
+        reader.checkOneWay(environment)
+        if reader.problems.isEmpty { reader.checkModels() }
         if reader.problems.isEmpty { reader.checkPrices() }
         guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems) }
         return reader.configuration
@@ -36,6 +38,8 @@ private struct Reader {
 
     var configuration = Configuration()
     var problems: [ConfigurationError.Problem] = []
+    /// What was written for each setting, the environment's word last.
+    private var written: [String: SettingNode] = [:]
 
     mutating func take(_ entries: [SettingNode.Entry]) {
         for entry in entries {
@@ -76,7 +80,9 @@ private struct Reader {
         for (name, text) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix(Setting.environmentPrefix) && !Setting.otherEnvironmentVariables.contains(name) {
             let origin = ConfigurationError.Origin.environment(name)
-            if let setting = settings[name], setting.shape == .nested {
+            if Self.isOfEndpoint(name) {
+                checkKeyVariable(name)
+            } else if let setting = settings[name], setting.shape == .nested {
                 reject(
                     origin,
                     "\(setting.name) can be written in the configuration file alone. Unset the variable.")
@@ -88,6 +94,69 @@ private struct Reader {
                     origin,
                     NearestName.of(name, among: known).map { "fluxqd knows no such variable. Did you mean \($0)?" }
                         ?? "fluxqd knows no such variable. Unset it, or correct its name.")
+            }
+        }
+    }
+
+    private static func isOfEndpoint(_ variable: String) -> Bool {
+        variable.hasPrefix(Setting.environmentVariable("endpoints") + "_")
+    }
+
+    /// Of an endpoint the environment may hold the key, and nothing else.
+    private mutating func checkKeyVariable(_ name: String) {
+        let known = endpointNames.map(Configuration.Endpoint.keyVariable(of:))
+        if known.contains(name) { return }
+        let remedy =
+            NearestName.of(name, among: known).map { "Did you mean \($0)?" }
+            ?? "Endpoints can be written in the configuration file alone; a variable can hold the key of one that is there. "
+            + "Unset it, or correct its name."
+        reject(.environment(name), "fluxqd knows no such variable. \(remedy)")
+    }
+
+    /// As they were written, whatever is wrong with them otherwise.
+    private var endpointNames: [String] {
+        guard case .mapping(let entries) = written["endpoints"]?.content else { return [] }
+        return entries.map(\.name)
+    }
+
+    /// Either `api` says what is called, or `endpoints` does: of both nobody could tell which key goes where.
+    mutating func checkOneWay(_ environment: [String: String]) {
+        guard !endpointNames.isEmpty else { return }
+        for (key, leaf) in [("api.base_url", "base_url"), ("api.key_file", "key_file")] {
+            guard let node = written[key] else { continue }
+            reject(
+                node.origin,
+                "\(key) and endpoints cannot both be given. Make it the \(leaf) of one of the endpoints, or remove endpoints."
+            )
+        }
+        if environment[Configuration.keyVariable]?.isEmpty == false {
+            let names = endpointNames.map(Configuration.Endpoint.keyVariable(of:)).joined(separator: ", ")
+            reject(
+                .environment(Configuration.keyVariable),
+                "A key for api.base_url and endpoints cannot both be given. Put it into \(names), or remove endpoints.")
+        }
+    }
+
+    /// Names of models that nobody offers are mistakes in writing.
+    mutating func checkModels() {
+        guard !configuration.endpoints.isEmpty else { return }
+        let offered = configuration.endpoints.flatMap(\.models)
+        func remedy(_ name: String) -> String {
+            NearestName.of(name, among: offered).map { "Did you mean \($0)?" }
+                ?? "Offered are \(Set(offered).sorted().joined(separator: ", "))."
+        }
+        if let node = written["api.model"] {
+            let model = configuration.api.model
+            if !offered.contains(model) {
+                reject(node.origin, "api.model is \(model.quoted), which no endpoint offers. \(remedy(model))")
+            }
+        } else {
+            configuration.api.model = configuration.usualModel
+        }
+        if case .mapping(let entries) = written["models"]?.content {
+            for entry in entries where !offered.contains(entry.name) {
+                reject(
+                    entry.value.origin, "models of \(entry.name.quoted): no endpoint offers it. \(remedy(entry.name))")
             }
         }
     }
@@ -108,6 +177,7 @@ private struct Reader {
     }
 
     private mutating func apply(_ setting: Setting, _ node: SettingNode) {
+        written[setting.name] = node
         do throws(SettingRejection) {
             try setting.apply(node, &configuration)
         } catch {

@@ -10,19 +10,18 @@ extension Configuration {
         var policy = StorePolicy()
         policy.maxAttempts = workers.maxAttempts
         policy.limits = limits
-        policy.catalog = ModelCatalog(
-            endpoints: [
-                .init(
-                    name: Lane.defaultEndpoint, models: [], concurrency: workers.concurrency,
-                    ratePerMinute: workers.ratePerMinute)
-            ], defaultModel: api.model)
-        policy.prices = prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
+        policy.prices = modelPrices
+        policy.catalog = catalog
         return policy
+    }
+
+    private var modelPrices: [String: StorePolicy.Price] {
+        prices.microsPerImage.mapValues { .init(micros: $0, currency: prices.currency) }
     }
 
     var controlSettings: ControlServer.Settings {
         ControlServer.Settings(
-            defaultModel: api.model, maxInputBytes: inputs.maxBytes,
+            catalog: catalog, prices: modelPrices, maxInputBytes: inputs.maxBytes,
             administrators: Administrators(users: access.admins, group: access.adminGroup))
     }
 

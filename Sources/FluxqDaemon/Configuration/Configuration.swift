@@ -5,6 +5,10 @@ package import FluxqModel
 /// The API key is not in here, so that printing a configuration never prints it: see `apiKey(environment:)`.
 package struct Configuration: Hashable, Sendable {
     package var api = API()
+    /// In the order of the file. Empty if `api` says what is called: see `everyEndpoint`.
+    package var endpoints: [Endpoint] = []
+    /// What differs from the usual, by model.
+    package var models: [String: Model] = [:]
     package var workers = Workers()
     package var downloads = Downloads()
     package var inputs = Inputs()
@@ -21,7 +25,7 @@ package struct Configuration: Hashable, Sendable {
         package var baseURL = "https://api.umodelverse.ai/v1"
         /// An absolute path; nil leaves the key to the environment.
         package var keyFile: String?
-        /// Of a request that names none.
+        /// Of a request that names none; always one that is offered.
         package var model = EditRequest.modelThatRequiresImage
         /// One call, from its first byte to the answer's last.
         package var timeout: Duration = .seconds(300)
@@ -29,10 +33,42 @@ package struct Configuration: Hashable, Sendable {
         package var unbilledStatuses: Set<Int> = [500, 503]
     }
 
+    /// One API that is called, with its own key.
+    package struct Endpoint: Hashable, Sendable {
+        package var name: String
+        /// As `api.baseURL`.
+        package var baseURL: String
+        /// An absolute path; nil leaves the key to the environment.
+        package var keyFile: String?
+        /// Calls in flight at most; nil for `workers.concurrency`.
+        package var concurrency: Int?
+        /// Calls begun a minute at most; nil for `workers.ratePerMinute`.
+        package var ratePerMinute: Int?
+        package var proxy: Proxy?
+        /// Never empty; each once.
+        package var models: [String]
+    }
+
+    /// An HTTP proxy that takes CONNECT.
+    package struct Proxy: Hashable, Sendable {
+        /// An IPv6 address without its brackets.
+        package var host: String
+        package var port: Int
+    }
+
+    /// What requests to a model may have. Nil and empty leave what is usual.
+    package struct Model: Hashable, Sendable {
+        package var requiresImage: Bool?
+        /// Names of `EditRequest.CodingKeys`.
+        package var omit: Set<String> = []
+        /// In the order of the file.
+        package var parameters: [String] = []
+    }
+
     package struct Workers: Hashable, Sendable {
-        /// Calls in flight at most.
+        /// Calls in flight at most, at each endpoint.
         package var concurrency = 4
-        /// Calls begun a minute at most; nil for as many as `concurrency` allows.
+        /// Calls begun a minute at most, at each endpoint; nil for as many as `concurrency` allows.
         package var ratePerMinute: Int?
         /// How long SIGTERM waits for calls in flight.
         package var drain: Duration = .seconds(100)

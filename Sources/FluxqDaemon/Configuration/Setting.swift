@@ -15,9 +15,11 @@ struct Setting: Sendable {
     }
 
     /// Whether a running daemon takes it on.
-    enum Reload: Sendable {
+    enum Reload<Value>: Sendable {
         case whileRunning
         case atStart
+        /// Gives the second value back what of it only a start changes, and returns the keys of that.
+        case partly(@Sendable (Value, inout Value) -> [String])
     }
 
     /// `group.key`; a name without a dot takes all entries of its group that are not keys themselves.
@@ -29,25 +31,31 @@ struct Setting: Sendable {
     let defaultText: String?
     /// For the example file, where there is no default to show.
     let exampleText: String?
-    let reload: Reload
     /// Whether two configurations differ in it.
     let differs: @Sendable (Configuration, Configuration) -> Bool
-    /// Takes the value of the first into the second.
-    let copy: @Sendable (Configuration, inout Configuration) -> Void
+    /// Takes from the first into the second what a running daemon cannot change, and returns the keys of what differed.
+    let keep: @Sendable (Configuration, inout Configuration) -> [String]
     let apply: @Sendable (SettingNode, inout Configuration) throws(SettingRejection) -> Void
 
     init<Value: Equatable>(
         _ name: String, _ type: SettingType<Value>, _ place: any WritableKeyPath<Configuration, Value> & Sendable,
-        example: String? = nil, reload: Reload = .whileRunning, _ documentation: String
+        example: String? = nil, reload: Reload<Value> = .whileRunning, _ documentation: String
     ) {
         self.name = name
         self.shape = type.shape
         self.documentation = documentation
         self.defaultText = type.write(Configuration()[keyPath: place])
         self.exampleText = example
-        self.reload = reload
-        self.copy = { $1[keyPath: place] = $0[keyPath: place] }
         self.differs = { $0[keyPath: place] != $1[keyPath: place] }
+        self.keep = { before, next in
+            switch reload {
+            case .whileRunning: return []
+            case .partly(let keep): return keep(before[keyPath: place], &next[keyPath: place])
+            case .atStart:
+                defer { next[keyPath: place] = before[keyPath: place] }
+                return before[keyPath: place] == next[keyPath: place] ? [] : [name]
+            }
+        }
         self.apply = { node, configuration throws(SettingRejection) in
             configuration[keyPath: place] = try type.read(node)
         }
@@ -82,7 +90,10 @@ struct Setting: Sendable {
             "The file with the API key. Without it: $FLUXQ_API_KEY, $MODELVERSE_API_KEY, or systemd's "
                 + "credential \"api-key\"."
         ),
-        Setting("api.model", .modelName, \.api.model, "The model of a request that names none."),
+        Setting(
+            "api.model", .modelName, \.api.model,
+            "The model of a request that names none. With endpoints it has to be offered by one; without this key it is "
+                + "then this model if it is offered, else the first."),
         Setting(
             "api.timeout_seconds", .seconds(0.1, 3600), \.api.timeout,
             "One call, from its first byte to the answer's last. A call that takes longer may have been billed."),
@@ -90,11 +101,27 @@ struct Setting: Sendable {
             "api.unbilled_statuses", .statuses, \.api.unbilledStatuses,
             "Answers that you take as not billed, so that fluxqd may send the request again."),
 
-        Setting("workers.concurrency", .whole(1...64), \.workers.concurrency, "Calls in flight at most."),
+        Setting(
+            "endpoints", .endpoints, \.endpoints, example: exampleEndpoints,
+            reload: .partly { $0.keepConnections(in: &$1) },
+            "Several APIs, or several keys of one, each under a name of yours, in the place of api.base_url and "
+                + "api.key_file; in the file alone. Without key_file the key is $FLUXQ_ENDPOINTS_NAME_KEY or systemd's "
+                + "credential \"api-key-NAME\". concurrency and rate_per_minute are by default those of workers. proxy takes "
+                + "CONNECT, for calls and downloads. A model that several offer is called at the first of them."),
+
+        Setting(
+            "models", .modelRules, \.models, example: exampleModels,
+            "What differs between models: whether a picture is required, fields of fluxq's own that the model's API "
+                + "refuses, and fields of its own that users may set (fluxq submit --set size=1024x1024). Without "
+                + "endpoints, jobs can ask for these models, for those that have a price and for api.model."),
+
+        Setting(
+            "workers.concurrency", .whole(1...64), \.workers.concurrency,
+            "Calls in flight at most, at each endpoint that does not say it itself."),
         Setting(
             "workers.rate_per_minute", .optionalWhole(1...6000), \.workers.ratePerMinute, example: "30",
-            "Calls begun a minute at most, evenly spaced, over restarts too: 30 is one every two seconds. No "
-                + "limit by default."),
+            "Calls begun a minute at most, evenly spaced, over restarts too: 30 is one every two seconds. For each "
+                + "endpoint that does not say it itself. No limit by default."),
         Setting(
             "workers.drain_seconds", .seconds(0, 3600), \.workers.drain,
             "How long a stop waits for calls in flight. Keep TimeoutStopSec= of the unit above it."),
@@ -162,6 +189,27 @@ struct Setting: Sendable {
             "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime, reload: .atStart,
             "How long the links of its answers live."),
     ]
+
+    private static let exampleEndpoints = """
+        umodelverse:
+          base_url: https://api.umodelverse.ai/v1
+          key_file: /etc/fluxq/keys/umodelverse
+          concurrency: 4
+          rate_per_minute: 30
+          models: [\(EditRequest.modelThatRequiresImage)]
+        openai:
+          base_url: https://api.openai.com/v1
+          key_file: /etc/fluxq/keys/openai
+          proxy: http://proxy.example:3128
+          models: [gpt-image-1]
+        """
+
+    private static let exampleModels = """
+        gpt-image-1:
+          requires_image: false
+          omit: [seed, response_format]
+          parameters: [size, quality, background]
+        """
 
     /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash and how
     /// long to watch the clock.
