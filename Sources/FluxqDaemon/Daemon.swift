@@ -104,7 +104,8 @@ package struct Daemon: Sendable {
             logger: logger)
 
         let reload = Reload(
-            .init(store: store, workers: workers, server: server, apis: Array(apis.values)), present: written, notifier: notifier,
+            .init(store: store, workers: workers, server: server, apis: Array(apis.values)), present: written,
+            notifier: notifier,
             logger: logger, read: read, complete: complete)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.

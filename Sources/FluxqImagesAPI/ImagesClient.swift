@@ -319,7 +319,8 @@ package final class ImagesClient: ImagesAPI {
             link = try Link(baseURL)
         } catch {
             throw InvalidConfiguration(
-                key: "\(section).base_url", problem: "must be a link such as https://api.example/v1, but \(error.problem)")
+                key: "\(section).base_url",
+                problem: "must be a link such as https://api.example/v1, but \(error.problem)")
         }
         guard !link.target.contains("?"), !baseURL.contains("#") else {
             throw InvalidConfiguration(

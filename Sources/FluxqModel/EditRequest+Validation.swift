@@ -102,7 +102,8 @@ extension EditRequest.Draft {
             }
             if !Self.isWebLink(link) {
                 problems.append(
-                    "must be a picture file, a data: URI, or a link that begins with http:// or https:// and names a host")
+                    "must be a picture file, a data: URI, or a link that begins with http:// or https:// and names a host"
+                )
             }
         case nil:
             if isRequired { problems.append("is required by \(model): give the picture to edit") }
@@ -183,7 +184,8 @@ extension EditRequest {
             fields = [
                 .init(
                     field: "model",
-                    problem: "must be one of \(unknownModel.offered.joined(separator: ", ")), but is \(unknownModel.name)")
+                    problem: "must be one of \(unknownModel.offered.joined(separator: ", ")), "
+                        + "but is \(unknownModel.name)")
             ]
             self.unknownModel = unknownModel
         }

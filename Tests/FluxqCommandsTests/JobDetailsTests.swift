@@ -44,6 +44,16 @@ struct JobDetailsTests {
             ])
     }
 
+    @Test("the fields of a model's own are shown as they were set, and a seed only if there is one")
+    func parameters() throws {
+        let job = try Sample.job(
+            42, "done",
+            ["request": ["model": "own", "prompt": "p", "n": 2, "size": "1024x1024", "hd": true, "k": 0.5]])
+        let lines = JobDetails(job: job).lines(Sample.pipe)
+        #expect(lines.contains("  parameters  n 2, hd=true, k=0.5, size=1024x1024"))
+        #expect(!lines.contains { $0.hasPrefix("  seed") })
+    }
+
     @Test("pictures that are paid for and still to be fetched say until when")
     func archiving() throws {
         let text = try text(

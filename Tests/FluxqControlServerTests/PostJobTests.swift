@@ -101,6 +101,73 @@ struct PostJobTests {
         }
     }
 
+    private static let catalog = ModelCatalog(
+        endpoints: [
+            .init(name: "first", models: ["a", "b"]),
+            .init(name: "second", models: ["b", "own"]),
+        ],
+        rules: [
+            "own": .init(requiresImage: false, omit: ["seed", "response_format"], parameters: ["size", "hd", "k"])
+        ],
+        defaultModel: "a")
+
+    @Test("refuses a model that no endpoint offers, and lists those that are offered")
+    func unknownModel() async throws {
+        try await TestServer.run(settings: { $0.catalog = Self.catalog }) { server in
+            for model in ["c", "A", "a ", "first/a"] {
+                let reply = try await server.post(
+                    #"{"request": {"prompt": "x", "n": 9, "model": "\#(model)", "image": "\#(Self.link)"}}"#)
+                #expect(reply.status == 422)
+                let problem = try reply.problem
+                #expect(problem.code == .unknownModel && problem.fields == nil)
+                #expect(
+                    problem.detail
+                        == "No endpoint offers the model \(model). Offered: a, b, own. Nothing was queued.")
+            }
+            // What is no name at all is a wrong field like any other.
+            for model in [#""""#, "7", #""a\nb""#] {
+                let reply = try await server.post(
+                    #"{"request": {"prompt": "x", "model": \#(model), "image": "\#(Self.link)"}}"#)
+                #expect(try reply.problem.code == .invalidFields)
+                #expect(try reply.problem.fields?.map(\.field) == ["model"])
+            }
+            try await nothingWasKept(by: server)
+        }
+    }
+
+    @Test("keeps the fields of a model's own as they came, and draws no seed for a model that takes none")
+    func parameters() async throws {
+        try await TestServer.run(settings: { $0.catalog = Self.catalog }) { server in
+            let body =
+                #"{"request": {"prompt": "x", "model": "own", "size": "1024x1024", "hd": true, "k": 0.5}, "options": {"key": "7"}}"#
+            let reply = try await server.post(body)
+            #expect(reply.status == 201)
+            let job: JobDocument = try reply.document()
+            #expect(job.request.seed == nil && job.request.responseFormat == nil)
+            #expect(job.request.parameters == ["size": .text("1024x1024"), "hd": .truth(true), "k": .number(0.5)])
+            let json = try JSONDecoder().decode(JSONValue.self, from: Data(reply.body))
+            #expect(
+                json["request"]
+                    == .object([
+                        "model": .string("own"), "prompt": .string("x"), "size": .string("1024x1024"),
+                        "hd": .bool(true),
+                        "k": .number(0.5),
+                    ]))
+            let again: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
+            #expect(again.request == job.request)
+            #expect(try await server.post(body).status == 200)
+            let other = body.replacing("1024x1024", with: "512x512")
+            #expect(try await server.post(other).problem.code == .keyReused)
+
+            let wrong = try await server.post(
+                #"{"request": {"prompt": "x", "model": "own", "seed": 7, "style": "vivid", "size": [1]}}"#)
+            #expect(Set(try wrong.problem.fields?.map(\.field) ?? []) == ["seed", "style", "size"])
+            let vendors = try await server.post(
+                #"{"request": {"prompt": "x", "image": "\#(Self.link)", "size": "1024x1024"}}"#)
+            #expect(try vendors.problem.fields?.map(\.field) == ["size"])
+        }
+    }
+
     @Test("takes JSON, whatever its kind is called, and nothing else")
     func mediaTypes() async throws {
         try await TestServer.run { server in

@@ -42,7 +42,8 @@ struct JobSubmissionTests {
         "what is unknown or of the wrong type is named",
         arguments: [
             ("[]", "body"), ("3", "body"), ("{}", "request"), (#"{"request": 3}"#, "request"),
-            (#"{"request": {}, "extra": 1}"#, "extra"), (#"{"request": {"promt": "x"}}"#, "promt"),
+            (#"{"request": {}, "extra": 1}"#, "extra"), (#"{"request": {"size": ["1024x1024"]}}"#, "size"),
+            (#"{"request": {"size": {"width": 1024}}}"#, "size"),
             (#"{"request": {"n": "2"}}"#, "n"), (#"{"request": {"n": 1.5}}"#, "n"), (#"{"request": {"n": true}}"#, "n"),
             (#"{"request": {"n": 99999999999999999999}}"#, "n"), (#"{"request": {"prompt": ["x"]}}"#, "prompt"),
             (#"{"request": {"strength": "high"}}"#, "strength"), (#"{"request": {"image": {}}}"#, "image"),
@@ -63,6 +64,23 @@ struct JobSubmissionTests {
         } catch {
             #expect(error.fields.map(\.field) == [field])
         }
+    }
+
+    @Test("every other field of the request is kept as it came, for the model to take or not; null is absent")
+    func parameters() throws {
+        let submission = try JobSubmission(
+            json: Self.json(
+                #"{"request": {"prompt": "p", "size": "1024x1024", "k": 1, "x": 0.5, "on": true, "off": null}}"#))
+        #expect(
+            submission.request.parameters
+                == ["size": .text("1024x1024"), "k": .integer(1), "x": .number(0.5), "on": .truth(true)])
+        let again = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(submission))
+        #expect(try JobSubmission(json: again) == submission)
+        let plain = try JobSubmission(json: Self.json(#"{"request": {"prompt": "p"}}"#))
+        // What was fingerprinted before there were such fields keeps its fingerprint.
+        let coder = JSONEncoder()
+        coder.outputFormatting = [.sortedKeys]
+        #expect(String(decoding: try coder.encode(plain), as: UTF8.self) == #"{"options":{},"request":{"prompt":"p"}}"#)
     }
 
     @Test("of many unknown fields ten are named and the others are counted")

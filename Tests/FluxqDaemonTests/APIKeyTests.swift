@@ -90,6 +90,48 @@ import Testing
                 + "api.key_file, or set FLUXQ_API_KEY, or try fluxqd without a key: fluxqd --sandbox.")
     }
 
+    private func endpoints(_ names: String..., keyFile: String? = nil) -> Configuration {
+        var configuration = Configuration()
+        configuration.endpoints = names.map {
+            .init(name: $0, baseURL: "https://h/v1", keyFile: keyFile, models: ["m"])
+        }
+        return configuration
+    }
+
+    @Test("each endpoint has a key of its own: its file, else its variable, else systemd's credential of its name")
+    func endpointKeys() throws {
+        _ = try write("from-credential\n", to: "api-key-c")
+        var configuration = endpoints("a", "b-2", "c")
+        configuration.endpoints[0].keyFile = try write("from-file", to: "key")
+        let keys = try configuration.apiKeys(environment: [
+            "FLUXQ_ENDPOINTS_A_KEY": "unused", "FLUXQ_ENDPOINTS_B_2_KEY": "from-variable", "FLUXQ_ENDPOINTS_C_KEY": "",
+            "MODELVERSE_API_KEY": "unused", "CREDENTIALS_DIRECTORY": directory.path,
+        ])
+        #expect(keys == ["a": "from-file", "b-2": "from-variable", "c": "from-credential"])
+        #expect(try Configuration().apiKeys(environment: ["FLUXQ_API_KEY": "k"]) == ["default": "k"])
+    }
+
+    @Test("every endpoint without a key is named, with where to put it")
+    func missingEndpointKeys() throws {
+        var configuration = endpoints("a-b", "c", "d")
+        configuration.endpoints[1].keyFile = directory.path("none")
+        do {
+            _ = try configuration.apiKeys(environment: ["FLUXQ_ENDPOINTS_D_KEY": "hunter2 "])
+            Issue.record("accepted")
+        } catch {
+            #expect(
+                Set(error.description.split(separator: "\n").map(String.init)) == [
+                    "There is no API key for the endpoint a-b. Write it into a file that only fluxqd's user can read and "
+                        + "name that file in key_file of the endpoint a-b, or set FLUXQ_ENDPOINTS_A_B_KEY, or have systemd "
+                        + "load the credential api-key-a-b, or try fluxqd without a key: fluxqd --sandbox.",
+                    "\(directory.path)/none: The file with the API key cannot be read (open: No such file or directory). "
+                        + "Correct key_file of the endpoint c, or that file.",
+                    "$FLUXQ_ENDPOINTS_D_KEY: The API key holds blanks, line breaks or other characters that no key has. Set "
+                        + "FLUXQ_ENDPOINTS_D_KEY to the key alone.",
+                ])
+        }
+    }
+
     @Test("no description of a configuration or of an error holds the key")
     func redaction() throws {
         let fixture = try ConfigurationFixture()

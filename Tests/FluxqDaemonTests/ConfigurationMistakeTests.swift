@@ -40,14 +40,16 @@ import Testing
             Mistake(
                 "zzzzzzzzz: 4\n",
                 "FILE:1: zzzzzzzzz is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, inputs, limits, prices, sandbox, workers."),
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, sandbox, workers."
+            ),
             Mistake(
                 "workers.concurrency: 4\n",
                 "FILE:1: workers.concurrency must be written as \"concurrency:\", indented, below \"workers:\"."),
             Mistake(
                 "[a, b]: 4\n",
                 "FILE:1: A key that is no plain word is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, inputs, limits, prices, sandbox, workers."),
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, sandbox, workers."
+            ),
             Mistake(
                 "limits:\n  images_a_day: 4\n",
                 "FILE:2: limits.images_a_day is not a key of fluxqd. Did you mean limits.images_per_day?"),
@@ -252,6 +254,151 @@ import Testing
         ])
     func limits(_ mistake: Mistake) throws {
         #expect(try ConfigurationFixture().complaints(mistake.yaml) == mistake.complaints)
+    }
+
+    private static let h = "base_url: 'https://h/v1', models: [a]"
+
+    @Test(
+        "a mistake in endpoints and models is answered with its own line and a remedy",
+        arguments: [
+            Mistake("endpoints: x\n", "FILE:1: endpoints must be a group: write its keys below it, indented."),
+            Mistake(
+                "endpoints:\n  a: x\n",
+                "FILE:2: endpoints of \"a\" must be a group with the keys base_url, key_file, concurrency, rate_per_minute, "
+                    + "proxy, models, but is \"x\"."),
+            Mistake(
+                "endpoints:\n  a:\n    base_ur: x\n    key: sk-secret\n",
+                "FILE:2: endpoints of \"a\" has no base_url. Give it one, such as base_url: https://api.umodelverse.ai/v1.",
+                "FILE:2: endpoints of \"a\" has no models. List those that it offers, such as models: [gpt-image-1].",
+                "FILE:3: endpoints of \"a\" with \"base_ur\" is no key of an endpoint; base_url may be meant.",
+                "FILE:4: endpoints of \"a\" with \"key\" is no key of an endpoint; key_file may be meant."),
+            Mistake(
+                "endpoints:\n  a:\n    base_url: http://h.example/v1\n    key_file: sk-secret\n    concurrency: 0\n"
+                    + "    rate_per_minute: often\n    proxy: proxy:3128\n    models: gpt\n",
+                "FILE:3: endpoints of \"a\" with \"base_url\" must begin with https://, because http shows the API key and "
+                    + "the pictures to the network. Plain http is for this host alone: localhost, 127.0.0.1 or [::1].",
+                "FILE:4: endpoints of \"a\" with \"key_file\" must be an absolute path, such as /etc/fluxq/api-key.",
+                "FILE:5: endpoints of \"a\" with \"concurrency\" must be a whole number from 1 to 64, but is \"0\".",
+                "FILE:6: endpoints of \"a\" with \"rate_per_minute\" must be a whole number from 1 to 6000, but is "
+                    + "\"often\".",
+                "FILE:7: endpoints of \"a\" with \"proxy\" must be the address of an HTTP proxy with its port, such as "
+                    + "http://proxy.example:3128.",
+                "FILE:8: endpoints of \"a\" with \"models\" must be a list of models, such as [gpt-image-1], but is "
+                    + "\"gpt\"."),
+            Mistake(
+                "endpoints:\n  a: {base_url: 'https://h/v1', models: []}\n",
+                "FILE:2: endpoints of \"a\" with \"models\" is empty. List the models that the endpoint offers, or remove "
+                    + "the endpoint."),
+            Mistake(
+                "endpoints:\n  a: {base_url: 'https://h/v1', models: [x, 'y z', x]}\n",
+                "FILE:2: endpoints of \"a\" with \"models\" has an element that must be the name of a model, at most 200 "
+                    + "bytes, but is \"y z\"."),
+            Mistake(
+                "endpoints:\n  a: {base_url: 'https://h/v1', models: [x, y, x]}\n",
+                "FILE:2: endpoints of \"a\" with \"models\" names \"x\" twice. Keep one."),
+            Mistake(
+                "endpoints:\n  \"a b\": {\(h)}\n  ü: {\(h)}\n  \"\": {\(h)}\n",
+                "FILE:2: endpoints of \"a b\" has a name that no endpoint can have. Use letters, digits, - and _, at most "
+                    + "64, such as umodelverse.",
+                "FILE:3: endpoints of \"ü\" has a name that no endpoint can have. Use letters, digits, - and _, at most "
+                    + "64, such as umodelverse.",
+                "FILE:4: endpoints of \"\" has a name that no endpoint can have. Use letters, digits, - and _, at most "
+                    + "64, such as umodelverse."),
+            Mistake(
+                "endpoints:\n  a-b: {\(h)}\n  A_b: {\(h)}\n",
+                "FILE:3: endpoints of \"A_b\" has a name that another endpoint has too, but for -, _ and the size of "
+                    + "letters. Rename one."),
+            Mistake(
+                "endpoints:\n  a: {\(h)}\n  a: {\(h)}\n",
+                "FILE:2: a is given more than once, first in this line. Keep one."),
+            // Never repeated: it holds a password.
+            Mistake(
+                "endpoints:\n  a: {\(h), proxy: 'http://me:secret@proxy:3128'}\n",
+                "FILE:2: endpoints of \"a\" with \"proxy\" must not hold a user name or password: fluxqd gives a proxy "
+                    + "none."),
+            Mistake(
+                "endpoints:\n  a:\n    base_url: http://127.0.0.1:8080/v1\n    proxy: http://proxy.example:3128\n"
+                    + "    models: [x]\n",
+                "FILE:4: endpoints of \"a\" with \"proxy\" leads away from this host, and base_url is plain http, which "
+                    + "would show the API key and the pictures to the network. Remove it, or use https."),
+            Mistake(
+                "api:\n  base_url: https://h/v1\n  key_file: /k\nendpoints: {a: {\(h)}}\n",
+                "FILE:2: api.base_url and endpoints cannot both be given. Make it the base_url of one of the endpoints, or "
+                    + "remove endpoints.",
+                "FILE:3: api.key_file and endpoints cannot both be given. Make it the key_file of one of the endpoints, or "
+                    + "remove endpoints."),
+            Mistake(
+                "api:\n  model: b\nendpoints: {x: {\(h)}}\nmodels:\n  aa: {}\n  gpt-image-1: {}\n",
+                "FILE:2: api.model is \"b\", which no endpoint offers. Did you mean a?",
+                "FILE:5: models of \"aa\": no endpoint offers it. Did you mean a?",
+                "FILE:6: models of \"gpt-image-1\": no endpoint offers it. Offered are a."),
+            Mistake(
+                "models:\n  a b: {}\n  c: 4\n  d: {require_image: true}\n  e: {requires_image: yes}\n",
+                "FILE:2: models of \"a b\" must be the name of a model, at most 200 bytes, but is \"a b\".",
+                "FILE:3: models of \"c\" must be a group with the keys requires_image, omit, parameters, but is \"4\".",
+                "FILE:4: models of \"d\" with \"require_image\" is no key of a model; requires_image may be meant.",
+                "FILE:5: models of \"e\" with \"requires_image\" must be true or false, but is \"yes\"."),
+            Mistake(
+                "models:\n  a:\n    omit: [seeds, size, prompt, model]\n    parameters: [seed, 'a b', size, 'x=y', '']\n"
+                    + "  b: {omit: seed, parameters: {size: 1}}\n  c: {omit: [n, n]}\n  d: {parameters: [x, x]}\n",
+                "FILE:3: models of \"a\" with \"omit\" has an element that must be one of image, n, strength, seed, steps, "
+                    + "guidance_scale, negative_prompt, response_format, but is \"seeds\"; seed may be meant.",
+                "FILE:3: models of \"a\" with \"omit\" has an element that must be one of image, n, strength, seed, steps, "
+                    + "guidance_scale, negative_prompt, response_format, but is \"size\".",
+                "FILE:3: models of \"a\" with \"omit\" has an element that must not be \"prompt\": every request has it.",
+                "FILE:3: models of \"a\" with \"omit\" has an element that must not be \"model\": every request has it.",
+                "FILE:4: models of \"a\" with \"parameters\" has an element that must not be \"seed\": it is a field of "
+                    + "fluxq's own, and may be sent anyway.",
+                "FILE:4: models of \"a\" with \"parameters\" has an element that must be the name of a field of the model's "
+                    + "own, such as size, but is \"a b\".",
+                "FILE:4: models of \"a\" with \"parameters\" has an element that must be the name of a field of the model's "
+                    + "own, such as size, but is \"x=y\".",
+                "FILE:4: models of \"a\" with \"parameters\" has an element that has no value. Give it the name of a field "
+                    + "of the model's own, such as size, or remove it.",
+                "FILE:5: models of \"b\" with \"omit\" must be a list of fields, such as [seed, response_format], but is "
+                    + "\"seed\".",
+                "FILE:5: models of \"b\" with \"parameters\" must be a list of fields, such as [size, quality], but is a "
+                    + "group of keys.",
+                "FILE:6: models of \"c\" with \"omit\" names \"n\" twice. Keep one.",
+                "FILE:7: models of \"d\" with \"parameters\" names \"x\" twice. Keep one."),
+            Mistake(
+                "models:\n  a: {requires_image: true, omit: [image]}\n"
+                    + "  black-forest-labs/flux-kontext-max: {omit: [image]}\n",
+                "FILE:2: models of \"a\" with \"omit\" holds image, which the model requires. Remove it, or set "
+                    + "requires_image: false.",
+                "FILE:3: models of \"black-forest-labs/flux-kontext-max\" with \"omit\" holds image, which the model "
+                    + "requires. Remove it, or set requires_image: false."),
+        ])
+    func endpoints(_ mistake: Mistake) throws {
+        #expect(try ConfigurationFixture().complaints(mistake.yaml) == mistake.complaints)
+    }
+
+    @Test("variables that do not go with endpoints are refused by name, and no key is repeated")
+    func variablesOfEndpoints() throws {
+        let complaints = try ConfigurationFixture().complaints(
+            "endpoints: {a-b: {\(Self.h)}}\n",
+            environment: [
+                "FLUXQ_API_KEY": "hunter2", "FLUXQ_API_BASE_URL": "https://h/v1", "FLUXQ_ENDPOINTS_A_C_KEY": "hunter2",
+                "FLUXQ_ENDPOINTS_A_B_BASE_URL": "https://h/v2", "FLUXQ_ENDPOINTS": "a", "FLUXQ_MODELS": "b",
+                "FLUXQ_ENDPOINTS_A_B_KEY": "hunter2",
+            ])
+        #expect(
+            Set(complaints) == [
+                "$FLUXQ_API_BASE_URL: api.base_url and endpoints cannot both be given. Make it the base_url of one of the "
+                    + "endpoints, or remove endpoints.",
+                "$FLUXQ_API_KEY: A key for api.base_url and endpoints cannot both be given. Put it into "
+                    + "FLUXQ_ENDPOINTS_A_B_KEY, or remove endpoints.",
+                "$FLUXQ_ENDPOINTS: endpoints can be written in the configuration file alone. Unset the variable.",
+                "$FLUXQ_ENDPOINTS_A_B_BASE_URL: fluxqd knows no such variable. Endpoints can be written in the configuration "
+                    + "file alone; a variable can hold the key of one that is there. Unset it, or correct its name.",
+                "$FLUXQ_ENDPOINTS_A_C_KEY: fluxqd knows no such variable. Did you mean FLUXQ_ENDPOINTS_A_B_KEY?",
+                "$FLUXQ_MODELS: models can be written in the configuration file alone. Unset the variable.",
+            ])
+        #expect(
+            try ConfigurationFixture().complaints(nil, environment: ["FLUXQ_ENDPOINTS_X_KEY": "hunter2"]) == [
+                "$FLUXQ_ENDPOINTS_X_KEY: fluxqd knows no such variable. Endpoints can be written in the configuration file "
+                    + "alone; a variable can hold the key of one that is there. Unset it, or correct its name."
+            ])
     }
 
     @Test(

@@ -193,4 +193,131 @@ import Testing
         let variables = Setting.all.map(\.environmentVariable) + Setting.otherEnvironmentVariables
         #expect(Set(variables).count == variables.count)
     }
+
+    private static let endpoints = """
+        endpoints:
+          umodelverse:
+            base_url: https://api.umodelverse.ai/v1/
+            key_file: /etc/fluxq/keys/umodelverse
+            concurrency: 7
+            rate_per_minute: 30
+            proxy: http://Proxy.example:3128/
+            models: [black-forest-labs/flux-kontext-max, gpt-image-1]
+          Local_2:
+            base_url: http://127.0.0.1:8080/v1
+            proxy: http://[::1]:3128
+            models:
+              - gpt-image-1
+              - sd
+        models:
+          gpt-image-1:
+            requires_image: false
+            omit: [seed, response_format]
+            parameters: [size, quality, background]
+          sd: {requires_image: true}
+          black-forest-labs/flux-kontext-max: {}
+
+        """
+
+    @Test("endpoints and models are taken as they stand, in their order")
+    func endpoints() throws {
+        let configuration = try fixture.load(Self.endpoints)
+        #expect(
+            configuration.endpoints == [
+                .init(
+                    name: "umodelverse", baseURL: "https://api.umodelverse.ai/v1",
+                    keyFile: "/etc/fluxq/keys/umodelverse",
+                    concurrency: 7, ratePerMinute: 30, proxy: .init(host: "proxy.example", port: 3128),
+                    models: ["black-forest-labs/flux-kontext-max", "gpt-image-1"]),
+                .init(
+                    name: "Local_2", baseURL: "http://127.0.0.1:8080/v1", proxy: .init(host: "::1", port: 3128),
+                    models: ["gpt-image-1", "sd"]),
+            ])
+        let catalog = configuration.catalog
+        #expect(catalog.models == ["black-forest-labs/flux-kontext-max", "gpt-image-1", "sd"])
+        #expect(catalog.defaultModel == "black-forest-labs/flux-kontext-max")
+        #expect(catalog.lane(for: "gpt-image-1")?.endpoint == "umodelverse")
+        #expect(catalog.endpoints.map(\.concurrency) == [7, 4])
+        #expect(catalog.endpoints.map(\.ratePerMinute) == [30, nil])
+        #expect(
+            catalog.rules(for: "gpt-image-1")
+                == .init(
+                    requiresImage: false, omit: ["seed", "response_format"],
+                    parameters: ["size", "quality", "background"]))
+        #expect(catalog.rules(for: "sd").requiresImage)
+        #expect(catalog.rules(for: "black-forest-labs/flux-kontext-max") == .init(requiresImage: true))
+    }
+
+    @Test("with endpoints the default model is api.model, else the vendor's, else the first")
+    func defaultModel() throws {
+        #expect(try fixture.load(Self.endpoints + "api: {model: sd}").catalog.defaultModel == "sd")
+        let others = "endpoints: {a: {base_url: 'https://h/v1', models: [x, y]}}"
+        #expect(try fixture.load(others).catalog.defaultModel == "x")
+        #expect(try fixture.load(others, environment: ["FLUXQ_API_MODEL": "y"]).catalog.defaultModel == "y")
+    }
+
+    @Test("what endpoints do not say themselves is what workers says; time-outs and statuses hold for all")
+    func inherited() throws {
+        let configuration = try fixture.load(
+            Self.endpoints + "workers: {concurrency: 2, rate_per_minute: 9}\n"
+                + "api: {timeout_seconds: 5, unbilled_statuses: [502]}\n")
+        #expect(configuration.catalog.endpoints.map(\.concurrency) == [7, 2])
+        #expect(configuration.catalog.endpoints.map(\.ratePerMinute) == [30, 9])
+        #expect(configuration.api.timeout == .seconds(5) && configuration.api.unbilledStatuses == [502])
+    }
+
+    @Test("api alone is one endpoint, with its own model, the priced ones and those of models")
+    func apiAlone() throws {
+        let configuration = try fixture.load("prices: {p/b: 1, p/a: 2, m: 3}\nmodels: {o: {omit: [seed]}, p/a: {}}\n")
+        let catalog = configuration.catalog
+        #expect(catalog.endpoints.map(\.name) == ["default"])
+        #expect(catalog.models == ["black-forest-labs/flux-kontext-max", "m", "o", "p/a", "p/b"])
+        #expect(catalog.defaultModel == "black-forest-labs/flux-kontext-max")
+        #expect(catalog.rules(for: "o").omit == ["seed"])
+        let alone = try fixture.load("api: {model: x}").catalog
+        #expect(alone.models == ["x"] && alone.endpoints[0].concurrency == 4)
+    }
+
+    @Test("the environment holds the key of an endpoint that the file names, and a key file may serve several")
+    func keyVariables() throws {
+        _ = try fixture.load(
+            Self.endpoints, environment: ["FLUXQ_ENDPOINTS_UMODELVERSE_KEY": "a", "FLUXQ_ENDPOINTS_LOCAL_2_KEY": "b"])
+        let shared = "{base_url: 'https://h/v1', key_file: /k, models: [x]}"
+        #expect(try fixture.load("endpoints: {a: \(shared), b: \(shared)}").endpoints.count == 2)
+    }
+
+    @Test("a running daemon takes on models, rules and rates, and keeps addresses, keys and proxies")
+    func reload() throws {
+        let before = try fixture.load(Self.endpoints)
+        let next = try fixture.load(
+            """
+            endpoints:
+              new: {base_url: "https://new.example/v1", models: [n]}
+              Local_2: {base_url: "https://elsewhere.example/v1", key_file: /k, concurrency: 9, models: [sd, more]}
+            models: {more: {parameters: [size]}}
+            api: {model: n}
+            """)
+        let (taken, changed, late) = before.takingOn(next)
+        #expect(
+            late == [
+                "endpoints.new", "endpoints.Local_2.base_url", "endpoints.Local_2.key_file", "endpoints.Local_2.proxy",
+                "endpoints.umodelverse", "api.model",
+            ])
+        #expect(changed == ["endpoints", "models"])
+        #expect(taken.endpoints.map(\.name) == ["Local_2", "umodelverse"])
+        #expect(taken.endpoints[0].models == ["sd", "more"] && taken.endpoints[0].concurrency == 9)
+        #expect(taken.endpoints[0].baseURL == "http://127.0.0.1:8080/v1" && taken.endpoints[0].keyFile == nil)
+        #expect(taken.endpoints[1] == before.endpoints[0])
+        #expect(taken.catalog.defaultModel == "black-forest-labs/flux-kontext-max")
+        #expect(taken.catalog.rules(for: "more").parameters == ["size"])
+        // What needs a restart is named again.
+        #expect(taken.takingOn(next).late == late)
+        #expect(before.takingOn(before).late == [] && before.takingOn(before).changed == [])
+
+        let alone = try fixture.load("api: {model: x}\nmodels: {x: {omit: [seed]}}\n")
+        let switched = alone.takingOn(before)
+        #expect(switched.late == ["endpoints"])
+        #expect(switched.taken.catalog == alone.catalog)
+        #expect(before.takingOn(alone).taken.catalog == before.catalog)
+    }
 }

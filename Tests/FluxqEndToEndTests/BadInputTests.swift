@@ -44,12 +44,14 @@ struct BadInputPlay: SuiteTrait, TestScoping {
         let requests = RequestCounts()
         let server = try ScriptedServer { try serve($0, requests) }
         defer { server.stop() }
+        // A model with a price is one that can be asked for.
+        let offered = (["warm-up"] + BadInputRow.all.map(\.name)).map { "\($0)=0" }.joined(separator: ",")
         let daemon = try await RunningDaemon(
             environment: [
                 "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(server.port)/v1", "FLUXQ_API_KEY": "test",
                 "FLUXQ_API_TIMEOUT_SECONDS": "10", "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "127.0.0.1:\(server.port)",
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "\(1 << 20)", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
-                "FLUXQ_WORKERS_CONCURRENCY": "\(width)",
+                "FLUXQ_WORKERS_CONCURRENCY": "\(width)", "FLUXQ_PRICES": offered,
             ], isSandboxed: false)
         // Whatever has to be there for any job is there after one that is good, with the largest picture.
         let large = SamplePictures.jpeg.bytes + [UInt8](repeating: 0, count: 15 << 20)

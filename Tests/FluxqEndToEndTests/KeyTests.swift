@@ -79,6 +79,7 @@ struct KeyTests {
             environment: [
                 "FLUXQ_API_BASE_URL": "http://127.0.0.1:\(server.port)/v1", "FLUXQ_API_KEY_FILE": secrets.path("key"),
                 "FLUXQ_API_UNBILLED_STATUSES": "500", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
+                "FLUXQ_PRICES": Self.answers.map { "\($0.model)=0" }.joined(separator: ","),
             ], isSandboxed: false)
         var shown: [String: Data] = [:]
         func note(_ arguments: [String], input: [UInt8] = []) async throws -> RunningDaemon.Run {

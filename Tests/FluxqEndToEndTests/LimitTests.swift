@@ -13,6 +13,8 @@ struct LimitTests {
             \(getuid()): {queued_jobs: 1}
         prices:
           black-forest-labs/flux-kontext-max: 0.08
+        models:
+          without-a-price: {}
         """
 
     @Test(

@@ -289,6 +289,18 @@ struct OutcomeTests {
         }
     }
 
+    @Test("the keys of all endpoints are hidden, whichever of them the API knows, and the longest piece of any")
+    func otherKeys() throws {
+        let keys = try ["sk-first-0123456789", "sk-second-9876543210", "sk-first-0123456789-longer"].map {
+            try APIKey($0)
+        }
+        let quotation = Quotation(hiding: keys)
+        #expect(quotation.clean("a sk-first-0123456789 b sk-second-9876543210 c") == "a [hidden] b [hidden] c")
+        #expect(quotation.clean("sk-first-0123456789-longer!") == "[hidden]!")
+        #expect(quotation.isTelling("x-second-9876543210") && !quotation.isTelling("sk-third"))
+        #expect(Quotation(hiding: []).clean("sk-first-0123456789") == "sk-first-0123456789")
+    }
+
     @Test(
         "the key is hidden with a mark behind it that combines with its last character",
         arguments: ["\u{301}", "\u{200D}", "\u{FE0F}"])

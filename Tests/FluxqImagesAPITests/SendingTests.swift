@@ -1,3 +1,4 @@
+import FluxqFormats
 import FluxqModel
 import FluxqTestSupport
 import FoundationEssentials
@@ -70,6 +71,39 @@ struct SendingTests {
             try String(decoding: split(server.received[1]).body, as: UTF8.self)
                 == #"{"guidance_scale":2.5,"image":"https://example.com/cat.png","model":"black-forest-labs/flux-kontext-max","n":4,"negative_prompt":"blurry/é","prompt":"Convert to \"quick\" pencil sketch","response_format":"b64_json","seed":-1,"steps":20,"strength":0.8}"#
         )
+    }
+
+    @Test("fields of the model's own go out as they came, and what its API refuses does not")
+    func fieldsOfModel() async throws {
+        let server = try await RawServer(.answer(Self.picture))
+        let catalog = ModelCatalog(
+            offering: ["gpt-image-1"],
+            rules: [
+                "gpt-image-1": .init(
+                    omit: ["seed", "response_format"],
+                    parameters: ["size", "quality", "zoom", "hd", "image\"a", "Image"])
+            ])
+        var draft = EditRequest.Draft()
+        draft.prompt = "x"
+        draft.image = someContent
+        draft.parameters = [
+            "size": .text("1024x1024 \"image\":"), "quality": .integer(3), "zoom": .number(0.5), "hd": .truth(true),
+            "image\"a": .text("q"), "Image": .text("\(someContent.wire)"),
+        ]
+        let edit = try draft.validated(by: catalog, drawSeed: { 7 }).get()
+        let picture = PatternSource(size: 3)
+        try await withScene(server) { _ = await $0.generate(edit, picture: picture, receiver: Album()) }
+        let body = try split(server.received[0]).body
+        let json = try JSONDecoder().decode(JSONValue.self, from: Data(body))
+        let base64 = Data((0..<Int64(3)).map(PatternSource.byte)).base64EncodedString()
+        #expect(
+            json
+                == .object([
+                    "model": .string("gpt-image-1"), "prompt": .string("x"),
+                    "image": .string("data:image/png;base64,\(base64)"), "size": .string("1024x1024 \"image\":"),
+                    "quality": .integer(3), "zoom": .number(0.5), "hd": .bool(true), "image\"a": .string("q"),
+                    "Image": .string(someContent.wire),
+                ]))
     }
 
     @Test(

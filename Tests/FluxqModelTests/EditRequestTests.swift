@@ -1,4 +1,5 @@
 import FluxqTestSupport
+import Foundation
 import Testing
 
 @testable import FluxqModel
@@ -83,5 +84,130 @@ struct EditRequestTests {
     @Test("other models may do without a picture")
     func otherModels() {
         #expect(Self.errors(Self.draft { $0.image = nil }, model: "somebody/else") == [])
+    }
+
+    private static let catalog = ModelCatalog(
+        offering: ["vendor", "own", "bare"],
+        rules: [
+            "own": .init(
+                requiresImage: false, omit: ["seed", "response_format", "strength"], parameters: ["size", "quality"]),
+            "bare": .init(requiresImage: true, omit: [], parameters: []),
+        ])
+
+    private static func problems(_ draft: EditRequest.Draft) -> [String] {
+        switch draft.validated(by: catalog, drawSeed: { 7 }) {
+        case .success: []
+        case .failure(let invalid): invalid.fields.map(\.description)
+        }
+    }
+
+    @Test("what a model's API refuses is neither drawn nor filled in, and what it takes besides is kept as it came")
+    func otherFields() throws {
+        let draft = Self.draft {
+            $0.model = "own"
+            $0.image = nil
+            $0.parameters = ["size": .text("1024x1024"), "quality": .integer(3)]
+        }
+        let request = try draft.validated(by: Self.catalog, drawSeed: { 7 }).get()
+        #expect(request.seed == nil && request.responseFormat == nil)
+        #expect(request.parameters == ["size": .text("1024x1024"), "quality": .integer(3)])
+        let coder = JSONEncoder()
+        coder.outputFormatting = [.sortedKeys]
+        let written = try coder.encode(request)
+        #expect(
+            String(decoding: written, as: UTF8.self)
+                == #"{"model":"own","prompt":"make it rain","quality":3,"size":"1024x1024"}"#)
+        #expect(try JSONDecoder().decode(EditRequest.self, from: written) == request)
+    }
+
+    @Test(
+        "a value of a model's own field comes back as it was",
+        arguments: [
+            EditRequest.ParameterValue.text("1"), .text(""), .integer(.max), .integer(-1), .number(0.1), .number(-1e-7),
+            .number(1e18 + 0.5), .truth(true), .truth(false),
+        ])
+    func parameterValue(value: EditRequest.ParameterValue) throws {
+        let draft = Self.draft {
+            $0.model = "own"
+            $0.parameters = ["size": value]
+        }
+        let request = try draft.validated(by: Self.catalog, drawSeed: { 7 }).get()
+        let again = try JSONDecoder().decode(EditRequest.self, from: JSONEncoder().encode(request))
+        // A number that is whole is the same number however it is written.
+        #expect(again.parameters["size"]?.description == value.description || value == .number(1e18 + 0.5))
+    }
+
+    @Test("a field that a model does not take is refused by name, with those that it takes")
+    func refusedByModel() {
+        let own = Self.draft {
+            $0.model = "own"
+            $0.seed = 99_999_999_999
+            $0.responseFormat = .url
+            $0.strength = 0.5
+            $0.parameters = ["style": .text("vivid"), "size": .text(String(repeating: "x", count: 4097))]
+        }
+        #expect(
+            Self.problems(own) == [
+                "strength is not a field that own takes. Leave it out",
+                "seed is not a field that own takes. Leave it out",
+                "response_format is not a field that own takes. Leave it out",
+                "style is not a field that own takes: it takes model, prompt, image, n, steps, guidance_scale, "
+                    + "negative_prompt, size, quality",
+                "size must be at most 4096 bytes, but is 4097",
+            ])
+        let vendor = Self.draft { $0.parameters = ["size": .text("1024x1024")] }
+        #expect(Self.problems(vendor).map { $0.prefix(42) } == ["size is not a field that vendor takes: it "])
+        #expect(
+            Self.problems(
+                Self.draft {
+                    $0.model = "own"; $0.parameters = ["size": .number(1e19)]
+                })
+                == ["size must be a number of at most 64 bits"])
+        #expect(
+            Self.problems(
+                Self.draft {
+                    $0.model = "own"; $0.parameters = ["size": .text("a\u{1B}b")]
+                })
+                == ["size must not contain control characters but tab and new line"])
+        let many = Self.draft { draft in
+            for number in 100..<900 { draft.parameters["k\(number)"] = .integer(0) }
+        }
+        #expect(Self.problems(many).count == 11)
+        #expect(Self.problems(many).last == "… and 790 more fields that vendor does not take")
+        #expect(
+            Self.problems(
+                Self.draft {
+                    $0.model = "bare"; $0.image = nil
+                })
+                == ["image is required by bare: give the picture to edit"])
+    }
+
+    @Test("a model that no endpoint offers is the one thing that is said")
+    func unknownModel() {
+        let draft = Self.draft {
+            $0.model = "vendro"
+            $0.n = 9
+        }
+        guard case .failure(let invalid) = draft.validated(by: Self.catalog, drawSeed: { 7 }) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(invalid.unknownModel == .init(name: "vendro", offered: ["vendor", "own", "bare"]))
+        #expect(invalid.description == "model must be one of vendor, own, bare, but is vendro")
+    }
+
+    @Test("the fields of a model are those that it is sent, with their ranges")
+    func fields() {
+        let own = Self.catalog.fields(of: "own")
+        #expect(
+            own.map(\.name) == [
+                "model", "prompt", "image", "n", "steps", "guidance_scale", "negative_prompt", "size", "quality",
+            ])
+        #expect(own.filter(\.isRequired).map(\.name) == ["prompt"])
+        #expect(own.first { $0.name == "n" }?.kind == .whole(1...4))
+        #expect(Self.catalog.fields(of: "bare").filter(\.isRequired).map(\.name) == ["prompt", "image"])
+        // Every field of the table is one that validation knows, and the other way round.
+        let vendors = Self.catalog.fields(of: "vendor").map(\.name)
+        #expect(Set(vendors) == Set(EditRequest.CodingKeys.allCases.map(\.rawValue)))
     }
 }

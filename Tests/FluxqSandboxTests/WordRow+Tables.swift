@@ -52,7 +52,7 @@ extension WordRow {
             #expect(error["code"] == "unknown_parameter" && error["param"] == "response_format")
             #expect(error["message"] == "Unknown parameter: 'response_format'.")
         },
-        .good("sandbox:strict", ["size": "1024x1024", "quality": "high"]) { _, json throws in
+        .good("sandbox:strict", ["seed": .null, "size": "1024x1024", "quality": "high"]) { _, json throws in
             #expect(json.items.count == 1)
         },
         WordRow("sandbox:201", billed: 1) { _, seen throws in #expect(try seen.answer().status == 201) },

@@ -107,7 +107,7 @@ private struct Reader {
         let known = endpointNames.map(Configuration.Endpoint.keyVariable(of:))
         if known.contains(name) { return }
         let remedy =
-            NearestName.of(name, among: known).map { "Did you mean \($0)?" }
+            (name.hasSuffix("_KEY") ? NearestName.of(name, among: known) : nil).map { "Did you mean \($0)?" }
             ?? "Endpoints can be written in the configuration file alone; a variable can hold the key of one that is there. "
             + "Unset it, or correct its name."
         reject(.environment(name), "fluxqd knows no such variable. \(remedy)")

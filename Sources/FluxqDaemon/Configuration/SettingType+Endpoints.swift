@@ -13,7 +13,8 @@ extension SettingType<[Configuration.Endpoint]> {
                     let endpoint = try Configuration.Endpoint(entry)
                     guard variables.insert(endpoint.keyVariable).inserted else {
                         throw entry.value.rejection(
-                            "has a name that another endpoint has too, but for -, _ and the size of letters. Rename one")
+                            "has a name that another endpoint has too, but for -, _ and the size of letters. Rename one"
+                        )
                     }
                     return endpoint
                 }

@@ -43,7 +43,8 @@ extension SettingType<Bool> {
 
 extension SettingType<[String]> {
     fileprivate static var omittedFields: SettingType {
-        .list(of: .omittedField, "a list of fields, such as [seed, response_format]", make: { $0 }, elements: { $0 }).once
+        .list(of: .omittedField, "a list of fields, such as [seed, response_format]", make: { $0 }, elements: { $0 })
+            .once
     }
 
     fileprivate static var parameterNames: SettingType {
@@ -75,7 +76,8 @@ extension SettingType<String> {
                 let expectation = "the name of a field of the model's own, such as size"
                 let text = try node.word(expectation)
                 if ownFields.contains(where: { $0.rawValue == text }) {
-                    throw node.rejection("must not be \(text.quoted): it is a field of fluxq's own, and may be sent anyway")
+                    throw node.rejection(
+                        "must not be \(text.quoted): it is a field of fluxq's own, and may be sent anyway")
                 }
                 let isName = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "=") }
                 guard isName, !text.isEmpty, text.utf8.count <= EditRequest.Bounds.parameterNameBytes else {
