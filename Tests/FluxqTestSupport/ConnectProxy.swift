@@ -8,6 +8,7 @@ package final class ConnectProxy: Sendable {
     package let port: Int
     private let listener: Int32
     private let heads = Mutex<[String]>([])
+    private let isStopped = Mutex(false)
 
     /// - Parameters:
     ///   - routes: ports of this host by `host:port`; anything else is answered with 502.
@@ -33,9 +34,15 @@ package final class ConnectProxy: Sendable {
         requests.compactMap { $0.wholeMatch(of: /CONNECT ([^ ]+) HTTP\/1\.1\r\n(?s:.*)/).map { String($0.1) } }
     }
 
+    /// Listens no more. May be called again.
     package func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        isStopped.withLock { isStopped in
+            if !isStopped {
+                shutdown(listener, Int32(SHUT_RDWR))
+                close(listener)
+            }
+            isStopped = true
+        }
     }
 
     private func serve(_ client: Int32, _ routes: [String: Int], _ refusal: String?) {
