@@ -132,7 +132,8 @@ extension Routes {
         let request = try submission.request.validated(by: catalog, drawSeed: settings.drawSeed).get()
         let options = submission.options
         let order = Store.Order(
-            owner: caller.owner, request: request, lane: catalog.lane(for: request.model), priority: options.priority ?? 0, label: options.label,
+            owner: caller.owner, request: request, lane: catalog.lane(for: request.model),
+            priority: options.priority ?? 0, label: options.label,
             notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
             key: try options.key.map { .init(text: $0, fingerprint: try Self.fingerprint(of: submission)) })
 
