@@ -154,7 +154,7 @@ struct ConnectionTests {
                 }
                 return
             }
-            await server.adopt(ControlServer.Settings(defaultModel: "m"))
+            await server.adopt(ControlServer.Settings(catalog: ModelCatalog(offering: ["m"])))
             #expect(try await server.get("/v1/queue").status == 200)
         }
     }

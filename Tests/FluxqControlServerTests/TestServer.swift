@@ -41,7 +41,7 @@ struct TestServer: Sendable {
         let archive = try Archive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
-            catalog: ModelCatalog(offering: [EditRequest.modelThatRequiresImage]), administrators: .init(only: []),
+            catalog: ModelCatalog(offering: [EditRequest.modelThatRequiresImage, "m"]), administrators: .init(only: []),
             drawSeed: { 4711 })
         configure(&settings)
         let log = RecordedLog()

@@ -54,6 +54,8 @@ struct OutcomePlay: SuiteTrait, TestScoping {
         let daemon = try await RunningDaemon(environment: [
             "FLUXQ_WORKERS_MAX_ATTEMPTS": "2", "FLUXQ_API_TIMEOUT_SECONDS": "\(timeoutSeconds)",
             "FLUXQ_WORKERS_CONCURRENCY": "\(max(width, 2))",
+            // A model with a price is one that can be asked for.
+            "FLUXQ_PRICES": rows.map { "row-\($0.number)=0" }.joined(separator: ","),
         ])
         let runs = try await withThrowingTaskGroup(of: (Int, RunningDaemon.Run).self) { plays in
             var runs: [Int: RunningDaemon.Run] = [:]
@@ -90,7 +92,8 @@ struct OutcomePlay: SuiteTrait, TestScoping {
     ) async throws -> RunningDaemon.Run {
         let options = row.options.contains("--n") ? row.options : ["--n", "2"] + row.options
         // Each row in a lane of its own: what one meets holds no other.
-        let submit = ["submit", "--image", "-", "--model", "row-\(number)"] + options + (row.isCanceled ? [] : ["--wait"])
+        let submit =
+            ["submit", "--image", "-", "--model", "row-\(number)"] + options + (row.isCanceled ? [] : ["--wait"])
         let run = try await daemon.run(submit + [row.prompt(number)], input: row.input)
         guard row.isCanceled, let id = run.lines.first else { return run }
         _ = try await daemon.fluxq("cancel", id)
