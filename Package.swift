@@ -126,7 +126,7 @@ let package = Package(
 
         // The ground: knows nothing.
         room("FluxqModel", []),
-        room("FluxqFormats", []),
+        room("FluxqFormats", ["CZlib"]),
         .target(
             name: "FluxqMigrations", path: "migrations",
             resources: [

@@ -25,10 +25,13 @@ enum PictureTarget {
         case .failure(let defect):
             expect(defect.description.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a defect is one line of text")
         case .success(let info):
-            expect((1...PictureReader.sideLimit).contains(info.width), "its width is possible")
-            expect((1...PictureReader.sideLimit).contains(info.height), "its height is possible")
-            expect(info.width * info.height <= PictureReader.pixelLimit, "its area is possible")
-            checkEnd(of: input, info)
+            expect((1...PictureReader.possibleSides).contains(info.width), "its width is possible")
+            expect((1...PictureReader.possibleSides).contains(info.height), "its height is possible")
+            let isLarge =
+                max(info.width, info.height) > PictureReader.sideLimit
+                || info.width * info.height > PictureReader.pixelLimit
+            expect(!isLarge || info.flaw != nil, "a size that most programs cannot show is told")
+            if info.flaw == nil { checkEnd(of: input, info) }
         }
     }
 
@@ -42,7 +45,7 @@ enum PictureTarget {
         var (cut, whole) = (0, input.count)
         while whole - cut > 1 {
             let middle = (cut + whole) / 2
-            if case .success(let same) = inspect(input[..<middle]) {
+            if case .success(let same) = inspect(input[..<middle]), same.flaw == nil {
                 expect(same == info || info.format == .avif, "what follows a whole picture does not change its size")
                 whole = middle
             } else {
@@ -60,8 +63,12 @@ enum PictureTarget {
         case .avif: break  // Ends with whichever box holds the last of its data.
         }
         guard info.format != .avif else { return }
-        expect(
-            inspect(end.dropLast()) == .failure(.incomplete(info.format)), "one byte less is a picture that ends early")
+        switch inspect(end.dropLast()) {
+        case .failure(let defect):
+            expect(defect == .incomplete(info.format), "one byte less is a picture that ends early")
+        case .success(let cut):
+            expect(cut.flaw != nil, "or one whose pixels are all there, without its end mark")
+        }
     }
 
     /// The offset behind the first chunk with that name.

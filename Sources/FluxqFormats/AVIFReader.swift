@@ -7,14 +7,25 @@ enum AVIFReader {
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
         var meta: Range<Int64>?
         var hasData = false
-        try ISOBox.forEach(&bytes, in: 0..<bytes.size) { box, _ in
-            if box.type == fourCC("meta"), meta == nil { meta = box.content }
-            if box.type == fourCC("mdat"), !box.content.isEmpty { hasData = true }
+        var defect: PictureDefect?
+        do {
+            try ISOBox.forEach(&bytes, in: 0..<bytes.size) { box, _ in
+                if box.type == fourCC("meta"), meta == nil { meta = box.content }
+                if box.type == fourCC("mdat"), !box.content.isEmpty { hasData = true }
+            }
+        } catch let found as PictureDefect where meta != nil {
+            // Behind what the picture needs; whether all of that is there, it says itself.
+            defect = found
         }
         guard let meta else {
             throw hasData ? bytes.corrupt("it does not say its size") : PictureDefect.incomplete(.avif)
         }
-        return try Meta(&bytes, in: meta).check(&bytes, hasData: hasData)
+        let contents = try Meta(&bytes, in: meta)
+        guard let defect else { return try contents.check(&bytes, hasData: hasData) }
+        guard contents.namesItsData else { throw defect }
+        let info = try contents.check(&bytes, hasData: true)
+        bytes.note("is whole, but what follows its pixels is no part of an AVIF")
+        return info
     }
 
     /// What `meta` says.
@@ -53,6 +64,9 @@ enum AVIFReader {
                 }
             }
         }
+
+        /// It says where in the file its bytes lie, so that they can be told from what is missing.
+        var namesItsData: Bool { dataEnd > 0 }
 
         func check(_ bytes: inout PictureBytes, hasData: Bool) throws -> PictureInfo {
             // A picture of tiles has a size for the whole and one for a tile: without the primary item's, the largest.

@@ -29,6 +29,7 @@ enum ContentGuess {
     /// The word of `PictureDefect.notAPicture` for bytes of no format.
     static func name(ofHead head: [UInt8]) -> String {
         if head.isEmpty { return "empty" }
+        if let foreign = ForeignFormat(head: head) { return foreign.rawValue }
         guard let text = text(of: head) else { return "unknown bytes" }
         let words = text.drop(while: \.isWhitespace)
         if words.first == "<" {
@@ -36,7 +37,7 @@ enum ContentGuess {
             // An HTML page may hold an <svg>, hardly ever the other way round.
             if ["<!doctype html", "<html", "<head", "<body"].contains(where: lowercased.contains) { return "HTML" }
             if lowercased.contains("<svg") || lowercased.hasPrefix("<!doctype svg") { return "SVG" }
-            return lowercased.hasPrefix("<?xml") ? "text" : "HTML"
+            return lowercased.hasPrefix("<?xml") || lowercased.hasPrefix("<error") ? "XML" : "HTML"
         }
         let inner = words.dropFirst().first { !$0.isWhitespace }
         return switch (words.first, inner) {

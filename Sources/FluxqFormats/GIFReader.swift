@@ -5,6 +5,10 @@ enum GIFReader {
         var offset = try 13 + colourTableLength(bytes.byte(at: 10))
         var hasPicture = false
         while true {
+            if hasPicture, offset == bytes.size {
+                bytes.note("ends without its end mark")
+                return info
+            }
             switch try bytes.byte(at: offset) {
             case 0x3B:
                 guard hasPicture else { throw bytes.corrupt("it holds no picture data") }
@@ -18,7 +22,10 @@ enum GIFReader {
             case 0x21:
                 offset = try endOfSubBlocks(&bytes, from: offset + 2)
             default:
-                throw bytes.corrupt("it has no block at \(offset)")
+                guard hasPicture else { throw bytes.corrupt("it has no block at \(offset)") }
+                // Every reader ends here and shows what it has.
+                bytes.note("is whole, but what follows its pixels is no part of a GIF")
+                return info
             }
         }
     }
@@ -30,7 +37,7 @@ enum GIFReader {
             height: Int(bytes.littleEndian(at: offset + 2, bytes: 2)))
     }
 
-    /// Decoders enlarge the screen for a frame that does not fit, so a frame too is held to the limit.
+    /// Decoders enlarge the screen for a frame that does not fit, so a frame's size is looked at as the screen's is.
     private static func checkFrame(_ bytes: inout PictureBytes, at offset: Int64) throws {
         let frame = try size(of: &bytes, at: offset + 5)
         _ = try bytes.info(

@@ -2,49 +2,74 @@
 /// legal: cameras put further pictures there.
 enum JPEGReader {
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
+        var reading = Reading()
+        do {
+            return try reading.read(&bytes)
+        } catch let defect as PictureDefect {
+            // Phones and old cameras leave the end mark out, or write behind the pixels whatever they like.
+            guard let info = reading.info, reading.hasData, try JPEGPixels.areAllThere(&bytes) else { throw defect }
+            bytes.note(
+                defect == .incomplete(.jpeg)
+                    ? "ends without its end mark" : "is whole, but what follows its pixels is no part of a JPEG")
+            return info
+        }
+    }
+
+    private struct Reading {
         var info: PictureInfo?
         var hasData = false
-        var offset: Int64 = 2
-        while true {
-            let marker = try marker(of: &bytes, at: &offset)
-            switch marker {
-            case 0xD9:
-                guard let info, hasData else { throw bytes.corrupt("it holds no picture data") }
-                return info
-            case 0x00, 0xD0...0xD8:
-                throw bytes.corrupt("it has a marker out of place at \(offset)")
-            case 0x01:
-                continue  // TEM, the one other marker without a segment
-            default:
-                break
-            }
-            let length = Int64(try bytes.bigEndian(at: offset, bytes: 2))
-            guard length >= 2 else { throw bytes.corrupt("its segment at \(offset) has no length") }
-            if isFrame(marker) {
-                guard info == nil else { throw bytes.corrupt("it has a second frame") }
-                guard length >= 8 else { throw bytes.corrupt("its frame header is cut") }
-                info = try bytes.info(
-                    width: Int(bytes.bigEndian(at: offset + 5, bytes: 2)),
-                    height: Int(bytes.bigEndian(at: offset + 3, bytes: 2)))
-            }
-            offset += length
-            if marker == 0xDA {
-                guard info != nil else { throw bytes.corrupt("its picture data come before its size") }
-                let start = offset
-                offset = try endOfScan(&bytes, from: start)
-                hasData = hasData || offset > start
+
+        mutating func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
+            var offset: Int64 = 2
+            while true {
+                let marker = try marker(of: &bytes, at: &offset)
+                switch marker {
+                case 0xD9:
+                    guard let info, hasData else { throw bytes.corrupt("it holds no picture data") }
+                    return info
+                case 0x00, 0xD0...0xD8:
+                    throw bytes.corrupt("it has a marker out of place at \(offset)")
+                case 0x01:
+                    continue  // TEM, the one other marker without a segment
+                default:
+                    break
+                }
+                let length = Int64(try bytes.bigEndian(at: offset, bytes: 2))
+                guard length >= 2 else { throw bytes.corrupt("its segment at \(offset) has no length") }
+                if isFrame(marker) {
+                    guard info == nil else { throw bytes.corrupt("it has a second frame") }
+                    guard length >= 8 else { throw bytes.corrupt("its frame header is cut") }
+                    info = try bytes.info(
+                        width: Int(bytes.bigEndian(at: offset + 5, bytes: 2)),
+                        height: Int(bytes.bigEndian(at: offset + 3, bytes: 2)))
+                }
+                offset += length
+                if marker == 0xDA {
+                    guard info != nil else { throw bytes.corrupt("its picture data come before its size") }
+                    // An empty scan is none; the end of one that has a byte is looked for.
+                    let next = try [bytes.byte(at: offset), bytes.byte(at: offset + 1)]
+                    hasData = hasData || next[0] != 0xFF || next[1] == 0
+                    offset = try endOfScan(&bytes, from: offset)
+                }
             }
         }
     }
 
     /// SOF0 to SOF15, less DHT, JPG and DAC, whose codes lie among them.
-    private static func isFrame(_ marker: UInt8) -> Bool {
+    static func isFrame(_ marker: UInt8) -> Bool {
         (0xC0...0xCF).contains(marker) && ![0xC4, 0xC8, 0xCC].contains(marker)
     }
 
-    /// The marker at `offset`, which moves behind it; any number of FF may stand before a marker.
-    private static func marker(of bytes: inout PictureBytes, at offset: inout Int64) throws -> UInt8 {
-        guard try bytes.byte(at: offset) == 0xFF else { throw bytes.corrupt("it has no marker at \(offset)") }
+    /// The marker at `offset`, which moves behind it; any number of FF may stand before a marker, and readers pass over
+    /// bytes that belong to nothing.
+    static func marker(of bytes: inout PictureBytes, at offset: inout Int64) throws -> UInt8 {
+        if try bytes.byte(at: offset) != 0xFF {
+            let start = offset
+            repeat {
+                offset = try bytes.find(0xFF, from: offset + 1)
+            } while try bytes.byte(at: offset + 1) == 0
+            bytes.note("is whole, but has \(offset - start) bytes at \(start) that belong to nothing")
+        }
         var marker: UInt8 = 0xFF
         while marker == 0xFF {
             offset += 1
@@ -56,7 +81,7 @@ enum JPEGReader {
 
     /// The offset of the marker that ends entropy-coded data. Inside them FF is followed by 00 (FF itself), by D0 to D7
     /// (restart) or by another FF (fill).
-    private static func endOfScan(_ bytes: inout PictureBytes, from start: Int64) throws -> Int64 {
+    static func endOfScan(_ bytes: inout PictureBytes, from start: Int64) throws -> Int64 {
         var offset = start
         while true {
             offset = try bytes.find(0xFF, from: offset)

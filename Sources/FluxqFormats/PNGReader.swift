@@ -1,32 +1,63 @@
 /// PNG (ISO/IEC 15948): a signature, then chunks of length, name, data and checksum, from IHDR to IEND.
 enum PNGReader {
     /// A chunk's length has 31 bits.
-    private static let chunkLengthLimit: Int64 = 0x7FFF_FFFF
+    static let chunkLengthLimit: Int64 = 0x7FFF_FFFF
+    static let firstChunk: Int64 = 8
 
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
+        var reading = Reading()
+        do {
+            try reading.readChunks(&bytes)
+        } catch PictureDefect.incomplete(let format) {
+            // Without its end mark, or within it, only the pixels themselves tell whether any are missing.
+            guard let info = reading.info, reading.hasData, try PNGPixels.areAllThere(&bytes) else {
+                throw PictureDefect.incomplete(format)
+            }
+            bytes.note("ends without its end mark")
+            return info
+        }
+        guard let info = reading.info, reading.hasData else { throw bytes.corrupt("it holds no picture data") }
+        if let doubt = reading.doubt {
+            guard try PNGPixels.areAllThere(&bytes) else { throw bytes.corrupt(doubt) }
+            bytes.note("is whole, but \(doubt)")
+        }
+        return info
+    }
+
+    private struct Reading {
         var info: PictureInfo?
         var hasData = false
-        var offset: Int64 = 8
-        while true {
-            let length = Int64(try bytes.bigEndian(at: offset, bytes: 4))
-            let name = try bytes.fourCC(at: offset + 4)
-            let data = offset + 8
-            guard length <= chunkLengthLimit else { throw bytes.corrupt("its chunk at \(offset) has no length") }
-            guard (info == nil) == (name == fourCC("IHDR")) else {
-                throw bytes.corrupt(info == nil ? "its first chunk is not IHDR" : "it has a second IHDR chunk")
+        /// The checksum of picture data is wrong, though the data may be right.
+        var doubt: String?
+
+        mutating func readChunks(_ bytes: inout PictureBytes) throws {
+            var offset = firstChunk
+            while true {
+                let length = Int64(try bytes.bigEndian(at: offset, bytes: 4))
+                let name = try bytes.fourCC(at: offset + 4)
+                let data = offset + 8
+                guard length <= chunkLengthLimit else { throw bytes.corrupt("its chunk at \(offset) has no length") }
+                guard (info == nil) == (name == fourCC("IHDR")) else {
+                    throw bytes.corrupt(info == nil ? "its first chunk is not IHDR" : "it has a second IHDR chunk")
+                }
+                // The size first: a picture that nobody may have needs no checksum.
+                if info == nil { info = try size(of: &bytes, data: data, length: length) }
+                if name == fourCC("IDAT"), length > 0 { hasData = true }
+                let checksum = try bytes.checksum(at: offset + 4, count: 4 + length)
+                if try UInt64(checksum) != bytes.bigEndian(at: data + length, bytes: 4) {
+                    let what = "the checksum of its \(text(ofFourCC: name)) chunk at \(offset) is wrong"
+                    switch name {
+                    case fourCC("IDAT"): doubt = doubt ?? what
+                    // Every reader passes over such a chunk: a small first letter says that the picture needs none of it.
+                    case fourCC("IEND"),
+                        _ where name & 0x2000_0000 != 0:
+                        bytes.note("is whole, but \(what)")
+                    default: throw bytes.corrupt(what)
+                    }
+                }
+                if name == fourCC("IEND") { return }
+                offset = data + length + 4
             }
-            // The size first: a picture that nobody may have needs no checksum.
-            if info == nil { info = try size(of: &bytes, data: data, length: length) }
-            let checksum = try bytes.checksum(at: offset + 4, count: 4 + length)
-            guard try UInt64(checksum) == bytes.bigEndian(at: data + length, bytes: 4) else {
-                throw bytes.corrupt("the checksum of its \(text(ofFourCC: name)) chunk at \(offset) is wrong")
-            }
-            if name == fourCC("IDAT"), length > 0 { hasData = true }
-            if name == fourCC("IEND"), let info {
-                guard hasData else { throw bytes.corrupt("it holds no picture data") }
-                return info
-            }
-            offset = data + length + 4
         }
     }
 

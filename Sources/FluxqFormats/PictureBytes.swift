@@ -12,6 +12,8 @@ struct PictureBytes {
     /// The bytes from `pieceStart` on that have been read last.
     private var piece: [UInt8] = []
     private var pieceStart: Int64 = 0
+    /// The first harmless flaw that was found: what stands after the picture's name, such as "ends without its end mark".
+    private(set) var flaw: String?
 
     init(of source: some ByteSource, format: PictureFormat) {
         self.source = source
@@ -22,12 +24,22 @@ struct PictureBytes {
     /// The defect that a reader throws where the format's rules are broken.
     func corrupt(_ how: String) -> PictureDefect { .corrupt(format, how) }
 
+    /// Remembers a flaw that costs no pixel; only the first is told.
+    mutating func note(_ flaw: String) {
+        if self.flaw == nil { self.flaw = flaw }
+    }
+
     /// The picture's size, once it is known to be possible.
-    func info(width: Int, height: Int) throws(PictureDefect) -> PictureInfo {
-        guard width > 0, height > 0 else { throw corrupt("its size is \(width)×\(height) pixels") }
-        guard width <= PictureReader.sideLimit, height <= PictureReader.sideLimit,
-            width * height <= PictureReader.pixelLimit
-        else { throw .tooManyPixels(width: width, height: height) }
+    mutating func info(width: Int, height: Int) throws(PictureDefect) -> PictureInfo {
+        guard (1...PictureReader.possibleSides).contains(width), (1...PictureReader.possibleSides).contains(height)
+        else {
+            throw corrupt("its size is \(width)×\(height) pixels")
+        }
+        if width > PictureReader.sideLimit || height > PictureReader.sideLimit
+            || width * height > PictureReader.pixelLimit
+        {
+            note("claims to be \(width)×\(height) pixels large, more than most programs can show")
+        }
         return PictureInfo(format: format, width: width, height: height)
     }
 
@@ -79,6 +91,20 @@ struct PictureBytes {
             offset += Int64(length)
         }
         return checksum.value
+    }
+
+    /// Hands out `count` bytes from `offset` in pieces; where they end early, what there is before `.incomplete`.
+    mutating func forEachPiece(
+        at offset: Int64, count: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        var offset = offset
+        let end = offset + count
+        while offset < end {
+            let start = try index(of: offset)
+            let length = min(piece.count - start, Int(end - offset))
+            try piece.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<start + length])) }
+            offset += Int64(length)
+        }
     }
 
     /// Where the byte at `offset` stands in `piece`, after reading it where needed.

@@ -1,13 +1,11 @@
 /// Why bytes are not a whole picture.
 package enum PictureDefect: Error, Hashable, Sendable {
-    /// `looksLike`: "empty", "HTML", "JSON", "SVG", "text", "unknown bytes".
+    /// `looksLike`: "empty", "HTML", "JSON", "SVG", "XML", "text", "unknown bytes", or a format's name such as "HEIC".
     case notAPicture(looksLike: String)
     /// It begins as that format and ends early.
     case incomplete(PictureFormat)
     /// It begins as that format and breaks its rules: how, such as "it holds no picture data".
     case corrupt(PictureFormat, String)
-    /// Its header claims more pixels than any real picture has.
-    case tooManyPixels(width: Int, height: Int)
 }
 
 extension PictureDefect: CustomStringConvertible {
@@ -18,15 +16,14 @@ extension PictureDefect: CustomStringConvertible {
             "is empty"
         case .notAPicture(looksLike: "unknown bytes"):
             "is no picture that fluxq knows (PNG, JPEG, WebP, GIF or AVIF)"
+        case .notAPicture(let looksLike) where ForeignFormat(rawValue: looksLike) != nil:
+            "is \(looksLike), which fluxq does not read (it knows PNG, JPEG, WebP, GIF and AVIF)"
         case .notAPicture(let looksLike):
             "is \(looksLike), not a picture"
         case .incomplete(let format):
             "is \(format.withArticle) that ends early"
         case .corrupt(let format, let how):
             "is a damaged \(format.name): \(how)"
-        case .tooManyPixels(let width, let height):
-            "claims to be \(width)×\(height) pixels large; the limit is \(PictureReader.sideLimit) a side "
-                + "and \(PictureReader.pixelLimit) in all"
         }
     }
 }

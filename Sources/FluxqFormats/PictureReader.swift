@@ -4,23 +4,33 @@ package struct PictureInfo: Hashable, Sendable {
     /// Pixels.
     package let width: Int
     package let height: Int
+    /// What is wrong with it though all its pixels are there, as it stands after the picture's name: "ends without its end
+    /// mark". nil for nearly all.
+    package internal(set) var flaw: String?
 
-    package init(format: PictureFormat, width: Int, height: Int) {
+    package init(format: PictureFormat, width: Int, height: Int, flaw: String? = nil) {
         self.format = format
         self.width = width
         self.height = height
+        self.flaw = flaw
     }
 }
 
-/// Reads type, size in pixels and completeness from the bytes; never decodes a pixel, never trusts a name or a header.
+/// Reads type, size in pixels and completeness from the bytes; never shows a pixel, never trusts a name or a header.
 ///
-/// Made for hostile bytes: it holds one piece of 64 KiB at a time, and its work is linear in the number of bytes.
+/// A picture all of whose pixels are there is whole, however badly its file was written; what is wrong with it is its
+/// flaw. Only where a file's own end mark or a checksum cannot say so are its pixels counted.
+///
+/// Made for hostile bytes: it holds one piece of 64 KiB at a time, and its work is linear in the number of bytes; where
+/// pixels are counted, in what the bytes unpack to, which the claimed size bounds.
 package enum PictureReader {
-    /// No picture is wider or higher, in pixels. JPEG and GIF cannot say more than 65,535; decoders that meet such a
-    /// claim allocate gigabytes before they have seen a pixel.
+    /// A picture that claims to be wider or higher, in pixels, is flawed: decoders that meet such a claim allocate
+    /// gigabytes before they have seen a pixel.
     package static let sideLimit = 32_768
-    /// No picture has more pixels: 16,384 × 16,384, which is 1 GiB once decoded.
+    /// And so is one that claims more pixels: 16,384 × 16,384, which is 1 GiB once decoded.
     package static let pixelLimit = 1 << 28
+    /// No format means a larger side: PNG says so, and of the others' numbers none is larger.
+    static let possibleSides = Int(Int32.max)
 
     /// - Throws: only what `source.read` throws.
     package static func inspect(_ source: some ByteSource) throws -> Result<PictureInfo, PictureDefect> {
@@ -30,7 +40,9 @@ package enum PictureReader {
         }
         var bytes = PictureBytes(of: source, format: format)
         do {
-            return .success(try info(of: &bytes))
+            var info = try info(of: &bytes)
+            info.flaw = bytes.flaw
+            return .success(info)
         } catch let defect as PictureDefect {
             return .failure(defect)
         }

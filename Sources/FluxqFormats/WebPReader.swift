@@ -1,24 +1,41 @@
 /// WebP (RFC 9649): a RIFF container of chunks, whose first is VP8 (lossy), VP8L (lossless) or VP8X (extended).
 enum WebPReader {
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
-        let end = try 8 + Int64(bytes.littleEndian(at: 4, bytes: 4))
-        guard end <= bytes.size else { throw PictureDefect.incomplete(.webp) }
+        let said = try 8 + Int64(bytes.littleEndian(at: 4, bytes: 4))
         var info: PictureInfo?
         var hasPicture = false
+        var isCut = false
+        var end = min(said, bytes.size)
         var offset: Int64 = 12
         // What is too short for a chunk at the end is no chunk: writers differ on padding.
         while end - offset >= 8 {
             let name = try bytes.fourCC(at: offset)
             let data = offset + 8
             let length = Int64(try bytes.littleEndian(at: offset + 4, bytes: 4))
-            guard length <= end - data else {
-                throw bytes.corrupt("its \(text(ofFourCC: name)) chunk at \(offset) is longer than the file")
+            // A chunk that the RIFF's length cuts and the file does not: the RIFF's length is wrong.
+            if length > end - data, length <= bytes.size - data { end = bytes.size }
+            isCut = length > end - data
+            if info == nil, !isCut || end == bytes.size {
+                info = try size(of: &bytes, first: name, data: data, length: min(length, end - data))
             }
-            if info == nil { info = try size(of: &bytes, first: name, data: data, length: length) }
-            if [fourCC("VP8 "), fourCC("VP8L"), fourCC("ANMF")].contains(name), length > 0 { hasPicture = true }
+            let isPicture = [fourCC("VP8 "), fourCC("VP8L"), fourCC("ANMF")].contains(name)
+            // Of an animation nobody knows how many of its pictures are missing.
+            if isCut, isPicture || !hasPicture || said <= bytes.size {
+                guard said > bytes.size else {
+                    throw bytes.corrupt("its \(text(ofFourCC: name)) chunk at \(offset) is longer than the file")
+                }
+                throw PictureDefect.incomplete(.webp)
+            }
+            if isCut { break }
+            if isPicture, length > 0 { hasPicture = true }
             offset = data + length + length % 2
         }
-        guard let info, hasPicture else { throw bytes.corrupt("it holds no picture data") }
+        guard let info, hasPicture else {
+            throw said > bytes.size ? PictureDefect.incomplete(.webp) : bytes.corrupt("it holds no picture data")
+        }
+        if said > bytes.size || end != min(said, bytes.size) {
+            bytes.note("is whole, but says that it is \(said) bytes long")
+        }
         return info
     }
 

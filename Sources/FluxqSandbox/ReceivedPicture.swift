@@ -116,15 +116,16 @@ struct ReceivedPicture {
     private func check(_ file: PictureFile) async throws {
         let result = try await NIOThreadPool.singleton.runIfActive { try PictureReader.inspect(file.content()) }
         switch result {
-        case .success: return
+        case .success(let info):
+            guard info.width * info.height <= PictureReader.pixelLimit else {
+                throw VendorError.param("image claims to be \(info.width) by \(info.height) pixels, which is too large")
+            }
         case .failure(.notAPicture(let looksLike)):
             throw VendorError.param("image is not a picture; it looks like this: \(looksLike)")
         case .failure(.incomplete(let format)):
             throw VendorError.param("image begins as \(format.rawValue) and ends early; send the whole file")
         case .failure(.corrupt(let format, let what)):
             throw VendorError.param("image is a broken \(format.rawValue): \(what)")
-        case .failure(.tooManyPixels(let width, let height)):
-            throw VendorError.param("image claims to be \(width) by \(height) pixels, which is too large")
         }
     }
 }

@@ -25,7 +25,8 @@ struct ArrowTests {
 
     /// Floors from the ground up. A module may know what lies below its floor, never what stands beside or above it.
     private static let floors: [[String]] = [
-        ["FluxqModel", "FluxqFormats", "FluxqMigrations", "CZlib"],
+        ["CZlib"],
+        ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
         ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers"],
         ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
