@@ -103,8 +103,8 @@ let package = Package(
         room(
             "FluxqWorkers",
             [
-                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqMaintenance", nioCore, logging,
-                serviceLifecycle,
+                "FluxqModel", "FluxqFormats", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqMaintenance",
+                nioCore, logging, serviceLifecycle,
             ]),
         room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
@@ -116,7 +116,7 @@ let package = Package(
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room(
             "FluxqImagesAPI",
-            ["FluxqModel", "FluxqFormats", "CZlib", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging]),
+            ["FluxqModel", "FluxqFormats", "CZlib", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room("FluxqUsers", []),

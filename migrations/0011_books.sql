@@ -66,6 +66,7 @@ END;
 CREATE VIEW content_in_use (hash, bytes, is_damaged, kind, job, position, uid) AS
     SELECT hash, bytes, 0, iif(state = 'unusable', state, 'picture'), job, position, NULL FROM pictures
     WHERE hash IS NOT NULL
+    UNION ALL SELECT came, came_bytes, 0, 'unusable', job, position, NULL FROM pictures WHERE came IS NOT NULL
     UNION ALL SELECT damaged, NULL, 1, iif(state IN ('unusable', 'pending'), state, 'picture'), job, position, NULL FROM pictures
     WHERE damaged IS NOT NULL
     UNION ALL SELECT hash, bytes, damaged_at IS NOT NULL, 'input', NULL, NULL, uid FROM inputs;

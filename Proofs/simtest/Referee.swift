@@ -152,7 +152,7 @@ final class Referee: @unchecked Sendable {
         case "claimed": (mayBegin, next.place) = ([.queued], .calling)
         case "deferred", "attempt_failed": (mayBegin, next.place) = ([.calling], .queued)
         case "answered": (mayBegin, next.place) = ([.calling], .archiving)
-        case "picture_saved", "picture_lost": mayBegin = [.archiving]
+        case "picture_saved", "picture_lost", "picture_kept": mayBegin = [.archiving]
         case "cancel_requested": (mayBegin, next.isCanceled) = ([.calling, .archiving], true)
         case "retried": (mayBegin, next) = ([.failed], Watched())
         case "done": (mayBegin, next.place) = ([.archiving], .done)

@@ -138,7 +138,7 @@ package struct Archive: Sendable {
             return .success(
                 StoredPicture(
                     hash: object.hash, mediaType: info.format.mediaType, width: info.width, height: info.height,
-                    bytes: object.bytes))
+                    bytes: object.bytes, flaw: info.flaw))
         }
     }
 
@@ -308,7 +308,8 @@ package struct Archive: Sendable {
             }
             guard case .success(let info) = info else { return nil }
             return StoredPicture(
-                hash: hash, mediaType: info.format.mediaType, width: info.width, height: info.height, bytes: file.size)
+                hash: hash, mediaType: info.format.mediaType, width: info.width, height: info.height, bytes: file.size,
+                flaw: info.flaw)
         }
     }
 

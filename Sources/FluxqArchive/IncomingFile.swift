@@ -83,25 +83,30 @@ package final class IncomingFile: Sendable {
     package func write(_ bytes: ByteBuffer) async throws(ArchiveError) {
         try await offloaded { () throws(ArchiveError) in
             try self.state.withLock { (state) throws(ArchiveError) in
-                try self.append(bytes, to: &state)
+                try bytes.withUnsafeReadableBytes { (bytes) throws(ArchiveError) in
+                    try self.append(bytes, to: &state)
+                }
             }
         }
     }
 
-    private func append(_ buffer: ByteBuffer, to state: inout State) throws(ArchiveError) {
+    /// Appends bytes as `write` does. Blocks.
+    func append(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+        try state.withLock { (state) throws(ArchiveError) in try append(bytes, to: &state) }
+    }
+
+    private func append(_ bytes: UnsafeRawBufferPointer, to state: inout State) throws(ArchiveError) {
         let file = try usable(state)
-        guard Int64(buffer.readableBytes) <= limit - state.bytes else { throw .tooLarge(limit: limit) }
+        guard Int64(bytes.count) <= limit - state.bytes else { throw .tooLarge(limit: limit) }
         do throws(ArchiveError) {
-            try buffer.withUnsafeReadableBytes { (bytes) throws(ArchiveError) in
-                try file.write(bytes, at: state.bytes)
-                state.hasher.update(bufferPointer: bytes)
-            }
+            try file.write(bytes, at: state.bytes)
+            state.hasher.update(bufferPointer: bytes)
         } catch {
             state.isRagged = true
             if error.isFatal { onFatal(error) }
             throw error
         }
-        state.bytes += Int64(buffer.readableBytes)
+        state.bytes += Int64(bytes.count)
     }
 
     /// Takes room for bytes that are still to come. Blocks.

@@ -13,7 +13,8 @@ struct Fetch: AsyncParsableCommand {
             left as it is and makes fluxq exit with 65.
 
             A job that has no picture yet makes it exit with 75, one that failed without any with 1. What a failed or \
-            canceled job has saved can be fetched all the same.
+            canceled job has saved can be fetched all the same. What came in a picture's place and is no picture that \
+            fluxq knows becomes <id>-<index>.bin; standard error says so.
 
             With --json: id, index, path, hash, media_type and bytes of each picture on one line.
 

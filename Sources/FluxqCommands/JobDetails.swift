@@ -34,6 +34,16 @@ struct JobDetails {
         sheet.add("request id", job.api?.requestID)
         for image in job.images {
             sheet.add("picture \(image.index)", Self.line(image))
+            sheet.add("", image.message)
+        }
+        for pending in job.pending ?? [] {
+            sheet.add("picture \(pending.index)", Self.line(pending, presentation))
+            sheet.add("", pending.message)
+            sheet.add("", pending.link)
+        }
+        for lost in job.lost ?? [] {
+            sheet.add("picture \(lost.index)", "lost: \(lost.message)")
+            sheet.add("", lost.link)
         }
         for damaged in job.damaged ?? [] {
             sheet.add("picture \(damaged.index)", damaged.message)
@@ -65,7 +75,15 @@ struct JobDetails {
     }
 
     private static func line(_ image: JobDocument.ImageDocument) -> String {
-        "\(image.mediaType), \(image.width) x \(image.height), \(ByteCount.words(image.bytes)), \(image.hash)"
+        let size = image.width.flatMap { width in image.height.map { "\(width) x \($0)" } }
+        let kind = image.isPicture ? image.mediaType : "no usable picture, kept as it came"
+        return [kind, size, image.bytes.map(ByteCount.words), image.hash].compactMap(\.self).joined(separator: ", ")
+    }
+
+    /// `still to be fetched, its link dies 2026-11-29 13:01:30 (in 7 d); 3 tries failed`.
+    private static func line(_ pending: JobDocument.PendingDocument, _ presentation: Presentation) -> String {
+        let tries = pending.tries == 0 ? "" : "; \(pending.tries) \(pending.tries == 1 ? "try" : "tries") failed"
+        return "still to be fetched, its link dies \(presentation.fullMoment(pending.deadline))\(tries)"
     }
 
     private static func line(_ error: JobDocument.ErrorDocument) -> String {

@@ -38,8 +38,8 @@ struct JobWords {
 
     /// `4`, or `2 of 4` while others are still to come or did not come.
     var pictures: String? {
-        let saved = job.images.count
-        if let pending = job.pending { return "\(saved) of \(saved + pending.pictures)" }
+        let saved = job.images.count(where: \.isPicture)
+        if let pending = job.pending { return "\(saved) of \(saved + pending.count)" }
         if saved == 0 { return nil }
         return saved < job.request.imagesWanted ? "\(saved) of \(job.request.imagesWanted)" : "\(saved)"
     }
@@ -101,15 +101,15 @@ struct JobWords {
         if job.phase == Phase.archiving.rawValue {
             var text = "Paid"
             if let pictures { text += ", \(pictures) saved" }
-            if let pending = job.pending {
-                let left = pending.linksDieAt.timestamp - presentation.now
+            if let pending = job.pending?.first {
+                let left = pending.deadline.timestamp - presentation.now
                 text +=
                     left > .zero
                     ? ", links die in \(Elapsed.words(left))"
                     : ", links should have died \(Elapsed.words(.zero - left)) ago; the last tries are being made"
             }
             result.append(text + ". Saving what is left costs nothing and goes on by itself.")
-            if let tried = job.pending?.triedAt, let next = job.pending?.nextTryAt {
+            if let tried = job.pending?.first?.triedAt, let next = job.pending?.first?.nextTryAt {
                 result.append(
                     "The last try failed \(Elapsed.relative(tried.timestamp, now: presentation.now)); the next one comes "
                         + "\(Elapsed.relative(next.timestamp, now: presentation.now)).")
@@ -128,18 +128,24 @@ struct JobWords {
         return switch job.reason.flatMap(FailureReason.init(rawValue:)) {
         case .rejected: "The API refuses this request as it is; it was not billed. Submit it anew with other values."
         case .moderated: "The API refuses what it is about; it was not billed. Submit another prompt or picture."
-        case .noImage: "The API answered without a usable picture, and billed it. Buy it again with: \(retry)"
+        case .noImage:
+            "The API answered without a usable picture, and billed it. \(rest)Buy it again with: \(retry)"
         case .outcomeUnknown:
             "It may have been billed: \(sending(presentation)), and nobody knows what became of it, so it is not sent "
                 + "again by itself. The API's operator can tell. Buy it again with: \(retry)"
         case .exhausted: "What each attempt cost stands beside it. Try again with: \(retry)"
         case .linkLost:
-            "It was paid for, but its links died before every picture was fetched. Buy it again with: \(retry)"
+            "It was paid for, but its links died before every picture was fetched. \(rest)Buy it again with: \(retry)"
         case .canceled where job.ledger?.last?.billing == Billing.unknown.rawValue:
             "Its last call may have been billed. Buy it again with: \(retry)"
         case .canceled: "Queue it again with: \(retry)"
         case nil: nil
         }
+    }
+
+    /// Where what came in the end is to be had; empty where nothing did.
+    private var rest: String {
+        job.images.isEmpty ? "" : "What did come is brought by: fluxq fetch \(job.id). "
     }
 
     /// When the latest call was sent, and by what name the API knows it, as far as the ledger has it.

@@ -48,7 +48,7 @@ struct OutputDirectory: Sendable {
     /// - Parameter write: writes the picture's bytes to the descriptor that it is given.
     /// - Returns: the path.
     func save(
-        _ name: String, hash: ContentHash, bytes: Int64, write: (Int32) async throws -> Void
+        _ name: String, hash: ContentHash, bytes: Int64?, write: (Int32) async throws -> Void
     ) async throws -> String {
         let path = path(of: name)
         if try await isThere(name, hash: hash, bytes: bytes) { return path }
@@ -74,7 +74,7 @@ struct OutputDirectory: Sendable {
     /// Whether the very picture is there under the name.
     ///
     /// - Throws: where something else is.
-    private func isThere(_ name: String, hash: ContentHash, bytes: Int64) async throws(DestinationError) -> Bool {
+    private func isThere(_ name: String, hash: ContentHash, bytes: Int64?) async throws(DestinationError) -> Bool {
         let path = path(of: name)
         return try await Self.offThePool { () throws(DestinationError) in
             let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -91,7 +91,7 @@ struct OutputDirectory: Sendable {
             var facts = stat()
             guard fstat(file, &facts) == 0 else { throw .system(path: path, .init(code: errno)) }
             guard facts.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
-            guard Int64(facts.st_size) == bytes, try Self.content(of: file, path: path) == hash else {
+            guard bytes == nil || Int64(facts.st_size) == bytes, try Self.content(of: file, path: path) == hash else {
                 throw .different(path: path)
             }
             return true

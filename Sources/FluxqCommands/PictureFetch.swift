@@ -23,22 +23,28 @@ struct PictureFetch {
             throw Complaint(
                 .unavailable, code: "protocol_error", "The daemon gave a picture no hash that can be checked.")
         }
+        if !image.isPicture {
+            console.note(
+                "picture \(image.index) of job \(job.id) is no whole picture that fluxq knows. \(image.message ?? "")")
+        }
         let path = try await directory.save(Self.name(of: image, job: job.id), hash: hash, bytes: image.bytes) {
             try await client.image(job.id, index: image.index, into: $0)
         }
         if console.json {
-            try console.print(
-                .object([
-                    "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path),
-                    "hash": .string(image.hash), "media_type": .string(image.mediaType),
-                    "bytes": .integer(image.bytes),
-                ]))
+            var line: [String: JSONValue] = [
+                "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path),
+                "hash": .string(image.hash), "media_type": .string(image.mediaType),
+            ]
+            if let bytes = image.bytes { line["bytes"] = .integer(bytes) }
+            if !image.isPicture { line["usable"] = .bool(false) }
+            if let message = image.message { line["message"] = .string(message) }
+            try console.print(.object(line))
         } else {
             try console.print(path)
         }
     }
 
-    /// `<id>-<index>.<ext>`, the extension from what the bytes are.
+    /// `<id>-<index>.<ext>`, the extension from what the bytes are; `bin` for what is no picture that fluxq knows.
     static func name(of image: JobDocument.ImageDocument, job: Int64) -> String {
         let suffix = PictureFormat(mediaType: image.mediaType)?.fileExtension ?? "bin"
         return "\(job)-\(image.index).\(suffix)"
@@ -57,6 +63,10 @@ struct PictureFetch {
         if let index {
             if job.images.contains(where: { $0.index == index }) { return nil }
             guard words.isFinished else { return notYet(job, "picture \(index) is not there yet") }
+            if let lost = job.lost?.first(where: { $0.index == index }) {
+                return Complaint(
+                    .jobFailed, code: "no_picture", "Picture \(index) of job \(job.id) is lost: \(lost.message)")
+            }
             let has = job.images.map { "\($0.index)" }.joined(separator: ", ")
             return Complaint(
                 .badInput, code: "no_such_image",

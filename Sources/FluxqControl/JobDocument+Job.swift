@@ -3,7 +3,9 @@ package import FluxqModel
 import FoundationEssentials
 
 extension JobDocument {
-    package init(_ job: Job) {
+    /// - Parameter caller: who reads it; nil in lists, which leave links out.
+    package init(_ job: Job, for caller: Caller? = nil) {
+        let showsLinks = caller?.uid == job.owner.uid
         id = job.id.rawValue
         state = JobState(job.lifecycle.state).rawValue
         owner = job.owner.name
@@ -19,6 +21,11 @@ extension JobDocument {
         images = job.pictures.compactMap(ImageDocument.init)
         let damaged = job.pictures.compactMap(DamagedDocument.init)
         self.damaged = damaged.isEmpty ? nil : damaged
+        let pending = job.pictures.compactMap { PendingDocument($0, showsLink: showsLinks) }
+            .sorted { ($0.deadline.timestamp, $0.index) < ($1.deadline.timestamp, $1.index) }
+        self.pending = pending.isEmpty ? nil : pending
+        let lost = job.pictures.compactMap { LostDocument($0, showsLink: showsLinks) }
+        self.lost = lost.isEmpty ? nil : lost
         api = job.answer.map(AnswerDocument.init)
         if !job.ledger.isEmpty { ledger = job.ledger.map(LedgerDocument.init) }
 
@@ -47,15 +54,7 @@ extension JobDocument {
         case .running(let phase, let cancelRequested):
             self.phase = phase.rawValue
             self.cancelRequested = cancelRequested ? true : nil
-            let downloads = job.pictures.compactMap { picture -> Download? in
-                if case .pending(let download) = picture.state { download } else { nil }
-            }
-            if let soonest = downloads.min(by: { $0.deadline < $1.deadline }) {
-                pending = PendingDocument(
-                    pictures: downloads.count, linksDieAt: WireTime(soonest.deadline), tries: soonest.tries,
-                    triedAt: soonest.triedAt.map(WireTime.init), nextTryAt: WireTime(soonest.nextTryAt))
-                message = soonest.message ?? downloads.lazy.compactMap(\.message).first
-            }
+            message = pending.lazy.compactMap(\.message).first
             message = job.shortage?.message ?? message
         case .done(let warning):
             self.warning = warning
@@ -76,12 +75,44 @@ extension JobDocument.ErrorDocument {
 }
 
 extension JobDocument.ImageDocument {
-    /// nil for a picture that is not in the archive.
+    /// nil for a picture of which the archive has nothing.
     fileprivate init?(_ picture: Picture) {
-        guard case .saved(let stored) = picture.state else { return nil }
+        switch picture.state {
+        case .saved(let stored):
+            self.init(
+                index: picture.index, hash: stored.hash.description, mediaType: stored.mediaType, width: stored.width,
+                height: stored.height, bytes: stored.bytes, message: stored.flaw.map { "The picture \($0)." })
+        case .unusable(let hash?, let message):
+            self.init(
+                index: picture.index, hash: hash.description, mediaType: ReadableContent.unknownMediaType,
+                bytes: picture.keptBytes, usable: false, message: message)
+        case .pending, .lost, .unusable(nil, _):
+            return nil
+        }
+    }
+}
+
+extension JobDocument.PendingDocument {
+    /// nil for a picture that is not to be fetched.
+    fileprivate init?(_ picture: Picture, showsLink: Bool) {
+        guard case .pending(let download) = picture.state else { return nil }
         self.init(
-            index: picture.index, hash: stored.hash.description, mediaType: stored.mediaType, width: stored.width,
-            height: stored.height, bytes: stored.bytes)
+            index: picture.index, link: showsLink ? download.link : nil, deadline: WireTime(download.deadline),
+            tries: download.tries, triedAt: download.triedAt.map(WireTime.init),
+            nextTryAt: WireTime(download.nextTryAt), message: download.message)
+    }
+}
+
+extension JobDocument.LostDocument {
+    /// nil for a picture that is there, or may still come, or was damaged later.
+    fileprivate init?(_ picture: Picture, showsLink: Bool) {
+        guard picture.damaged == nil else { return nil }
+        switch picture.state {
+        case .lost(let message), .unusable(nil, let message):
+            self.init(index: picture.index, message: message, link: showsLink ? picture.link : nil)
+        case .pending, .saved, .unusable:
+            return nil
+        }
     }
 }
 

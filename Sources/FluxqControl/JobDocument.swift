@@ -40,11 +40,15 @@ package struct JobDocument: Hashable, Sendable, Codable {
     /// Where it is called.
     package var endpoint: String?
     package var request: EditRequest
+    /// What the archive has: pictures, and what came in a picture's place (`"usable": false`).
     package var images: [ImageDocument]
     /// Pictures that were found damaged in the archive and are not among `images` now; left out where there are none.
     package var damaged: [DamagedDocument]?
-    /// archiving: pictures that still have to be fetched, and when the first of their links dies.
-    package var pending: PendingDocument?
+    /// archiving: pictures that still have to be fetched, the soonest to die first; left out where there are none.
+    package var pending: [PendingDocument]?
+    /// Pictures that were paid for and could not be fetched, or came so that nothing could be kept; left out where there
+    /// are none.
+    package var lost: [LostDocument]?
     package var api: AnswerDocument?
     /// Its calls, oldest first; left out of lists.
     package var ledger: [LedgerDocument]?
@@ -61,7 +65,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case createdAt = "created_at"
         case startedAt = "started_at"
         case finishedAt = "finished_at"
-        case attempts, endpoint, request, images, damaged, pending, api, ledger
+        case attempts, endpoint, request, images, damaged, pending, lost, api, ledger
     }
 }
 
@@ -83,15 +87,37 @@ extension JobDocument {
         package var index: Int
         package var hash: String
         package var mediaType: String
-        package var width: Int
-        package var height: Int
-        package var bytes: Int64
+        /// Pixels; left out where fluxq does not know the format.
+        package var width: Int?
+        package var height: Int?
+        /// Left out where an older fluxq has not counted them.
+        package var bytes: Int64?
+        /// false: it is no whole picture that fluxq knows, but what came for one. Left out for pictures.
+        package var usable: Bool?
+        /// What is wrong with it; left out where nothing is.
+        package var message: String?
 
         package enum CodingKeys: String, CodingKey {
             case index, hash
             case mediaType = "media_type"
-            case width, height, bytes
+            case width, height, bytes, usable, message
         }
+
+        package init(
+            index: Int, hash: String, mediaType: String, width: Int? = nil, height: Int? = nil, bytes: Int64? = nil,
+            usable: Bool? = nil, message: String? = nil
+        ) {
+            self.index = index
+            self.hash = hash
+            self.mediaType = mediaType
+            self.width = width
+            self.height = height
+            self.bytes = bytes
+            self.usable = usable
+            self.message = message
+        }
+
+        package var isPicture: Bool { usable ?? true }
     }
 
     package struct DamagedDocument: Hashable, Sendable, Codable {
@@ -110,20 +136,30 @@ extension JobDocument {
     }
 
     package struct PendingDocument: Hashable, Sendable, Codable {
-        package var pictures: Int
-        package var linksDieAt: WireTime
-        /// Of the link that dies first: tries that failed, when the last was and when the next one comes.
-        package var tries: Int?
+        package var index: Int
+        /// For the job's owner alone: whoever has it can fetch the picture.
+        package var link: String?
+        /// When the link dies.
+        package var deadline: WireTime
+        /// Tries that failed, when the last was, why, and when the next one comes.
+        package var tries: Int
         package var triedAt: WireTime?
-        package var nextTryAt: WireTime?
+        package var nextTryAt: WireTime
+        package var message: String?
 
         package enum CodingKeys: String, CodingKey {
-            case pictures
-            case linksDieAt = "links_die_at"
-            case tries
+            case index, link, deadline, tries
             case triedAt = "tried_at"
             case nextTryAt = "next_try_at"
+            case message
         }
+    }
+
+    package struct LostDocument: Hashable, Sendable, Codable {
+        package var index: Int
+        package var message: String
+        /// For the job's owner alone. It may live, for all that fluxq knows.
+        package var link: String?
     }
 }
 

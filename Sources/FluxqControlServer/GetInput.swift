@@ -9,7 +9,7 @@ extension Routes {
         try call.takesNoQuery()
         let id = try call.jobID()
         let picture = try await turns.take(call.caller.uid) {
-            if let picture = try await store.input(of: id, for: call.caller) { return picture }
+            if let picture = try await store.input(of: id, for: call.caller) { return ReadableContent(picture) }
             guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
             throw Problem.noInputOfJob
         }

@@ -17,7 +17,7 @@ extension Routes {
             var (response, isOver) = try await turns.take(call.caller.uid) {
                 guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
                 let state = JobState(job.lifecycle.state)
-                return (try Response(JobDocument(job)), state == .done || state == .failed)
+                return (try Response(JobDocument(job, for: call.caller)), state == .done || state == .failed)
             }
             if isOver || wait == 0 { return response }
             switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {

@@ -11,7 +11,7 @@ extension Routes {
     /// them already.
     ///
     /// - Returns: nil where what the archive has is not the picture any more; see `Quarantine`.
-    func response(with picture: StoredPicture, to call: Call) async throws -> Response? {
+    func response(with picture: ReadableContent, to call: Call) async throws -> Response? {
         let tag = "\"\(picture.hash)\""
         var headers: HTTPFields = [
             .eTag: tag, .acceptRanges: "bytes", .cacheControl: "private, no-cache",

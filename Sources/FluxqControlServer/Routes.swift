@@ -52,7 +52,7 @@ struct Routes: Sendable {
 
     /// A job as it is after what the caller has done to it.
     func response(with job: Job, to call: Call, status: HTTPResponse.Status = .ok) async throws -> Response {
-        try await turns.take(call.caller.uid) { try Response(JobDocument(job), status: status) }
+        try await turns.take(call.caller.uid) { try Response(JobDocument(job, for: call.caller), status: status) }
     }
 
     /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.

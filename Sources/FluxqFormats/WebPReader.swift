@@ -5,7 +5,8 @@ enum WebPReader {
         var info: PictureInfo?
         var hasPicture = false
         var isCut = false
-        var end = min(said, bytes.size)
+        // A writer that did not know the length wrote none.
+        var end = said < 20 ? bytes.size : min(said, bytes.size)
         var offset: Int64 = 12
         // What is too short for a chunk at the end is no chunk: writers differ on padding.
         while end - offset >= 8 {
@@ -15,9 +16,6 @@ enum WebPReader {
             // A chunk that the RIFF's length cuts and the file does not: the RIFF's length is wrong.
             if length > end - data, length <= bytes.size - data { end = bytes.size }
             isCut = length > end - data
-            if info == nil, !isCut || end == bytes.size {
-                info = try size(of: &bytes, first: name, data: data, length: min(length, end - data))
-            }
             let isPicture = [fourCC("VP8 "), fourCC("VP8L"), fourCC("ANMF")].contains(name)
             // Of an animation nobody knows how many of its pictures are missing.
             if isCut, isPicture || !hasPicture || said <= bytes.size {
@@ -27,6 +25,7 @@ enum WebPReader {
                 throw PictureDefect.incomplete(.webp)
             }
             if isCut { break }
+            if info == nil { info = try size(of: &bytes, first: name, data: data, length: length) }
             if isPicture, length > 0 { hasPicture = true }
             offset = data + length + length % 2
         }

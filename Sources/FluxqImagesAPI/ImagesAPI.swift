@@ -29,6 +29,41 @@ package protocol PictureSource: Sendable {
 /// Where a picture goes, piece by piece. The sender waits for each write: nothing piles up in memory.
 package protocol PictureSink: Sendable {
     func write(_ bytes: ByteBuffer) async throws
+    /// A download's body begins, from its first byte: what an earlier try has left here is forgotten.
+    func begin(_ head: BodyHead) async throws
+    /// What an earlier try has left here; nil where a download has to begin from its first byte.
+    var resumePoint: ResumePoint? { get }
+}
+
+extension PictureSink {
+    package func begin(_ head: BodyHead) async throws {}
+    package var resumePoint: ResumePoint? { nil }
+}
+
+/// What a download's head says of its body.
+package struct BodyHead: Hashable, Sendable {
+    /// The tokens of Content-Encoding, in small letters, without `identity`. Only a claim: see `ContentUnpacking`.
+    package var codings: [String]
+    /// The ETag, where it is a strong one, or the time of the last change: what tells whether a part belongs to the rest.
+    package var validator: String?
+
+    package init(codings: [String] = [], validator: String? = nil) {
+        self.codings = codings
+        self.validator = validator
+    }
+}
+
+/// Where a download that broke off can go on.
+package struct ResumePoint: Hashable, Sendable {
+    /// Bytes that are there.
+    package var offset: Int64
+    /// Of the body that they are the beginning of.
+    package var validator: String
+
+    package init(offset: Int64, validator: String) {
+        self.offset = offset
+        self.validator = validator
+    }
 }
 
 /// Takes the inline pictures of one answer.
@@ -65,8 +100,10 @@ package struct AnswerHead: Hashable, Sendable {
 package enum DownloadOutcome: Hashable, Sendable {
     /// The whole body is in the sink. Whether it is a picture is for its reader to say.
     case complete
-    /// Worth another try later.
+    /// The host answered, but not with the picture; worth another try later.
     case failed(message: String)
+    /// The host was not reached, or said nothing: that tells nothing about the link. Worth another try later.
+    case unreachable(message: String)
     /// The host answered that it does not give the picture (a 4xx that waiting does not change).
     case gone(message: String)
     /// The guard refused the link and nothing was connected to. `message` names what an administrator would have to trust.

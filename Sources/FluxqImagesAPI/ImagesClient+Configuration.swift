@@ -101,7 +101,7 @@ extension ImagesClient {
         static let redirects = 2
         /// Between two looks at whether a call that waits for room on this host has had its time.
         static let shortestPause = Duration.milliseconds(100)
-        /// How many addresses of one host are tried.
-        static let addresses = 4
+        /// How many addresses of one host are tried: more than any real one has.
+        static let addresses = 32
     }
 }

@@ -5,13 +5,13 @@ import NIOHTTP1
 extension ImagesClient {
     package func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome {
         let limit = inForce.terms.downloads.timeout
-        let canceled = DownloadOutcome.failed(message: "The download was canceled.")
+        let canceled = DownloadOutcome.unreachable(message: "The download was canceled.")
         let (outcome, isTimedOut) = await Self.limited(to: limit, otherwise: canceled) {
             await self.fetch(link, into: sink)
         }
         // What was stored whole counts even at the last moment.
         if isTimedOut, outcome != .complete {
-            return .failed(message: "The download was not done within \(limit.inWords).")
+            return .unreachable(message: "The download was not done within \(limit.inWords).")
         }
         return outcome
     }
@@ -33,8 +33,16 @@ extension ImagesClient {
         }
         for redirects in 0...Limits.redirects {
             let attempt: Attempt
+            // Plain http is refused; but many a host gives the same by https, and its links only say otherwise.
+            var plain: LinkGuard.Refused?
             do {
-                try inForce.guardOfLinks.check(link)
+                do {
+                    try inForce.guardOfLinks.check(link)
+                } catch {
+                    guard let secure = link.overHTTPS else { throw error }
+                    try inForce.guardOfLinks.check(secure)
+                    (link, plain) = (secure, error)
+                }
                 if proxy == nil {
                     let addresses = try await resolver.addresses(of: link)
                     try inForce.guardOfLinks.check(link, addresses: addresses)
@@ -46,14 +54,20 @@ extension ImagesClient {
             } catch let error as LinkGuard.Refused {
                 return .refused(message: error.message)
             } catch let error as HostResolver.Unresolved {
-                return .failed(message: "Could not fetch from \(link.hostAndPort): \(error.message).")
+                return unreachable(link, error.message)
             } catch {
-                return .failed(message: "Could not fetch from \(link.hostAndPort): \(NetworkTrouble.describe(error)).")
+                return unreachable(link, NetworkTrouble.describe(error))
             }
             switch attempt {
+            case .over(.failed(let message)) where plain != nil, .over(.gone(let message)) where plain != nil:
+                return refused(plain, link, trying: message)
+            case .unreachable(let error) where plain != nil:
+                return refused(plain, link, trying: NetworkTrouble.describe(error))
             case .over(let outcome): return outcome
-            case .unreachable(let error):
+            case .unreachable(let error as HTTPParserError):
                 return failed(link, NetworkTrouble.describe(error))
+            case .unreachable(let error):
+                return unreachable(link, NetworkTrouble.describe(error))
             case .redirect(let location):
                 guard redirects < Limits.redirects else { break }
                 do {
@@ -71,17 +85,36 @@ extension ImagesClient {
         (400..<500).contains(status) && ![408, 425, 429].contains(status)
     }
 
+    /// What may be had by plain http alone, which an administrator would have to trust.
+    private func refused(_ plain: LinkGuard.Refused?, _ link: Link, trying: String) -> DownloadOutcome {
+        .refused(message: quotation.clean("\(plain?.message ?? "") By https it cannot be had either: \(trying)"))
+    }
+
+    private func unreachable(_ link: Link, _ reason: String) -> DownloadOutcome {
+        .unreachable(
+            message: quotation.clean("Could not fetch from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
+    }
+
     private func failed(_ link: Link, _ reason: String) -> DownloadOutcome {
         .failed(
             message: quotation.clean("Could not fetch from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
-    /// Tries one address after the other until one answers.
+    /// Tries the addresses until one answers: first the one that is reached first, and where that one says nothing, the
+    /// first of the others.
     private func request(_ link: Link, at addresses: [SocketAddress], into sink: any PictureSink) async -> Attempt {
         var attempt = Attempt.unreachable(CancellationError())
-        for address in addresses.prefix(Limits.addresses) {
+        var left = AddressRace.inTurn(Array(addresses.prefix(Limits.addresses)))
+        while !left.isEmpty, !Task.isCancelled {
+            let address: SocketAddress
+            do {
+                address = left.count == 1 ? left[0] : try await AddressRace.winner(among: left)
+            } catch {
+                return .unreachable(error)
+            }
+            left.removeAll { $0 == address }
             attempt = await request(link, at: address, into: sink)
-            guard case .unreachable = attempt, !Task.isCancelled else { break }
+            guard case .unreachable = attempt else { break }
         }
         return attempt
     }
@@ -99,11 +132,16 @@ extension ImagesClient {
             "Host": link.authority, "User-Agent": "fluxq", "Accept": "image/*, */*;q=0.5",
             "Accept-Encoding": "identity", "Connection": "close",
         ]
+        let resumePoint = sink.resumePoint
+        if let resumePoint {
+            request.headers.add(name: "Range", value: "bytes=\(resumePoint.offset)-")
+            request.headers.add(name: "If-Range", value: resumePoint.validator)
+        }
         do {
             // Which address to connect to is a setting of the whole library client, so each request has its own.
             return try await HTTPClient.withHTTPClient(configuration: settings) { [request] http in
                 let response = try await http.execute(request, deadline: .distantFuture)
-                return await self.receive(response, from: link, into: sink)
+                return await self.receive(response, from: link, resuming: resumePoint, into: sink)
             }
         } catch {
             return .unreachable(error)
@@ -111,28 +149,33 @@ extension ImagesClient {
     }
 
     private func receive(
-        _ response: HTTPClientResponse, from link: Link, into sink: any PictureSink
+        _ response: HTTPClientResponse, from link: Link, resuming resumePoint: ResumePoint?,
+        into sink: any PictureSink
     ) async -> Attempt {
         let status = response.status.code
         if (300..<400).contains(status), let location = response.headers.first(name: "location") {
             return .redirect(location: location)
         }
-        guard status == 200 else {
+        var part: ContentRange?
+        if let resumePoint, status == 206 || status == 416 {
+            part = ContentRange(response.headers.first(name: "content-range"))
+            guard status == 206, part?.start == resumePoint.offset else {
+                // What is here does not fit what is there: the next try begins from the first byte.
+                if let failure = await begin(BodyHead(), in: sink) { return .over(failure) }
+                return .over(failed(link, "it cannot be continued after \(resumePoint.offset) bytes (HTTP \(status))"))
+            }
+        } else if status != 200 {
             let outcome = failed(link, "it answered with HTTP \(status)")
             guard case .failed(let message) = outcome, Self.isFinal(status) else { return .over(outcome) }
             return .over(.gone(message: message))
         }
-        if let encoding = response.headers[canonicalForm: "content-encoding"].first(where: {
-            $0.lowercased() != "identity"
-        }) {
-            return .over(failed(link, "it came as \(encoding), which was not asked for"))
-        }
+        var received = part?.start ?? 0
         let limit = inForce.terms.downloads.maxBytes
         let tooLarge = failed(link, "it is larger than downloads.max_bytes, \(limit) bytes")
-        if let length = response.headers.first(name: "content-length").flatMap({ Int64($0) }), length > limit {
-            return .over(tooLarge)
-        }
-        var received: Int64 = 0
+        let announced = response.headers.first(name: "content-length").flatMap { Int64($0) }
+        if let announced, announced > limit - received { return .over(tooLarge) }
+        if part == nil, let failure = await begin(BodyHead(response.headers), in: sink) { return .over(failure) }
+        var check = part == nil ? BodyCheck(response.headers) : nil
         var body = response.body.makeAsyncIterator()
         var pieces = GatheredPieces()
         while true {
@@ -146,13 +189,32 @@ extension ImagesClient {
             guard received <= limit else { return .over(tooLarge) }
             let gathered: ByteBuffer? = if let piece { pieces.add(piece) } else { pieces.take() }
             if let gathered {
+                check?.update(gathered)
                 do {
                     try await sink.write(gathered)
                 } catch {
                     return .over(.notStored(message: quotation.clean("The picture could not be stored: \(error)")))
                 }
             }
-            if piece == nil { return .over(.complete) }
+            guard piece == nil else { continue }
+            if let total = part?.total, received != total {
+                return .over(failed(link, "it broke off after \(received) of \(total) bytes"))
+            }
+            guard check?.isRight != false else {
+                if let failure = await begin(BodyHead(), in: sink) { return .over(failure) }
+                return .over(failed(link, "its bytes are not those that its Content-MD5 was made of"))
+            }
+            return .over(.complete)
+        }
+    }
+
+    /// - Returns: the download's end where the sink cannot take the body.
+    private func begin(_ head: BodyHead, in sink: any PictureSink) async -> DownloadOutcome? {
+        do {
+            try await sink.begin(head)
+            return nil
+        } catch {
+            return .notStored(message: quotation.clean("The picture could not be stored: \(error)"))
         }
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// A link of the web, taken apart without changing a byte of its path and query: signatures are made over them.
+/// A link of the web, taken apart without changing a byte of its path and query that a request may hold: signatures are
+/// made over them. What it may not hold is escaped, as every browser does; an escape that is there is left alone.
 struct Link: Hashable, Sendable {
     enum Scheme: String, Sendable {
         case http, https
@@ -20,15 +21,17 @@ struct Link: Hashable, Sendable {
     /// Lower case; an IPv6 address without its brackets and in its shortest form, a name without a dot at its end.
     let host: String
     let port: Int
-    /// Path and query exactly as written, with a leading slash; what the request line says.
+    /// Path and query with a leading slash; what the request line says.
     let target: String
 
     init(_ text: String) throws(Malformed) {
+        // Browsers pass over line breaks and tabs wherever they stand, and over white space around a link.
+        var text = String(text.unicodeScalars.filter { !["\t", "\n", "\r"].contains($0) }.map(Character.init))
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        if text.hasPrefix("//") { text = "https:" + text }
         guard text.utf8.count <= Self.longest else {
             throw Malformed(problem: "is longer than \(Self.longest) bytes")
-        }
-        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw Malformed(problem: "holds a space or a control character")
         }
         let parts = text.utf8.prefix { $0 != UInt8(ascii: ":") }
         guard text.utf8.dropFirst(parts.count).starts(with: "://".utf8),
@@ -41,8 +44,35 @@ struct Link: Hashable, Sendable {
         let target = rest.dropFirst(authority.count).prefix { $0 != UInt8(ascii: "#") }
         self.scheme = scheme
         (host, port) = try Self.split(Substring(authority), scheme)
-        let path = String(Substring(target))
+        let path = Self.escaped(target)
         self.target = path.hasPrefix("/") ? path : "/" + path
+    }
+
+    private init(scheme: Scheme, host: String, port: Int, target: String) {
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.target = target
+    }
+
+    /// The same by https, where it is plain http on its usual port; nil otherwise.
+    var overHTTPS: Link? {
+        guard scheme == .http, port == scheme.port else { return nil }
+        return Link(scheme: .https, host: host, port: Scheme.https.port, target: target)
+    }
+
+    /// Each byte that a path or query may not hold (RFC 3986) as `%` and two digits.
+    private static func escaped(_ text: some Sequence<UInt8>) -> String {
+        var result: [UInt8] = []
+        let digits = Array("0123456789ABCDEF".utf8)
+        for byte in text {
+            if byte <= 0x20 || byte >= 0x7F || "\"<>\\^`{|}".utf8.contains(byte) {
+                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            } else {
+                result.append(byte)
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 
     /// `host`, with its port where the scheme does not say it; IPv6 addresses in brackets.
@@ -86,6 +116,12 @@ struct Link: Hashable, Sendable {
         }
         var host = authority
         var port = scheme.port
+        if !authority.utf8.allSatisfy({ $0 < 0x80 }) {
+            guard let ascii = Punycode.host(authority) else {
+                throw Malformed(problem: "names a host beyond ASCII that cannot be looked up; its xn-- form could")
+            }
+            return try split(Substring(ascii), scheme)
+        }
         let afterBrackets = authority.hasPrefix("[") ? authority.drop { $0 != "]" } : authority
         if let colon = afterBrackets.lastIndex(of: ":") {
             host = authority[..<colon]

@@ -51,8 +51,12 @@ struct LinkGuard: Sendable {
     /// What its addresses say: every one of them must be public, or the name could be made to point inwards.
     func check(_ link: Link, addresses: [SocketAddress]) throws(Refused) {
         guard !trusts(link) else { return }
-        for address in addresses where IPAddress(address)?.isGloballyRoutable != true {
-            throw refusal(of: link, because: "leads to \(address.ipAddress ?? "no address"), which is not public")
+        for address in addresses {
+            let place = IPAddress(address)
+            guard place?.isGloballyRoutable != true else { continue }
+            let written = address.ipAddress ?? "no address"
+            if place?.isFake == true { throw fakeAddress(of: link, written) }
+            throw refusal(of: link, because: "leads to \(written), which is not public (\(place?.kind ?? "unknown"))")
         }
     }
 
@@ -78,6 +82,15 @@ struct LinkGuard: Sendable {
         "alt",
         "localdomain",
     ]
+
+    private func fakeAddress(of link: Link, _ address: String) -> Refused {
+        Refused(
+            message:
+                "The link to \(link.hostAndPort) was not opened, because the name leads to \(address): fake-IP DNS. A proxy of "
+                + "this network (Clash, mihomo, sing-box, Surge) answers every name with such an address. An administrator can "
+                + "take \(link.host) out of it there (Clash: dns.fake-ip-filter; sing-box: a dns rule without fakeip), set a "
+                + "proxy for the endpoint, or add \(link.hostAndPort) to downloads.trusted_hosts.")
+    }
 
     private func refusal(of link: Link, because reason: String) -> Refused {
         Refused(

@@ -76,13 +76,41 @@ package struct Lifecycle: Hashable, Sendable {
         package var unusable: Int
         /// Why the answer ended before its end; nil where it came whole.
         package var defect: String?
+        /// What there is to say about single pictures.
+        package var remarks: [Remark]
 
-        package init(wanted: Int, saved: Int, lost: Int, unusable: Int, defect: String? = nil) {
+        package init(
+            wanted: Int, saved: Int, lost: Int, unusable: Int, defect: String? = nil,
+            remarks: [Remark] = []
+        ) {
             self.wanted = wanted
             self.saved = saved
             self.lost = lost
             self.unusable = unusable
             self.defect = defect
+            self.remarks = remarks
+        }
+
+        /// What there is to say about one picture.
+        package struct Remark: Hashable, Sendable {
+            package enum About: Hashable, Sendable {
+                /// Saved; the message stands after its name: "ends without its end mark".
+                case flaw
+                /// Why it could not be fetched: a sentence.
+                case lost
+                /// What came instead: a sentence. `isKept`: and its bytes are in the archive.
+                case unusable(isKept: Bool)
+            }
+
+            package var index: Int
+            package var about: About
+            package var message: String
+
+            package init(index: Int, about: About, message: String) {
+                self.index = index
+                self.about = about
+                self.message = message
+            }
         }
     }
 
@@ -226,33 +254,61 @@ extension Lifecycle.Failure {
 }
 
 extension Lifecycle.Settlement {
+    /// Of what is said of single pictures: enough to know why.
+    private static let mostSentences = 4
+    private static let longestSentence = 400
+
     fileprivate func end(canceled: Bool) -> Lifecycle.State {
         if canceled {
+            let brought =
+                saved == 0
+                ? "its call brought no picture." : "what had been paid for (\(saved) of \(wanted)) can be fetched."
             return .failed(
                 .init(
                     reason: .canceled,
-                    message: saved == 0
-                        ? "Canceled while it was running; its call brought no picture."
-                        : "Canceled while it was running; what had been paid for (\(saved) of \(wanted)) can be fetched."
-                ))
+                    message: (["Canceled while it was running; \(brought)"] + sentences).joined(separator: " ")))
         }
         if lost > 0 {
+            let why = sentences.isEmpty ? "" : " " + sentences.joined(separator: " ")
             return .failed(
                 .init(
                     reason: .linkLost,
                     message:
-                        "\(lost) of \(saved + lost + unusable) pictures could not be fetched before their links died; "
+                        "\(lost) of \(saved + lost + unusable) pictures could not be fetched:\(why) "
                         + "\(saved) can be fetched.\(breakOffSentence) A retry buys all of them again."))
         }
         if saved == 0 {
+            let nothing = "The API answered, but nothing that it sent is a whole picture that fluxq knows."
             return .failed(
                 .init(
                     reason: .noImage,
-                    message:
-                        "The API answered, but nothing that it sent could be kept as a whole picture.\(breakOffSentence) "
-                        + "The call was billed, and a retry buys it again."))
+                    message: ([nothing + breakOffSentence] + sentences
+                        + ["The call was billed, and a retry buys it again."]).joined(separator: " ")))
         }
-        return .done(warning: warning)
+        // An item that brought nothing is only missing.
+        let noteworthy = remarks.contains { $0.about != .unusable(isKept: false) }
+        guard noteworthy else { return .done(warning: warning) }
+        return .done(warning: ((warning.map { [$0 + "."] } ?? []) + sentences).joined(separator: " "))
+    }
+
+    /// What is said of single pictures, each reason once.
+    private var sentences: [String] {
+        var all: [String] = []
+        for remark in remarks {
+            let sentence: String
+            switch remark.about {
+            case .flaw: sentence = "Picture \(remark.index) \(remark.message)."
+            case .lost: sentence = remark.message
+            case .unusable(isKept: false): sentence = "Picture \(remark.index) cannot be used: \(remark.message)"
+            case .unusable(isKept: true):
+                sentence = "Picture \(remark.index) cannot be used, but is kept and can be fetched: \(remark.message)"
+            }
+            let cut =
+                sentence.count > Self.longestSentence ? sentence.prefix(Self.longestSentence) + "…" : sentence[...]
+            if !all.contains(String(cut)) { all.append(String(cut)) }
+        }
+        guard all.count > Self.mostSentences else { return all }
+        return all.prefix(Self.mostSentences) + ["\(all.count - Self.mostSentences) more have something of their own."]
     }
 
     private var warning: String? {

@@ -6,7 +6,7 @@ package struct Picture: Hashable, Sendable {
         case saved(StoredPicture)
         /// The link died, or can never be right.
         case lost(message: String)
-        /// What came is no whole picture; its bytes are in the archive under this hash for a person to look at.
+        /// What came is no whole picture that fluxq knows; its bytes are in the archive under this hash for its owner.
         case unusable(ContentHash?, message: String)
     }
 
@@ -15,13 +15,22 @@ package struct Picture: Hashable, Sendable {
     /// The attempt that bought it.
     package var attempt: Int
     package var state: State
+    /// Byte for byte as the API gave it; nil for one that came inline.
+    package var link: String?
+    /// unusable: how many bytes are kept; nil where nobody counted them.
+    package var keptBytes: Int64?
     /// The content that it was until that was found damaged in the archive: pending, it is fetched again; lost, it is gone.
     package var damaged: ContentHash?
 
-    package init(index: Int, attempt: Int, state: State, damaged: ContentHash? = nil) {
+    package init(
+        index: Int, attempt: Int, state: State, link: String? = nil, keptBytes: Int64? = nil,
+        damaged: ContentHash? = nil
+    ) {
         self.index = index
         self.attempt = attempt
         self.state = state
+        self.link = link
+        self.keptBytes = keptBytes
         self.damaged = damaged
     }
 }
@@ -60,12 +69,35 @@ package struct StoredPicture: Hashable, Sendable {
     package var width: Int
     package var height: Int
     package var bytes: Int64
+    /// What is wrong with it though all its pixels are there, as it stands after its name: "ends without its end mark".
+    package var flaw: String?
 
-    package init(hash: ContentHash, mediaType: String, width: Int, height: Int, bytes: Int64) {
+    package init(
+        hash: ContentHash, mediaType: String, width: Int, height: Int, bytes: Int64, flaw: String? = nil
+    ) {
+        self.flaw = flaw
         self.hash = hash
         self.mediaType = mediaType
         self.width = width
         self.height = height
         self.bytes = bytes
+    }
+}
+
+/// Content of the archive that somebody may read, and what it is called.
+package struct ReadableContent: Hashable, Sendable {
+    /// Of bytes that are no picture fluxq knows.
+    package static let unknownMediaType = "application/octet-stream"
+
+    package var hash: ContentHash
+    package var mediaType: String
+
+    package init(hash: ContentHash, mediaType: String) {
+        self.hash = hash
+        self.mediaType = mediaType
+    }
+
+    package init(_ picture: StoredPicture) {
+        self.init(hash: picture.hash, mediaType: picture.mediaType)
     }
 }

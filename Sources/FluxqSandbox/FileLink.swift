@@ -23,7 +23,8 @@ struct FileLink: Codable, Hashable, Sendable {
     }
 
     struct Traits: Codable, Hashable, Sendable {
-        var dead: Bool?
+        /// The status that it answers instead of giving the picture.
+        var dead: Int?
         /// The first so many downloads fail with 503.
         var flaky: Int?
         /// The first so many downloads break off in the middle.
@@ -34,6 +35,12 @@ struct FileLink: Codable, Hashable, Sendable {
         /// Said to be a JPEG.
         var jpeg: Bool?
         var expiry: Expiry?
+        /// What Content-Encoding says, and for some also what the body is packed in.
+        var coding: String?
+        /// It neither has an ETag nor gives a part.
+        var whole: Bool?
+        /// It is written with characters that a link may not have.
+        var odd: Bool?
 
         enum CodingKeys: String, CodingKey {
             case dead = "d"
@@ -43,6 +50,9 @@ struct FileLink: Codable, Hashable, Sendable {
             case hops = "h"
             case jpeg = "j"
             case expiry = "e"
+            case coding = "c"
+            case whole = "w"
+            case odd = "o"
         }
     }
 
@@ -75,9 +85,19 @@ struct FileLinkSigner: Sendable {
         encoder.outputFormatting = [.sortedKeys]
         var base64 = Base64Encoder(Base64Form(lines: false, urlSafe: true, padded: false))
         let name = base64.encode(Array(try encoder.encode(link))) + base64.finish()
-        let query = [Self.expiry(of: link), "Signature=\(Self.version)"].filter { !$0.isEmpty }.joined(separator: "&")
+        let odd = link.traits.odd == true ? "name=\(Self.escapedOddity)" : ""
+        let query = [Self.expiry(of: link), odd, "Signature=\(Self.version)"].filter { !$0.isEmpty }
+            .joined(separator: "&")
         return signed("\(Self.root)\(String(decoding: name, as: UTF8.self)).png?\(query)")
     }
+
+    /// The target as it is written in an answer, where a client has to escape what it may not send.
+    func written(_ target: String) -> String {
+        target.replacing(Self.escapedOddity, with: Self.oddity)
+    }
+
+    private static let oddity = "a b|{é}^`"
+    private static let escapedOddity = "a%20b%7C%7B%C3%A9%7D%5E%60"
 
     /// What a path and query ask for; nil where any byte of them is not as it was signed.
     func read(_ target: String) -> FileLink? {

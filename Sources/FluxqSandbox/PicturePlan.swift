@@ -6,17 +6,19 @@ struct PicturePlan: Codable, Hashable, Sendable {
         case whole
         /// The first half of a picture's file.
         case truncated
+        /// With a flaw that costs no pixel: no end mark, a wrong length, or bytes behind the end.
+        case flawed
         /// Something else in a picture's place.
         case other(Other)
 
         /// What a link to it is said to lead to; nil for pictures.
         var mediaType: String? {
             switch self {
-            case .whole, .truncated: nil
+            case .whole, .truncated, .flawed: nil
             case .other(.page): "text/html; charset=utf-8"
             case .other(.json): "application/json"
             case .other(.svg): "image/svg+xml"
-            case .other(.nothing): "image/png"
+            case .other(.nothing), .other(.heic), .other(.tiff): "image/png"
             }
         }
     }
@@ -25,6 +27,8 @@ struct PicturePlan: Codable, Hashable, Sendable {
         /// A page behind links, a line of text in base64.
         case page
         case json, svg, nothing
+        /// Pictures of formats that fluxq does not read.
+        case heic, tiff
     }
 
     /// 32 hex digits: the digest of the request, the seed and the index.
@@ -66,15 +70,38 @@ struct ResultBytes: IteratorProtocol {
         switch (plan.content, SmallPicture.bytes(of: plan.format)) {
         case (.whole, let small?), (.truncated, let small?):
             (source, length) = (.fixed(small), small.count)
-        case (.whole, nil), (.truncated, nil):
+        case (.flawed, let small?):
+            let bytes = Self.flawed(small, plan.format)
+            (source, length) = (.fixed(bytes), bytes.count)
+        case (.whole, nil), (.truncated, nil), (.flawed, nil):
             let picture = PNGPicture(plan)
             (source, length) = (.png(picture), picture.byteCount)
         case (.other(let other), _):
-            let text = Array(other.text(inline: inline).utf8)
-            (source, length) = (.fixed(text), text.count)
+            let bytes = other.bytes(inline: inline)
+            (source, length) = (.fixed(bytes), bytes.count)
         }
-        count = plan.content == .truncated ? length / 2 : length
+        switch plan.content {
+        case .truncated: count = length / 2
+        case .flawed where plan.format == .png: count = length - Self.endMarkOfPNG
+        case .flawed, .whole, .other: count = length
+        }
         remaining = count
+    }
+
+    /// The IEND chunk.
+    private static let endMarkOfPNG = 12
+
+    private static func flawed(_ bytes: [UInt8], _ format: PictureFormat) -> [UInt8] {
+        switch format {
+        case .png: return bytes.dropLast(endMarkOfPNG)
+        case .jpeg: return bytes.dropLast(2)
+        case .gif: return bytes.dropLast(1)
+        case .webp:
+            var bytes = bytes
+            bytes.replaceSubrange(4..<8, with: [0xFF, 0xFF, 0xFF, 0x7F])
+            return bytes
+        case .avif: return bytes + Array("trailer".utf8)
+        }
     }
 
     mutating func next() -> [UInt8]? {
@@ -96,7 +123,17 @@ struct ResultBytes: IteratorProtocol {
 }
 
 extension PicturePlan.Other {
-    fileprivate func text(inline: Bool) -> String {
+    fileprivate func bytes(inline: Bool) -> [UInt8] {
+        switch self {
+        case .heic:
+            [0, 0, 0, 24] + Array("ftypheic".utf8) + [0, 0, 0, 0] + Array("mif1heic".utf8) + [0, 0, 0x0F, 0xA8]
+                + Array("mdat".utf8) + [UInt8](repeating: 0, count: 4000)
+        case .tiff: [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0] + [UInt8](repeating: 0, count: 100)
+        case .page, .json, .svg, .nothing: Array(text(inline: inline).utf8)
+        }
+    }
+
+    private func text(inline: Bool) -> String {
         switch self {
         case .page:
             inline
@@ -104,7 +141,7 @@ extension PicturePlan.Other {
                 : "<!DOCTYPE html><html><body><h1>This page stands where a picture should be.</h1></body></html>\n"
         case .json: "{\"error\": \"This object stands where a picture should be.\"}\n"
         case .svg: "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"7\"></svg>\n"
-        case .nothing: ""
+        case .nothing, .heic, .tiff: ""
         }
     }
 }

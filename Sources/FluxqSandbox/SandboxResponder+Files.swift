@@ -16,7 +16,7 @@ extension SandboxResponder {
             return try await refuseFile(403, "the link has expired", request, writer)
         }
         if let seconds = link.traits.slowSeconds { try await live.pause(for: .seconds(seconds)) }
-        if link.traits.dead == true { return try await refuseFile(404, "the file is gone", request, writer) }
+        if let status = link.traits.dead { return try await refuseFile(status, "the file is gone", request, writer) }
         if let hops = link.traits.hops, hops > 0 {
             var next = link
             next.traits.hops = hops - 1
@@ -36,7 +36,60 @@ extension SandboxResponder {
         }
         // Downloads that failed whole do not count as broken off.
         let cut = time > 0 && time <= (link.traits.flaky ?? 0) + (link.traits.cut ?? 0)
-        try await send(&pieces, count: pieces.count, type: type, status: 200, breakingOff: cut, to: writer)
+        if let coding = link.traits.coding {
+            let body = PackedBody.pack(&pieces, as: coding)
+            var packed = [body].makeIterator()
+            let headers: HTTPFields = coding.hasPrefix("unsaid-") ? [:] : [.contentEncoding: PackedBody.said(coding)]
+            return try await send(
+                &packed, count: body.count, type: type, status: 200, headers: headers, breakingOff: cut, to: writer)
+        }
+        guard link.traits.whole != true else {
+            return try await send(&pieces, count: pieces.count, type: type, status: 200, breakingOff: cut, to: writer)
+        }
+        let tag = "\"\(link.picture.identity)-\(pieces.count)\""
+        var headers: HTTPFields = [.eTag: tag, .acceptRanges: "bytes"]
+        guard let start = start(of: request, tag: tag) else {
+            return try await send(
+                &pieces, count: pieces.count, type: type, status: 200, headers: headers, breakingOff: cut, to: writer)
+        }
+        let count = pieces.count
+        headers[.contentRange] = start < count ? "bytes \(start)-\(count - 1)/\(count)" : "bytes */\(count)"
+        guard start < count else {
+            return try await refuseFile(416, "there is nothing more", headers: headers, request, writer)
+        }
+        var rest = RestOfPieces(pieces, from: start)
+        try await send(
+            &rest, count: count - start, type: type, status: 206, headers: headers, breakingOff: cut, to: writer)
+    }
+
+    /// Where a request for the rest of these bytes begins; nil where it is for all of them.
+    private func start(of request: Request, tag: String) -> Int? {
+        guard let range = request.headers[.range], range.hasPrefix("bytes="), range.hasSuffix("-"),
+            request.headers[.ifRange].map({ $0 == tag }) ?? true
+        else { return nil }
+        return Int(range.dropFirst(6).dropLast())
+    }
+
+    /// What comes after so many bytes.
+    private struct RestOfPieces: IteratorProtocol {
+        private var pieces: ResultBytes
+        private var left: Int
+
+        init(_ pieces: ResultBytes, from start: Int) {
+            self.pieces = pieces
+            left = start
+        }
+
+        mutating func next() -> [UInt8]? {
+            while let piece = pieces.next() {
+                guard piece.count <= left else {
+                    defer { left = 0 }
+                    return Array(piece.dropFirst(left))
+                }
+                left -= piece.count
+            }
+            return nil
+        }
     }
 
     /// An error in the form of the object stores behind such links.

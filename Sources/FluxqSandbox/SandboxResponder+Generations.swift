@@ -410,10 +410,11 @@ extension SandboxResponder {
             FileLink(picture: plan, call: id, expires: time(nil) + seconds, traits: script.linkTraits))
         switch script.host {
         case .sandbox:
+            let written = signer.written(target)
             switch script.relativeLink {
-            case .path: return target
-            case .scheme: return origin.drop { $0 != "/" } + target
-            case nil: return origin + target
+            case .path: return written
+            case .scheme: return origin.drop { $0 != "/" } + written
+            case nil: return origin + written
             }
         case .privateAddress: return "https://10.0.0.1\(target)"
         case .otherScheme: return "ftp://127.0.0.1\(target)"

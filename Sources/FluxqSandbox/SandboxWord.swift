@@ -253,7 +253,10 @@ extension SandboxWord {
     ]
 
     private static let links: [SandboxWord] = [
-        .init("dead-link", "links answer 404") { script, _ in script.linkTraits.dead = true },
+        .init("dead-link", takes: "[CODE]", "links answer 404, or another status") {
+            script, value throws(WordError) in
+            script.linkTraits.dead = try value.number(in: 400...599, absent: 404)
+        },
         .init("flaky-link", takes: "K", "the first K downloads of each link fail with 503") {
             script, value throws(WordError) in
             script.linkTraits.flaky = try value.number(in: 1...1000)
@@ -281,6 +284,16 @@ extension SandboxWord {
         .init("expired-link", "links have ended a minute before the answer") { script, _ in
             script.linkSeconds = -60
         },
+        .init(
+            "link-coding", takes: "CODING",
+            "links say `Content-Encoding: CODING`. `gzip` and `deflate` are packed so, `bare-deflate` lacks its wrapping, `framed` is `aws-chunked` with the frames in the body, `unsaid-gzip` does not say so; any other, such as `utf-8`, is only said"
+        ) { script, value throws(WordError) in script.linkTraits.coding = try value.token() },
+        .init("no-ranges", "links have no ETag and give no part of themselves") { script, _ in
+            script.linkTraits.whole = true
+        },
+        .init("odd-link", "links hold a space, `é`, `{` and other characters that a link may not have") { script, _ in
+            script.linkTraits.odd = true
+        },
         .init("forbidden-link", "links lead to a private address, https://10.0.0.1") { script, _ in
             script.host = .privateAddress
         },
@@ -294,13 +307,17 @@ extension SandboxWord {
     private static let pictures: [SandboxWord] = [
         .init(
             "not-a-picture", takes: "[KIND]",
-            "links lead to an HTML page, base64 holds a text; or both hold `json`, `svg` or `nothing`"
+            "links lead to an HTML page, base64 holds a text; or both hold `json`, `svg`, `nothing`, `heic` or `tiff`"
         ) { script, value throws(WordError) in
             script.content = .other(try value.choice(absent: .page))
         },
         .init("truncated-picture", "pictures end in the middle, though they arrive whole") { script, _ in
             script.content = .truncated
         },
+        .init(
+            "flawed-picture",
+            "pictures have a flaw that costs no pixel: no end mark (PNG, JPEG, GIF), a wrong length (WebP), bytes behind the end (AVIF)"
+        ) { script, _ in script.content = .flawed },
         .init(
             "format", takes: "FORMAT",
             "pictures are one small `jpeg`, `webp`, `gif` or `avif`, under `.png` and `image/png` all the same"
@@ -324,7 +341,7 @@ extension SandboxWord {
         ) { script, value throws(WordError) in script.untilFile = try value.fileName() },
         .init(
             "times", takes: "K",
-            "the words of the first three tables and `not-a-picture` and `truncated-picture` hold for the first K calls of the same request only"
+            "the words of the first three tables and `not-a-picture`, `truncated-picture` and `flawed-picture` hold for the first K calls of the same request only"
         ) { script, value throws(WordError) in
             script.times = try value.number(in: 0...1_000_000)
         },
@@ -334,7 +351,7 @@ extension SandboxWord {
     var passes: Bool {
         switch kind {
         case .outcome, .answer, .link: true
-        case .picture: name == "not-a-picture" || name == "truncated-picture"
+        case .picture: ["not-a-picture", "truncated-picture", "flawed-picture"].contains(name)
         case .rule: false
         }
     }

@@ -88,6 +88,14 @@ struct WordValue: Sendable {
         return choice
     }
 
+    /// A token of a header: small letters, digits and `-`.
+    func token() throws(WordError) -> String {
+        guard let text, (1...64).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D })
+        else { throw wrong("a word of up to 64 small letters, digits and -") }
+        return text
+    }
+
     /// The name of a file: letters and digits.
     func fileName() throws(WordError) -> String {
         guard let text, (1...64).contains(text.utf8.count),

@@ -8,6 +8,8 @@ package enum EventKind: String, CaseIterable, Sendable {
     case answered
     case pictureSaved = "picture_saved"
     case pictureLost = "picture_lost"
+    /// What came instead of it is no picture that fluxq knows, and is kept.
+    case pictureKept = "picture_kept"
     /// It was found damaged in the archive.
     case pictureDamaged = "picture_damaged"
     /// The picture that a queued job edits was found damaged in the archive.

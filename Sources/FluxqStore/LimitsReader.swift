@@ -23,9 +23,16 @@ struct LimitsReader {
                 currency ?? "",
             ])
         return UserUse(
-            queued: owner.queued, running: owner.running,
+            queued: owner.queued, running: try calling(of: owner.uid),
             today: UserUse.Tally(tallies, prefix: "today_"), month: UserUse.Tally(tallies, prefix: "month_"),
             unusedInputBytes: owner.unusedInputBytes, archiveBytes: owner.archiveBytes)
+    }
+
+    /// Jobs whose call is being made. Those that only wait for their links hold up none of their owner's others.
+    private func calling(of uid: UInt32) throws -> Int64 {
+        let statement = try db.cachedStatement(
+            sql: "SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling' AND +uid = ?")
+        return try Int64.fetchOne(statement, arguments: [uid]) ?? 0
     }
 
     /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.

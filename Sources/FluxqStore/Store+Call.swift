@@ -172,7 +172,7 @@ extension Transaction {
                 try execute(
                     insert,
                     [
-                        job.id, position, attempt, "saved", nil, nil, nil, nil, stored.hash, stored.mediaType,
+                        job.id, position, attempt, "saved", nil, nil, nil, stored.flaw, stored.hash, stored.mediaType,
                         stored.width,
                         stored.height, stored.bytes,
                     ])
@@ -207,11 +207,30 @@ extension Transaction {
         let job = try JobRow(row)
         let settlement = Lifecycle.Settlement(
             wanted: job.request.imagesWanted, saved: row["saved_pictures"], lost: row["lost_pictures"],
-            unusable: row["unusable_pictures"], defect: row["defect"])
+            unusable: row["unusable_pictures"], defect: row["defect"], remarks: try remarks(on: job))
         let advance = try advance(job, .settled(settlement))
         if case .advanced(let state) = advance {
             try log(state == .done ? .done : .failed, job: id, uid: job.uid, state: state)
         }
         return advance
+    }
+
+    /// What there is to say about the pictures of a job's current attempt, all of which have ended.
+    private func remarks(on job: JobRow) throws -> [Lifecycle.Settlement.Remark] {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT position, state, message, hash IS NOT NULL AS is_kept FROM pictures
+                    WHERE job = ? AND attempt = ? AND message IS NOT NULL ORDER BY position
+                    """), arguments: [job.id, job.lifecycle.attempt])
+        return rows.map { row in
+            let about: Lifecycle.Settlement.Remark.About =
+                switch row["state"] as String {
+                case "saved": .flaw
+                case "lost": .lost
+                default: .unusable(isKept: row["is_kept"])
+                }
+            return .init(index: row["position"], about: about, message: row["message"])
+        }
     }
 }

@@ -81,6 +81,12 @@ extension Transaction {
             if isAlive { record.refetched.append(picture) } else { record.lost.append(picture) }
             try log(.pictureDamaged, job: picture.job, uid: row["uid"], state: try row.choice("job_state"))
         }
+        // What came instead of a picture is asked for again; nothing else is lost with it.
+        let asked = try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT job, position FROM pictures WHERE came = ? ORDER BY job, position"),
+            arguments: [hash])
+        record.refetched += asked.map { PictureID(job: $0["job"], index: $0["position"]) }
+        try execute("UPDATE pictures SET \(Self.forgettingWhatCame) WHERE came = ?", [hash])
         record.inputs = try execute(
             "UPDATE inputs SET damaged_at = ? WHERE hash = ? AND damaged_at IS NULL", [now, hash])
         let waiting = try Row.fetchAll(
@@ -112,11 +118,11 @@ extension Transaction {
             } else if let picture {
                 try execute(
                     """
-                    UPDATE pictures SET state = 'saved', next_try_at = NULL, message = NULL, hash = damaged, damaged = NULL,
+                    UPDATE pictures SET state = 'saved', next_try_at = NULL, message = ?, hash = damaged, damaged = NULL,
                         media_type = ?, width = ?, height = ?, bytes = ? WHERE job = ? AND position = ?
                     """,
                     [
-                        picture.mediaType, picture.width, picture.height, picture.bytes, id,
+                        picture.flaw, picture.mediaType, picture.width, picture.height, picture.bytes, id,
                         row["position"] as Int,
                     ])
                 try log(.pictureSaved, job: id, uid: row["uid"], state: try row.choice("job_state"))

@@ -61,16 +61,18 @@ extension Store {
         }
     }
 
-    /// A saved picture of a job that the caller may see.
-    package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> StoredPicture? {
+    /// What the archive has of a picture of a job that the caller may see: the picture, or what came in its place.
+    package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> ReadableContent? {
         try await read { db, _ in
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT pictures.* FROM pictures JOIN jobs ON jobs.id = pictures.job
-                    WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.state = 'saved'
+                    SELECT pictures.hash, pictures.media_type FROM pictures JOIN jobs ON jobs.id = pictures.job
+                    WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.hash IS NOT NULL
                     """)
-            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments + [index]).map(
-                StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments + [index]).map { row in
+                ReadableContent(
+                    hash: row["hash"], mediaType: row["media_type"] ?? ReadableContent.unknownMediaType)
+            }
         }
     }
 
@@ -82,7 +84,7 @@ extension Store {
                     SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
                     WHERE jobs.id = ? AND \(Caller.reach)
                     """)
-            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments).map(StoredPicture.init)
+            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments).map { StoredPicture($0) }
         }
     }
 }
@@ -103,6 +105,12 @@ extension StoredPicture {
         self.init(
             hash: row["hash"], mediaType: row["media_type"], width: row["width"], height: row["height"],
             bytes: row["bytes"])
+    }
+
+    /// From a row of `pictures`, whose message tells the flaw of one that is saved.
+    fileprivate init(pictures row: Row) {
+        self.init(row)
+        flaw = row["message"]
     }
 }
 
@@ -258,13 +266,14 @@ private struct JobReader {
                     Download(
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
-            case "saved": state = .saved(StoredPicture(row))
+            case "saved": state = .saved(StoredPicture(pictures: row))
             case "lost": state = .lost(message: row["message"] ?? "")
             case "unusable": state = .unusable(row["hash"], message: row["message"] ?? "")
             case let other: throw StoreError.damaged("picture of job \(id) in state \"\(other)\"")
             }
             return Picture(
-                index: row["position"], attempt: row["attempt"], state: state, damaged: row["damaged"])
+                index: row["position"], attempt: row["attempt"], state: state, link: row["link"],
+                keptBytes: row["state"] == "unusable" ? row["bytes"] : nil, damaged: row["damaged"])
         }
     }
 

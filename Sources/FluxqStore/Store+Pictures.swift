@@ -18,14 +18,8 @@ extension Store {
         limit: Int, excluding: Set<PictureID> = []
     ) async throws(StoreError) -> (due: [PendingPicture], next: Timestamp?) {
         try await read { db, now in
-            // A pause that was set by a clock which has been set back since is over.
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT pictures.*, jobs.endpoint FROM pictures JOIN jobs ON jobs.id = pictures.job
-                    WHERE pictures.state = 'pending' AND (next_try_at <= ?1 OR tried_at > ?1)
-                    ORDER BY deadline, job, position LIMIT ?2
-                    """)
-            let rows = try Row.fetchAll(statement, arguments: [now, limit + excluding.count])
+            let rows = try Row.fetchAll(
+                db.cachedStatement(sql: Self.dueSQL), arguments: [now, limit + excluding.count])
             let due = rows.compactMap { row -> PendingPicture? in
                 let picture = PendingPicture(
                     job: row["job"], index: row["position"], endpoint: row["endpoint"],
@@ -34,10 +28,7 @@ extension Store {
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
                 return excluding.contains(picture.id) ? nil : picture
             }
-            let next = try Timestamp.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT min(next_try_at) FROM pictures WHERE state = 'pending' AND next_try_at > ?"),
-                arguments: [now])
+            let next = try Timestamp.fetchOne(db.cachedStatement(sql: Self.nextDueSQL), arguments: [now])
             return (Array(due.prefix(limit)), next)
         }
     }
@@ -52,17 +43,34 @@ extension Store {
         }
     }
 
+    /// Each half goes through an index that knows only what is due: the number of all that wait does not matter. A pause
+    /// that was set by a clock which has been set back since is over.
+    static let dueSQL = """
+        SELECT pictures.*, jobs.endpoint FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE (job, position) IN (
+            SELECT job, position FROM (
+                SELECT deadline, job, position FROM pictures INDEXED BY pictures_due
+                    WHERE state = 'pending' AND next_try_at <= ?1
+                UNION
+                SELECT deadline, job, position FROM pictures INDEXED BY pictures_tried
+                    WHERE state = 'pending' AND tried_at IS NOT NULL AND tried_at > ?1)
+            ORDER BY deadline, job, position LIMIT ?2)
+        ORDER BY deadline, job, position
+        """
+    static let nextDueSQL = """
+        SELECT min(next_try_at) FROM pictures INDEXED BY pictures_due WHERE state = 'pending' AND next_try_at > ?
+        """
+
     /// The picture is durable in the archive; ends its job when it was the last.
     package func savePicture(_ picture: PendingPicture, as stored: StoredPicture) async throws(StoreError) -> Advance {
         try await write { transaction in
             let changed = try transaction.execute(
                 """
-                UPDATE pictures SET state = 'saved', next_try_at = NULL, message = NULL, hash = ?, media_type = ?,
-                    width = ?, height = ?, bytes = ?, damaged = NULL
+                UPDATE pictures SET state = 'saved', next_try_at = NULL, message = ?, hash = ?, media_type = ?,
+                    width = ?, height = ?, bytes = ?, damaged = NULL, \(Transaction.forgettingWhatCame)
                 WHERE job = ? AND position = ? AND state = 'pending'
                 """,
                 [
-                    stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
+                    stored.flaw, stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
                     picture.index,
                 ])
             try transaction.noteDelivery(of: picture.job)
@@ -74,13 +82,11 @@ extension Store {
 
     /// A try to fetch the picture failed: the next one comes after a pause that grows, or there is none any more.
     ///
-    /// The deadline alone never makes a link dead: it may be the clock that is wrong. After it, the host's own word does, or
-    /// several tries that failed.
-    /// - Parameter isGone: the host has answered, and what it said is that it does not give the picture.
+    /// The deadline alone never makes a link dead: it may be the clock that is wrong. After it, its host's own word does.
     package func postponePicture(
-        _ picture: PendingPicture, message: String, isGone: Bool = false
+        _ picture: PendingPicture, message: String, after failure: FailedTry = .answered
     ) async throws(StoreError) -> Advance {
-        try await write { transaction in try transaction.postpone(picture, message: message, isGone: isGone) }
+        try await write { transaction in try transaction.postpone(picture, message: message, after: failure) }
     }
 
     /// The picture can never be fetched; ends its job when it was the last.
@@ -105,40 +111,108 @@ extension Transaction {
     /// Between two tries at least.
     private static let shortestPause = Duration.seconds(1)
 
-    fileprivate func postpone(_ picture: PendingPicture, message: String, isGone: Bool) throws -> Advance {
+    /// For an UPDATE of a picture that is no longer pending.
+    static let forgettingWhatCame = "came = NULL, came_bytes = NULL, came_message = NULL"
+
+    fileprivate func postpone(
+        _ picture: PendingPicture, message: String, after failure: FailedTry
+    ) throws -> Advance {
+        let found = try row(
+            """
+            SELECT pictures.*, jobs.cancel_requested FROM pictures JOIN jobs ON jobs.id = pictures.job
+            WHERE pictures.job = ? AND position = ? AND pictures.state = 'pending'
+            """, [picture.job, picture.index])
+        guard let found else { return .stale }
         try noteUndelivered(picture.job, message: message)
+        var row = FailedDownload(found)
+        let isFinal = row.note(failure, message: message, now: now, policy: policy)
+        if isFinal {
+            try write(row, of: picture)
+            return try giveUp(row, picture, because: message)
+        }
         let left = picture.download.deadline - now
-        var overdueTries = 0
         var pause: Duration
         if left > .zero {
-            pause = policy.downloadBackoff.pause(failures: picture.download.tries + 1, using: &generator)
+            pause = policy.downloadBackoff.pause(failures: row.tries, using: &generator)
             // The nearer the link's end, the closer the tries.
             pause = min(pause, left / 2)
+        } else if failure == .noAnswer {
+            pause = policy.downloadBackoff.pause(failures: row.tries, using: &generator)
         } else {
-            let before = try value(
-                Int.self, "SELECT overdue_tries FROM pictures WHERE job = ? AND position = ?",
-                [picture.job, picture.index])
-            overdueTries = (before ?? 0) + 1
-            if isGone || overdueTries >= policy.overdueTries {
-                return try lose(picture, message: "The link died before it could be fetched: \(message)")
-            }
-            pause = policy.overdueBackoff.pauseAtLeastHalf(failures: overdueTries, using: &generator)
+            pause = policy.overdueBackoff.pauseAtLeastHalf(failures: row.overdueTries, using: &generator)
         }
-        let changed = try execute(
+        if row.isCanceled, let since = row.goneSince { pause = min(pause, since + policy.goneAfterCancel - now) }
+        row.nextTryAt = now + max(pause, Self.shortestPause)
+        try write(row, of: picture)
+        wakeWorkers()
+        return .advanced(.running)
+    }
+
+    private func write(_ row: FailedDownload, of picture: PendingPicture) throws {
+        try execute(
             """
-            UPDATE pictures SET tries = tries + 1, overdue_tries = ?, tried_at = ?, next_try_at = ?, message = ?
+            UPDATE pictures SET tries = ?, overdue_tries = ?, tried_at = ?, next_try_at = ?, message = ?, came = ?,
+                came_bytes = ?, came_message = ?, came_tries = ?, gone_since = ?
             WHERE job = ? AND position = ? AND state = 'pending'
             """,
-            [overdueTries, now, now + max(pause, Self.shortestPause), message, picture.job, picture.index])
+            [
+                row.tries, row.overdueTries, now, row.nextTryAt, row.message, row.came?.hash, row.came?.bytes,
+                row.cameMessage, row.cameTries, row.goneSince, picture.job, picture.index,
+            ])
+    }
+
+    /// No more tries: what came whole is kept, and only where nothing did, the picture is lost.
+    private func giveUp(_ row: FailedDownload, _ picture: PendingPicture, because message: String) throws -> Advance {
+        guard let kept = row.came, let what = row.cameMessage else { return try lose(picture, message: message) }
+        let changed = try execute(
+            """
+            UPDATE pictures SET state = 'unusable', next_try_at = NULL, message = ?, hash = ?, bytes = ?,
+                \(Self.forgettingWhatCame)
+            WHERE job = ? AND position = ? AND state = 'pending'
+            """,
+            [what, kept.hash, kept.bytes, picture.job, picture.index])
+        return try settle(picture, changed: changed, .pictureKept)
+    }
+
+    /// A job was canceled: it waits for no link any more that its host has long called gone, and keeps what came instead of
+    /// a picture. All others are tried once more at once.
+    ///
+    /// - Returns: nil where pictures are still to be fetched, or there never were any.
+    func hurryDownloads(of id: JobID) throws -> Advance? {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT *, 1 AS cancel_requested FROM pictures WHERE job = ? AND state = 'pending'"),
+            arguments: [id])
+        var end: Advance?
+        for found in rows {
+            let row = FailedDownload(found)
+            let picture = PendingPicture(
+                job: id, index: found["position"], endpoint: Lane.defaultEndpoint,
+                download: Download(
+                    link: found["link"], deadline: found["deadline"], nextTryAt: found["next_try_at"]))
+            let triedAt: Timestamp? = found["tried_at"]
+            let isLongGone = row.goneSince.map { (triedAt ?? $0) - $0 >= policy.goneAfterCancel } ?? false
+            if row.came != nil || isLongGone {
+                end = try giveUp(row, picture, because: row.message ?? "Its host does not give it.")
+            } else {
+                let again = row.goneSince.map { max($0 + policy.goneAfterCancel, now) } ?? now
+                try execute(
+                    """
+                    UPDATE pictures SET next_try_at = min(next_try_at, ?)
+                    WHERE job = ? AND position = ? AND state = 'pending'
+                    """, [again, id, picture.index])
+            }
+        }
         wakeWorkers()
-        return changed == 1 ? .advanced(.running) : .stale
+        guard case .advanced(let state)? = end, state != .running else { return nil }
+        return end
     }
 
     fileprivate func lose(_ picture: PendingPicture, message: String) throws -> Advance {
         try noteUndelivered(picture.job, message: message)
         let changed = try execute(
             """
-            UPDATE pictures SET state = 'lost', next_try_at = NULL, message = ?
+            UPDATE pictures SET state = 'lost', next_try_at = NULL, message = ?, \(Self.forgettingWhatCame)
             WHERE job = ? AND position = ? AND state = 'pending'
             """,
             [message, picture.job, picture.index])

@@ -22,9 +22,12 @@ extension Store {
                 // Asked for before: nothing to write.
                 return try transaction.job(id, for: caller).map(WishResult.granted) ?? .noSuchJob
             }
-            return try transaction.grant(.canceled, to: job, by: caller) { state in
+            let result = try transaction.grant(.canceled, to: job, by: caller) { state in
                 state == .running ? .cancelRequested : .failed
             }
+            guard case .running(.archiving, _) = job.lifecycle.state, try transaction.hurryDownloads(of: id) != nil
+            else { return result }
+            return try transaction.job(id, for: caller).map(WishResult.granted) ?? .noSuchJob
         }
     }
 

@@ -20,10 +20,16 @@ package struct StorePolicy: Sendable {
     package var attemptBackoff = Backoff(base: .seconds(2), cap: .seconds(300))
     /// Between tries to fetch a link.
     package var downloadBackoff = Backoff(base: .seconds(2), cap: .seconds(3600))
-    /// Between tries to fetch a link whose deadline has passed, and how many of them decide that it is dead. The deadline
-    /// alone does not: it may be the clock that is wrong.
+    /// Between tries to fetch a link whose deadline has passed, and how many that its host answered without the picture
+    /// decide that it is dead. The deadline alone does not: it may be the clock that is wrong.
     package var overdueBackoff = Backoff(base: .seconds(2), cap: .seconds(60))
     package var overdueTries = 4
+    /// How long after its deadline a link is tried whose host cannot be reached: it may be the network here that is down.
+    package var unreachableGrace = Duration.seconds(7 * 86_400)
+    /// A canceled job waits no more for a link whose host has said for so long that it does not give the picture.
+    package var goneAfterCancel = Duration.seconds(120)
+    /// Whole bodies that are no picture and never the same: the last of so many is kept, and no more are asked for.
+    package var unusableTries = 8
     package var pauses = LaneGate.Pauses()
     /// `prices` by model.
     package var prices: [String: Price] = [:]

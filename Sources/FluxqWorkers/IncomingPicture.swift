@@ -1,17 +1,57 @@
 import FluxqArchive
 import FluxqImagesAPI
 import NIOCore
+import Synchronization
 
-/// A picture of the API on its way to the archive.
-struct IncomingPicture: PictureSink {
-    let file: IncomingFile
-    let room: DiskRoom
+/// A picture behind a link on its way to the archive. What a try that broke off has left stays in it for the next one.
+final class IncomingPicture: PictureSink {
+    private struct State {
+        var file: IncomingFile
+        var head = BodyHead()
+    }
+
+    private let archive: Archive
+    private let limit: Int64
+    private let room: DiskRoom
+    private let state: Mutex<State>
+
+    /// - Parameter limit: bytes, of all tries together.
+    init(archive: Archive, limit: Int64, room: DiskRoom) async throws {
+        self.archive = archive
+        self.limit = limit
+        self.room = room
+        state = Mutex(State(file: try await archive.receive(limit: limit)))
+    }
+
+    var file: IncomingFile { state.withLock { $0.file } }
+    /// What the body was said to be packed in.
+    var codings: [String] { state.withLock { $0.head.codings } }
+
+    var resumePoint: ResumePoint? {
+        let (file, head) = state.withLock { ($0.file, $0.head) }
+        guard file.bytes > 0, let validator = head.validator else { return nil }
+        return ResumePoint(offset: file.bytes, validator: validator)
+    }
+
+    func begin(_ head: BodyHead) async throws {
+        if file.bytes > 0 {
+            let fresh = try await looking { () async throws(ArchiveError) in try await archive.receive(limit: limit) }
+            // The old one is removed as soon as nobody has it.
+            state.withLock { $0.file = fresh }
+        }
+        state.withLock { $0.head = head }
+    }
 
     func write(_ bytes: ByteBuffer) async throws {
+        let file = file
+        try await looking { () async throws(ArchiveError) in try await file.write(bytes) }
+    }
+
+    /// Whoever downloads learns only that it was not stored.
+    private func looking<Value>(_ work: () async throws(ArchiveError) -> Value) async throws -> Value {
         do {
-            try await file.write(bytes)
+            return try await work()
         } catch {
-            // Who downloads learns only that it was not stored.
             room.look(at: error)
             throw error
         }

@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqFormats
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
@@ -17,6 +18,12 @@ final class PictureDispatcher: Sendable {
     private let room: DiskRoom
     private let pulse: Pulse
     private let inFlight = Mutex<Set<PictureID>>([])
+    /// What tries that broke off have left, for the next ones.
+    private let begun = Mutex<[PictureID: IncomingPicture]>([:])
+    /// As many files may lie about unfinished.
+    private static let mostBegun = 8
+    /// Of packings inside of one another.
+    private static let mostLayers = 3
 
     init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
         store = parts.store
@@ -70,13 +77,14 @@ final class PictureDispatcher: Sendable {
 
     private func fetch(_ picture: PendingPicture) async {
         do {
-            let advance = try await fetchOnce(picture)
-            logger.info(
-                "picture fetched or postponed",
-                metadata: [
-                    "job.id": "\(picture.job)", "index": "\(picture.index)",
-                    "result": "\(advance.map { "\($0)" } ?? "given up")",
-                ])
+            guard let end = try await fetchOnce(picture) else { return }
+            var metadata: Logger.Metadata = [
+                "job.id": "\(picture.job)", "index": "\(picture.index)", "result": "\(end.advance)",
+            ]
+            if let message = end.message { metadata["message"] = "\(message)" }
+            logger.log(
+                level: end.message == nil ? .info : .warning,
+                end.message == nil ? "picture fetched" : "picture not fetched", metadata: metadata)
         } catch {
             // The row is as it was and due: a pause keeps a full disk from turning this into a busy loop.
             logger.failure("cannot keep a picture", error, ["job.id": "\(picture.job)"])
@@ -86,46 +94,127 @@ final class PictureDispatcher: Sendable {
         }
     }
 
-    /// - Returns: nil where the daemon stops meanwhile.
-    private func fetchOnce(_ picture: PendingPicture) async throws -> Advance? {
+    /// How one try ended: what it meant for the job, and why there is no picture, or what is wrong with it.
+    private struct TryEnd {
+        var advance: Advance
+        var message: String?
+    }
+
+    /// - Returns: nil where the daemon stops before the whole of it has come.
+    private func fetchOnce(_ picture: PendingPicture) async throws -> TryEnd? {
         // An endpoint that is configured no longer has left links behind: any other way may reach them.
         guard let api = apis[picture.endpoint] ?? apis.values.first else { return nil }
-        let file = try await archive.receive(limit: settings.maxPictureBytes)
-        let sink = IncomingPicture(file: file, room: room)
+        let left = begun.withLock { $0.removeValue(forKey: picture.id) }
+        let sink: IncomingPicture
+        if let left {
+            sink = left
+        } else {
+            sink = try await IncomingPicture(archive: archive, limit: settings.maxPictureBytes, room: room)
+        }
         let outcome = await api.download(picture.download.link, into: sink)
-        if outcome != .complete { await archive.discard(file) }
-        // What has come whole is kept: the link may be dead before the next start.
-        if Task.isCancelled, outcome != .complete { return nil }
-        switch outcome {
-        case .complete:
-            CrashPoint.pictureReceived.pass()
-            switch try await archive.storePicture(file) {
-            case .success(let saved):
-                CrashPoint.pictureArchived.pass()
-                let advance = try await record(saved, for: picture)
-                CrashPoint.pictureRecorded.pass()
-                return advance
-            case .failure(let defect):
-                return try await store.postponePicture(picture, message: "What the link gave \(defect).")
+        guard outcome == .complete else {
+            if Task.isCancelled { return nil }
+            let end = try await postpone(picture, after: outcome)
+            if end?.advance == .advanced(.running) { keep(sink, of: picture.id, after: outcome) }
+            return end
+        }
+        CrashPoint.pictureReceived.pass()
+        // Here it costs nothing more, and the link may be dead before the next start: a stop does not drop it.
+        switch try await file(sink) {
+        case .picture(let saved):
+            CrashPoint.pictureArchived.pass()
+            let advance = try await untilThereIsRoom { try await self.store.savePicture(picture, as: saved) }
+            CrashPoint.pictureRecorded.pass()
+            return TryEnd(advance: advance, message: saved.flaw.map { "It \($0)." })
+        case .other(let file, let message):
+            guard file.bytes > 0 else {
+                return TryEnd(
+                    advance: try await store.postponePicture(picture, message: message), message: message)
             }
-        case .failed(let message), .refused(let message):
-            return try await store.postponePicture(picture, message: message)
-        case .gone(let message):
-            return try await store.postponePicture(picture, message: message, isGone: true)
-        case .notStored(let message):
-            throw NotStored(message: message)
-        case .impossible(let message):
-            return try await store.losePicture(picture, message: message)
+            // Whole, and paid for: it stays, whatever comes of the link.
+            let object = try await archive.store(file)
+            let kept = KeptBytes(hash: object.hash, bytes: object.bytes)
+            let advance = try await untilThereIsRoom {
+                try await self.store.postponePicture(picture, message: message, after: .came(kept))
+            }
+            return TryEnd(advance: advance, message: message)
         }
     }
 
+    /// What a whole body turned out to be.
+    private enum Arrival {
+        case picture(StoredPicture)
+        /// No picture: what it is, unpacked as far as it can be, and what to say of it.
+        case other(IncomingFile, message: String)
+    }
+
+    /// Files the picture that has come, out of whatever is packed around it.
+    private func file(_ sink: IncomingPicture) async throws -> Arrival {
+        let limit = settings.maxPictureBytes
+        var file = sink.file
+        var codings = sink.codings
+        var remark = ""
+        var layers = 0
+        while true {
+            let defect: PictureDefect
+            switch try await archive.storePicture(file) {
+            case .success(let picture): return .picture(picture)
+            case .failure(let found): defect = found
+            }
+            if case .notAPicture = defect, layers < Self.mostLayers, file.bytes > 0 {
+                switch try await archive.unpack(file, codings: codings, limit: limit) {
+                case .nothing:
+                    if let coding = codings.first { remark = " It came with Content-Encoding: \(coding)." }
+                case .file(let inner):
+                    layers += 1
+                    (file, codings) = (inner, [])
+                    continue
+                case .broken: remark = " What it is packed in is damaged."
+                case .tooLarge: remark = " It unpacks to more than downloads.max_bytes, \(limit) bytes."
+                }
+            }
+            return .other(file, message: "What the link gave \(defect).\(remark)")
+        }
+    }
+
+    /// Leaves what has come to the next try, where its host can be asked for the rest.
+    private func keep(_ sink: IncomingPicture, of id: PictureID, after outcome: DownloadOutcome) {
+        switch outcome {
+        case .failed, .unreachable: break
+        case .complete, .gone, .refused, .impossible, .notStored: return
+        }
+        guard sink.resumePoint != nil else { return }
+        begun.withLock { begun in
+            // Any of them can be had again from its first byte.
+            if begun.count >= Self.mostBegun, let other = begun.keys.first { begun[other] = nil }
+            begun[id] = sink
+        }
+    }
+
+    private func postpone(_ picture: PendingPicture, after outcome: DownloadOutcome) async throws -> TryEnd? {
+        let advance: Advance
+        switch outcome {
+        case .complete: return nil
+        case .failed(let message), .refused(let message):
+            advance = try await store.postponePicture(picture, message: message)
+        case .unreachable(let message):
+            advance = try await store.postponePicture(picture, message: message, after: .noAnswer)
+        case .gone(let message):
+            advance = try await store.postponePicture(picture, message: message, after: .gone)
+        case .notStored(let message):
+            throw NotStored(message: message)
+        case .impossible(let message):
+            advance = try await store.losePicture(picture, message: message)
+        }
+        return TryEnd(advance: advance, message: outcome.message)
+    }
+
     /// Tries until there is room: the picture is here, and the link may be dead before it could be fetched once more.
-    private func record(_ saved: StoredPicture, for picture: PendingPicture) async throws -> Advance {
+    private func untilThereIsRoom(_ record: () async throws -> Advance) async throws -> Advance {
         while true {
             do {
-                return try await store.savePicture(picture, as: saved)
-            } catch {
-                guard error == .full else { throw error }
+                return try await record()
+            } catch StoreError.full {
                 room.sawFullDisk()
             }
             try await clock.sleep(for: settings.storeRetryPause)
@@ -135,5 +224,17 @@ final class PictureDispatcher: Sendable {
     private struct NotStored: Error, CustomStringConvertible {
         let message: String
         var description: String { message }
+    }
+}
+
+extension DownloadOutcome {
+    /// Why there is no picture; nil where there is one.
+    fileprivate var message: String? {
+        switch self {
+        case .complete: nil
+        case .failed(let message), .unreachable(let message), .gone(let message), .refused(let message),
+            .impossible(let message), .notStored(let message):
+            message
+        }
     }
 }

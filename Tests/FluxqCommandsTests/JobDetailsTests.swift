@@ -60,7 +60,7 @@ struct JobDetailsTests {
             "running",
             [
                 "phase": "archiving", "message": "host not trusted",
-                "pending": ["pictures": 2, "links_die_at": "2026-11-28T15:00:00.000Z"],
+                "pending": [Sample.pending(3), Sample.pending(4)],
                 "images": [Sample.image(1), Sample.image(2)],
             ])
         #expect(text.contains("Paid, 2 of 4 saved, links die in 6 d 3 h."))
@@ -75,8 +75,11 @@ struct JobDetailsTests {
                 [
                     "phase": "archiving", "message": "HTTP 503",
                     "pending": [
-                        "pictures": 1, "links_die_at": diesAt, "tries": 2,
-                        "tried_at": "2026-11-22T11:57:00.000Z", "next_try_at": "2026-11-22T12:05:00.000Z",
+                        [
+                            "index": 1, "link": "https://cdn.example/1.png?sig=a", "deadline": diesAt, "tries": 2,
+                            "tried_at": "2026-11-22T11:57:00.000Z", "next_try_at": "2026-11-22T12:05:00.000Z",
+                            "message": "HTTP 503",
+                        ]
                     ],
                 ])
         }
@@ -84,6 +87,28 @@ struct JobDetailsTests {
             try text(diesAt: "2026-11-28T15:00:00.000Z").contains(
                 "The last try failed 3 min ago; the next one comes in 5 min."))
         #expect(try text(diesAt: "2026-11-22T10:00:00.000Z").contains("links should have died 2 h ago"))
+        let whole = try text(diesAt: "2026-11-28T15:00:00.000Z")
+        #expect(whole.contains("picture 1   still to be fetched, its link dies 2026-11-28 16:00:00"))
+        #expect(whole.contains("; 2 tries failed") && whole.contains("            https://cdn.example/1.png?sig=a"))
+    }
+
+    @Test("what is kept though it is no picture, what is lost and what is flawed each say why")
+    func otherPictures() throws {
+        let text = try text(
+            "done",
+            [
+                "images": [
+                    Sample.image(1),
+                    [
+                        "index": 2, "hash": "sha256:\(String(repeating: "b", count: 64))", "bytes": 4028,
+                        "media_type": "application/octet-stream", "usable": false, "message": "What came is HEIC.",
+                    ],
+                ],
+                "lost": [["index": 3, "message": "HTTP 404", "link": "https://cdn.example/3.png"]],
+            ])
+        #expect(text.contains("picture 2   no usable picture, kept as it came, 3.9 KiB, sha256:bbb"))
+        #expect(text.contains("            What came is HEIC."))
+        #expect(text.contains("picture 3   lost: HTTP 404") && text.contains("            https://cdn.example/3.png"))
     }
 
     @Test("every call stands in the ledger with its time, its outcome and its price")

@@ -16,7 +16,7 @@ struct JobTableTests {
             try Sample.job(
                 42, "running",
                 [
-                    "phase": "archiving", "pending": ["pictures": 2, "links_die_at": "2026-11-28T15:00:00.000Z"],
+                    "phase": "archiving", "pending": [Sample.pending(3), Sample.pending(4)],
                     "images": [Sample.image(1), Sample.image(2)],
                     "request": Sample.request(["n": 4, "prompt": "two\nlines\u{1B}[2J"]),
                 ]),

@@ -62,6 +62,10 @@ enum Sample {
             .merging(members) { $1 }
     }
 
+    static func pending(_ index: Int, deadline: String = "2026-11-28T15:00:00.000Z") -> [String: Any] {
+        ["index": index, "deadline": deadline, "tries": 0, "next_try_at": "2026-11-22T12:00:00.000Z"]
+    }
+
     static func image(
         _ index: Int, _ mediaType: String = "image/png", hash: String = "sha256:" + String(repeating: "a", count: 64),
         bytes: Int = 1_398_101

@@ -27,6 +27,8 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
     var warning: String?
     /// How many pictures come depends on where in the bytes it breaks off: at least so many.
     var isAtLeast = false
+    /// What its warning holds, where only a part of it matters.
+    var warns: String?
     /// What its message holds.
     var says: String?
     /// Its calls, as fluxq's ledger has them.
@@ -52,12 +54,13 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
     /// - Parameter before: calls before the one that is answered; those of the queue's trouble count as no attempt.
     static func done(
         _ play: String, after before: [CallOutcome.Kind] = [], _ options: [String] = [], images: Int = 2,
-        warning: String? = nil, _ change: (inout OutcomeRow) -> Void = { _ in }
+        warning: String? = nil, warns: String? = nil, _ change: (inout OutcomeRow) -> Void = { _ in }
     ) -> OutcomeRow {
         let calls = before + [.answered]
         var row = OutcomeRow(
             play: play, options: options, state: .done, warning: warning, calls: calls,
             attempts: calls.count { !$0.isTaken }, billed: calls.count { $0.billing != .notBilled }, images: images)
+        row.warns = warns
         change(&row)
         return row
     }
@@ -88,8 +91,10 @@ extension CallOutcome.Kind {
 }
 
 extension OutcomeRow {
-    static let all =
-        pictures + answers + cut + links + noImage + refused + repeated + unknown + account + address + rateLimits
+    static let all: [OutcomeRow] = [
+        pictures, answers, cut, links, codings, codingsSaid, foreign, flawed, noImage, refused, repeated, unknown,
+        account, address, rateLimits,
+    ].flatMap(\.self)
 
     private static let base64 = ["--response-format", "b64_json"]
     private static let formats = ["jpeg", "webp", "gif", "avif"]
@@ -189,7 +194,10 @@ extension OutcomeRow {
 
     static let links: [OutcomeRow] =
         [
-            .done("flaky-link=1"), .done("cut-link=1"), .done("slow-link=0.1"), .done("redirect-link"),
+            .done("flaky-link=1"), .done("cut-link=1"), .done("cut-link=2 bytes=300000"),
+            .done("cut-link=1 no-ranges"), .done("odd-link"), .done("odd-link expires-as=amz"),
+            .failed("dead-link=410 expires=6", .linkLost, [.answered], says: "HTTP 410"), .done("slow-link=0.1"),
+            .done("redirect-link"),
             .done("redirect-link=2"), .done("expires=3600"), .done("expires=3600 expires-as=amz"),
             .done("expires-as=none"),
             .failed("bad-scheme-link", .linkLost, [.answered]),
@@ -199,11 +207,33 @@ extension OutcomeRow {
             .failed("dead-link expires=6 expires-as=goog", .linkLost, [.answered]),
             .failed("redirect-link=3 expires=6", .linkLost, [.answered]),
             .failed("forbidden-link expires=6", .linkLost, [.answered]),
-            .failed("not-a-picture expires=6", .linkLost, [.answered]),
-            .failed("truncated-picture expires=6", .linkLost, [.answered]),
+            .failed("not-a-picture=nothing expires=6", .linkLost, [.answered], says: "empty"),
+            // Whole, and no picture: it is kept as soon as it comes a second time.
+            .failed("not-a-picture", .noImage, [.answered], says: "HTML"),
+            .failed("truncated-picture", .noImage, [.answered], says: "ends early"),
         ]
-        + others.map { .failed("not-a-picture=\($0) expires=6", .linkLost, [.answered]) }
-        + formats.map { .failed("format=\($0) truncated-picture expires=6", .linkLost, [.answered]) }
+        + ["json", "svg"].map { .failed("not-a-picture=\($0)", .noImage, [.answered], says: $0.uppercased()) }
+        + formats.map { .failed("format=\($0) truncated-picture", .noImage, [.answered], says: "ends early") }
+
+    /// What is really packed in something, and what is only said to be.
+    static let codings: [OutcomeRow] =
+        ["gzip", "deflate", "bare-deflate", "framed", "unsaid-gzip"].map { .done("link-coding=\($0) bytes=200000") }
+    static let codingsSaid: [OutcomeRow] = ["utf-8", "base64", "none", "binary", "aws-chunked", "br", "x-gzip"].map {
+        .done("link-coding=\($0)")
+    }
+
+    /// Pictures of formats that fluxq does not read.
+    static let foreign: [OutcomeRow] = ["heic", "tiff"].map {
+        .failed("not-a-picture=\($0)", .noImage, [.answered], says: $0.uppercased())
+    }
+
+    /// Pictures with a flaw that costs no pixel, behind links and inline.
+    static let flawed: [OutcomeRow] = (["png"] + formats).flatMap { format -> [OutcomeRow] in
+        let of = format == "png" ? "" : " format=\(format)"
+        return ["", "inline "].map { form in
+            .done("\(form)flawed-picture\(of)", warns: "Picture 1 ") { $0.mediaType = "image/\(format)" }
+        }
+    }
 
     /// 2xx with no usable picture.
     static let noImage: [OutcomeRow] =

@@ -58,11 +58,15 @@ struct PictureFormatRulesTests {
         }
     }
 
-    @Test("PNG: no flipped bit goes unseen", arguments: [SamplePictures.png, SamplePictures.interlacedPNG])
+    @Test(
+        "PNG: no flipped bit goes unseen: it is a defect or at least a flaw",
+        arguments: [SamplePictures.png, SamplePictures.interlacedPNG])
     func flippedPNG(_ sample: SamplePicture) throws {
         for bit in 0..<sample.bytes.count * 8 {
             let flipped = sample.bytes.replacing(at: bit / 8, with: [sample.bytes[bit / 8] ^ 1 << UInt8(bit % 8)])
-            if case .success = try PictureReader.inspect(flipped) { Issue.record("bit \(bit)") }
+            if case .success(let info) = try PictureReader.inspect(flipped), info.flaw == nil {
+                Issue.record("bit \(bit)")
+            }
         }
     }
 
@@ -284,26 +288,27 @@ struct PictureFormatRulesTests {
 
     /// Each sample in some way that costs it no pixel, and what is said of it.
     private static let flawed: [(name: String, bytes: [UInt8], flaw: String)] = {
+        func cut(_ bytes: [UInt8], _ count: Int) -> [UInt8] { Array(bytes.dropLast(count)) }
         let (png, jpeg, gif) = (SamplePictures.png.bytes, SamplePictures.jpeg.bytes, SamplePictures.gif.bytes)
         let (webP, avif) = (SamplePictures.extendedWebP.bytes, SamplePictures.avif.bytes)
-        let badProfile = chunk("iCCP", [1, 2, 3]).dropLast() + [0]
+        let badProfile = cut(chunk("iCCP", [1, 2, 3]), 1) + [0]
         let behindHeader = 33
         func size(_ number: UInt32) -> [UInt8] { bigEndian(number).reversed() }
         let real = UInt32(webP.count - 8)
         return [
             ("PNG: checksum of a colour profile", png[..<behindHeader] + badProfile + png[behindHeader...], "iCCP"),
-            ("PNG: checksum of the end mark", png.dropLast() + [0], "IEND"),
-            ("PNG: no end mark", png.dropLast(12), noEndMark), ("PNG: half an end mark", png.dropLast(5), noEndMark),
-            ("PNG: no end mark, interlaced", SamplePictures.interlacedPNG.bytes.dropLast(12), noEndMark),
-            ("PNG: no checksum of the data either", png.dropLast(13), noEndMark),
-            ("JPEG: no end mark", jpeg.dropLast(2), noEndMark), ("JPEG: half an end mark", jpeg.dropLast(1), noEndMark),
+            ("PNG: checksum of the end mark", cut(png, 1) + [0], "IEND"),
+            ("PNG: no end mark", cut(png, 12), noEndMark), ("PNG: half an end mark", cut(png, 5), noEndMark),
+            ("PNG: no end mark, interlaced", cut(SamplePictures.interlacedPNG.bytes, 12), noEndMark),
+            ("PNG: no checksum of the data either", cut(png, 13), noEndMark),
+            ("JPEG: no end mark", cut(jpeg, 2), noEndMark), ("JPEG: half an end mark", cut(jpeg, 1), noEndMark),
             (
-                "JPEG: a phone's trailer without FF", jpeg.dropLast(2) + [0, 0, 1, 10] + Array("MotionPhoto".utf8),
+                "JPEG: a phone's trailer without FF", cut(jpeg, 2) + [0, 0, 1, 10] + Array("MotionPhoto".utf8),
                 noEndMark
             ),
-            ("JPEG: another picture behind the pixels", jpeg.dropLast(2) + jpeg, "no part of a JPEG"),
+            ("JPEG: another picture behind the pixels", cut(jpeg, 2) + jpeg, "no part of a JPEG"),
             ("JPEG: bytes between segments", jpeg[..<20] + [0, 0] + jpeg[20...], "belong to nothing"),
-            ("GIF: no trailer", gif.dropLast(), noEndMark), ("GIF: something else", gif.dropLast() + [0, 1, 2], "GIF"),
+            ("GIF: no trailer", cut(gif, 1), noEndMark), ("GIF: something else", cut(gif, 1) + [0, 1, 2], "GIF"),
             ("WebP: RIFF too long", webP.replacing(at: 4, with: size(real + 100)), "bytes long"),
             ("WebP: RIFF without end", webP.replacing(at: 4, with: size(.max)), "bytes long"),
             ("WebP: RIFF too short", webP.replacing(at: 4, with: size(real - 20)), "bytes long"),

@@ -91,7 +91,11 @@ struct PictureReaderTests {
         let (high, low) = (UInt8(side >> 8), UInt8(side & 0xFF))
         switch format {
         case .png:
-            return SamplePictures.png.bytes.replacing(at: 16, with: [0, 0, high, low, 0, 0, high, low])
+            let bytes = SamplePictures.png.bytes.replacing(at: 16, with: [0, 0, high, low, 0, 0, high, low])
+            var checksum = CRC32()
+            bytes[12..<29].withUnsafeBytes { checksum.update($0) }
+            return bytes.replacing(
+                at: 29, with: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: checksum.value >> $0) })
         case .jpeg:
             let frame = try #require(SamplePictures.jpeg.bytes.firstRange(of: [0xFF, 0xC0])).lowerBound
             return SamplePictures.jpeg.bytes.replacing(at: frame + 5, with: [high, low, high, low])

@@ -28,7 +28,7 @@ struct LinkGuardTests {
     static let inward =
         inwardRanges.flatMap { [$0, $1] } + [
             "127.0.0.1", "169.254.169.254", "192.168.1.1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "64:ff9b::7f00:1",
+            "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::10.0.0.1",
             "64:ff9b:1::7f00:1", "2001:0:4136:e378::1", "2001:2::1", "2001:10::1", "2001:20::1", "2002:7f00:1::1",
             "2002:808:808::1", "5f00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "ff0e::1",
         ]
@@ -40,6 +40,8 @@ struct LinkGuardTests {
         "191.255.255.255", "192.0.1.0", "192.0.1.255", "192.0.3.0", "192.88.98.255", "192.88.100.0",
         "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0",
         "203.0.112.255", "203.0.114.0", "223.255.255.255",
+        // An IPv4 address of the public Internet, as a network without IPv4 reaches it.
+        "64:ff9b::8.8.8.8", "64:ff9b::101:101",
         "2000::", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::", "2001:4860:4860::8888",
         "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::",
         "2600::1", "2606:4700::1111", "2a00:1450::1", "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::",
@@ -56,6 +58,45 @@ struct LinkGuardTests {
         #expect(throws: LinkGuard.Refused.self) {
             try guardOfLinks.check(Link("https://h/"), addresses: [address])
         }
+    }
+
+    @Test(
+        "a refusal says what kind of address it is, and what to do about a proxy's fake ones",
+        arguments: [
+            ("10.0.0.1", "a private address"), ("169.254.169.254", "a link-local address"),
+            ("127.0.0.1", "this host itself"),
+            ("::1", "this host itself"), ("64:ff9b::192.168.1.1", "NAT64 of a private address"),
+            ("64:ff9b:1::1", "NAT64 of a local network"), ("::ffff:8.8.8.8", "an IPv4 address written as IPv6"),
+            ("2002:808:808::1", "a 6to4 address"), ("2001:0:4136:e378::1", "a Teredo address"),
+            ("198.18.0.5", "fake-IP DNS"), ("198.19.255.1", "fake-ip-filter"),
+        ])
+    func kinds(text: String, said: String) throws {
+        let error = #expect(throws: LinkGuard.Refused.self) {
+            try LinkGuard(trustedHosts: []).check(Link("https://cdn.example/a"), addresses: [try address(text)])
+        }
+        #expect(error?.message.contains(said) == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains("cdn.example:443 to downloads.trusted_hosts") == true)
+    }
+
+    @Test(
+        "a name beyond ASCII is looked up in its own form",
+        arguments: [
+            ("https://bücher.example/a", "xn--bcher-kva.example"), ("https://MÜNCHEN.de/", "xn--mnchen-3ya.de"),
+            ("https://例え.テスト/", "xn--r8jz45g.xn--zckzah"), ("https://faß.de/", "xn--fa-hia.de"),
+            ("https://bücher。example:443/", "xn--bcher-kva.example"), ("https://правда.рф/", "xn--80aafi6cg.xn--p1ai"),
+        ])
+    func international(text: String, host: String) throws {
+        #expect(try Link(text).host == host)
+        #expect(try Link(text).port == 443)
+    }
+
+    @Test("plain http on its usual port is had by https first")
+    func overHTTPS() throws {
+        let secure = try #require(try Link("http://cdn.example/a?b=c").overHTTPS)
+        #expect(secure.scheme == .https && secure.port == 443 && secure.target == "/a?b=c")
+        #expect(try Link("http://cdn.example:8080/").overHTTPS == nil)
+        #expect(try Link("https://cdn.example/").overHTTPS == nil)
+        #expect(try Link("//cdn.example/a") == Link("https://cdn.example/a"))
     }
 
     @Test("addresses of the public Internet are not", arguments: outward)

@@ -115,14 +115,32 @@ final class Album: PictureReceiver {
 
 /// Takes one download.
 final class Tray: PictureSink {
-    private let content = Mutex<[UInt8]>([])
+    private let content: Mutex<[UInt8]>
+    private let begun = Mutex<[BodyHead]>([])
+    private let validator: String?
     let room: Int
 
-    init(room: Int = .max) {
+    /// - Parameters:
+    ///   - text: what an earlier try has left.
+    ///   - validator: of the body that it is the beginning of.
+    init(room: Int = .max, holding text: String = "", validator: String? = nil) {
         self.room = room
+        self.validator = validator
+        content = Mutex(Array(text.utf8))
     }
 
     var bytes: [UInt8] { content.withLock { $0 } }
+    /// What was said of each body that began.
+    var heads: [BodyHead] { begun.withLock { $0 } }
+
+    var resumePoint: ResumePoint? {
+        validator.map { ResumePoint(offset: Int64(bytes.count), validator: $0) }
+    }
+
+    func begin(_ head: BodyHead) {
+        begun.withLock { $0.append(head) }
+        content.withLock { $0 = [] }
+    }
 
     func write(_ bytes: ByteBuffer) throws {
         try content.withLock {

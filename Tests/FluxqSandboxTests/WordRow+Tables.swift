@@ -339,7 +339,20 @@ extension WordRow {
     }
 
     static let links: [WordRow] = [
-        .link("sandbox:dead-link", status(404), status(404)),
+        .link("sandbox:dead-link", status(404), status(404)), .link("sandbox:dead-link=410", status(410)),
+        .link(
+            "sandbox:link-coding=utf-8",
+            { seen throws in #expect(try seen.answer().headers["content-encoding"] == "utf-8") }, whole),
+        .link(
+            "sandbox:link-coding=gzip",
+            { seen throws in #expect(try seen.answer().bytes.starts(with: [0x1F, 0x8B])) }),
+        .link(
+            "sandbox:link-coding=framed",
+            { seen throws in #expect(try seen.answer().text.contains(";chunk-signature=")) }),
+        .link("sandbox:no-ranges", { seen throws in #expect(try seen.answer().headers["etag"] == nil) }, whole),
+        .good("sandbox:odd-link") { _, json throws in
+            #expect(try #require(json.items.first?["url"]?.string).contains("name=a b|{é}^`&"))
+        },
         .link("sandbox:flaky-link=2", status(503), status(503), whole, whole),
         .link(
             "sandbox:cut-link=1",
@@ -394,6 +407,18 @@ extension WordRow {
         },
         .link("sandbox:not-a-picture=json", { seen throws in _ = try seen.answer().json() }),
         .link("sandbox:not-a-picture=svg", { seen throws in #expect(try seen.answer().text.hasPrefix("<svg")) }),
+        .link(
+            "sandbox:not-a-picture=heic",
+            { seen throws in #expect(try seen.answer().bytes.dropFirst(4).starts(with: "ftypheic".utf8)) }),
+        .link(
+            "sandbox:flawed-picture",
+            { seen throws in
+                guard case .success(let info) = try PictureReader.inspect(try seen.answer().bytes) else {
+                    Issue.record("it is no picture")
+                    return
+                }
+                #expect(info.flaw == "ends without its end mark")
+            }),
         .link("sandbox:not-a-picture=nothing", { seen throws in #expect(try seen.answer().bytes.isEmpty) }),
         .inline("sandbox:not-a-picture=nothing") { #expect($0 == png) },
         .link("sandbox:format=jpeg", picture(.jpeg)), .link("sandbox:format=webp", picture(.webp)),

@@ -68,7 +68,8 @@ struct CallRecordTests {
         #expect(job.pictures.map(\.index) == [1, 2, 3, 4])
         #expect(job.pictures.map(\.attempt) == [1, 1, 2, 2])
         #expect(
-            try await fixture.store.picture(of: id, index: 3, uid: StoreFixture.alice.uid) == StoreFixture.stored("b"))
+            try await fixture.store.picture(of: id, index: 3, uid: StoreFixture.alice.uid)
+                == ReadableContent(StoreFixture.stored("b")))
         #expect(try await fixture.store.picture(of: id, index: 2, uid: StoreFixture.alice.uid) == nil)
         #expect(try await fixture.store.picture(of: id, index: 3, uid: StoreFixture.bob.uid) == nil)
     }

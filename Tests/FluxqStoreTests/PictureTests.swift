@@ -52,10 +52,10 @@ struct PictureTests {
         let due = try await fixture.duePictures()
         _ = try await fixture.store.savePicture(due[0], as: StoreFixture.stored())
         #expect(
-            try await fixture.store.postponePicture(due[1], message: "HTTP 404", isGone: true) == .advanced(.running))
+            try await fixture.store.postponePicture(due[1], message: "HTTP 404", after: .gone) == .advanced(.running))
         fixture.pass(.seconds(8 * 86_400))
         #expect(
-            try await fixture.store.postponePicture(due[1], message: "HTTP 404", isGone: true) == .advanced(.failed))
+            try await fixture.store.postponePicture(due[1], message: "HTTP 404", after: .gone) == .advanced(.failed))
         let job = try await fixture.job(id)
         #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .linkLost)
         #expect(try await fixture.store.picture(of: id, index: 1, uid: StoreFixture.alice.uid) != nil)
@@ -77,7 +77,7 @@ struct PictureTests {
         #expect(lastMinute >= 3)
     }
 
-    @Test("a clock that jumps a week forward loses no link: only the host's word or several failed tries do")
+    @Test("a clock that jumps a week forward loses no link: only the host's word or several tries that it answered do")
     func jumpForward() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(1))
@@ -85,7 +85,7 @@ struct PictureTests {
         var tries = 0
         while let picture = try await fixture.duePictures().first {
             tries += 1
-            if case .advanced(.failed) = try await fixture.store.postponePicture(picture, message: "no route") { break }
+            if case .advanced(.failed) = try await fixture.store.postponePicture(picture, message: "HTTP 503") { break }
             #expect(try await fixture.duePictures().isEmpty)
             let next = try #require(try await fixture.store.duePictures(limit: 1).next)
             #expect(next - fixture.now >= .seconds(1))
@@ -93,6 +93,141 @@ struct PictureTests {
         }
         #expect(tries == StorePolicy().overdueTries)
         #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
+    }
+
+    @Test("a network that is down decides nothing for days after the deadline, and then it does")
+    func networkDown() async throws {
+        let fixture = try StoreFixture()
+        let id = try await archiving(fixture, pictures: fixture.links(1))
+        fixture.pass(.seconds(8 * 86_400))
+        let start = fixture.now
+        var tries = 0
+        var end: Advance?
+        while end != .advanced(.failed), let picture = try await fixture.duePictures().first {
+            tries += 1
+            end = try await fixture.store.postponePicture(picture, message: "no route", after: .noAnswer)
+            if let next = try await fixture.store.duePictures(limit: 1).next { fixture.pass(next - fixture.now) }
+        }
+        #expect(fixture.now - start >= .seconds(6 * 86_400) && tries < 1000)
+        #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
+        guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else { return }
+        #expect(failure.message.hasPrefix("1 of 1 pictures could not be fetched: no route"))
+    }
+
+    private func came(_ character: Character) throws -> FailedTry {
+        .came(KeptBytes(hash: try StoreFixture.stored(character).hash, bytes: 1234))
+    }
+
+    @Test("whole bytes that are no picture are kept as soon as they come a second time, and their owner can have them")
+    func sameBytesTwice() async throws {
+        let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
+        let id = try await archiving(fixture, pictures: fixture.links(1))
+        let alice = StoreFixture.alice.uid
+        for (character, end) in [("a", JobState.running), ("b", .running), ("b", .failed)] as [(Character, JobState)] {
+            let picture = try #require(try await fixture.duePictures().first)
+            let advance = try await fixture.store.postponePicture(
+                picture, message: "What the link gave is HEIC.", after: try came(character))
+            #expect(advance == .advanced(end))
+            // While it may still come as a picture, nothing but the archive knows of it.
+            if end == .running { #expect(try await fixture.store.picture(of: id, index: 1, uid: alice) == nil) }
+            fixture.pass(.seconds(1))
+        }
+        let kept = try #require(try await fixture.store.picture(of: id, index: 1, uid: alice))
+        #expect(try kept == ReadableContent(hash: StoreFixture.stored("b").hash, mediaType: "application/octet-stream"))
+        guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else { return }
+        #expect(failure.reason == .noImage && failure.message.contains("What the link gave is HEIC."))
+    }
+
+    @Test("what came whole once is kept when the link dies, whatever its host says then")
+    func lastBytes() async throws {
+        let fixture = try StoreFixture()
+        let id = try await archiving(fixture, pictures: fixture.links(2))
+        for picture in try await fixture.duePictures() {
+            _ = try await fixture.store.postponePicture(
+                picture, message: "What the link gave is HTML, not a picture.", after: try came("a"))
+        }
+        fixture.pass(.seconds(8 * 86_400))
+        let due = try await fixture.duePictures()
+        _ = try await fixture.store.postponePicture(due[0], message: "HTTP 404", after: .gone)
+        _ = try await fixture.store.savePicture(due[1], as: StoreFixture.stored("c"))
+        let job = try await fixture.job(id)
+        #expect(
+            job.lifecycle.state
+                == .done(
+                    warning: """
+                        1 of 2 pictures came. Picture 1 cannot be used, but is kept and can be fetched: What the link gave \
+                        is HTML, not a picture.
+                        """))
+        #expect(try fixture.query(Int.self, "SELECT count(*) FROM pictures WHERE came IS NOT NULL") == 0)
+    }
+
+    @Test("bytes that are never the same end as well: the last are kept")
+    func neverTheSame() async throws {
+        let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
+        _ = try await archiving(fixture, pictures: fixture.links(1))
+        var tries = 0
+        while let picture = try await fixture.duePictures().first {
+            tries += 1
+            _ = try await fixture.store.postponePicture(
+                picture, message: "HTML", after: try came(tries.isMultiple(of: 2) ? "a" : "b"))
+            fixture.pass(.seconds(1))
+        }
+        #expect(tries == StorePolicy().unusableTries)
+    }
+
+    @Test("a cancel ends a job whose host has said for minutes that it does not give the picture")
+    func canceledAndGone() async throws {
+        let fixture = try StoreFixture()
+        let id = try await archiving(fixture, pictures: fixture.links(1))
+        let first = try #require(try await fixture.duePictures().first)
+        _ = try await fixture.store.postponePicture(first, message: "HTTP 404", after: .gone)
+        _ = try await fixture.store.cancel(id, uid: StoreFixture.alice.uid)
+        // Once is not enough: it is asked again when minutes have passed, and no later.
+        let next = try #require(try await fixture.store.duePictures(limit: 1).next)
+        #expect(next - fixture.now <= StorePolicy().goneAfterCancel)
+        fixture.pass(StorePolicy().goneAfterCancel)
+        let again = try #require(try await fixture.duePictures().first)
+        #expect(
+            try await fixture.store.postponePicture(again, message: "HTTP 404", after: .gone) == .advanced(.failed))
+        #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .canceled)
+    }
+
+    @Test("and at once where that has long been so, or where something else came")
+    func canceledLongAfter() async throws {
+        let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
+        let id = try await archiving(fixture, pictures: fixture.links(2))
+        for round in 0..<2 {
+            let due = try await fixture.duePictures()
+            _ = try await fixture.store.postponePicture(due[0], message: "HTTP 403", after: .gone)
+            if round == 0 { _ = try await fixture.store.postponePicture(due[1], message: "HTML", after: try came("a")) }
+            fixture.pass(.seconds(300))
+        }
+        _ = try await fixture.store.cancel(id, uid: StoreFixture.alice.uid)
+        let job = try await fixture.job(id)
+        #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .canceled)
+        #expect(try await fixture.store.picture(of: id, index: 2, uid: StoreFixture.alice.uid) != nil)
+    }
+
+    @Test("a job that only waits for its links takes none of its owner's running jobs")
+    func waitingIsNotRunning() async throws {
+        let fixture = try StoreFixture { $0.limits.standard[.runningJobs] = 1 }
+        _ = try await archiving(fixture, pictures: fixture.links(1))
+        let second = try await fixture.submit()
+        #expect(try await fixture.claim().job == second)
+    }
+
+    @Test("what is due is found through an index that knows nothing else")
+    func duePlan() async throws {
+        let fixture = try StoreFixture()
+        func plan(_ sql: String) throws -> String {
+            try fixture.plan(["?1", "?2", "?"].reduce(sql) { $0.replacing($1, with: "5") })
+        }
+        let due = try plan(Store.dueSQL)
+        #expect(due.contains("COVERING INDEX pictures_due (next_try_at<?)"), "\(due)")
+        #expect(due.contains("INDEX pictures_tried (tried_at>?)"), "\(due)")
+        #expect(!due.contains("SCAN pictures"), "\(due)")
+        let next = try plan(Store.nextDueSQL)
+        #expect(next.contains("COVERING INDEX pictures_due (next_try_at>?)"), "\(next)")
     }
 
     @Test("a clock that is set back does not keep a download waiting")

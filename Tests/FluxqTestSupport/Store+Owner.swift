@@ -11,7 +11,7 @@ extension Store {
         try await jobs(query, for: Caller(uid: uid, name: "owner")).jobs
     }
 
-    package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> StoredPicture? {
+    package func picture(of id: JobID, index: Int, uid: UInt32) async throws(StoreError) -> ReadableContent? {
         try await picture(of: id, index: index, for: Caller(uid: uid, name: "owner"))
     }
 

@@ -110,7 +110,11 @@ struct WorkersTests {
             }
             call.answer(WorkersFixture.answered((0..<3).map { AnswerItem(inline: $0) }))
             let job = try await fixture.end(of: id)
-            #expect(job.lifecycle.state == .done(warning: "2 of 3 pictures came"))
+            guard case .done(let warning?) = job.lifecycle.state else {
+                Issue.record("\(job.lifecycle.state)")
+                return
+            }
+            #expect(warning.hasPrefix("2 of 3 pictures came. Picture 2 cannot be used, but is kept"), "\(warning)")
             guard case .unusable(let hash?, _) = job.pictures[1].state else {
                 Issue.record("\(job.pictures[1])")
                 return
@@ -164,6 +168,63 @@ struct WorkersTests {
                 }
             }
             #expect(waiting.lifecycle.state == .running(.archiving, cancelRequested: false))
+        }
+    }
+
+    @Test("whole bytes that are no picture are in the archive from the first time on, and kept with the second")
+    func noPicture() async throws {
+        let fixture = try WorkersFixture()
+        let id = try await fixture.submit("x")
+        let bytes = [0, 0, 0, 24] + Array("ftypheic\0\0\0\0mif1heic".utf8)
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered([AnswerItem(link: "https://example.org/1.heic")]))
+            for time in 1...2 {
+                let download = try #require(await fixture.api.nextDownload())
+                try await #require(download.sink).write(ByteBuffer(bytes: bytes))
+                download.answer(.complete)
+                guard time == 1 else { continue }
+                let pending = try await fixture.job(id) { job in
+                    if case .pending(let download)? = job.pictures.first?.state { download.tries == 1 } else { false }
+                }
+                #expect(pending.lifecycle.state == .running(.archiving, cancelRequested: false))
+            }
+            let job = try await fixture.end(of: id)
+            guard case .unusable(let hash?, let message)? = job.pictures.first?.state else {
+                Issue.record("\(job.pictures)")
+                return
+            }
+            #expect(message.contains("HEIC") && job.pictures.first?.keptBytes == Int64(bytes.count))
+            #expect(try await fixture.archive.open(hash).size == Int64(bytes.count))
+        }
+    }
+
+    @Test("a body that is packed in something is unpacked, and one that is only said to be is left alone")
+    func packed() async throws {
+        let fixture = try WorkersFixture()
+        let id = try await fixture.submit("x", n: 2)
+        let picture = SamplePictures.png.bytes
+        let frames = Array("\(String(picture.count, radix: 16));chunk-signature=0\r\n".utf8) + picture
+        try await fixture.run { _ in
+            try #require(await fixture.api.nextCall()).answer(
+                WorkersFixture.answered((1...2).map { AnswerItem(link: "https://example.org/\($0).png") }))
+            for _ in 1...2 {
+                let download = try #require(await fixture.api.nextDownload())
+                try await #require(download.sink).begin(BodyHead(codings: ["utf-8"]))
+                let isFirst = download.prompt.contains("1.png")
+                let body = isFirst ? frames + Array("\r\n0;chunk-signature=0\r\n\r\n".utf8) : picture
+                try await #require(download.sink).write(ByteBuffer(bytes: body))
+                download.answer(.complete)
+            }
+            let job = try await fixture.end(of: id)
+            #expect(job.lifecycle.state == .done(warning: nil))
+            for stored in job.pictures {
+                guard case .saved(let saved) = stored.state else {
+                    Issue.record("\(stored)")
+                    continue
+                }
+                #expect(saved.bytes == Int64(picture.count))
+            }
         }
     }
 
