@@ -5,9 +5,7 @@ enum Punycode {
 
     /// - Returns: nil where a label cannot be written so.
     static func host(_ text: some StringProtocol) -> String? {
-        // Full stops of other scripts separate labels as well.
-        let dotted = text.lowercased().map { "。．｡".contains($0) ? "." : $0 }
-        let labels = dotted.split(separator: ".", omittingEmptySubsequences: false)
+        let labels = text.lowercased().split(separator: ".", omittingEmptySubsequences: false)
         var result: [String] = []
         for label in labels {
             if label.allSatisfy(\.isASCII) {

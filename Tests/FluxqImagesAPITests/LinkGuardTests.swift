@@ -83,7 +83,7 @@ struct LinkGuardTests {
         arguments: [
             ("https://bücher.example/a", "xn--bcher-kva.example"), ("https://MÜNCHEN.de/", "xn--mnchen-3ya.de"),
             ("https://例え.テスト/", "xn--r8jz45g.xn--zckzah"), ("https://faß.de/", "xn--fa-hia.de"),
-            ("https://bücher。example:443/", "xn--bcher-kva.example"), ("https://правда.рф/", "xn--80aafi6cg.xn--p1ai"),
+            ("https://правда.рф/", "xn--80aafi6cg.xn--p1ai"),
         ])
     func international(text: String, host: String) throws {
         #expect(try Link(text).host == host)
@@ -203,7 +203,7 @@ struct LinkGuardTests {
         "an entry that is no host is refused by the name of its setting",
         arguments: [
             "", "http://h", "h/path", "h:", "h:x", "h:0", "h:65536", "u@h", "a b", "[::1", "*", "*.h", ".h", ".", "h..",
-            "[::1%1]", "fe80::1%eth0", "h%2e", "ö.example",
+            "[::1%1]", "fe80::1%eth0", "h%2e", "☃.example",
         ])
     func invalidEntries(entry: String) {
         let error = #expect(throws: ImagesClient.InvalidConfiguration.self) { try LinkGuard(trustedHosts: [entry]) }
@@ -240,7 +240,7 @@ struct LinkGuardTests {
         arguments: [
             "[fe80::1%25eth0]", "[fe80::1%eth0]", "[fe80::1%1]", "[2606:4700::1111%1]", "[2606:4700::1111%25lo]",
             "[1.1.1.1]",
-            "[::1", "::1", "1%2e1.1.1", "%31.1.1.1", "h%00", "h..", "a..h", ".h", "..", ".", "", "ö.example", "①.1.1.1",
+            "[::1", "::1", "1%2e1.1.1", "%31.1.1.1", "h%00", "h..", "a..h", ".h", "..", ".", "", "☃.example", "①.1.1.1",
             "1。1。1。1", "h\u{200B}", "h,x", "h*", "h\\", "[h]", "[]", "[::1]x",
         ])
     func noHost(host: String) {
