@@ -379,7 +379,7 @@ extension BadInputRow {
             .lost("link-chunk-size", says: "broke off") {
                 try $0.send("\(head)Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n")
             },
-            .kept("link-escapes", says: "no picture that fluxq knows") {
+            .kept("link-escapes", says: "not a picture") {
                 try $0.answer(Array("\u{1B}[2J\u{202E}".utf8))
             },
             .lost("link-nothing", says: "empty") { try $0.answer([]) },
