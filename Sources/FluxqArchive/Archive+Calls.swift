@@ -73,8 +73,20 @@ extension Archive {
     /// The answer is recorded: takes the names away that its files have for the sake of their call. What has been stored stays
     /// in its place.
     package func forget(_ call: CallID) async throws(ArchiveError) {
+        try await forget(callFiles.all(of: call))
+    }
+
+    /// A picture turned out to be no result of the call.
+    package func forget(_ call: CallID, ordinal: Int) async throws(ArchiveError) {
+        try await forget(
+            callFiles.all(of: call).filter { file in
+                if case .picture(let picture) = file.content { picture.ordinal == ordinal } else { false }
+            })
+    }
+
+    private func forget(_ files: [CallFile]) async throws(ArchiveError) {
         try await watched { () throws(ArchiveError) in
-            for file in callFiles.all(of: call) {
+            for file in files {
                 let path = path(of: file)
                 do throws(ArchiveError) {
                     try system(.remove, path) { unlink(path) }

@@ -131,6 +131,16 @@ struct CallFileTests {
         #expect(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call) == nil)
     }
 
+    @Test("a picture that is no result loses its name, and the others keep theirs")
+    func preview() async throws {
+        let archive = try Archive(directory: directory.path)
+        for (ordinal, sample) in [SamplePictures.png, SamplePictures.gif].enumerated() {
+            try await archive.keep(receive(sample.bytes, by: archive), of: call, ordinal: ordinal, isValid: true)
+        }
+        try await archive.forget(call, ordinal: 0)
+        #expect(try Archive(directory: directory.path).leftAnswers.first?.pictures.map(\.ordinal) == [1])
+    }
+
     @Test("a later note takes the place of an earlier one; of a call without a note there is none")
     func notes() async throws {
         let archive = try Archive(directory: directory.path)

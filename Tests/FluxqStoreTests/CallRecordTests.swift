@@ -52,6 +52,47 @@ struct CallRecordTests {
         #expect(try await fixture.job(id).lifecycle.state == .done(warning: "3 of 4 pictures came"))
     }
 
+    @Test(
+        "why an answer broke off stands in the job's end, also where its links were fetched later",
+        arguments: [
+            (2, 2, "All 2 pictures came; the answer broke off: reset"),
+            (2, 1, "1 of 2 pictures came; the answer broke off: reset"),
+            (1, 1, "The picture came; the answer broke off: reset"),
+        ])
+    func brokeOff(wanted: Int, came: Int, warning: String) async throws {
+        let fixture = try StoreFixture()
+        let id = try await fixture.submit(n: wanted)
+        var report = StoreFixture.answered(came)
+        guard case .answered(var answer) = report.outcome else { return }
+        answer.defect = "reset"
+        report.outcome = .answered(answer)
+        _ = try await fixture.store.record(report, of: fixture.claim(), pictures: fixture.links(came))
+        for picture in try await fixture.duePictures() {
+            _ = try await fixture.store.savePicture(picture, as: StoreFixture.stored())
+        }
+        #expect(try await fixture.job(id).lifecycle.state == .done(warning: warning))
+        #expect(try await fixture.job(id).ledger.first?.message == "reset")
+    }
+
+    @Test("an answer of a dead process is recorded once, in the attempt that it belongs to")
+    func takenBack() async throws {
+        let fixture = try StoreFixture()
+        let id = try await fixture.submit()
+        let claim = try await fixture.claim()
+        #expect(try await fixture.store.recover(keeping: [claim.call]) == [])
+        #expect(try await fixture.store.isCalling(claim.call))
+        let other = CallID(job: id, attempt: 2)
+        #expect(try await fixture.store.isCalling(other) == false)
+        let pictures = try [NewPicture.saved(StoreFixture.stored())]
+        let report = StoreFixture.answered(1)
+        #expect(try await fixture.store.takeBack(report, of: other, pictures: pictures) == .stale)
+        #expect(try await fixture.store.takeBack(report, of: claim.call, pictures: pictures) == .advanced(.done))
+        #expect(try await fixture.store.takeBack(report, of: claim.call, pictures: pictures) == .stale)
+        #expect(try await fixture.store.isCalling(claim.call) == false)
+        #expect(try fixture.ledger(id) == ["billed"])
+        #expect(try await fixture.job(id).pictures.count == 1)
+    }
+
     @Test("a retry keeps the earlier attempt's pictures and numbers new ones after them")
     func retryKeepsPictures() async throws {
         let fixture = try StoreFixture()

@@ -92,6 +92,21 @@ struct SchemaTests {
         }
     }
 
+    @Test("a picture belongs to a call that was billed, and to no other")
+    func bought() async throws {
+        let fixture = try StoreFixture()
+        let insert = """
+            INSERT INTO pictures (job, position, attempt, state, link, deadline, next_try_at)
+            VALUES (1, 1, 1, 'pending', 'https://x', 1, 1)
+            """
+        try await fixture.submit()
+        #expect(throws: DatabaseError.self) { try fixture.raw(insert) }
+        let claim = try await fixture.claim()
+        #expect(throws: DatabaseError.self) { try fixture.raw(insert) }
+        _ = try await fixture.store.record(CallReport(outcome: .unknown(APIError(message: "reset"))), of: claim)
+        #expect(throws: DatabaseError.self) { try fixture.raw(insert) }
+    }
+
     @Test("what was set aside for a call is never changed, so that settling gives back exactly that")
     func terms() async throws {
         let fixture = try StoreFixture()
