@@ -70,6 +70,11 @@ final class Inbox: PictureReceiver {
 
     func discardPicture(_ ordinal: Int) async {
         state.withLock { _ = $0.arrivals.removeValue(forKey: ordinal) }
+        do {
+            try await archive.forget(call, ordinal: ordinal)
+        } catch {
+            // Its name goes with those of the whole call, once the answer is recorded.
+        }
     }
 
     /// Ordinals of the pictures that came to the end of their text and have not been taken, in order.
