@@ -10,6 +10,7 @@ enum NetworkTrouble {
         case is CancellationError: "the call was canceled"
         case let error as NIOConnectionError: describe(error)
         case let error as IOError: "\(error)"
+        case HTTPParserError.invalidEOFState: "the connection ended before its end"
         case let error as HTTPParserError: "what came is not HTTP or ends early (\(error))"
         case let error as HTTPClientError: describe(error)
         default: "\(error)"

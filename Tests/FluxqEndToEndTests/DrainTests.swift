@@ -64,4 +64,25 @@ struct DrainTests {
         let next = try await RunningDaemon(in: daemon.directory)
         #expect(try await next.job(1).reason == "outcome_unknown")
     }
+
+    @Test("given up in the middle of its answer, a call keeps the pictures that had come")
+    func inTheMiddle() async throws {
+        let daemon = try await RunningDaemon()
+        let prompt = "a sandbox:stall-after=3 sandbox:inline sandbox:bytes=300000"
+        _ = try await daemon.run(["submit", "--image", "-", "--n", "4", prompt], input: SamplePictures.png.bytes)
+        let incoming = daemon.directory.path("state/incoming")
+        try await Observation.wait {
+            // What has come whole has the name of its call, and its place among the answer's pictures.
+            try FileManager.default.contentsOfDirectory(atPath: incoming).contains { $0.hasPrefix("1-1-1-") }
+        }
+        daemon.process.send(SIGTERM)
+        #expect(await daemon.nextNotice().contains("STOPPING=1"))
+        #expect(await daemon.stop() == .exit(0))
+        #expect(try Ledger(of: daemon).attempts == ["billed"])
+        let next = try await RunningDaemon(in: daemon.directory)
+        let job = try await next.job(1)
+        #expect(job.state == "done")
+        #expect(job.images.count >= 2)
+        #expect(job.warning?.contains("of 4 pictures came; the answer broke off: ") == true, "\(job.warning ?? "")")
+    }
 }
