@@ -79,9 +79,24 @@ extension StoreError {
         }
     }
 
-    /// Whether the connection's latest trouble with a file was for want of room.
+    /// Whether the connection's trouble with its files was for want of room.
+    ///
+    /// The connection's own word is not enough: SQLite does not set it where a commit fails. Each file knows its latest error,
+    /// which stays when it is over. One that is no want of room decides: such an error ends fluxqd, so it cannot be old.
     static func wasFull(_ db: Database) -> Bool {
-        let code = sqlite3_system_errno(db.sqliteConnection)
-        return code == ENOSPC || code == EDQUOT
+        let files = [SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER].map { latestError(of: $0, db) }
+        let codes = [sqlite3_system_errno(db.sqliteConnection)] + files
+        return !codes.contains(EIO) && codes.contains { $0 == ENOSPC || $0 == EDQUOT }
+    }
+
+    /// - Parameter pointer: asks for the database's file, or for the write-ahead log.
+    /// - Returns: 0 where there was none, or the file is not open.
+    private static func latestError(of pointer: CInt, _ db: Database) -> CInt {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        guard sqlite3_file_control(db.sqliteConnection, "main", pointer, &file) == SQLITE_OK, let file,
+            let methods = file.pointee.pMethods, let control = methods.pointee.xFileControl
+        else { return 0 }
+        var code: CInt = 0
+        return control(file, SQLITE_FCNTL_LAST_ERRNO, &code) == SQLITE_OK ? code : 0
     }
 }
