@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite(
-    "What a link gave instead of a picture, and what became of links, is the owner's to see", .timeLimit(.minutes(5)))
+    "What a link gave instead of a picture, and what became of links, is the owner's to see", .timeLimit(.minutes(30)))
 struct KeptBytesTests {
     @Test("whole bytes that are no picture are fetched as .bin, and standard error says what they are")
     func fetched() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("All addresses of a host are tried", .timeLimit(.minutes(5)))
+@Suite("All addresses of a host are tried", .timeLimit(.minutes(30)))
 struct AddressRaceTests {
     private struct Unreachable: Error {}
 
@@ -35,7 +35,12 @@ struct AddressRaceTests {
     func silence() async throws {
         let all = try (1...3).map { try Self.address("192.0.2.\($0)") }
         let winner = try await AddressRace.winner(among: all, stagger: .milliseconds(1)) { address in
-            if address != all[2] { try await Task.sleep(for: .seconds(3600)) }
+            guard address != all[2] else { return }
+            // Nothing ever comes; only the end of the race does.
+            let (nothing, continuation) = AsyncStream<Void>.makeStream()
+            for await _ in nothing {}
+            continuation.finish()
+            throw CancellationError()
         }
         #expect(winner == all[2])
     }
