@@ -55,7 +55,7 @@ struct LinkGuard: Sendable {
             let place = IPAddress(address)
             guard place?.isGloballyRoutable != true else { continue }
             let written = address.ipAddress ?? "no address"
-            if place?.isFake == true { throw fakeAddress(of: link, written) }
+            if place?.isFake == true, link.literalAddress == nil { throw fakeAddress(of: link, written) }
             throw refusal(of: link, because: "leads to \(written), which is not public (\(place?.kind ?? "unknown"))")
         }
     }
@@ -86,10 +86,11 @@ struct LinkGuard: Sendable {
     private func fakeAddress(of link: Link, _ address: String) -> Refused {
         Refused(
             message:
-                "The link to \(link.hostAndPort) was not opened, because the name leads to \(address): fake-IP DNS. A proxy of "
-                + "this network (Clash, mihomo, sing-box, Surge) answers every name with such an address. An administrator can "
-                + "take \(link.host) out of it there (Clash: dns.fake-ip-filter; sing-box: a dns rule without fakeip), set a "
-                + "proxy for the endpoint, or add \(link.hostAndPort) to downloads.trusted_hosts.")
+                "The link to \(link.hostAndPort) was not opened, because the name leads to \(address), which is not public: it "
+                + "is fake-IP DNS. A proxy of this network (Clash, mihomo, sing-box, Surge) answers every name with such an "
+                + "address. An administrator can take \(link.host) out of it there (Clash: dns.fake-ip-filter; sing-box: a "
+                + "dns rule without fakeip), set a proxy for the endpoint, or add \(link.hostAndPort) to "
+                + "downloads.trusted_hosts.")
     }
 
     private func refusal(of link: Link, because reason: String) -> Refused {
