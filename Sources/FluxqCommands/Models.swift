@@ -11,11 +11,11 @@ struct Models: AsyncParsableCommand {
             A job that names no model gets the one marked with *. "PICTURE" says whether a model needs a picture to edit. \
             Fields are those that a job may set, by their options or, if they are the model's own, with --set.
 
-            With --json: one model on each line, with the range of each field.
+            With --json: a list of them, one on each line, with the range of each field.
 
             EXAMPLES
               fluxq models
-              fluxq models --json | jq -r .id
+              fluxq models --json | jq -r .[].id
 
             \(ExitStatus.help)
             """)

@@ -100,7 +100,7 @@ struct EndpointTests {
         #expect(models.output.contains("black-forest-labs/flux-kontext-max *  first"))
         #expect(models.output.contains("0.04 USD"))
         let json = try await daemon.fluxq("models", "--json")
-        #expect(json.lines.count == 3 && json.lines[2].contains(#""endpoint":"second""#))
+        #expect(json.lines.count == 5 && json.lines[3].contains(#""endpoint":"second""#))
         #expect(await daemon.stop() == .exit(0))
     }
 
