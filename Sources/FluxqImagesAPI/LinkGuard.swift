@@ -78,9 +78,8 @@ struct LinkGuard: Sendable {
     /// Top-level domains that are reserved for use inside a network or a host (RFC 6761, 6762, 7686, 9476 and ICANN's
     /// `internal`).
     private static let innerDomains: Set<String> = [
-        "localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "test", "invalid", "onion",
-        "alt",
-        "localdomain",
+        "localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain", "test",
+        "invalid", "onion", "alt",
     ]
 
     private func fakeAddress(of link: Link, _ address: String) -> Refused {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("GET /v1/models", .timeLimit(.minutes(1)))
+@Suite("GET /v1/models", .timeLimit(.minutes(30)))
 struct ListModelsTests {
     private static let catalog = ModelCatalog(
         endpoints: [

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Several APIs at once, each a stand-in of its own.
-@Suite("Endpoints and models", .timeLimit(.minutes(10)))
+@Suite("Endpoints and models", .timeLimit(.minutes(30)))
 struct EndpointTests {
     private let directory: TemporaryDirectory
     private var file: String { directory.path("fluxqd.yaml") }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Through a proxy", .timeLimit(.minutes(2)))
+@Suite("Through a proxy", .timeLimit(.minutes(30)))
 struct ProxyTests {
     private func withProxy<Value>(
         _ proxy: ConnectProxy, baseURL: String = "http://api.test/v1", trusting hosts: [String] = [],
@@ -82,9 +82,10 @@ struct ProxyTests {
     }
 
     @Test(
-        "a link that is plain, has another port, gives an address inside, or a name of no public host is not asked for",
+        "a link that has another port, gives an address inside, or a name of no public host is not asked for",
         arguments: [
-            "http://cdn.example/a.png", "https://cdn.example:8443/a.png", "https://10.0.0.1/a.png",
+            "http://cdn.example:8080/a.png", "https://cdn.example:8443/a.png", "http://10.0.0.1/a.png",
+            "https://10.0.0.1/a.png",
             "https://127.0.0.1/a.png", "https://[::1]/a.png", "https://[fd00::1]/a.png",
             "https://169.254.169.254/latest",
             "https://localhost/a.png", "https://LOCALHOST./a.png", "https://a.localhost/", "https://printer/",
@@ -121,11 +122,23 @@ struct ProxyTests {
     func unknownName() async throws {
         let proxy = try ConnectProxy(routes: [:])
         let outcome = try await withProxy(proxy) { await $0.download("https://cdn.example/a.png", into: Tray()) }
-        guard case .failed(let message) = outcome else {
+        guard case .unreachable(let message) = outcome else {
             Issue.record("\(outcome)")
             return
         }
         #expect(message.contains("through the proxy 127.0.0.1:\(proxy.port)"), "\(message)")
+        #expect(proxy.targets == ["cdn.example:443"])
+    }
+
+    @Test("a plain link is asked for by https alone, and is refused if that gives nothing")
+    func plainLink() async throws {
+        let proxy = try ConnectProxy(routes: [:])
+        let outcome = try await withProxy(proxy) { await $0.download("http://cdn.example/a.png", into: Tray()) }
+        guard case .refused(let message) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(message.contains("downloads.trusted_hosts"))
         #expect(proxy.targets == ["cdn.example:443"])
     }
 }
