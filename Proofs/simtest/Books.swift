@@ -142,7 +142,8 @@ final class Books: @unchecked Sendable {
                 rateLimitedAt: Self.time(row["rate_limited_at"]),
                 rateLimitedUntil: Self.time(row["rate_limited_until"]), lastCallAt: Self.time(row["last_call_at"]),
                 pace: row["pace"], mayBeOneOwners: row["may_be_one_owners"] ?? false || row["is_for_suspects"] ?? false,
-                isForSuspects: row["is_for_suspects"] ?? false, isUndeliverable: row["held_cause"] == "undeliverable",
+                isForSuspects: row["is_for_suspects"] ?? false,
+                isUndeliverable: (row["held_cause"] as String?) == "undeliverable",
                 placesAfterFailures: failures.map { max(1, 3 - $0) } ?? .max)
         }
     }

@@ -28,6 +28,8 @@ extension Store {
 extension Transaction {
     /// How long other jobs go first once the lane opens after a job's call has closed it.
     private static let turnOfOthers = Duration.seconds(1)
+    /// Calls in a row that this host keeps from being sent, before one counts.
+    private static let localTries = 10
 
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
         if !report.isLocal { try judge(report.outcome, of: claim) }
@@ -72,9 +74,12 @@ extension Transaction {
     ///
     /// - Returns: nil for what is no such failure, or not for long enough yet.
     private func localFailure(_ report: CallReport, of job: JobRow) throws -> Lifecycle.Event? {
-        guard report.isLocal, case .notSent(let message) = report.outcome,
-            let first = try unsent(job.id).since, now >= first + policy.localPatience
-        else { return nil }
+        guard report.isLocal, case .notSent(let message) = report.outcome else { return nil }
+        let unsent = try unsent(job.id)
+        // Many tries, too: the clock alone may have been set.
+        guard let first = unsent.since, now >= first + policy.localPatience, unsent.count >= Self.localTries else {
+            return nil
+        }
         let failure = Lifecycle.Failure(reason: .exhausted, message: message)
         return .attemptFailed(failure, nextTry: try nextTry(for: job, after: report))
     }

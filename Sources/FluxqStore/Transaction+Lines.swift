@@ -126,7 +126,8 @@ extension Transaction {
             left -= try execute(
                 """
                 UPDATE jobs SET endpoint = ? WHERE id IN (
-                    SELECT id FROM jobs WHERE endpoint = ? AND model = ? AND state = 'queued' ORDER BY id LIMIT ?)
+                    SELECT id FROM jobs INDEXED BY jobs_queued_in_lane
+                    WHERE endpoint = ? AND model = ? AND state = 'queued' ORDER BY id LIMIT ?)
                 """, [home.endpoint, lane.endpoint, lane.model, left])
             if left <= 0 { break }
         }
