@@ -32,7 +32,7 @@ extension Transaction {
     private static let localTries = 10
 
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
-        if !report.isLocal { try judge(report.outcome, of: claim) }
+        if !report.isLocal { try judge(report.outcome.shown(by: pictures), of: claim) }
         // Even if the gate stays as it was: a place has become free.
         wakeWorkers()
 
@@ -237,5 +237,21 @@ extension Transaction {
                 }
             return .init(index: row["position"], about: about, message: row["message"])
         }
+    }
+}
+
+extension CallOutcome {
+    /// What an outcome shows of its lane: an answer none of whose pictures can be used is one without a picture.
+    fileprivate func shown(by pictures: [NewPicture]) -> CallOutcome {
+        guard case .answered(let answer) = self, !pictures.isEmpty, pictures.allSatisfy(\.isUnusable) else {
+            return self
+        }
+        return .noImage(answer)
+    }
+}
+
+extension NewPicture {
+    fileprivate var isUnusable: Bool {
+        if case .unusable = self { true } else { false }
     }
 }
