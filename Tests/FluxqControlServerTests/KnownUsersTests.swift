@@ -9,7 +9,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Looks into the user database", .timeLimit(.minutes(5)))
+@Suite("Looks into the user database", .timeLimit(.minutes(30)))
 struct KnownUsersTests {
     /// A user database that does not answer until it is told to.
     private final class HangingDatabase: Sendable {

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("A program that locks the database of a running daemon", .timeLimit(.minutes(5)))
+@Suite("A program that locks the database of a running daemon", .timeLimit(.minutes(30)))
 struct DatabaseLockTests {
     private func lock(_ daemon: RunningDaemon) throws -> DatabaseQueue {
         var configuration = Configuration()

@@ -86,7 +86,7 @@ struct BooksTests {
     }
 }
 
-@Suite("Somebody else's lock on the database", .timeLimit(.minutes(5)))
+@Suite("Somebody else's lock on the database", .timeLimit(.minutes(30)))
 struct DatabaseLockTests {
     private static func otherConnection(_ path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
