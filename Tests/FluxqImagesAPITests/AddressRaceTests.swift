@@ -1,3 +1,4 @@
+import FluxqTestSupport
 import NIOCore
 import Synchronization
 import Testing
@@ -56,9 +57,8 @@ struct AddressRaceTests {
     @Test("a real connection wins over a closed port, and a race that is over leaves nothing behind")
     func probe() async throws {
         let server = try await RawServer(.answer(""))
-        let closed = try await RawServer(.answer(""))
-        try await closed.shutdown()
-        let all = try [closed.port, server.port].map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
+        let closed = try ClosedPort()
+        let all = try [closed.number, server.port].map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
         #expect(try await AddressRace.winner(among: all).port == server.port)
         try await server.shutdown()
     }
