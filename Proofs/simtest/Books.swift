@@ -1,4 +1,5 @@
 import FluxqModel
+import Foundation
 import GRDB
 
 /// A look at fluxq's database past its store, on a read-only connection of its own.
@@ -14,45 +15,20 @@ final class Books: @unchecked Sendable {
         let state: String?
     }
 
-    /// What keeps everybody waiting. A wait ends early where the clock shows a time before the wait was set: somebody has set
-    /// it back since.
-    struct Gate: Hashable {
+    /// What keeps calls from beginning.
+    struct Gates: Hashable {
         var isPaused = false
-        var heldSince: Timestamp?
-        var checkedAt: Timestamp?
-        var probeAt: Timestamp?
-        var rateLimitedAt: Timestamp?
-        var rateLimitedUntil: Timestamp?
-        var lastCallAt: Timestamp?
-        /// Calls at once that the API was last found to bear.
-        var pace: Int?
-        /// Whether what closed the lane has met one owner alone, so that others may try.
-        var mayBeOneOwners = false
-        var isForSuspects = false
-        /// Whether downloads that succeed are what opens the lane.
-        var isUndeliverable = false
-        /// Calls at once after failures in a row.
-        var placesAfterFailures = Int.max
-
-        func isRateLimited(at now: Timestamp) -> Bool {
-            rateLimitedUntil.map { now < $0 } ?? false && rateLimitedAt.map { now >= $0 } ?? true
-        }
-
-        func isProbeDue(at now: Timestamp) -> Bool {
-            probeAt.map { now >= $0 } ?? true || checkedAt.map { now < $0 } ?? false
-        }
-
-        /// - Parameter interval: of `workers.rate_per_minute`.
-        func next(after now: Timestamp, interval: Duration?) -> Timestamp? {
-            guard let interval, let lastCallAt, now >= lastCallAt, now < lastCallAt + interval else { return nil }
-            return lastCallAt + interval
-        }
+        var lanes: [Lane: LaneGate] = [:]
+        /// When the latest call of each endpoint began.
+        var lastCallAt: [String: Timestamp] = [:]
     }
 
     struct JobRow {
         let id: JobID
         let uid: UInt32
         let prompt: String
+        let lane: Lane
+        let strikes: Int
         let state: String
         let phase: String?
         let reason: String?
@@ -125,27 +101,38 @@ final class Books: @unchecked Sendable {
         }
     }
 
-    func gate() throws -> Gate {
+    func gates() throws -> Gates {
         try connection.inDatabase { db in
-            let sql = """
-                SELECT *, json_array_length(evidence, '$.failures') AS failures, (SELECT count(DISTINCT value ->> 'uid')
-                    FROM (SELECT value FROM json_each(evidence, '$.parties')
-                        UNION ALL SELECT value FROM json_each(evidence, '$.limit_parties'))) = 1
-                    AS may_be_one_owners, evidence ->> '$.for_suspects' IS TRUE AS is_for_suspects
-                FROM queue LEFT JOIN lanes ON lanes.model = 'm' LEFT JOIN endpoints ON endpoints.name = lanes.endpoint
-                """
-            guard let row = try Row.fetchOne(db.cachedStatement(sql: sql)) else { return Gate() }
-            let failures: Int? = row["failures"]
-            return Gate(
-                isPaused: row["paused_at"] != nil, heldSince: Self.time(row["held_at"]),
-                checkedAt: Self.time(row["checked_at"]), probeAt: Self.time(row["probe_at"]),
-                rateLimitedAt: Self.time(row["rate_limited_at"]),
-                rateLimitedUntil: Self.time(row["rate_limited_until"]), lastCallAt: Self.time(row["last_call_at"]),
-                pace: row["pace"], mayBeOneOwners: row["may_be_one_owners"] ?? false || row["is_for_suspects"] ?? false,
-                isForSuspects: row["is_for_suspects"] ?? false,
-                isUndeliverable: (row["held_cause"] as String?) == "undeliverable",
-                placesAfterFailures: failures.map { max(1, 3 - $0) } ?? .max)
+            var gates = Gates()
+            gates.isPaused =
+                try Bool.fetchOne(db.cachedStatement(sql: "SELECT paused_at IS NOT NULL FROM queue")) ?? false
+            for row in try Row.fetchAll(db.cachedStatement(sql: "SELECT * FROM lanes")) {
+                gates.lanes[Lane(endpoint: row["endpoint"], model: row["model"])] = try Self.gate(row)
+            }
+            for row in try Row.fetchAll(db.cachedStatement(sql: "SELECT name, last_call_at FROM endpoints")) {
+                gates.lastCallAt[row["name"]] = Self.time(row["last_call_at"])
+            }
+            return gates
         }
+    }
+
+    private static func gate(_ row: Row) throws -> LaneGate {
+        let evidence: String = row["evidence"]
+        var gate = LaneGate(
+            rateLimits: row["rate_limits"], calls: row["calls"],
+            evidence: try JSONDecoder().decode(LaneGate.Evidence.self, from: Data(evidence.utf8)))
+        if let until = time(row["rate_limited_until"]) {
+            gate.rateLimit = .init(since: time(row["rate_limited_at"]) ?? until, until: until)
+        }
+        let cause: String? = row["held_cause"]
+        if let cause = cause.flatMap(LaneGate.HoldCause.init), let since = time(row["held_at"]) {
+            let closer: Int64? = row["held_job"]
+            gate.hold = .init(
+                cause: cause, since: since, message: row["held_message"], probes: row["probes"],
+                checkedAt: time(row["checked_at"]), probeAt: time(row["probe_at"]) ?? since,
+                closedBy: closer.map { .init(job: JobID(rawValue: $0), uid: row["held_uid"]) })
+        }
+        return gate
     }
 
     func events(after id: Int64) throws -> [Event] {
@@ -164,12 +151,15 @@ final class Books: @unchecked Sendable {
         if let allJobs { return allJobs }
         let sql = """
             SELECT id, uid, json_extract(request, '$.prompt'), state, phase, reason, not_before, after_backoff,
-                cancel_requested, priority, coalesce(request ->> 'n', 1) FROM jobs ORDER BY id
+                cancel_requested, priority, images, endpoint, model, strikes
+            FROM jobs ORDER BY id
             """
         let rows = try connection.inDatabase { db in
             try Row.fetchAll(db.cachedStatement(sql: sql)).map {
                 JobRow(
-                    id: JobID(rawValue: $0[0]), uid: $0[1], prompt: $0[2], state: $0[3], phase: $0[4], reason: $0[5],
+                    id: JobID(rawValue: $0[0]), uid: $0[1], prompt: $0[2], lane: Lane(endpoint: $0[11], model: $0[12]),
+                    strikes: $0[13], state: $0[3],
+                    phase: $0[4], reason: $0[5],
                     notBefore: Self.time($0[6]), isAfterBackoff: $0[7], isCancelRequested: $0[8],
                     priority: $0[9], images: $0[10])
             }
@@ -258,9 +248,36 @@ final class Books: @unchecked Sendable {
         try write("UPDATE queue SET paused_at = NULL, paused_by = NULL", to: path)
     }
 
+    /// Every lane is open again, as if nothing had ever happened.
+    static func forgetHolds(path: String) throws {
+        try write("DELETE FROM lanes", to: path)
+    }
+
+    /// Nobody knows whose calls have closed a lane.
+    static func forgetCloser(path: String) throws {
+        try write(
+            """
+            UPDATE lanes SET held_job = NULL, held_uid = NULL, evidence = json_set(evidence, '$.parties', json('[]'))
+            WHERE held_cause IS NOT NULL
+            """, to: path)
+    }
+
+    /// What has closed one lane closes all.
+    static func shareHolds(path: String) throws {
+        let columns = "held_cause, held_at, held_message, held_job, held_uid, probes, checked_at, probe_at"
+        try write(
+            """
+            UPDATE lanes SET (\(columns)) =
+                (SELECT \(columns) FROM lanes WHERE held_cause IS NOT NULL ORDER BY endpoint, model LIMIT 1)
+            WHERE held_cause IS NULL AND EXISTS (SELECT 1 FROM lanes WHERE held_cause IS NOT NULL)
+            """, to: path)
+    }
+
     private static func write(_ sql: String, to path: String) throws {
         let connection = try DatabaseQueue(path: path)
-        try connection.write { db in try db.execute(sql: sql) }
+        // The first start makes the tables.
+        let isMade = try connection.read { db in try db.tableExists("queue") }
+        if isMade { try connection.write { db in try db.execute(sql: sql) } }
         try connection.close()
     }
 

@@ -16,24 +16,27 @@ final class DaemonLife: @unchecked Sendable {
         var policy = StorePolicy()
         var settings = Workers.Settings()
 
-        /// Between the beginnings of two calls at least.
-        var callInterval: Duration? { policy.catalog.endpoints[0].ratePerMinute.map { .seconds(60) / $0 } }
-
-        init(_ dice: Dice) {
-            policy.catalog.endpoints[0].concurrency = dice.roll(1...4)
+        init(_ scene: Scene, _ dice: Dice) {
+            policy.catalog = scene.catalog
             settings.downloads = dice.roll(1...3)
             settings.maxPictureBytes = 64 << 10
             settings.drain = .seconds(dice.pick([0, 5, 100]))
             policy.maxAttempts = dice.roll(1...5)
             policy.downloadBackoff = .init(base: .seconds(2), cap: .seconds(dice.pick([14_400, 86_400])))
-            policy.prices = ["m": .init(micros: 40_000, currency: "USD")]
+            policy.prices = Dictionary(
+                uniqueKeysWithValues: scene.catalog.models.map { ($0, .init(micros: 40_000, currency: "USD")) })
+            settings.firstScrubbedBucket = UInt8(dice.roll(0...255))
+            if scene.kind == .rivalry {
+                policy.maxAttempts = 5
+                return
+            }
             policy.limits.standard[.queuedJobs] = dice.pick([nil, 4])
             policy.limits.standard[.runningJobs] = dice.pick([nil, nil, nil, 1, 2])
             // A call asks for four images at most: every job can be called some day.
             policy.limits.standard[.imagesPerDay] = dice.pick([nil, nil, nil, 4, 12])
             policy.limits.standard[.spendPerDay] = dice.pick([nil, nil, nil, 4 * 40_000, 9 * 40_000])
-            policy.catalog.endpoints[0].ratePerMinute = dice.pick([nil, nil, nil, 30, 1])
-            settings.firstScrubbedBucket = UInt8(dice.roll(0...255))
+            let perMinute = dice.pick([nil, nil, nil, 30, 1])
+            for index in policy.catalog.endpoints.indices { policy.catalog.endpoints[index].ratePerMinute = perMinute }
         }
     }
 
@@ -63,7 +66,7 @@ final class DaemonLife: @unchecked Sendable {
 
     init(
         number: Int, directory: String, rules: Rules, clock: SimulatedClock, storeDice: Dice,
-        executor: SimulatedExecutor, trace: Trace, api: any ImagesAPI, plant: Plant?
+        executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI, plant: Plant?
     ) throws {
         self.number = number
         self.directory = directory
@@ -74,18 +77,21 @@ final class DaemonLife: @unchecked Sendable {
         }
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
         if plant == .emptyIncoming { SmallFile.removeTree("\(directory)/incoming") }
+        try plant?.apply(toDatabase: "\(directory)/queue.sqlite")
         archive = try Archive(
             directory: directory, blocking: blocking,
             onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
-        var policy = rules.policy
-        if plant == .oneTooMany { policy.catalog.endpoints[0].concurrency += 1 }
         store = try Store(
-            path: "\(directory)/queue.sqlite", policy: policy, now: storeClock, random: { storeDice.next() },
+            path: "\(directory)/queue.sqlite", policy: plant?.apply(to: rules.policy) ?? rules.policy, now: storeClock,
+            random: { storeDice.next() },
             blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
-        if plant == .forgetPause { try Books.forgetPause(path: "\(directory)/queue.sqlite") }
         let parts = Workers.Parts(
-            store: store, archive: archive, apis: [Lane.defaultEndpoint: plant?.apply(to: api) ?? api], clock: clock,
-            settings: rules.settings,
+            store: store, archive: archive,
+            apis: Dictionary(
+                uniqueKeysWithValues: rules.policy.catalog.endpoints.map { endpoint in
+                    let connection = api.connection(life: number, endpoint: endpoint.name)
+                    return (endpoint.name, plant?.apply(to: connection) ?? connection)
+                }), clock: clock, settings: rules.settings,
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
         workers = Task(executorPreference: executor) {
             do {

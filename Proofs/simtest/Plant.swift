@@ -1,6 +1,8 @@
 import ArgumentParser
 import FluxqImagesAPI
 import FluxqModel
+import FluxqStore
+import Synchronization
 
 /// A defect planted on purpose, to see that the simulation finds it.
 enum Plant: String, CaseIterable, ExpressibleByArgument {
@@ -26,11 +28,47 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     case forgeState = "forge-state"
     /// A start begins with a queue that nobody has paused.
     case forgetPause = "forget-pause"
+    /// A gate that closes for everybody: what one owner's call is refused for the next call of another is told, too.
+    case spreadRefusals = "spread-refusals"
+    /// One owner's calls count for less than the others'.
+    case favourOne = "favour-one"
+    /// A breaker that never closes: a lane that was held is tried again after days.
+    case neverProbe = "never-probe"
+    /// A breaker that never opens: a start begins with every lane open.
+    case forgetHolds = "forget-holds"
+    /// A probe of the same owner: a start no longer knows whose calls have closed a lane.
+    case forgetCloser = "forget-closer"
+    /// A lane that delays another: a start closes all for the trouble of one.
+    case shareHolds = "share-holds"
+    /// An outage that costs attempts: a refusal of the account is told as an error of the server.
+    case chargeOutages = "charge-outages"
 
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
         switch self {
-        case .sendTwice, .forgetAnswer, .denySending: PlantedAPI(plant: self, api: api)
+        case .sendTwice, .forgetAnswer, .denySending, .chargeOutages: PlantedAPI(plant: self, api: api)
+        case .spreadRefusals: SpreadingAPI(api: api)
         default: api
+        }
+    }
+
+    func apply(to policy: StorePolicy) -> StorePolicy {
+        var policy = policy
+        if self == .oneTooMany {
+            for index in policy.catalog.endpoints.indices { policy.catalog.endpoints[index].concurrency += 1 }
+        }
+        if self == .favourOne { policy.limits.users[Scene.mallory.uid, default: .init()].weight = 20 }
+        if self == .neverProbe { policy.pauses.probe = .init(base: .seconds(86_400), cap: .seconds(86_400)) }
+        return policy
+    }
+
+    /// What it does to a database that is about to be opened.
+    func apply(toDatabase path: String) throws {
+        switch self {
+        case .forgetPause: try Books.forgetPause(path: path)
+        case .forgetHolds: try Books.forgetHolds(path: path)
+        case .forgetCloser: try Books.forgetCloser(path: path)
+        case .shareHolds: try Books.shareHolds(path: path)
+        default: break
         }
     }
 }
@@ -50,6 +88,38 @@ private struct PlantedAPI: ImagesAPI {
             report.outcome = .unknown(APIError(message: "planted"))
         case (.denySending, .unknown):
             report.outcome = .notSent(message: "planted")
+        case (.chargeOutages, .accountClosed(let error)):
+            report.outcome = .serverError(error)
+        default: break
+        }
+        return report
+    }
+
+    func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome {
+        await api.download(link, into: sink)
+    }
+}
+
+/// Tells the first call of a model after a refused one the same, without making it.
+private struct SpreadingAPI: ImagesAPI {
+    let api: any ImagesAPI
+    private let refusal = Refusal()
+
+    init(api: any ImagesAPI) {
+        self.api = api
+    }
+
+    private final class Refusal: Sendable {
+        let last = Mutex<[String: CallReport]>([:])
+    }
+
+    func generate(
+        _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
+    ) async -> CallReport {
+        if let last = refusal.last.withLock({ $0.removeValue(forKey: request.model) }) { return last }
+        let report = await api.generate(request, picture: picture, receiver: receiver)
+        switch report.outcome {
+        case .notSent, .accountClosed, .wrongAddress, .rateLimited: refusal.last.withLock { $0[request.model] = report }
         default: break
         }
         return report

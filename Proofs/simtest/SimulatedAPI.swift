@@ -6,86 +6,95 @@ import NIOCore
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedAPI: @unchecked Sendable {
-    /// How things stand with it; they change while it runs.
-    struct Weather {
-        var isReachable = true
-        var isAccountOpen = true
+    /// How things stand with a lane; they change while it runs.
+    struct Weather: Hashable {
+        var outage: Outage?
         /// Calls at once before it says "too many".
         var ceiling: Int?
-        /// Nothing goes wrong any more.
-        var isFair = false
     }
 
-    /// What a seed leans to.
-    struct Habits {
-        let plans: [(SimulatedCall.Plan, Int)]
-        let links: [(SimulatedLink.Behaviour, Int)]
-        /// Milliseconds of a call, at most.
-        let latency: Int
-        let inlineShare: Double
-
-        init(_ dice: Dice) {
-            func lean<Kind: CaseIterable>(_ kind: Kind.Type, to usual: Kind, _ weight: Int) -> [(Kind, Int)]
-            where Kind: Equatable {
-                Kind.allCases.map { ($0, $0 == usual ? weight : dice.chance(0.4) ? dice.roll(1...4) : 0) }
-            }
-            plans = lean(SimulatedCall.Plan.self, to: .pictures, dice.pick([2, 8, 20]))
-            links = lean(SimulatedLink.Behaviour.self, to: .good, dice.pick([2, 8, 20]))
-            latency = dice.pick([10, 1000, 20_000, 90_000])
-            inlineShare = dice.pick([0, 0.3, 1])
-        }
-    }
-
-    private let clock: SimulatedClock
-    private let trace: Trace
-    private let dice: Dice
-    private let habits: Habits
-    var weather = Weather()
+    let clock: SimulatedClock
+    let trace: Trace
+    let dice: Dice
+    let scene: Scene
+    private(set) var weather: [Lane: Weather] = [:]
+    /// Nothing goes wrong any more.
+    private(set) var isFair = false
     private(set) var calls: [SimulatedCall] = []
     private(set) var callOfAttempt: [AttemptID: SimulatedCall] = [:]
-    private(set) var links: [String: SimulatedLink] = [:]
-    private(set) var downloads: Set<String> = []
+    /// What fluxq was told about each lane.
+    private(set) var logs: [Lane: LaneLog] = [:]
+    /// When a call of a lane began last.
+    private(set) var lastBegun: [Lane: Int64] = [:]
+    private var unfinished: [SimulatedCall] = []
+    var links: [String: SimulatedLink] = [:]
+    var downloads: Set<String> = []
     /// The life of the daemon that is connected; what an earlier one still does comes to nothing.
     var life = 0
     /// Looks up the attempt that is open for a prompt: the intent that has to be on the disk before the call.
     var openAttempt: (_ prompt: String) -> [AttemptID] = { _ in [] }
+    /// Whose job has that prompt, and how it fails, if it always does.
+    var order: (_ prompt: String) -> (owner: UInt32, way: Hostility?) = { _ in (0, nil) }
+    /// Told of every call that begins.
+    var begun: (SimulatedCall) -> Void = { _ in }
     /// Whether the daemon may hang up on a call by now.
     var mayGiveUp: () -> Bool = { true }
     /// Asked whenever a call is billed; says how often its prompt may have been billed by now.
     var billsAllowed: (SimulatedCall) -> Int = { _ in 1 }
 
-    init(clock: SimulatedClock, trace: Trace, dice: Dice) {
+    init(clock: SimulatedClock, trace: Trace, dice: Dice, scene: Scene) {
         self.clock = clock
         self.trace = trace
         self.dice = dice
-        habits = Habits(dice)
+        self.scene = scene
+        for lane in scene.catalog.lanes { weather[lane] = Weather(ceiling: lane == Scene.small ? 0 : nil) }
+    }
+
+    var lanes: [Lane] { scene.catalog.lanes }
+
+    /// Whether whatever is called on it is served.
+    func works(_ lane: Lane) -> Bool {
+        guard let weather = weather[lane] else { return false }
+        return weather.outage == nil && weather.ceiling == nil && (isFair || scene.kind != .storm)
+    }
+
+    func log(of lane: Lane) -> LaneLog { logs[lane] ?? LaneLog() }
+
+    func turn(_ lane: Lane, to outage: Outage?) {
+        weather[lane]?.outage = outage
+        trace.say("\(lane): \(outage?.rawValue ?? "works")")
+    }
+
+    func limit(_ lane: Lane, to ceiling: Int?) {
+        weather[lane]?.ceiling = ceiling
+        trace.say("\(lane): \(ceiling.map { "\($0) calls at once" } ?? "any number of calls")")
     }
 
     /// Nothing goes wrong any more, and what was promised for long can be had.
     func mend() {
-        weather = Weather(isFair: true)
+        isFair = true
+        for lane in lanes { weather[lane] = Weather() }
         let tomorrow = clock.trueTime + .seconds(86_400)
         for (link, found) in links where found.behaviour != .impossible && found.isAlive(at: tomorrow) {
-            links[link] = SimulatedLink(
-                behaviour: .good, contents: found.contents.isPicture ? found.contents : Contents.pictures[0],
-                expires: found.expires, made: found.made, failuresLeft: 0)
+            links[link] = found.mended
         }
     }
 
     /// Calls of the daemon's present life that have not ended.
-    var inFlight: [SimulatedCall] { calls.filter { !$0.isOver && $0.life == life } }
+    var inFlight: [SimulatedCall] { unfinished.filter { !$0.isOver && $0.life == life } }
 
-    /// What the daemon holds of it in one of its lives.
-    func connection(life: Int) -> Connection { Connection(api: self, life: life) }
+    /// What the daemon holds of it in one of its lives, for one endpoint.
+    func connection(life: Int, endpoint: String) -> Connection { Connection(api: self, life: life, endpoint: endpoint) }
 
     struct Connection: ImagesAPI {
         let api: SimulatedAPI
         let life: Int
+        let endpoint: String
 
         func generate(
             _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
         ) async -> CallReport {
-            await api.generate(request, picture: picture, receiver: receiver, life: life)
+            await api.generate(request, endpoint, picture: picture, receiver: receiver, life: life)
         }
 
         func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome {
@@ -95,31 +104,43 @@ final class SimulatedAPI: @unchecked Sendable {
 
     /// The daemon has died. What it had sent may still be worked on, and billed.
     func losePeer() {
+        for lane in lanes {
+            logs[lane]?.losePeer(hadCalls: inFlight.contains { $0.lane == lane }, at: clock.elapsed)
+        }
         for call in inFlight {
-            if call.isSent, isBillable(call), dice.chance(0.5) { bill(call) }
+            if call.isSent, call.isBillable, dice.chance(0.5) { bill(call) }
             call.isOver = true
         }
+        unfinished = []
         downloads = []
     }
 
     // MARK: - Calls
 
     private func generate(
-        _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver, life: Int
+        _ request: EditRequest, _ endpoint: String, picture: (any PictureSource)?, receiver: any PictureReceiver,
+        life: Int
     ) async -> CallReport {
-        guard life == self.life, let call = begin(request) else {
+        guard life == self.life, let call = begin(request, endpoint) else {
             return CallReport(outcome: .unknown(APIError(message: "the caller is dead")))
         }
         let report = await answer(call, request, picture, receiver)
         if life == self.life {
             call.report = report
-            trace.say("call \(call.number) of \(call.attempt) → \(word(for: report.outcome))")
+            call.endedAt = clock.elapsed
+            trace.say("call \(call.number) of \(call.attempt) → \(report.outcome.words)")
+            logs[call.lane, default: LaneLog()].note(call, at: clock.elapsed)
         }
         call.isOver = true
+        unfinished.removeAll { $0 === call }
         return report
     }
 
-    private func begin(_ request: EditRequest) -> SimulatedCall? {
+    private func begin(_ request: EditRequest, _ endpoint: String) -> SimulatedCall? {
+        let lane = scene.lane(of: request.model)
+        if endpoint != lane.endpoint {
+            trace.violate("\"\(request.prompt)\" of \(lane) was called at \(endpoint)")
+        }
         let open = openAttempt(request.prompt)
         guard let attempt = open.first, open.count == 1 else {
             trace.violate("\"\(request.prompt)\" was called with \(open.count) intents on the disk instead of one")
@@ -129,25 +150,52 @@ final class SimulatedAPI: @unchecked Sendable {
             trace.violate("\(attempt) was sent twice")
             return nil
         }
+        let (owner, way) = order(request.prompt)
+        let plan: SimulatedCall.Plan
+        let cause: SimulatedCall.Cause
+        if isFair {
+            (plan, cause) = (.pictures, .chance)
+        } else if let outage = weather[lane]?.outage {
+            (plan, cause) = (outage.plan, .outage(outage))
+        } else if let way {
+            (plan, cause) = (way.plan, .hostility(way))
+        } else {
+            (plan, cause) = (dice.pick(scene.habits.plans), .chance)
+        }
         let call = SimulatedCall(
-            number: calls.count + 1, attempt: attempt, prompt: request.prompt, life: life,
-            plan: weather.isFair ? .pictures : dice.pick(habits.plans))
-        trace.say("call \(call.number) of \(attempt) begins: \(call.plan)")
+            number: calls.count + 1, attempt: attempt, prompt: request.prompt, owner: owner, lane: lane, life: life,
+            plan: plan, cause: cause, begunAt: clock.elapsed)
+        trace.say("call \(call.number) of \(attempt) on \(lane) begins: \(plan) by \(cause)")
         calls.append(call)
+        unfinished.append(call)
+        lastBegun[lane] = clock.elapsed
+        begun(call)
         callOfAttempt[attempt] = call
         return call
+    }
+
+    /// A pause on the way, unless calls are to take exactly as long as each other.
+    private func dawdle(upTo milliseconds: Int) async throws {
+        if !scene.habits.isSteady { try await clock.sleep(for: dice.pause(upTo: milliseconds)) }
+    }
+
+    private func takeTime(of call: SimulatedCall) async throws {
+        if scene.habits.isSteady { return try await clock.sleep(for: .milliseconds(scene.habits.latency)) }
+        let isLost = call.plan == .lostBilled || call.plan == .lostUnbilled
+        try await clock.sleep(for: dice.pause(upTo: isLost ? 300_000 : scene.habits.latency))
     }
 
     private func answer(
         _ call: SimulatedCall, _ request: EditRequest, _ picture: (any PictureSource)?, _ receiver: any PictureReceiver
     ) async -> CallReport {
         do {
-            if !weather.isReachable || call.plan == .connectionFails {
-                try await clock.sleep(for: dice.pause(upTo: 10_000))
+            if call.plan == .connectionFails {
+                try await dawdle(upTo: 10_000)
                 return CallReport(outcome: .notSent(message: "connection refused"))
             }
             if let failure = await read(picture) { return failure }
-            try await clock.sleep(for: dice.pause(upTo: 2000))
+            try await dawdle(upTo: 2000)
+            if call.plan == .uploadFails, scene.habits.isSteady { try await takeTime(of: call) }
         } catch {
             noteHangUp(call)
             return CallReport(outcome: .notSent(message: "canceled before the request's last byte"))
@@ -162,7 +210,7 @@ final class SimulatedAPI: @unchecked Sendable {
         } catch {
             if error is CancellationError { noteHangUp(call) }
             // It hung up, or could not take what came. The work goes on all the same, and may be billed.
-            if call.life == life, !call.isBilled, isBillable(call), dice.chance(0.5) { bill(call) }
+            if call.life == life, !call.isBilled, call.isBillable, dice.chance(0.5) { bill(call) }
             report = CallReport(outcome: .unknown(APIError(message: "given up: \(type(of: error))")))
         }
         report.sentAt = sentAt
@@ -198,27 +246,20 @@ final class SimulatedAPI: @unchecked Sendable {
     private func work(
         _ call: SimulatedCall, _ request: EditRequest, _ receiver: any PictureReceiver
     ) async throws -> CallReport {
-        let isClosed = !weather.isAccountOpen
-        let isTooMany = weather.ceiling.map { inFlight.count(where: \.isSent) > $0 } ?? false
+        let present = inFlight.count { $0.isSent && $0.lane == call.lane }
+        call.isTooMany = call.plan.isAnswer && weather[call.lane]?.ceiling.map { present > $0 } ?? false
         let billsEarly = dice.chance(0.5)
-        let isBilled = isBillable(call) && !isClosed && !isTooMany
+        let isBilled = call.isBillable && !call.isTooMany
         if isBilled, billsEarly { bill(call) }
-        let isLost = call.plan == .lostBilled || call.plan == .lostUnbilled
-        try await clock.sleep(for: dice.pause(upTo: isLost ? 300_000 : habits.latency))
+        try await takeTime(of: call)
         guard call.life == life else { throw CancellationError() }
-        if isClosed {
-            return report(.accountClosed(APIError(status: 401, code: "auth_error", message: "bad key")), 401)
-        }
-        if isTooMany {
+        if call.isTooMany {
             let wait = dice.chance(0.5) ? dice.pause(upTo: 120_000) : nil
-            return report(
-                .rateLimited(
-                    APIError(status: 429, message: "too many"), retryAfter: wait.flatMap { $0 > .zero ? $0 : nil }),
-                429)
+            return tooMany(wait.flatMap { $0 > .zero ? $0 : nil })
         }
         if isBilled, !billsEarly { bill(call) }
         switch call.plan {
-        case .pictures:
+        case .pictures, .junk, .deadLinks:
             let answer = try await deliver(call, request, receiver)
             return report(
                 answer.items.allSatisfy { $0.link == nil && $0.inline == nil } ? .noImage(answer) : .answered(answer),
@@ -228,17 +269,25 @@ final class SimulatedAPI: @unchecked Sendable {
         case .moderated:
             return report(.moderated(APIError(status: 400, code: "sensitive_check_error", message: "no")), 400)
         case .serverError: return report(.serverError(APIError(status: 500, message: "internal")), 500)
+        case .refused(let status, let code):
+            return report(.accountClosed(APIError(status: status, code: code, message: "not you")), status)
+        case .wrongAddress(let status):
+            return report(.wrongAddress(APIError(status: status, message: "nothing here")), status)
+        case .webPage: return report(.webPage(APIError(status: 200, message: "a web page")), 200)
+        case .gatewayFails(let status):
+            return report(.unknown(APIError(status: status, message: "bad gateway")), status)
+        case .tooMany(let wait): return tooMany(wait)
         case .lostBilled, .lostUnbilled, .connectionFails, .uploadFails:
             return CallReport(outcome: .unknown(APIError(message: "the connection was reset")))
         }
     }
 
-    private func report(_ outcome: CallOutcome, _ status: Int) -> CallReport {
-        CallReport(outcome: outcome, status: status)
+    private func tooMany(_ wait: Duration?) -> CallReport {
+        report(.rateLimited(APIError(status: 429, message: "too many"), retryAfter: wait), 429)
     }
 
-    private func isBillable(_ call: SimulatedCall) -> Bool {
-        [.pictures, .nothing, .lostBilled].contains(call.plan)
+    private func report(_ outcome: CallOutcome, _ status: Int) -> CallReport {
+        CallReport(outcome: outcome, status: status)
     }
 
     private func bill(_ call: SimulatedCall) {
@@ -252,119 +301,33 @@ final class SimulatedAPI: @unchecked Sendable {
         }
     }
 
-    /// Makes the answer's items and sends those that come inline.
-    private func deliver(
-        _ call: SimulatedCall, _ request: EditRequest, _ receiver: any PictureReceiver
-    ) async throws -> Answer {
-        let fewer = !weather.isFair && dice.chance(0.1)
-        var answer = Answer(items: [])
-        if dice.chance(0.7) { answer.created = clock.trueTime + .milliseconds(dice.chance(0.1) ? -90_000_000 : 0) }
-        var ordinal = 0
-        for index in 0..<(fewer ? dice.roll(1...request.imagesWanted) : request.imagesWanted) {
-            var item = AnswerItem()
-            let isInline = dice.chance(habits.inlineShare)
-            if isInline {
-                item.inline = ordinal
-                try await send(ordinal, call, to: receiver)
-                ordinal += 1
-                // The answer goes on when the next picture is there.
-                if dice.chance(0.5) { try await clock.sleep(for: dice.pause(upTo: habits.latency)) }
-            }
-            if !isInline || dice.chance(0.2) { item.link = makeLink(call, index) }
-            if !weather.isFair, dice.chance(0.03) { item = AnswerItem(error: "this one failed") }
-            answer.items.append(item)
-        }
-        return answer
-    }
-
-    private func send(_ ordinal: Int, _ call: SimulatedCall, to receiver: any PictureReceiver) async throws {
-        let isBad = !weather.isFair && dice.chance(0.15)
-        let contents = isBad ? dice.pick(Contents.junk) : dice.pick(Contents.pictures)
-        let isBase64 = !isBad || dice.chance(0.5)
-        let sink = try await receiver.beginPicture(ordinal)
-        let half = contents.bytes.count / 2
-        try await sink.write(ByteBuffer(bytes: contents.bytes[..<half]))
-        if dice.chance(0.5) { try await clock.sleep(for: dice.pause(upTo: 1000)) }
-        try await sink.write(ByteBuffer(bytes: contents.bytes[half...]))
-        try await receiver.endPicture(ordinal, isValid: isBase64)
-        call.inline.append(contents.hash)
-        if call.life == life, isBase64, contents.isPicture { call.whole.append(contents.hash) }
-    }
-
-    // MARK: - Links
-
-    private func makeLink(_ call: SimulatedCall, _ index: Int) -> String {
-        let behaviour = weather.isFair ? .good : dice.pick(habits.links)
-        let lifetime: Int? = dice.chance(0.8) ? dice.pick([90, 600, 7200, 86_400]) : nil
-        let expires = lifetime.map {
-            Timestamp(secondsSinceEpoch: (clock.trueTime.rawValue / 1000) + Int64($0))
-        }
-        let link =
-            "https://files.example/\(call.number)/\(index).png"
-            + (expires.map { "?Expires=\($0.rawValue / 1000)" } ?? "")
-        links[link] = SimulatedLink(
-            behaviour: behaviour,
-            contents: behaviour == .junk ? dice.pick(Contents.junk) : dice.pick(Contents.pictures),
-            expires: expires, made: clock.trueTime, failuresLeft: dice.roll(1...4))
-        return link
-    }
-
-    private func download(_ link: String, into sink: any PictureSink, life: Int) async -> DownloadOutcome {
-        guard life == self.life else { return .failed(message: "the caller is dead") }
-        guard let found = links[link] else {
-            trace.violate("\(link) was fetched, but no answer had it")
-            return .failed(message: "404")
-        }
-        guard downloads.insert(link).inserted else {
-            trace.violate("\(link) was fetched twice at once")
-            return .failed(message: "twice")
-        }
-        let outcome = await serve(link, found, into: sink, life: life)
-        if life == self.life {
-            downloads.remove(link)
-            trace.say("download \(link) (\(found.behaviour)) → \(outcome)")
-        }
-        return outcome
-    }
-
-    private func serve(
-        _ link: String, _ found: SimulatedLink, into sink: any PictureSink, life: Int
-    ) async -> DownloadOutcome {
-        do {
-            switch found.behaviour {
-            case .impossible: return .impossible(message: "ftp is no scheme for a link")
-            case .refused: return .refused(message: "the host is private; trust it to fetch from it")
-            case .good, .flaky, .cut, .dead, .junk: try await clock.sleep(for: dice.pause(upTo: 20_000))
-            }
-            guard weather.isReachable else { return .failed(message: "connection refused") }
-            guard found.isAlive(at: clock.trueTime) else { return .failed(message: "HTTP 403: expired") }
-            if found.behaviour == .dead { return .failed(message: "HTTP 404") }
-            let half = found.contents.bytes.count / 2
-            if found.failuresLeft > 0, found.behaviour == .flaky || found.behaviour == .cut {
-                if life == self.life { links[link]?.failuresLeft -= 1 }
-                if found.behaviour == .flaky { return .failed(message: "HTTP 503") }
-                try await write(found.contents.bytes[..<half], to: sink)
-                return .failed(message: "broke off in the middle")
-            }
-            try await write(found.contents.bytes[..<half], to: sink)
-            try await clock.sleep(for: dice.pause(upTo: 1000))
-            try await write(found.contents.bytes[half...], to: sink)
-            return .complete
-        } catch is NotStored {
-            return .notStored(message: "the disk is full")
-        } catch {
-            return .failed(message: "canceled")
-        }
-    }
-
-    private struct NotStored: Error {}
-
-    private func write(_ bytes: ArraySlice<UInt8>, to sink: any PictureSink) async throws {
-        do { try await sink.write(ByteBuffer(bytes: bytes)) } catch { throw NotStored() }
-    }
-
-    private func word(for outcome: CallOutcome) -> String {
+    func noteDownload(of link: SimulatedLink, _ outcome: DownloadOutcome) {
         switch outcome {
+        case .complete where link.contents.isPicture:
+            logs[link.lane, default: LaneLog()].noteDownload(at: clock.elapsed)
+        // The disk's fault, and the caller's.
+        case .complete, .notStored: break
+        default:
+            if weather[link.lane]?.outage == .deadLinks {
+                logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1])
+            }
+        }
+    }
+}
+
+extension SimulatedCall.Plan {
+    /// The API itself answers, so that it may say "too many" instead.
+    fileprivate var isAnswer: Bool {
+        switch self {
+        case .refused, .wrongAddress, .webPage, .gatewayFails, .tooMany, .connectionFails, .uploadFails: false
+        default: true
+        }
+    }
+}
+
+extension CallOutcome {
+    fileprivate var words: String {
+        switch self {
         case .answered(let answer): "answered with \(answer.items.count)"
         case .noImage: "no image"
         case .rejected: "rejected"

@@ -13,22 +13,51 @@ struct AttemptID: Hashable, CustomStringConvertible {
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedCall: @unchecked Sendable {
     /// What the API means to make of it.
-    enum Plan: String, CaseIterable, Sendable {
+    enum Plan: Hashable, Sendable {
         case pictures, nothing, rejected, moderated, serverError
+        /// Billed, and what comes is no picture, or a link that never gives one.
+        case junk, deadLinks
         /// The connection ends without an answer, after the work was done and billed, or before.
         case lostBilled, lostUnbilled
+        /// A gateway answers in the API's place.
+        case gatewayFails(Int)
         case connectionFails, uploadFails
+        /// The account, or what the key may do.
+        case refused(Int, code: String)
+        case wrongAddress(Int), webPage
+        case tooMany(Duration?)
+
+        /// What a call can meet by chance, with nobody to blame.
+        static let byChance: [Plan] = [
+            .pictures, .nothing, .junk, .rejected, .moderated, .serverError, .lostBilled, .lostUnbilled,
+            .gatewayFails(502), .connectionFails, .uploadFails, .wrongAddress(404), .webPage,
+        ]
+    }
+
+    enum Cause: Hashable, Sendable {
+        case outage(Outage)
+        case hostility(Hostility)
+        case chance
     }
 
     let number: Int
     let attempt: AttemptID
     let prompt: String
+    let owner: UInt32
+    let lane: Lane
     /// Which of the daemon's lives made it.
     let life: Int
     let plan: Plan
+    let cause: Cause
+    /// On the simulation's clock.
+    let begunAt: Int64
+    /// When the workers were told how.
+    var endedAt: Int64?
     /// The request's last byte has come.
     var isSent = false
     var isBilled = false
+    /// It was one too many of those at once.
+    var isTooMany = false
     /// What the workers were told; nil while the call is in flight or when they died meanwhile.
     var report: CallReport?
     var isOver = false
@@ -37,36 +66,25 @@ final class SimulatedCall: @unchecked Sendable {
     /// Those of them that are pictures in base64 to the end of their text.
     var whole: [ContentHash] = []
 
-    init(number: Int, attempt: AttemptID, prompt: String, life: Int, plan: Plan) {
+    init(
+        number: Int, attempt: AttemptID, prompt: String, owner: UInt32, lane: Lane, life: Int, plan: Plan,
+        cause: Cause, begunAt: Int64
+    ) {
         self.number = number
         self.attempt = attempt
         self.prompt = prompt
+        self.owner = owner
+        self.lane = lane
         self.life = life
         self.plan = plan
-    }
-}
-
-/// A link that an answer handed out.
-struct SimulatedLink: Sendable {
-    enum Behaviour: String, CaseIterable, Sendable {
-        case good
-        /// Fails or breaks off some times, then gives the picture.
-        case flaky, cut
-        /// Never gives a picture.
-        case dead, refused, impossible, junk
+        self.cause = cause
+        self.begunAt = begunAt
     }
 
-    let behaviour: Behaviour
-    let contents: Contents
-    /// When it dies by the API's clock; nil where it lives for a week.
-    let expires: Timestamp?
-    let made: Timestamp
-    var failuresLeft: Int
-
-    func isAlive(at time: Timestamp) -> Bool {
-        time < (expires ?? made + .seconds(7 * 86_400))
+    var isBillable: Bool {
+        switch plan {
+        case .pictures, .nothing, .junk, .deadLinks, .lostBilled: true
+        default: false
+        }
     }
-
-    /// Whether it gives the picture to somebody who asks often enough.
-    var isGood: Bool { [.good, .flaky, .cut].contains(behaviour) }
 }

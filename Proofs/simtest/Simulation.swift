@@ -8,7 +8,7 @@ import Glibc
 ///
 /// ```
 /// step:  something can run ──> one piece of it, by the dice      (tasks and blocking work, in any order)
-///        now and then      ──> a move of the world               (people, the API's weather, the clock, the disk, a crash)
+///        now and then      ──> a move of the world               (people, outages, the clock, the disk, a crash)
 ///        nothing can run   ──> a move, or time passes until something wakes or becomes due
 /// ```
 ///
@@ -24,23 +24,19 @@ final class Simulation {
     private let disk: SmallDisk
     private let root: String
     private let plant: Plant?
-    private let dice: Dice
+    let dice: Dice
     private let storeDice: Dice
-    private let executor = SimulatedExecutor()
-    private let clock: SimulatedClock
-    private let trace: Trace
+    let executor = SimulatedExecutor()
+    let clock: SimulatedClock
+    let trace: Trace
     private let api: SimulatedAPI
-    private let users: Users
+    let users: Users
     private let rules: DaemonLife.Rules
-    private let weights: [(Move, Int)]
-    /// How often the world moves while something could run.
-    private let restlessness: Double
-    /// Milliseconds that a step takes at most.
-    private let slowness: Int
+    let scene: Scene
     private var movesLeft: Int
     private var lives = 0
-    private var life: DaemonLife
-    private let referee: Referee
+    private(set) var life: DaemonLife
+    let referee: Referee
     private(set) var figures = Figures()
 
     /// - Parameter isPrinted: the trace goes to standard output while it runs.
@@ -54,15 +50,13 @@ final class Simulation {
         storeDice = Dice(seed: seed, stream: 2)
         clock = SimulatedClock(oversleep: plant == .oversleep ? .seconds(60) : .zero)
         trace = Trace(clock: clock, isPrinted: isPrinted)
-        api = SimulatedAPI(clock: clock, trace: trace, dice: Dice(seed: seed, stream: 3))
+        scene = Scene(dice)
+        api = SimulatedAPI(clock: clock, trace: trace, dice: Dice(seed: seed, stream: 3), scene: scene)
         users = Users(
-            dice: Dice(seed: seed, stream: 4), clock: clock, trace: trace, executor: executor,
+            scene: scene, dice: Dice(seed: seed, stream: 4), clock: clock, trace: trace, executor: executor,
             diskMayBeFull: { disk.mayRefuse })
-        rules = DaemonLife.Rules(dice)
-        weights = Move.weights(dice)
-        restlessness = dice.pick([0.005, 0.03, 0.1])
-        slowness = dice.pick([0, 0, 2, 50])
-        movesLeft = dice.roll(20...120)
+        rules = DaemonLife.Rules(scene, dice)
+        movesLeft = scene.moves
         let directory = "\(root)/1"
         try SmallFile.makeDirectory(directory)
         // The archive's many directories are made once and used by seed after seed.
@@ -78,7 +72,12 @@ final class Simulation {
             books: try Books(path: "\(directory)/queue.sqlite"), directory: directory, rules: rules, clock: clock,
             trace: trace, api: api, users: users)
         figures.seeds = 1
+        trace.say("\(scene.kind): \(scene.catalog.lanes); mallory: \(scene.ways)")
         figures.moves = movesLeft
+        api.begun = { [unowned referee] call in referee.shares.begun(call) }
+        api.order = { [unowned users] prompt in
+            users.edit(prompt).map { ($0.order.owner.uid, $0.way) } ?? (0, nil)
+        }
         // What the API asks is answered as of now: the referee turns from life to life.
         api.openAttempt = { [unowned referee, trace] prompt in
             do { return try referee.books.openAttempts(prompt: prompt) } catch { trace.violate("\(error)") }
@@ -101,6 +100,7 @@ final class Simulation {
     /// - Throws: `Violation` where a promise was broken.
     func run() throws {
         defer { cleanUp() }
+        if scene.kind == .rivalry { try compete() }
         while movesLeft > 0 { try step() }
         mend()
         let mended = clock.elapsed
@@ -131,22 +131,24 @@ final class Simulation {
 
     // MARK: - Steps
 
-    private func step() throws {
+    func step() throws {
         let count = executor.count
-        if count > 0, movesLeft == 0 || !dice.chance(restlessness) {
+        if count > 0, movesLeft == 0 || !dice.chance(scene.restlessness) {
             let index = dice.roll(0...count - 1)
             trace.choose(index, of: count)
             if executor.run(at: index) {
                 try sow()
                 try referee.afterCommit()
             }
-            if slowness > 0, dice.chance(0.3) { clock.advance(to: clock.elapsed + Int64(dice.roll(0...slowness))) }
+            if scene.slowness > 0, dice.chance(0.3) {
+                clock.advance(to: clock.elapsed + Int64(dice.roll(0...scene.slowness)))
+            }
         } else {
             trace.choose(0, of: 0)
             if count == 0 { try rest() }
             if movesLeft > 0 {
                 movesLeft -= 1
-                try make(dice.pick(weights))
+                try make(dice.pick(scene.weights))
             } else if executor.count == 0, !life.isOver {
                 try letTimePass()
             }
@@ -226,7 +228,8 @@ final class Simulation {
         case .cancel where life.isServing: users.cancel(in: life)
         case .retry where life.isServing: users.retry(in: life)
         case .wait where life.isServing && !life.isStopping: users.wait(in: life)
-        case .turnWeather: turnWeather()
+        case .turnOutage: turnOutage()
+        case .turnCeiling: api.limit(dice.pick(api.lanes), to: dice.pick([nil, 0, 1, 2]))
         case .pause where life.isServing:
             figures.pauses += 1
             users.pause(in: life)
@@ -247,14 +250,11 @@ final class Simulation {
         }
     }
 
-    private func turnWeather() {
-        switch dice.roll(0...4) {
-        case 0: api.weather.isReachable.toggle()
-        case 1: api.weather.isAccountOpen.toggle()
-        case 2: api.weather.ceiling = dice.pick([nil, 0, 1, 2])
-        default: api.weather = .init()
-        }
-        trace.say("weather: \(api.weather)")
+    /// Outages begin, end, and turn into one another, of one lane or of all.
+    private func turnOutage() {
+        let outage = dice.pick(Outage.allCases)
+        let lanes = dice.chance(0.2) ? api.lanes : [dice.pick(api.lanes)]
+        for lane in lanes { api.turn(lane, to: api.weather[lane]?.outage != nil && dice.chance(0.7) ? nil : outage) }
     }
 
     private func setClock() {
@@ -367,7 +367,7 @@ final class Simulation {
     ) throws -> DaemonLife {
         try DaemonLife(
             number: number, directory: directory, rules: rules, clock: clock, storeDice: storeDice, executor: executor,
-            trace: trace, api: api.connection(life: number), plant: plant)
+            trace: trace, api: api, plant: plant)
     }
 
     /// Ends what a violation has left running, so that the next seed begins with nothing.

@@ -21,7 +21,8 @@ struct TableRule: Sendable {
                 SELECT id FROM jobs WHERE attempt <> (SELECT count(*) FROM attempts WHERE job = id)
                     OR attempt <> (SELECT coalesce(max(number), 0) FROM attempts WHERE job = id)
                     OR attempts <> attempt - (SELECT count(*) FROM attempts
-                        WHERE job = id AND outcome IN ('not_sent', 'account_closed', 'rate_limited'))
+                        WHERE job = id
+                            AND outcome IN ('not_sent', 'account_closed', 'wrong_address', 'rate_limited'))
                 """),
         TableRule(
             rule: "a job's state agrees with what the ledger says of its last attempt",

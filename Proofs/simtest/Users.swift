@@ -9,13 +9,16 @@ import NIOCore
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Edit: @unchecked Sendable {
     let order: Store.Order
+    /// How its calls always fail, if they do.
+    let way: Hostility?
     /// Its number, once that was told.
     var job: JobID?
     /// Retries by hand that were granted, or may have been when fluxqd died.
     var retries = 0
 
-    init(order: Store.Order) {
+    init(order: Store.Order, way: Hostility?) {
         self.order = order
+        self.way = way
     }
 
     var prompt: String { order.request.prompt }
@@ -25,8 +28,6 @@ final class Edit: @unchecked Sendable {
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Users: @unchecked Sendable {
-    private static let owners = ["alice", "bob", "carol"].enumerated().map { Owner(uid: 1000 + UInt32($0), name: $1) }
-
     private let administrator = Caller(uid: 0, name: "root", groups: [], isAdministrator: true)
     private let dice: Dice
     private let clock: SimulatedClock
@@ -34,20 +35,23 @@ final class Users: @unchecked Sendable {
     private let executor: SimulatedExecutor
     /// Whether a refusal for want of room is true.
     private let diskMayBeFull: () -> Bool
+    let scene: Scene
+    /// Everybody who submits.
     let owners: [Owner]
     private(set) var edits: [Edit] = []
     private var inputs: [(owner: Owner, hash: ContentHash)] = []
 
     init(
-        dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor,
+        scene: Scene, dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor,
         diskMayBeFull: @escaping () -> Bool
     ) {
+        self.scene = scene
         self.dice = dice
         self.clock = clock
         self.trace = trace
         self.executor = executor
         self.diskMayBeFull = diskMayBeFull
-        owners = Array(Self.owners.prefix(dice.roll(1...3)))
+        owners = scene.owners + (scene.ways.isEmpty ? [] : [Scene.mallory])
     }
 
     func edit(_ prompt: String) -> Edit? { edits.first { $0.prompt == prompt } }
@@ -70,6 +74,7 @@ final class Users: @unchecked Sendable {
         let owner = dice.pick(owners)
         var draft = EditRequest.Draft()
         draft.prompt = "edit \(edits.count + 1)"
+        draft.model = dice.pick(scene.catalog.models)
         draft.n = dice.pick([nil, 1, 2, 4])
         draft.image = dice.pick(inputs.filter { $0.owner == owner }.map { .content($0.hash) } + [nil])
         let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
@@ -79,10 +84,26 @@ final class Users: @unchecked Sendable {
             order: .init(
                 owner: owner, request: request, priority: dice.pick([0, 0, 5, -5]),
                 notBefore: dice.chance(0.2) ? clock.now() + dice.pause(upTo: 86_400_000) : nil,
-                onUnknown: dice.chance(0.3) ? .retry : .fail, key: key))
+                onUnknown: dice.chance(0.3) ? .retry : .fail, key: key),
+            way: owner == Scene.mallory ? dice.pick(scene.ways) : nil)
         edits.append(edit)
         submit(edit, to: life)
     }
+
+    /// The plainest job of a lane, for what is measured.
+    func submit(on lane: Lane, by owner: Owner, to life: DaemonLife) throws {
+        var draft = EditRequest.Draft()
+        draft.prompt = "edit \(edits.count + 1)"
+        draft.model = lane.model
+        let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
+        let edit = Edit(
+            order: .init(owner: owner, request: request), way: owner == Scene.mallory ? dice.pick(scene.ways) : nil)
+        edits.append(edit)
+        submit(edit, to: life)
+    }
+
+    /// How many that owner has asked for.
+    func edits(of owner: Owner) -> Int { edits.count { $0.order.owner == owner } }
 
     /// Somebody who got no answer, or does not believe it, submits under the same key again.
     func submitAgain(to life: DaemonLife) {

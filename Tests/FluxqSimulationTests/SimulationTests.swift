@@ -24,7 +24,10 @@ struct SimulationTests {
             Planted(name: "hasty-clock", rule: "was claimed", seeds: 50),
             Planted(name: "forge-state", rule: "the event log's last word", seeds: 50),
             Planted(name: "forget-pause", rule: "paused, and the event log says otherwise", seeds: 50),
-            Planted(name: "oversleep", rule: "a wake-up was lost", seeds: 20),
+            Planted(name: "oversleep", rule: "and nobody", seeds: 20),
+            Planted(name: "charge-outages", rule: "it cost an attempt", seeds: 50),
+            Planted(name: "spread-refusals", rule: "with 80 % of a fair share", seeds: 100),
+            Planted(name: "never-probe", rule: "has a ready job, and is not tried", seeds: 50),
         ]
     }
 
