@@ -58,6 +58,7 @@ struct AddressRaceTests {
     func probe() async throws {
         let server = try await RawServer(.answer(""))
         let closed = try ClosedPort()
+        defer { withExtendedLifetime(closed) {} }
         let all = try [closed.number, server.port].map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
         #expect(try await AddressRace.winner(among: all).port == server.port)
         try await server.shutdown()

@@ -287,6 +287,7 @@ struct DownloadTests {
         let downloads = ImagesClient.Configuration.Downloads(trustedHosts: ["127.0.0.1", "nowhere.invalid"])
         try await withScene(server, downloads: downloads) {
             let closed = try ClosedPort()
+            defer { withExtendedLifetime(closed) {} }
             for link in ["http://127.0.0.1:\(closed.number)/", "http://nowhere.invalid/"] {
                 let outcome = await $0.download(link, into: Tray())
                 guard case .unreachable = outcome else {

@@ -128,6 +128,7 @@ struct SendingTests {
     @Test("a connection that is refused: nothing was sent")
     func refused() async throws {
         let port = try ClosedPort()
+        defer { withExtendedLifetime(port) {} }
         let client = try ImagesClient(.init(baseURL: "http://127.0.0.1:\(port.number)", apiKey: APIKey(secret)))
         let report = await client.generate(try request(), picture: nil, receiver: Album())
         await client.shutdown()
