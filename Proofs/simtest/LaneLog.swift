@@ -39,7 +39,7 @@ struct LaneLog {
     /// What was told last was a success, or nothing has been told.
     private(set) var isClean = true
     /// When something else was told last.
-    private var soiledAt: Int64 = 0
+    private var soiledAt: Int64 = -1
 
     var closure: Closure? {
         [.undeliverable, .refused, .failing].first {
@@ -65,7 +65,7 @@ struct LaneLog {
         // A success of a call that began before something went wrong says nothing about what is now.
         if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed {
             (isClean, soiledAt) = (false, time)
-        } else if call.begunAt >= soiledAt {
+        } else if call.begunAt > soiledAt {
             isClean = true
         }
         if call.isTooMany { hasBeenLimited = true }
