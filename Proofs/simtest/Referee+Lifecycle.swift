@@ -67,16 +67,16 @@ extension Referee {
                         + (call.isBilled ? "billed it" : "did not bill it"))
             }
             try checkWhole(call, attempt)
-            // With whole pictures that had come the bill is known, however the rest ended.
+            // With what had come of its pictures the bill is known, however the rest ended.
             guard call.life == api.life, let report = call.report,
-                call.whole.isEmpty || report.outcome.kind == .answered
+                call.inline.isEmpty || report.outcome.kind == .answered
             else { continue }
             if report.outcome.billing.rawValue != attempt.billing {
                 throw Violation(
                     description: "\(attempt.id) is \(attempt.billing) in the ledger, but was told to be "
                         + report.outcome.billing.rawValue)
             }
-            try checkEvents(events, follow: report.outcome, attempt.id, whole: call.whole)
+            try checkEvents(events, follow: report.outcome, attempt.id, inline: call.inline)
         }
     }
 
@@ -89,7 +89,7 @@ extension Referee {
     }
 
     func checkEvents(
-        _ events: [Books.Event], follow outcome: CallOutcome, _ attempt: AttemptID, whole: [ContentHash]
+        _ events: [Books.Event], follow outcome: CallOutcome, _ attempt: AttemptID, inline: [ContentHash]
     ) throws {
         let allowed: Set<String>
         switch outcome {
@@ -97,7 +97,7 @@ extension Referee {
             allowed = ["answered"]
             let pictures = try books.pictures(of: attempt.job).count { $0.attempt == attempt }
             // Pictures that no item spoke of have been paid for too.
-            if pictures < answer.items.count || pictures > answer.items.count + whole.count {
+            if pictures < answer.items.count || pictures > answer.items.count + inline.count {
                 throw Violation(
                     description: "\(attempt) was answered with \(answer.items.count) pictures, and has \(pictures)")
             }
