@@ -148,9 +148,10 @@ struct ContentDecoder {
                 do throws(Inflater.Broken) {
                     if let piece = try inflater.next(from: &input) { return piece }
                     guard inflater.isOver else { return nil }
-                    // A gzip stream may go on with another one.
-                    guard name == "gzip", input.readableBytes >= 2, Self.isGzip(input) else {
-                        if input.readableBytes > 0 || isEnded { state = .ended }
+                    // Another gzip stream may follow, and its mark may not have come whole.
+                    guard name == "gzip", Self.isGzip(input) else {
+                        let isOpen = name == "gzip" && Self.mayBecomeGzip(input)
+                        if isEnded || !isOpen { state = .ended }
                         return nil
                     }
                     state = .inflating(try Inflater(.gzip), name: name)
@@ -184,6 +185,10 @@ struct ContentDecoder {
 
         private static func isGzip(_ bytes: ByteBuffer) -> Bool {
             bytes.readableBytesView.starts(with: [0x1F, 0x8B])
+        }
+
+        private static func mayBecomeGzip(_ bytes: ByteBuffer) -> Bool {
+            bytes.readableBytes == 0 || bytes.readableBytes == 1 && bytes.readableBytesView.first == 0x1F
         }
 
         /// RFC 1950, 2.2: method 8, a window of at most 32 KiB, and a check sum. Unclaimed only in the forms that zlib writes.

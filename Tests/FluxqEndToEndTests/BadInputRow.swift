@@ -23,9 +23,10 @@ struct BadInputRow: Sendable, CustomStringConvertible {
     var description: String { name }
 
     private static func failed(
-        _ name: String, _ reason: FailureReason, _ call: CallOutcome.Kind, says: String = "", _ serve: @escaping Serve
+        _ name: String, _ reason: FailureReason, _ call: CallOutcome.Kind, says: String = "", images: Int = 0,
+        _ serve: @escaping Serve
     ) -> BadInputRow {
-        BadInputRow(name: name, serve: serve, state: .failed, reason: reason, call: call, says: says)
+        BadInputRow(name: name, serve: serve, state: .failed, reason: reason, call: call, images: images, says: says)
     }
 
     private static func unknown(_ name: String, says: String = "", _ serve: @escaping Serve) -> BadInputRow {
@@ -109,7 +110,7 @@ extension BadInputRow {
 
     private static let floods: [BadInputRow] = [
         // What fits into downloads.max_bytes is kept for a person.
-        .failed("ten-gigabytes-in-a-picture", .noImage, .answered) {
+        .failed("ten-gigabytes-in-a-picture", .noImage, .answered, images: 1) {
             try $0.send("\(head)Content-Length: \(tenGigabytes)\r\n\r\n{\"data\":[{\"b64_json\":\"")
             try $0.flood("AAAA", bytes: tenGigabytes)
         },
@@ -174,10 +175,10 @@ extension BadInputRow {
             try $0.flood("10000\r\n\(String(repeating: "\u{0}", count: 65_536))\r\n")
         },
         // A few hundred kilobytes that become 40 MB.
-        .failed("gzip-bomb", .noImage, .answered) {
+        .failed("gzip-bomb", .noImage, .answered, images: 1) {
             try $0.answer(try gzipBomb.get(), head: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip")
         },
-        .failed("gzip-bomb-in-gzip", .noImage, .answered) {
+        .failed("gzip-bomb-in-gzip", .noImage, .answered, images: 1) {
             try $0.answer(try gzip(gzipBomb.get()), head: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip")
         },
     ]
