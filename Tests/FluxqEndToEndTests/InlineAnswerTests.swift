@@ -138,7 +138,7 @@ struct InlineAnswerTests {
                 [.modificationDate: Date(timeIntervalSinceNow: -100_000)], ofItemAtPath: "\(objects)/\(name)")
         }
         let repair = try await first.check("--repair")
-        #expect(repair.findings.contains { $0.repair?.contains("Removed") ?? false }, "\(repair)")
+        #expect(repair.findings.contains { $0.repair?.contains("Moved to stray") ?? false }, "\(repair)")
         try await check(row, on: RunningDaemon(in: directory))
     }
 
