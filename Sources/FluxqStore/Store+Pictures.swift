@@ -163,7 +163,11 @@ extension Transaction {
 
     /// No more tries: what came whole is kept, and only where nothing did, the picture is lost.
     private func giveUp(_ row: FailedDownload, _ picture: PendingPicture, because message: String) throws -> Advance {
-        guard let kept = row.came, let what = row.cameMessage else { return try lose(picture, message: message) }
+        guard let kept = row.came, let what = row.cameMessage else {
+            // A host says the same of every link that has ended; what it said before tells why the link did not serve.
+            let earlier = picture.download.message.flatMap { $0 == message ? nil : " Before that: \($0)" }
+            return try lose(picture, message: message + (earlier ?? ""))
+        }
         let changed = try execute(
             """
             UPDATE pictures SET state = 'unusable', next_try_at = NULL, message = ?, hash = ?, bytes = ?,
