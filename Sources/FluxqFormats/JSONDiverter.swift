@@ -208,7 +208,7 @@ package struct JSONDiverter {
         let isRead: Void? = bytes.withContiguousStorageIfAvailable { read($0, into: &events) }
         if isRead == nil {
             // A sequence that is not stored in one piece is copied into one first.
-            Array(bytes).withUnsafeBufferPointer { read($0, into: &events) }
+            _ = Array(bytes).withUnsafeBufferPointer { read($0, into: &events) }
         }
         if let failure { throw failure }
         return events

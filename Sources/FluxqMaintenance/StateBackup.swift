@@ -190,11 +190,11 @@ package struct StateBackup: Sendable {
 
     /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
     private static func size(of hash: ContentHash, _ files: ObjectFiles) async throws -> Int64? {
-        do { return try await files.size(of: hash) } catch is ArchiveError { return nil }
+        do { return try await files.size(of: hash) } catch { return nil }
     }
 
     private static func whole(_ hash: ContentHash, _ files: ObjectFiles) async throws -> ArchivedFile? {
-        do { return try await files.openVerified(hash) } catch is ArchiveError { return nil }
+        do { return try await files.openVerified(hash) } catch { return nil }
     }
 }
 

@@ -202,7 +202,7 @@ extension OutcomeRow {
             .done("expires-as=none"),
             .failed("bad-scheme-link", .linkLost, [.answered]),
             .failed("dead-link expires=6", .linkLost, [.answered]),
-            .failed("strict", .rejected, [.rejected], says: "seed"),
+            .failed("strict", .rejected, [.rejected], says: "Unknown parameter"),
             .failed("dead-link expires=6 expires-as=expires", .linkLost, [.answered]),
             .failed("dead-link expires=6 expires-as=amz", .linkLost, [.answered]),
             .failed("dead-link expires=6 expires-as=goog", .linkLost, [.answered]),
