@@ -75,7 +75,7 @@ struct CallFileTests {
 
         let picture = try #require(try await next.takeBack(left.pictures[0], of: call))
         let stored = try await next.storePicture(picture).get()
-        #expect(try FileManager.default.contents(atPath: path(stored.hash)) == Data(SamplePictures.png.bytes))
+        #expect(FileManager.default.contents(atPath: path(stored.hash)) == Data(SamplePictures.png.bytes))
         let bytes = try #require(try await next.takeBack(left.pictures[1], of: call))
         #expect(try await next.storePicture(bytes) == .failure(.notAPicture(looksLike: "text")))
         #expect(try await next.store(bytes).bytes == 11)
