@@ -40,8 +40,9 @@ struct OutputDirectoryTests {
         #expect(path == home.path("42-1.png"))
         #expect(FileManager.default.contents(atPath: path) == picture)
         #expect(try names() == ["42-1.png"])
-        let mask = umask(0)
-        umask(mask)
+        // `umask` can only be read by setting it, and it belongs to all tests of this process.
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let mask = try #require(status.firstMatch(of: /Umask:\s+([0-7]+)/).flatMap { Int($0.1, radix: 8) })
         let mode = try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
         #expect(mode == Int(0o666 & ~mask))
     }

@@ -55,7 +55,7 @@ struct PeerTests {
 
             let file = server.directory.path("mine.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
-            // Whatever the process's mask is at the moment: another test may have changed it.
+            // The other user reads it, under whatever umask the tests run.
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
             let brought = try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"])
             #expect(brought.status == 200, "\(brought)")

@@ -1,30 +1,11 @@
-import FluxqTestSupport
-import Foundation
 import Testing
 
 /// How the tests wait: for what they wait for, however long a busy machine takes.
 @Suite("The tests wait for signals")
 struct WaitingTests {
-    private struct Line: CustomStringConvertible {
-        let file: String
-        let number: Int
-        let text: String
-
-        var description: String { "\(file):\(number): \(text)" }
-    }
-
-    private func lines() throws -> [Line] {
-        let folder = "\(RepositoryFile.root)/Tests"
-        let names = try #require(FileManager.default.enumerator(atPath: folder)).compactMap { $0 as? String }
-        return try names.filter { $0.hasSuffix(".swift") }.flatMap { name in
-            try RepositoryFile.text("Tests/\(name)").split(separator: "\n", omittingEmptySubsequences: false)
-                .enumerated().map { Line(file: name, number: $0.offset + 1, text: String($0.element)) }
-        }
-    }
-
     @Test("a time limit is there to end a test that hangs, and is far from what a slow machine needs")
     func limits() throws {
-        let limits = try lines().filter { $0.text.contains(/\.timeLimit\(\./) }
+        let limits = try SourceLine.ofAllTests().filter { $0.text.contains(/\.timeLimit\(\./) }
         #expect(!limits.isEmpty)
         for line in limits {
             let minutes = line.text.firstMatch(of: /\.timeLimit\(\.minutes\(([0-9]+)\)\)/).flatMap { Int($0.1) }
@@ -41,7 +22,7 @@ struct WaitingTests {
             "FluxqImagesAPITests/AddressRaceTests.swift", "FluxqHouseTests/WaitingTests.swift",
         ]
         let pattern = /Task\.sleep|Task\.yield|Thread\.sleep|\busleep\(|\bnanosleep\(|DispatchQueue\.global/
-        let found = try lines().filter { !exempt.contains($0.file) && $0.text.contains(pattern) }
+        let found = try SourceLine.ofAllTests().filter { !exempt.contains($0.file) && $0.text.contains(pattern) }
         #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
     }
 }

@@ -212,7 +212,6 @@ extension StateFixture {
         to path: String, scrutiny: StateBackup.Scrutiny = .everyByte
     ) async throws -> StateBackup.Summary {
         let source = try ReadOnlyStore(path: directory.path("queue.sqlite"))
-        umask(0o077)
         let summary = try await StateBackup(of: directory.path, store: source, now: now, scrutiny: scrutiny).write(
             to: path)
         try source.close()

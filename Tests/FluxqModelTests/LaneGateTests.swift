@@ -300,6 +300,25 @@ struct LaneGateTests {
         #expect(scene.fitness(3, of: 1002) == .open)
     }
 
+    @Test("a long rate limit whose trial finds the lane closed is tried again by that hold's probes")
+    func longLimitUnderHold() {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        scene.now = scene.now + .seconds(15)
+        scene.call(2, .wrongAddress(Self.error))
+        #expect(scene.gate.hold?.cause == .wrongAddress && scene.gate.isRateLimited(at: scene.now))
+        // Another owner may be served where this one is not.
+        #expect(scene.fitness(4, of: Self.bob) == .unconcerned)
+        #expect(scene.fitness(3) == nil)
+        let due = scene.gate.looksAgain(after: scene.now)
+        #expect(due == scene.gate.hold?.probeAt)
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        #expect(scene.fitness(1) == nil && scene.fitness(3) == .closer)
+        scene.call(3, .wrongAddress(Self.error))
+        scene.call(4, of: Self.bob, Self.answered)
+        #expect(scene.fitness(3) == .open && scene.gate.hold == nil)
+    }
+
     @Test("who is limited alone, again and again, slows only itself")
     func limitedAlone() {
         var scene = Scene()

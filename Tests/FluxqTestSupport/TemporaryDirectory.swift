@@ -9,6 +9,8 @@ package final class TemporaryDirectory: Sendable {
         let url = FileManager.default.temporaryDirectory.appending(path: "fluxq-test-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
+        // Tests go into it as other users, under whatever umask they run.
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     }
 
     deinit {
