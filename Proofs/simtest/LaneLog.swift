@@ -68,7 +68,7 @@ struct LaneLog {
         } else if call.begunAt > soiledAt {
             isClean = true
         }
-        if call.isTooMany { hasBeenLimited = true }
+        if call.isTooMany || call.plan.isRateLimit { hasBeenLimited = true }
         switch (call.cause, call.plan) {
         case (.outage(let outage), _) where outage.isFree || outage == .webPage:
             guard call.freeOutage != nil || call.report?.outcome.kind == .webPage, call.begunAt >= clearedAt else {

@@ -29,6 +29,9 @@ struct Simtest: ParsableCommand {
     @Option(help: "Run this seed alone and print what happens.")
     var seed: UInt64?
 
+    @Flag(help: "Go through the other seeds after a violation as well.")
+    var keepGoing = false
+
     @Option(help: "Plant a defect that has to be found: \(Plant.allCases.map(\.rawValue).joined(separator: ", ")).")
     var plant: Plant?
 
@@ -49,25 +52,31 @@ struct Simtest: ParsableCommand {
             do {
                 try onSmallDisk { disk in
                     while let seed = progress.withLock({ $0.take() }) {
-                        let figures = try run(seed, disk, isPrinted: false)
-                        progress.withLock { $0.add(figures) }
+                        do {
+                            let figures = try run(seed, disk, isPrinted: false)
+                            progress.withLock { $0.add(figures) }
+                        } catch let code as ExitCode where keepGoing {
+                            progress.withLock { $0.broken = code }
+                        }
                     }
                 }
             } catch {
                 progress.withLock { $0.failure = $0.failure ?? error }
             }
         }
-        let (sum, failure) = progress.withLock { ($0.sum, $0.failure) }
+        let (sum, failure) = progress.withLock { ($0.sum, $0.failure ?? $0.broken) }
         if let failure { throw failure }
         Report.line("No promise was broken in \((ContinuousClock.now - began).components.seconds) s: \(sum.words).")
     }
 
-    /// Seeds that are still to be run, and what came of the others.
+    /// Seeds that are still to be run, and the figures of the others.
     private struct Progress {
         var next: UInt64
         let end: UInt64
         var sum = Figures()
         var failure: (any Error)?
+        /// Some seed has broken a promise, and the others still run.
+        var broken: ExitCode?
 
         mutating func take() -> UInt64? {
             guard next < end, failure == nil else { return nil }

@@ -27,6 +27,8 @@ final class SimulatedCall: @unchecked Sendable {
         case wrongAddress(Int), webPage
         case tooMany(Duration?)
 
+        var isRateLimit: Bool { if case .tooMany = self { true } else { false } }
+
         /// What a call can meet by chance, with nobody to blame.
         static let byChance: [Plan] = [
             .pictures, .nothing, .junk, .rejected, .moderated, .serverError, .lostBilled, .lostUnbilled,

@@ -256,8 +256,8 @@ extension LaneGate {
 
     /// - Parameter canOnlyWait: what was bought can still be downloaded, which opens the lane without another call.
     package func fitness(of party: Party, at now: Timestamp, canOnlyWait: Bool = false) -> Fitness? {
-        if isRateLimited(at: now) { return mayTryLimit(party, at: now) ? .unconcerned : nil }
-        guard let hold = hold(on: party) else { return .open }
+        if isRateLimited(at: now), !mayTryLimit(party, at: now) { return nil }
+        guard let hold = hold(on: party) else { return isRateLimited(at: now) ? .unconcerned : .open }
         guard evidence.probe == nil else { return nil }
         let concerned = Set(evidence.parties.map(\.uid))
         if !concerned.contains(party.uid), !concerned.isEmpty {
@@ -279,7 +279,7 @@ extension LaneGate {
 
     /// When one call may try whether a rate limit is everybody's; nil for a short one, and for one that two have met.
     private var limitIsTried: Timestamp? {
-        guard let rateLimit, hold == nil, rateLimit.until - rateLimit.since >= Self.longLimit,
+        guard let rateLimit, rateLimit.until - rateLimit.since >= Self.longLimit,
             Set(evidence.limitParties.map(\.uid)).count == 1
         else { return nil }
         return rateLimit.since + Self.limitTrial
@@ -287,7 +287,9 @@ extension LaneGate {
 
     /// When the lane has to be looked at again; nil if only a call that ends can change it.
     package func looksAgain(after now: Timestamp) -> Timestamp? {
-        [opens(after: now), limitIsTried.flatMap { $0 > now ? $0 : nil }].compactMap(\.self).min()
+        // A long rate limit may be tried under a hold as well: by a probe, when both times have come.
+        let tried = limitIsTried.flatMap { $0 > now ? $0 : hold?.probeAt }
+        return [opens(after: now), tried.flatMap { $0 > now ? $0 : nil }].compactMap(\.self).min()
     }
 
     /// When calls may begin again by the lapse of time.
