@@ -17,6 +17,9 @@ ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN images INTEGER NOT NULL DEFAULT 1 CHECK (images > 0);
 UPDATE jobs SET model = coalesce(request ->> 'model', ''), images = coalesce(request ->> 'n', 1);
 
+-- How often it was refused while its lane worked for others.
+ALTER TABLE jobs ADD COLUMN refused_alone INTEGER NOT NULL DEFAULT 0 CHECK (refused_alone >= 0);
+
 -- The order of the claim within a lane and an owner, and what the line shows, read from the index alone.
 CREATE INDEX jobs_ready_of_owner ON jobs (uid, endpoint, model, priority DESC, id, images)
     WHERE state = 'queued' AND not_before IS NULL;

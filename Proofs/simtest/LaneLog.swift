@@ -15,7 +15,10 @@ struct LaneLog {
     /// Something that went wrong, one entry for each job or call.
     private struct Trouble: Hashable {
         let owner: UInt32
+        /// Of the job or the call, as the closure counts.
         let number: Int64
+        /// The call that showed it.
+        let call: Int
     }
 
     /// So many show that a lane is out, whoever met them: one owner's alone may be that owner's own, which fluxq may know
@@ -69,14 +72,19 @@ struct LaneLog {
             isClean = true
         }
         if call.isTooMany || call.plan.isRateLimit { hasBeenLimited = true }
+        // The workers know why it ended, and that it says nothing about the lane.
+        if call.isGivenUp { return }
         switch (call.cause, call.plan) {
         case (.outage(let outage), _) where outage.isFree || outage == .webPage:
             guard call.freeOutage != nil || call.report?.outcome.kind == .webPage, call.begunAt >= clearedAt else {
                 break
             }
-            add(.refused, call.owner, Int64(call.number))
+            add(.refused, Trouble(owner: call.owner, number: Int64(call.number), call: call.number))
         case (.outage, _) where call.isFailure:
-            if call.begunAt >= clearedAt { add(.failing, call.owner, call.attempt.job.rawValue) }
+            if call.begunAt >= clearedAt {
+                add(
+                    .failing, Trouble(owner: call.owner, number: call.attempt.job.rawValue, call: call.number))
+            }
             // The API was there.
             end(.refused, at: time)
         // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
@@ -86,26 +94,38 @@ struct LaneLog {
         default:
             end(.refused, at: time)
             end(.failing, at: time)
+            // What comes inline was delivered.
+            if !call.inline.isEmpty, troubles[.undeliverable]?.allSatisfy({ $0.owner != call.owner }) == true {
+                end(.undeliverable, at: time)
+            }
         }
     }
 
-    mutating func noteFailedDownload(of call: SimulatedCall) { add(.undeliverable, call.owner, Int64(call.number)) }
+    mutating func noteFailedDownload(of call: SimulatedCall) {
+        add(.undeliverable, Trouble(owner: call.owner, number: Int64(call.number), call: call.number))
+    }
 
     mutating func noteDownload(at time: Int64) { end(.undeliverable, at: time) }
 
-    /// fluxq has died: what it had not drawn its conclusion from yet it need not know any more.
+    /// fluxq has died, and need not know any more what it had not written down or drawn no conclusion from.
     ///
-    /// - Parameter hadCalls: some were in flight, whose ends it takes for unknown.
-    mutating func losePeer(hadCalls: Bool, at time: Int64) {
+    /// - Parameters:
+    ///   - unrecorded: calls whose end it had not written down.
+    ///   - hadCalls: some were in flight, whose ends it takes for unknown.
+    mutating func losePeer(unrecorded: Set<Int>, hadCalls: Bool, at time: Int64) {
         if hadCalls { (isClean, soiledAt) = (false, time) }
+        for closure in [Closure.refused, .failing] {
+            troubles[closure]?.removeAll { unrecorded.contains($0.call) }
+        }
         if closure == nil { for closure in Self.enough.keys { end(closure, at: time) } }
     }
 
-    private mutating func add(_ closure: Closure, _ owner: UInt32, _ number: Int64) {
+    private mutating func add(_ closure: Closure, _ trouble: Trouble) {
         // What mallory meets may be her own as well.
-        guard owner != Scene.mallory.uid else { return }
-        let trouble = Trouble(owner: owner, number: number)
-        if !troubles[closure, default: []].contains(trouble) { troubles[closure, default: []].append(trouble) }
+        guard trouble.owner != Scene.mallory.uid else { return }
+        if !troubles[closure, default: []].contains(where: { $0.number == trouble.number }) {
+            troubles[closure, default: []].append(trouble)
+        }
     }
 
     private mutating func end(_ closure: Closure, at time: Int64) {

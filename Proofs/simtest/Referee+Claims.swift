@@ -60,9 +60,9 @@ extension Referee {
         let jobs = try books.jobs()
         guard let job = jobs.first(where: { $0.id == claim.job }) else { return }
         let lane = job.lane
-        let queued = jobs.filter { $0.state == "queued" && $0.lane == lane }
-        try lanes.check(
-            claim, on: lane, of: job.uid, stillReady: Set(queued.map(\.uid)), canOnlyWait: canOnlyWait(lane))
+        // A claim just before may have been the last that an owner's limits allow.
+        let stillReady = try ready(at: clock.now())[lane] ?? []
+        try lanes.check(claim, on: lane, of: job.uid, stillReady: stillReady, canOnlyWait: canOnlyWait(lane))
     }
 }
 

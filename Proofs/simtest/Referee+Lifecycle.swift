@@ -61,6 +61,7 @@ extension Referee {
                 }
                 continue
             }
+            if call.life == api.life { call.isRecorded = true }
             if attempt.billing == "billed" && !call.isBilled || attempt.billing == "not_billed" && call.isBilled {
                 throw Violation(
                     description: "\(attempt.id) is \(attempt.billing) in the ledger, and the API "

@@ -105,7 +105,9 @@ final class SimulatedAPI: @unchecked Sendable {
     /// The daemon has died. What it had sent may still be worked on, and billed.
     func losePeer() {
         for lane in lanes {
-            logs[lane]?.losePeer(hadCalls: inFlight.contains { $0.lane == lane }, at: clock.elapsed)
+            let unrecorded = calls.filter { $0.lane == lane && $0.life == life && !$0.isRecorded }.map(\.number)
+            logs[lane]?.losePeer(
+                unrecorded: Set(unrecorded), hadCalls: inFlight.contains { $0.lane == lane }, at: clock.elapsed)
         }
         for call in inFlight {
             if call.isSent, call.isBillable, dice.chance(0.5) { bill(call) }
@@ -218,6 +220,7 @@ final class SimulatedAPI: @unchecked Sendable {
     }
 
     private func noteHangUp(_ call: SimulatedCall) {
+        call.isGivenUp = true
         if call.life == life, !mayGiveUp() {
             trace.violate("\(call.attempt) was given up, though there was time to wait for its answer")
         }

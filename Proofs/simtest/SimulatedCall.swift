@@ -63,6 +63,10 @@ final class SimulatedCall: @unchecked Sendable {
     /// What the workers were told; nil while the call is in flight or when they died meanwhile.
     var report: CallReport?
     var isOver = false
+    /// The workers hung up before its end: they know why, and it tells them nothing about the lane.
+    var isGivenUp = false
+    /// Its end has been written down by those who made it.
+    var isRecorded = false
     /// Inline pictures that came whole, by what they are.
     var inline: [ContentHash] = []
     /// Those of them that are pictures in base64 to the end of their text.

@@ -2,25 +2,31 @@ extension LaneGate {
     /// What a call's outcome says about the lane.
     ///
     /// - Parameter ceiling: calls in flight at most, of all lanes of the endpoint.
-    /// - Returns: suspects that were refused while the lane worked for others; each takes a strike.
+    /// - Returns: suspects that were refused while the lane worked for others.
     package mutating func record(
         _ outcome: CallOutcome, of call: Call, now: Timestamp, ceiling: Int, pauses: Pauses,
         using generator: inout some RandomNumberGenerator
     ) -> [Party] {
         if evidence.probe == call.number { evidence.probe = nil }
         switch outcome {
-        case .answered:
+        case .answered(let answer):
             pace.succeed(ceiling: ceiling)
+            // What came inline was delivered as well: so what others cannot download may be theirs alone.
+            if answer.items.contains(where: { $0.inline != nil }), hold?.cause == .undeliverable, isNews(call),
+                !isConcerned(call.party)
+            {
+                recordDelivered(call.party)
+            }
             evidence.failures = []
             return work(call, now: now, ends: HoldCause.allCases.filter { $0 != .undeliverable }, pauses, &generator)
         case .rejected, .moderated:
             // The API has read the request and answered for itself.
             return work(call, now: now, ends: HoldCause.allCases.filter { $0 != .undeliverable }, pauses, &generator)
         case .noImage:
-            let struck = work(call, now: now, ends: [.account, .unreachable, .wrongAddress], pauses, &generator)
+            let alone = work(call, now: now, ends: [.account, .unreachable, .wrongAddress], pauses, &generator)
             // What it says about the pictures counts like any failure.
             fail(call, message: "The API answers without a usable picture.", now: now, pauses, &generator)
-            return struck
+            return alone
         case .notSent(let message):
             refuse(.unreachable, call, message: message, now: now, pauses, &generator)
         case .accountClosed(let error):
@@ -87,7 +93,7 @@ extension LaneGate {
                 postponeProbe(now: now, pauses, &generator)
             }
         }
-        let struck = evidence.accused.filter { accusation in
+        let alone = evidence.accused.filter { accusation in
             accusation.party.job != call.party.job && accusation.workedBefore && call.number > accusation.latest
                 && call.begunAt >= accusation.at && call.begunAt <= accusation.at + Self.nearness
         }
@@ -95,7 +101,8 @@ extension LaneGate {
         if evidence.refusals.contains(where: { $0.job != call.party.job }) { evidence.refusals = [] }
         evidence.worked.removeAll { $0.party.job == call.party.job }
         evidence.worked = (evidence.worked + [.init(party: call.party, at: now)]).suffix(2)
-        return struck.map(\.party)
+        // Refusals between the same two calls tell the same thing.
+        return Set(alone.map(\.party)).sorted { $0.job < $1.job }
     }
 
     private func isConcerned(_ party: Party) -> Bool {
@@ -170,8 +177,9 @@ extension LaneGate {
         remember(limited: call.party)
         rateLimits += 1
         let until = now + (retryAfter ?? pauses.rateLimit.pause(failures: rateLimits, using: &generator))
-        // Calls that were in flight together may each be refused; the longest wait counts.
         let present = rateLimit.flatMap { $0.isOver(at: now) ? nil : $0.until }
+        // Calls that were in flight together may each be refused: the longest wait counts. A later call has the newer word.
+        let isNewer = call.number > evidence.limitBegan
         if let hold, isNews(call) {
             // The host answered and the account is known.
             if [.account, .unreachable, .wrongAddress].contains(hold.cause) {
@@ -185,7 +193,7 @@ extension LaneGate {
             evidence.limitParties = Self.bounded(evidence.limitParties + [call.party])
         }
         evidence.limitBegan = calls
-        rateLimit = RateLimit(since: now, until: max(present ?? until, until))
+        rateLimit = RateLimit(since: now, until: isNewer ? until : max(present ?? until, until))
     }
 
     private mutating func remember(limited party: Party) {

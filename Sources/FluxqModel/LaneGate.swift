@@ -7,13 +7,13 @@
 /// unreachable     a call that was not sent                              a probe that reaches the host
 /// wrong_address   an answer that is not the API's own                   a probe that is answered by the API
 /// failing         three jobs in a row whose calls failed                a probe that is answered
-/// undeliverable   three calls whose pictures cannot be downloaded       a download that succeeds
+/// undeliverable   three calls whose pictures cannot be downloaded       a download that succeeds; another owner's inline picture
 /// ```
 ///
 /// Whether a lane is closed for everybody or only for those who are refused is told apart by who is refused. If the first
 /// call of another owner (or, with one owner alone, of another job) works after a hold that one owner's (one job's) calls
 /// brought about, that owner (that job) is a suspect from then on: what it meets closes nothing for others. A suspect job
-/// that is refused between two calls of others that work takes a strike; if nobody else's call works in between, suspects
+/// that is refused between two calls of others that work was refused alone; if nobody else's call works in between, suspects
 /// alone are held, because nobody can tell then whose fault it is.
 ///
 /// Order is told by the calls' numbers, never by the clock, which may be set. Every wait that fluxq sets itself carries the
@@ -256,8 +256,12 @@ extension LaneGate {
 
     /// - Parameter canOnlyWait: what was bought can still be downloaded, which opens the lane without another call.
     package func fitness(of party: Party, at now: Timestamp, canOnlyWait: Bool = false) -> Fitness? {
-        if isRateLimited(at: now), !mayTryLimit(party, at: now) { return nil }
-        guard let hold = hold(on: party) else { return isRateLimited(at: now) ? .unconcerned : .open }
+        var fitness = Fitness.open
+        if isRateLimited(at: now) {
+            guard let trial = trial(by: party, at: now) else { return nil }
+            fitness = trial
+        }
+        guard let hold = hold(on: party) else { return fitness }
         guard evidence.probe == nil else { return nil }
         let concerned = Set(evidence.parties.map(\.uid))
         if !concerned.contains(party.uid), !concerned.isEmpty {
@@ -270,11 +274,12 @@ extension LaneGate {
         return hold.closedBy.map { $0.uid == party.uid } ?? false ? .closer : .other
     }
 
-    /// Whether a party's call may try if a long rate limit is everybody's.
-    private func mayTryLimit(_ party: Party, at now: Timestamp) -> Bool {
-        guard let tried = limitIsTried, now >= tried, evidence.probe == nil else { return false }
-        if Set(evidence.limitParties.map(\.uid)).count == 1, evidence.limitParties[0].uid != party.uid { return true }
-        return evidence.limitParties.count == 1 && evidence.limitParties[0].job != party.job
+    /// How well a party's call would tell whether a long rate limit is everybody's; nil: it may not try.
+    private func trial(by party: Party, at now: Timestamp) -> Fitness? {
+        guard let tried = limitIsTried, now >= tried, evidence.probe == nil, let limited = evidence.limitParties.first
+        else { return nil }
+        if limited.uid != party.uid { return .unconcerned }
+        return evidence.limitParties.count == 1 && limited.job != party.job ? .other : nil
     }
 
     /// When one call may try whether a rate limit is everybody's; nil for a short one, and for one that two have met.

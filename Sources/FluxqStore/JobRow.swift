@@ -81,6 +81,7 @@ extension Transaction {
             """
             UPDATE jobs SET endpoint = ?, state = ?, not_before = ?, after_backoff = ?, phase = ?, cancel_requested = ?, reason = ?,
                 message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
+                refused_alone = CASE WHEN ? THEN 0 ELSE refused_alone END,
                 started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?
             WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
             """,
@@ -88,7 +89,7 @@ extension Transaction {
                 lane.endpoint, columns.state.rawValue, columns.notBefore, columns.afterBackoff, columns.phase?.rawValue,
                 columns.cancelRequested, columns.failure?.reason.rawValue, columns.failure?.message,
                 try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
-                begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
+                isOver, begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
                 job.lifecycle.attempt,
             ])
         guard changed == 1 else { return .stale }

@@ -44,14 +44,25 @@ extension Transaction {
     /// Has the lane's gate judge what a call met.
     private func judge(_ outcome: CallOutcome, of claim: Claim) throws {
         var gate = try gate(of: claim.lane)
-        let struck = gate.record(
+        let alone = gate.record(
             outcome, of: claim.callInLane, now: now, ceiling: ceiling(of: claim.lane.endpoint), pauses: policy.pauses,
             using: &generator)
         try write(gate, of: claim.lane)
-        for party in struck { try strike(party.job) }
+        for party in alone { try noteRefusedAlone(party.job) }
     }
 
-    /// A queued job was refused while calls of others worked: the refusal is its own, and counts.
+    /// So often may a queued job be refused while calls of others work: an outage that comes and goes can look like that.
+    private static let doubts = 2
+
+    /// A queued job was refused while calls of others worked: again and again, it is a strike.
+    private func noteRefusedAlone(_ id: JobID) throws {
+        let noted = try row(
+            "UPDATE jobs SET refused_alone = refused_alone + 1 WHERE id = ? AND state = 'queued' RETURNING refused_alone",
+            [id])
+        if let noted, noted["refused_alone"] > Self.doubts { try strike(id) }
+    }
+
+    /// The refusals of a queued job are its own, and count.
     func strike(_ id: JobID) throws {
         guard let row = try row("SELECT * FROM jobs WHERE id = ? AND state = 'queued'", [id]) else { return }
         let job = try JobRow(row)

@@ -210,7 +210,7 @@ struct LaneGateTests {
         return scene
     }
 
-    @Test("an owner who is refused alone closes nothing, and each job takes a strike when others' calls work around it")
+    @Test("an owner who is refused alone closes nothing, and each refusal is its own when others' calls work around it")
     func alone() {
         var scene = suspicious()
         for job in 10..<30 {
@@ -218,6 +218,14 @@ struct LaneGateTests {
             #expect(scene.gate.hold == nil && scene.fitness(2, of: Self.bob) == .open)
             #expect(scene.call(2, of: Self.bob, Self.answered) == [Int64(job)])
         }
+    }
+
+    @Test("refusals between the same two calls of others count once")
+    func betweenTheSame() {
+        var scene = suspicious()
+        for _ in 0..<2 { scene.call(1, Self.refused) }
+        #expect(scene.call(2, of: Self.bob, Self.answered) == [1])
+        #expect(scene.call(2, of: Self.bob, Self.answered) == [])
     }
 
     @Test("money that runs out a second time costs nobody a strike: four jobs, one picture, and again nothing")
@@ -298,6 +306,45 @@ struct LaneGateTests {
         #expect(scene.fitness(3, of: 1002) == nil)
         _ = scene.end(trial, Self.answered)
         #expect(scene.fitness(3, of: 1002) == .open)
+    }
+
+    @Test("a long rate limit is tried by another owner if there is one, else by another job")
+    func whoTries() {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        scene.now = scene.now + .seconds(15)
+        #expect(scene.fitness(1) == nil && scene.fitness(3) == .other && scene.fitness(2, of: Self.bob) == .unconcerned)
+        scene.call(3, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        scene.now = scene.now + .seconds(15)
+        #expect(scene.fitness(4) == nil && scene.fitness(2, of: Self.bob) == .unconcerned)
+    }
+
+    @Test("the API's newest word says how long a rate limit lasts", arguments: [Duration.seconds(30), nil])
+    func newestWord(_ wait: Duration?) throws {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        scene.now = scene.now + .seconds(15)
+        scene.call(2, of: Self.bob, .rateLimited(Self.error, retryAfter: wait))
+        let until = try #require(scene.gate.rateLimit?.until)
+        #expect(until - scene.now <= wait ?? .seconds(120))
+        // Both have met it: nobody else tries before it is over.
+        #expect(scene.fitness(3, of: 1002) == nil)
+    }
+
+    @Test("an inline picture of another owner shows that what one owner cannot download is that owner's alone")
+    func inlineDelivers() {
+        var scene = Scene()
+        for job in 1...3 {
+            scene.call(Int64(job), Self.answered)
+            scene.undelivered(Int64(job))
+        }
+        #expect(scene.gate.hold?.cause == .undeliverable)
+        let inline = CallOutcome.answered(Answer(items: [.init(inline: 0)]))
+        // The same owner's proves nothing about its links.
+        scene.call(4, inline)
+        #expect(scene.gate.hold?.cause == .undeliverable)
+        scene.call(5, of: Self.bob, inline)
+        #expect(scene.gate.hold == nil && scene.gate.evidence.suspectOwners == [Self.alice])
     }
 
     @Test("a long rate limit whose trial finds the lane closed is tried again by that hold's probes")

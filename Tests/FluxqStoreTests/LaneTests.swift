@@ -147,6 +147,27 @@ struct LaneTests {
 
     // MARK: - Who is refused alone
 
+    @Test("two short outages that hit one job alone cost it nothing; the third refusal among successes is its own")
+    func shortOutages() async throws {
+        let fixture = try StoreFixture { $0.maxAttempts = 1 }
+        let unlucky = try await fixture.submit(owner: StoreFixture.alice)
+        var refusals = 0
+        while try await JobState(fixture.job(unlucky).lifecycle.state) != .failed, refusals < 20 {
+            try await fixture.submit(owner: StoreFixture.bob)
+            fixture.pass(.seconds(6))
+            while case .claimed(let claim) = try await fixture.store.claim() {
+                if claim.job == unlucky {
+                    refusals += 1
+                    _ = try await fixture.store.record(refused, of: claim)
+                } else {
+                    try await fixture.end(claim, .billed)
+                }
+            }
+        }
+        // One that closed the lane, and three among successes.
+        #expect(refusals == 4)
+    }
+
     @Test("an owner whose every job is refused holds a lane once, and its jobs end after their attempts")
     func refusedAlone() async throws {
         let fixture = try StoreFixture { $0.maxAttempts = 3 }
