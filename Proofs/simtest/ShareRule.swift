@@ -68,7 +68,7 @@ final class ShareRule {
             let last = times.count - 1
             let first = max(0, last - Self.window)
             let passed = times[last] - times[first]
-            let most = most(calls: last - first, since: times[first])
+            let most = most(calls: last - first, since: times[first], for: owner)
             if passed > most {
                 throw Violation(
                     description: "owner \(uid) had ready jobs and began \(last - first) calls in \(passed) ms; "
@@ -77,11 +77,12 @@ final class ShareRule {
         }
     }
 
-    private func most(calls: Int, since: Int64) -> Int64 {
+    private func most(calls: Int, since: Int64, for owner: Owner) -> Int64 {
         let latency = Double(scene.habits.latency)
         let share = Double(scene.concurrency(of: lane.endpoint)) / latency / Double(rivals)
-        // It may have begun before the window.
-        let news = met.filter { $0.value + cost(of: $0.key) >= since }.reduce(0) { $0 + cost(of: $1.key) }
+        // It may have begun before the window; and before others had calls, nothing showed that it was hers alone.
+        let news = met.filter { max($0.value, owner.readySince) + cost(of: $0.key) >= since }
+            .reduce(0) { $0 + cost(of: $1.key) }
         return Int64(Double(calls + rivals + elsewhere) / (Self.kept * share)) + news
     }
 

@@ -178,8 +178,10 @@ extension LaneGate {
         rateLimits += 1
         let until = now + (retryAfter ?? pauses.rateLimit.pause(failures: rateLimits, using: &generator))
         let present = rateLimit.flatMap { $0.isOver(at: now) ? nil : $0.until }
-        // Calls that were in flight together may each be refused: the longest wait counts. A later call has the newer word.
+        // Calls that were in flight together may each be refused: the longest wait counts. A later call has the newer word,
+        // and if owners are told different times, the first of them may try when its own is over.
         let isNewer = call.number > evidence.limitBegan
+        let isOthersToo = evidence.limitParties.contains { $0.uid != call.party.uid }
         if let hold, isNews(call) {
             // The host answered and the account is known.
             if [.account, .unreachable, .wrongAddress].contains(hold.cause) {
@@ -193,7 +195,13 @@ extension LaneGate {
             evidence.limitParties = Self.bounded(evidence.limitParties + [call.party])
         }
         evidence.limitBegan = calls
-        rateLimit = RateLimit(since: now, until: isNewer ? until : max(present ?? until, until))
+        let agreed =
+            switch present {
+            case let present? where !isNewer: max(present, until)
+            case let present? where isOthersToo: min(present, until)
+            default: until
+            }
+        rateLimit = RateLimit(since: now, until: agreed)
     }
 
     private mutating func remember(limited party: Party) {

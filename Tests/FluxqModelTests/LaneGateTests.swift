@@ -331,6 +331,16 @@ struct LaneGateTests {
         #expect(scene.fitness(3, of: 1002) == nil)
     }
 
+    @Test("who is told to wait for an hour makes nobody wait longer who was told a minute")
+    func ownWord() throws {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(60)))
+        let own = try #require(scene.gate.rateLimit?.until)
+        scene.now = scene.now + .seconds(15)
+        scene.call(2, of: Self.bob, .rateLimited(Self.error, retryAfter: .seconds(3600)))
+        #expect(scene.gate.rateLimit?.until == own)
+    }
+
     @Test("an inline picture of another owner shows that what one owner cannot download is that owner's alone")
     func inlineDelivers() {
         var scene = Scene()
