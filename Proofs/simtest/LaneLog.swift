@@ -19,6 +19,7 @@ struct LaneLog {
         let number: Int64
         /// The call that showed it.
         let call: Int
+        let at: Int64
     }
 
     /// So many show that a lane is out, whoever met them: one owner's alone may be that owner's own, which fluxq may know
@@ -33,6 +34,8 @@ struct LaneLog {
     ]
 
     private var troubles: [Closure: [Trouble]] = [:]
+    /// When there were enough of them.
+    private var shownAt: [Closure: Int64] = [:]
     /// Owners of whom fluxq may think that what they meet is their own.
     private var suspects: Set<UInt32> = []
     /// When something that was wrong was last found to be over: what was in flight then says nothing any more.
@@ -41,20 +44,27 @@ struct LaneLog {
     private(set) var hasBeenLimited = false
     /// What was told last was a success, or nothing has been told.
     private(set) var isClean = true
+    /// A picture could be had after the last one that could not, of any owner.
+    private(set) var isDelivering = true
     /// When something else was told last.
     private var soiledAt: Int64 = -1
+    /// Whose calls were told something else since the last success: fluxq may think that any of them closed the lane.
+    private(set) var troubled: Set<UInt32> = []
 
-    var closure: Closure? {
-        [.undeliverable, .refused, .failing].first {
-            isShown($0, by: \.news, isFresh) || isShown($0, by: \.all) { _ in true }
-        }
-    }
+    var closure: Closure? { [.undeliverable, .refused, .failing].first(where: isShown) }
 
     /// It is shown by owners of whom fluxq cannot think that it is their own: so it is closed for everybody.
     var isForEverybody: Bool { closure.map { isShown($0, by: \.news, isFresh) } ?? false }
 
-    /// Whose calls show it.
-    var concerned: Set<UInt32> { Set(closure.flatMap { troubles[$0] }.map { $0.map(\.owner) } ?? []) }
+    /// When fluxq may have closed it at the earliest: it need not know an owner for a suspect.
+    var mayBeClosedSince: Int64? { closure.flatMap { troubles[$0]?.first?.at } }
+
+    /// Whose calls show that it is closed, for whatever cause: one may follow another.
+    var concerned: Set<UInt32> { Set(Self.enough.keys.filter(isShown).flatMap { troubles[$0] ?? [] }.map(\.owner)) }
+
+    private func isShown(_ closure: Closure) -> Bool {
+        isShown(closure, by: \.news, isFresh) || isShown(closure, by: \.all) { _ in true }
+    }
 
     private func isFresh(_ trouble: Trouble) -> Bool { !suspects.contains(trouble.owner) }
 
@@ -66,46 +76,58 @@ struct LaneLog {
     /// A call has ended, and fluxq was told how.
     mutating func note(_ call: SimulatedCall, at time: Int64) {
         // A success of a call that began before something went wrong says nothing about what is now.
-        if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed {
+        let isUsable = call.inline.isEmpty || !call.whole.isEmpty
+        if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed || !isUsable {
             (isClean, soiledAt) = (false, time)
+            troubled.insert(call.owner)
         } else if call.begunAt > soiledAt {
             isClean = true
+            troubled = []
         }
         if call.isTooMany || call.plan.isRateLimit { hasBeenLimited = true }
-        // The workers know why it ended, and that it says nothing about the lane.
-        if call.isGivenUp { return }
+        // The workers know why it ended, and that it says nothing about the lane; what had come by then says that it works.
+        if call.isGivenUp, call.inline.isEmpty { return }
         switch (call.cause, call.plan) {
         case (.outage(let outage), _) where outage.isFree || outage == .webPage:
             guard call.freeOutage != nil || call.report?.outcome.kind == .webPage, call.begunAt >= clearedAt else {
                 break
             }
-            add(.refused, Trouble(owner: call.owner, number: Int64(call.number), call: call.number))
+            add(.refused, Trouble(owner: call.owner, number: Int64(call.number), call: call.number, at: time))
         case (.outage, _) where call.isFailure:
             if call.begunAt >= clearedAt {
                 add(
-                    .failing, Trouble(owner: call.owner, number: call.attempt.job.rawValue, call: call.number))
+                    .failing, Trouble(owner: call.owner, number: call.attempt.job.rawValue, call: call.number, at: time)
+                )
             }
             // The API was there.
-            end(.refused, at: time)
+            end(.refused, by: call, at: time)
         // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
         case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage), (_, .tooMany):
             break
-        case (.hostility, _) where call.isFailure: break
+        case (.hostility, _) where call.isFailure:
+            // The API has answered, though not with what was asked for.
+            if call.report?.outcome.kind == .noImage { end(.refused, by: call, at: time) }
         default:
-            end(.refused, at: time)
-            end(.failing, at: time)
+            end(.refused, by: call, at: time)
+            end(.failing, by: call, at: time)
             // What comes inline was delivered.
+            if !call.inline.isEmpty { isDelivering = true }
             if !call.inline.isEmpty, troubles[.undeliverable]?.allSatisfy({ $0.owner != call.owner }) == true {
                 end(.undeliverable, at: time)
             }
         }
     }
 
-    mutating func noteFailedDownload(of call: SimulatedCall) {
-        add(.undeliverable, Trouble(owner: call.owner, number: Int64(call.number), call: call.number))
+    mutating func noteFailedDownload(of call: SimulatedCall, at time: Int64) {
+        add(.undeliverable, Trouble(owner: call.owner, number: Int64(call.number), call: call.number, at: time))
     }
 
-    mutating func noteDownload(at time: Int64) { end(.undeliverable, at: time) }
+    mutating func noteUndelivered() { isDelivering = false }
+
+    mutating func noteDownload(at time: Int64) {
+        isDelivering = true
+        end(.undeliverable, at: time)
+    }
 
     /// fluxq has died, and need not know any more what it had not written down or drawn no conclusion from.
     ///
@@ -116,6 +138,7 @@ struct LaneLog {
         if hadCalls { (isClean, soiledAt) = (false, time) }
         for closure in [Closure.refused, .failing] {
             troubles[closure]?.removeAll { unrecorded.contains($0.call) }
+            if !isShown(closure) { shownAt[closure] = nil }
         }
         if closure == nil { for closure in Self.enough.keys { end(closure, at: time) } }
     }
@@ -126,9 +149,17 @@ struct LaneLog {
         if !troubles[closure, default: []].contains(where: { $0.number == trouble.number }) {
             troubles[closure, default: []].append(trouble)
         }
+        if isShown(closure), shownAt[closure] == nil { shownAt[closure] = trouble.at }
+    }
+
+    /// A success of a call that began before the lane was closed says nothing about what is now.
+    private mutating func end(_ closure: Closure, by call: SimulatedCall, at time: Int64) {
+        if let shownAt = shownAt[closure], call.begunAt < shownAt { return }
+        end(closure, at: time)
     }
 
     private mutating func end(_ closure: Closure, at time: Int64) {
+        shownAt[closure] = nil
         guard let ended = troubles.removeValue(forKey: closure) else { return }
         suspects.formUnion(ended.map(\.owner))
         if closure != .undeliverable { clearedAt = time }

@@ -48,8 +48,9 @@ final class LaneRule {
     func lifeEnds() {
         waitingSince = [:]
         ready = [:]
-        // A probe that was cut short has told nobody anything.
+        // A probe that was cut short has told nobody anything, and is not counted.
         resumed()
+        for (lane, probes) in known.mapValues(\.probes) where probes > 0 { known[lane]?.probes = probes - 1 }
     }
 
     /// - Parameters:
@@ -62,18 +63,21 @@ final class LaneRule {
             let log = api.log(of: lane)
             if let closure = log.closure {
                 if known[lane]?.closure != closure {
-                    known[lane] = Known(closure: closure, since: known[lane]?.since ?? clock.elapsed)
+                    let since = log.isForEverybody ? nil : log.mayBeClosedSince
+                    known[lane] = Known(closure: closure, since: known[lane]?.since ?? since ?? clock.elapsed)
                 }
             } else {
                 known[lane] = nil
             }
             // What mallory waits for may be what her own calls were told.
             let isReady = !ready[lane, default: []].subtracting([Scene.mallory.uid]).isEmpty && !isHindered
-            if isReady, log.isClean, !log.hasBeenLimited, places[lane.endpoint, default: 0] > 0 {
+            if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, places[lane.endpoint, default: 0] > 0 {
                 throw Violation(
-                    description: "\(lane) works, there is a place and a ready job, and nobody calls: it is delayed")
+                    description: "\(lane) works, \(places[lane.endpoint] ?? 0) calls more could be in flight, jobs of "
+                        + "\(ready[lane, default: []].sorted()) are ready, and nobody calls")
             }
-            try checkOpening(of: lane, isReady: isReady)
+            // Calls of the endpoint's other lanes may have all places.
+            try checkOpening(of: lane, isReady: isReady && places[lane.endpoint, default: 0] > 0)
         }
     }
 
@@ -91,7 +95,7 @@ final class LaneRule {
         if !isReady || isTried || !api.works(lane) {
             waitingSince[lane] = nil
         } else if let since = waitingSince[lane], begun.map({ $0 <= since }) ?? true {
-            // It goes on waiting.
+            return
         } else {
             waitingSince[lane] = clock.elapsed
         }
@@ -114,11 +118,14 @@ final class LaneRule {
         if known.closure == .undeliverable, canOnlyWait, !mayTellAtOnce || known.probes > 0 {
             throw Violation(description: "\(what): pictures are bought that nobody can fetch")
         }
-        let others = api.inFlight.count { $0.lane == lane && $0.begunAt > known.since }
+        let others = api.inFlight.count {
+            $0.lane == lane && $0.begunAt > known.since
+                && (log.isForEverybody || log.concerned.contains($0.owner))
+        }
         if others > 0 { throw Violation(description: "\(what), and \(others) more calls are in flight on it") }
         let rivals = ready[lane, default: []].intersection(stillReady).subtracting(log.concerned)
             .subtracting([Scene.mallory.uid])
-        if log.concerned == [owner], !rivals.isEmpty {
+        if log.concerned == [owner], log.troubled == [owner], !rivals.isEmpty {
             throw Violation(description: "\(what) by this owner's calls, and others had ready jobs to probe with")
         }
         let pause = policy.pauses.probe.ceiling(failures: known.probes + 1).milliseconds / 2 - Self.rounding

@@ -311,8 +311,9 @@ final class SimulatedAPI: @unchecked Sendable {
         // The disk's fault, and the caller's.
         case .complete, .notStored: break
         default:
+            logs[link.lane, default: LaneLog()].noteUndelivered()
             if weather[link.lane]?.outage == .deadLinks {
-                logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1])
+                logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1], at: clock.elapsed)
             }
         }
     }

@@ -243,7 +243,8 @@ extension LaneGate {
             probeAt: now + pauses.probe.pauseAtLeastHalf(failures: 1, using: &generator), closedBy: parties.last)
         evidence.holdBegan = calls
         evidence.probe = nil
-        evidence.parties = parties
+        // A hold for suspects becomes everybody's: they have met it already.
+        evidence.parties = Self.bounded(evidence.parties.filter { !parties.contains($0) } + parties)
         evidence.isForSuspects = forSuspects
         evidence.failures = []
         evidence.refusals = []

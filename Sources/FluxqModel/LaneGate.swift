@@ -256,7 +256,7 @@ extension LaneGate {
 
     /// - Parameter canOnlyWait: what was bought can still be downloaded, which opens the lane without another call.
     package func fitness(of party: Party, at now: Timestamp, canOnlyWait: Bool = false) -> Fitness? {
-        var fitness = Fitness.open
+        var fitness = isOthersTurn(after: party) ? Fitness.closer : .open
         if isRateLimited(at: now) {
             guard let trial = trial(by: party, at: now) else { return nil }
             fitness = trial
@@ -272,6 +272,16 @@ extension LaneGate {
         }
         guard hold.isProbeDue(at: now), !canOnlyWait else { return nil }
         return hold.closedBy.map { $0.uid == party.uid } ?? false ? .closer : .other
+    }
+
+    /// Whether everybody may call whose turn it is.
+    package func isOpenToAll(at now: Timestamp) -> Bool {
+        hold == nil && !isRateLimited(at: now) && (evidence.limited.isEmpty || evidence.hasWorkedSinceLimited)
+    }
+
+    /// After a rate limit another owner calls first, if there is one: that shows whose limit it was.
+    private func isOthersTurn(after party: Party) -> Bool {
+        evidence.limited.last?.uid == party.uid && !evidence.hasWorkedSinceLimited
     }
 
     /// How well a party's call would tell whether a long rate limit is everybody's; nil: it may not try.

@@ -154,7 +154,7 @@ extension Transaction {
     /// The first in the order of the lane who may call; under a hold, the first of those who would tell most.
     private func candidate(in lane: Lane, _ gate: LaneGate) throws -> Candidate? {
         let order = memory.use { $0.lines?[lane]?.order ?? [] }
-        if gate.hold == nil, !gate.isRateLimited(at: now) {
+        if gate.isOpenToAll(at: now) {
             return order.first.map { Candidate(lane: lane, turn: $0, fitness: .open) }
         }
         let canOnlyWait = try canOnlyWait(lane, gate)

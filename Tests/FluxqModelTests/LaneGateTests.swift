@@ -265,6 +265,17 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil)
     }
 
+    @Test("a hold for suspects that becomes everybody's is not tried at once by those who have met it")
+    func suspectsHeldThenAll() {
+        var scene = suspicious()
+        for job in 10..<13 { scene.call(Int64(job), Self.refused) }
+        scene.call(2, of: Self.bob, Self.refused)
+        #expect(scene.gate.hold != nil && !scene.gate.isForSuspects)
+        #expect(scene.fitness(13) == nil && scene.fitness(2, of: Self.bob) == nil)
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        #expect(scene.fitness(13) == .other && scene.fitness(3, of: 1002) == .unconcerned)
+    }
+
     @Test("an owner whose jobs all fail closes the lane for everybody once")
     func failsAlone() {
         var scene = Scene()
@@ -293,6 +304,17 @@ struct LaneGateTests {
         #expect(scene.fitness(4, of: Self.bob) == nil)
         scene.now = Self.start + .seconds(30)
         #expect(scene.fitness(1) == .open)
+    }
+
+    @Test("after a rate limit another owner calls first, which shows whose limit it was")
+    func othersFirst() {
+        var scene = Scene()
+        scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(20)))
+        scene.now = scene.now + .seconds(20)
+        #expect(scene.fitness(1) == .closer && scene.fitness(2, of: Self.bob) == .open)
+        #expect(!scene.gate.isOpenToAll(at: scene.now))
+        scene.call(2, of: Self.bob, Self.answered)
+        #expect(scene.fitness(1) == .open && scene.gate.isOpenToAll(at: scene.now))
     }
 
     @Test("a long rate limit that one owner has met is tried by one call of another, and ends by it")
