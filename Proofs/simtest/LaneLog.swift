@@ -17,9 +17,15 @@ struct LaneLog {
         let owner: UInt32
         /// Of the job or the call, as the closure counts.
         let number: Int64
-        /// The call that showed it.
+        /// The number of the call that showed it, and when it began.
         let call: Int
+        let begunAt: Int64
         let at: Int64
+
+        init(_ call: SimulatedCall, number: Int64, at time: Int64) {
+            (owner, self.call, begunAt) = (call.owner, call.number, call.begunAt)
+            (self.number, at) = (number, time)
+        }
     }
 
     /// So many show that a lane is out, whoever met them: one owner's alone may be that owner's own, which fluxq may know
@@ -34,8 +40,6 @@ struct LaneLog {
     ]
 
     private var troubles: [Closure: [Trouble]] = [:]
-    /// When there were enough of them.
-    private var shownAt: [Closure: Int64] = [:]
     /// Owners of whom fluxq may think that what they meet is their own.
     private var suspects: Set<UInt32> = []
     /// When something that was wrong was last found to be over: what was in flight then says nothing any more.
@@ -92,12 +96,10 @@ struct LaneLog {
             guard call.freeOutage != nil || call.report?.outcome.kind == .webPage, call.begunAt >= clearedAt else {
                 break
             }
-            add(.refused, Trouble(owner: call.owner, number: Int64(call.number), call: call.number, at: time))
+            add(.refused, Trouble(call, number: Int64(call.number), at: time))
         case (.outage, _) where call.isFailure:
             if call.begunAt >= clearedAt {
-                add(
-                    .failing, Trouble(owner: call.owner, number: call.attempt.job.rawValue, call: call.number, at: time)
-                )
+                add(.failing, Trouble(call, number: call.attempt.job.rawValue, at: time))
             }
             // The API was there.
             end(.refused, by: call, at: time)
@@ -119,7 +121,7 @@ struct LaneLog {
     }
 
     mutating func noteFailedDownload(of call: SimulatedCall, at time: Int64) {
-        add(.undeliverable, Trouble(owner: call.owner, number: Int64(call.number), call: call.number, at: time))
+        add(.undeliverable, Trouble(call, number: Int64(call.number), at: time))
     }
 
     mutating func noteUndelivered() { isDelivering = false }
@@ -138,7 +140,6 @@ struct LaneLog {
         if hadCalls { (isClean, soiledAt) = (false, time) }
         for closure in [Closure.refused, .failing] {
             troubles[closure]?.removeAll { unrecorded.contains($0.call) }
-            if !isShown(closure) { shownAt[closure] = nil }
         }
         if closure == nil { for closure in Self.enough.keys { end(closure, at: time) } }
     }
@@ -149,17 +150,15 @@ struct LaneLog {
         if !troubles[closure, default: []].contains(where: { $0.number == trouble.number }) {
             troubles[closure, default: []].append(trouble)
         }
-        if isShown(closure), shownAt[closure] == nil { shownAt[closure] = trouble.at }
     }
 
-    /// A success of a call that began before the lane was closed says nothing about what is now.
+    /// A success of a call that began before those that closed the lane says nothing about what is now.
     private mutating func end(_ closure: Closure, by call: SimulatedCall, at time: Int64) {
-        if let shownAt = shownAt[closure], call.begunAt < shownAt { return }
+        if isShown(closure), let latest = troubles[closure]?.map(\.begunAt).max(), call.begunAt < latest { return }
         end(closure, at: time)
     }
 
     private mutating func end(_ closure: Closure, at time: Int64) {
-        shownAt[closure] = nil
         guard let ended = troubles.removeValue(forKey: closure) else { return }
         suspects.formUnion(ended.map(\.owner))
         if closure != .undeliverable { clearedAt = time }
