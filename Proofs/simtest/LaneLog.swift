@@ -20,11 +20,9 @@ struct LaneLog {
         /// The number of the call that showed it, and when it began.
         let call: Int
         let begunAt: Int64
-        let at: Int64
 
-        init(_ call: SimulatedCall, number: Int64, at time: Int64) {
-            (owner, self.call, begunAt) = (call.owner, call.number, call.begunAt)
-            (self.number, at) = (number, time)
+        init(_ call: SimulatedCall, number: Int64) {
+            (owner, self.call, begunAt, self.number) = (call.owner, call.number, call.begunAt, number)
         }
     }
 
@@ -54,17 +52,20 @@ struct LaneLog {
     private var soiledAt: Int64 = -1
     /// Whose calls were told something else since the last success: fluxq may think that any of them closed the lane.
     private(set) var troubled: Set<UInt32> = []
+    private(set) var troubledSince: Int64?
 
     var closure: Closure? { [.undeliverable, .refused, .failing].first(where: isShown) }
 
     /// It is shown by owners of whom fluxq cannot think that it is their own: so it is closed for everybody.
     var isForEverybody: Bool { closure.map { isShown($0, by: \.news, isFresh) } ?? false }
 
-    /// When fluxq may have closed it at the earliest: it need not know an owner for a suspect.
-    var mayBeClosedSince: Int64? { closure.flatMap { troubles[$0]?.first?.at } }
-
     /// Whose calls show that it is closed, for whatever cause: one may follow another.
     var concerned: Set<UInt32> { Set(Self.enough.keys.filter(isShown).flatMap { troubles[$0] ?? [] }.map(\.owner)) }
+
+    /// How often an owner has met what closes the lane now.
+    func troubles(of owner: UInt32) -> Int {
+        closure.flatMap { troubles[$0]?.count { $0.owner == owner } } ?? 0
+    }
 
     private func isShown(_ closure: Closure) -> Bool {
         isShown(closure, by: \.news, isFresh) || isShown(closure, by: \.all) { _ in true }
@@ -84,9 +85,10 @@ struct LaneLog {
         if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed || !isUsable {
             (isClean, soiledAt) = (false, time)
             troubled.insert(call.owner)
+            troubledSince = troubledSince ?? time
         } else if call.begunAt > soiledAt {
             isClean = true
-            troubled = []
+            (troubled, troubledSince) = ([], nil)
         }
         if call.isTooMany || call.plan.isRateLimit { hasBeenLimited = true }
         // The workers know why it ended, and that it says nothing about the lane; what had come by then says that it works.
@@ -96,10 +98,10 @@ struct LaneLog {
             guard call.freeOutage != nil || call.report?.outcome.kind == .webPage, call.begunAt >= clearedAt else {
                 break
             }
-            add(.refused, Trouble(call, number: Int64(call.number), at: time))
+            add(.refused, Trouble(call, number: Int64(call.number)))
         case (.outage, _) where call.isFailure:
             if call.begunAt >= clearedAt {
-                add(.failing, Trouble(call, number: call.attempt.job.rawValue, at: time))
+                add(.failing, Trouble(call, number: call.attempt.job.rawValue))
             }
             // The API was there.
             end(.refused, by: call, at: time)
@@ -120,8 +122,8 @@ struct LaneLog {
         }
     }
 
-    mutating func noteFailedDownload(of call: SimulatedCall, at time: Int64) {
-        add(.undeliverable, Trouble(call, number: Int64(call.number), at: time))
+    mutating func noteFailedDownload(of call: SimulatedCall) {
+        add(.undeliverable, Trouble(call, number: Int64(call.number)))
     }
 
     mutating func noteUndelivered() { isDelivering = false }

@@ -11,6 +11,8 @@ final class LaneRule {
         var closure: LaneLog.Closure
         /// When the first call that shows it had ended.
         var since: Int64
+        /// When fluxq may have closed it at the earliest.
+        var mayBeSince: Int64
         /// Probes begun since.
         var probes = 0
         /// Somebody has told fluxq to try at once, and no call has ended since.
@@ -63,8 +65,10 @@ final class LaneRule {
             let log = api.log(of: lane)
             if let closure = log.closure {
                 if known[lane]?.closure != closure {
-                    let since = log.isForEverybody ? nil : log.mayBeClosedSince
-                    known[lane] = Known(closure: closure, since: known[lane]?.since ?? since ?? clock.elapsed)
+                    let now = clock.elapsed
+                    known[lane] = Known(
+                        closure: closure, since: known[lane]?.since ?? now,
+                        mayBeSince: known[lane]?.mayBeSince ?? log.troubledSince ?? now)
                 }
             } else {
                 known[lane] = nil
@@ -112,7 +116,8 @@ final class LaneRule {
         guard var known = known[lane], log.closure == known.closure else { return }
         // What nobody has found out about an owner yet is news.
         let isNews = !log.concerned.contains(owner)
-        if isNews, !log.isForEverybody { return }
+        // As long as others alone have met it often enough, fluxq may think that it is theirs.
+        if !log.isForEverybody, log.troubles(of: owner) < 3 { return }
         let what = "\(claim) was claimed, though \(lane) is known to be \(known.closure)"
         let mayTellAtOnce = isNews && log.concerned.count == 1
         if known.closure == .undeliverable, canOnlyWait, !mayTellAtOnce || known.probes > 0 {
@@ -131,7 +136,7 @@ final class LaneRule {
         let pause = policy.pauses.probe.ceiling(failures: known.probes + 1).milliseconds / 2 - Self.rounding
         // Calls that were in flight when it closed prove nothing.
         let probed = api.calls.last { $0.lane == lane && $0.begunAt > known.since && $0.endedAt != nil }?.endedAt
-        let passed = clock.elapsed - (probed ?? known.since)
+        let passed = clock.elapsed - (probed ?? known.mayBeSince)
         if passed < pause, !known.isTryWanted, !isClockWrong, !mayTellAtOnce {
             throw Violation(
                 description:

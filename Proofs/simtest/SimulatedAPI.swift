@@ -313,7 +313,7 @@ final class SimulatedAPI: @unchecked Sendable {
         default:
             logs[link.lane, default: LaneLog()].noteUndelivered()
             if weather[link.lane]?.outage == .deadLinks {
-                logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1], at: clock.elapsed)
+                logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1])
             }
         }
     }

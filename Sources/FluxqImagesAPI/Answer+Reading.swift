@@ -88,6 +88,9 @@ extension Reply {
         if let json, AnswerSigns.saysModerated(json) { says = .moderated }
     }
 
+    /// Takes what came of a body that broke off: for people to read, no more.
+    mutating func quote(_ beginning: [UInt8]) { remark = Self.beginning(of: beginning) }
+
     /// Seconds since 1970, or milliseconds where it can be nothing else.
     private static func time(_ value: JSONValue) -> Timestamp? {
         guard let number = value.double ?? value.string.flatMap({ Double($0) }), number >= 1, number < 1e14 else {

@@ -206,6 +206,8 @@ package final class ImagesClient: ImagesAPI {
         }
         if reply.defect == nil, decoder.unreadable == nil || JSONValue(bounded: beginning) != nil {
             reply.read(beginning)
+        } else if reply.defect != nil {
+            reply.quote(beginning)
         }
         return .reply(reply)
     }

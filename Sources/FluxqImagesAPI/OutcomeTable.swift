@@ -181,7 +181,8 @@ struct OutcomeTable: Sendable {
         }
         if reply.isSuccess { return messageOfSuccess(reply) }
         if let defect = reply.defect {
-            return "The API answered with \(status), but \(defect)."
+            let beginning = reply.remark.map { " It begins: \($0)" } ?? ""
+            return "The API answered with \(status), but \(defect).\(beginning)"
         }
         let said =
             reply.error?.message ?? reply.remark

@@ -178,8 +178,8 @@ extension LaneGate {
         rateLimits += 1
         let until = now + (retryAfter ?? pauses.rateLimit.pause(failures: rateLimits, using: &generator))
         let present = rateLimit.flatMap { $0.isOver(at: now) ? nil : $0.until }
-        // Calls that were in flight together may each be refused: the longest wait counts. A later call has the newer word,
-        // and if owners are told different times, the first of them may try when its own is over.
+        // An owner's calls that were in flight together may each be refused: the longest wait counts. A later call has the
+        // newer word. If owners are told different times, the first of them may try when its own is over.
         let isNewer = call.number > evidence.limitBegan
         let isOthersToo = evidence.limitParties.contains { $0.uid != call.party.uid }
         if let hold, isNews(call) {
@@ -197,8 +197,8 @@ extension LaneGate {
         evidence.limitBegan = calls
         let agreed =
             switch present {
-            case let present? where !isNewer: max(present, until)
             case let present? where isOthersToo: min(present, until)
+            case let present? where !isNewer: max(present, until)
             default: until
             }
         rateLimit = RateLimit(since: now, until: agreed)
@@ -243,8 +243,9 @@ extension LaneGate {
             probeAt: now + pauses.probe.pauseAtLeastHalf(failures: 1, using: &generator), closedBy: parties.last)
         evidence.holdBegan = calls
         evidence.probe = nil
-        // A hold for suspects becomes everybody's: they have met it already.
-        evidence.parties = Self.bounded(evidence.parties.filter { !parties.contains($0) } + parties)
+        // What becomes everybody's, suspects have met already.
+        let earlier = evidence.parties + (forSuspects ? [] : evidence.accused.map(\.party))
+        evidence.parties = Self.bounded(earlier.filter { !parties.contains($0) } + parties)
         evidence.isForSuspects = forSuspects
         evidence.failures = []
         evidence.refusals = []
