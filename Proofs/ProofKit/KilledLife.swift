@@ -2,11 +2,12 @@ package import Foundation
 
 /// A life of the daemon that a kill ended, and what it had read of answers by then at least.
 package struct KilledLife: Sendable {
+    /// When the first call began whose answer may be one of them.
     package let from: Date
     package let to: Date
-    /// Inline pictures whose text had ended, of calls that it had begun.
+    /// Inline pictures whose text had ended.
     package let inlinePictures: Int
-    /// Calls that it had begun whose answers had come to their end.
+    /// Calls whose answers had come to their end.
     package let answers: Int
 
     package init(from: Date, to: Date, inlinePictures: Int, answers: Int) {
@@ -16,7 +17,7 @@ package struct KilledLife: Sendable {
         self.answers = answers
     }
 
-    /// Whether a call began in it. The daemon's times are whole milliseconds.
+    /// Whether the answer to a call that began then may be one of them. The daemon's times are whole milliseconds.
     func covers(_ milliseconds: Int64) -> Bool {
         let times = [from, to].map { Int64(($0.timeIntervalSince1970 * 1000).rounded(.down)) }
         return (times[0]...times[1]).contains(milliseconds)

@@ -38,6 +38,11 @@ enum Death: Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether answers that an earlier life had read may be among them: a start takes those back.
+    var mayCountEarlierAnswers: Bool {
+        [.inlinePictureArchived, .answerRecorded, .answerForgotten].contains(point)
+    }
+
     /// What tells the daemon.
     var environment: [String: String] {
         let sentence: String

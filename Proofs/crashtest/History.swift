@@ -44,6 +44,7 @@ struct History {
     ) async throws -> [Violation] {
         try await passTime()
         var errands = plan.errands
+        let firstBeginning = Date()
         for death in plan.deaths {
             if death.point?.stage == .housekeeping { try await leaveOldInput(plan.name) }
             let beginning = Date()
@@ -51,7 +52,8 @@ struct History {
             if asPlanned {
                 killed.append(
                     KilledLife(
-                        from: beginning, to: Date(), inlinePictures: death.read.pictures, answers: death.read.answers))
+                        from: death.mayCountEarlierAnswers ? firstBeginning : beginning, to: Date(),
+                        inlinePictures: death.read.pictures, answers: death.read.answers))
             }
             hasDied(death, asPlanned)
             try plant?.apply(to: setup.stateDirectory)

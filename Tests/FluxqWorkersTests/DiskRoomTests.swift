@@ -1,0 +1,49 @@
+import FluxqImagesAPI
+import FluxqModel
+import FluxqStore
+import FluxqTestSupport
+import NIOCore
+import Testing
+
+@testable import FluxqWorkers
+
+@Suite("Room on the disk", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(30)))
+struct DiskRoomTests {
+    /// 64 MiB hold the database's 16, and six pictures of 8 MiB less what the database has taken: four of the next call, and
+    /// one more.
+    @Test("is kept for each picture that waits to be fetched, so that no call buys what there is no place for")
+    func pendingPictures() async throws {
+        let directory = try TemporaryDirectory()
+        let disk = try SmallFileSystem(on: directory.path, options: "size=64m")
+        defer { withExtendedLifetime(disk) {} }
+        let fixture = try WorkersFixture(in: directory, { $0.maxPictureBytes = 8 << 20 })
+        try await fixture.run { _ in
+            var ids: [JobID] = []
+            for name in ["first", "second", "third"] {
+                ids.append(try await fixture.submit(name))
+                guard name != "third" else { break }
+                let call = try #require(await fixture.api.nextCall())
+                #expect(call.prompt == name)
+                call.answer(WorkersFixture.answered([.init(link: "https://files.example/\(name)")]))
+                _ = try await fixture.job(ids[ids.count - 1]) { $0.pictures.count == 1 }
+            }
+            let downloads = [
+                try #require(await fixture.api.nextDownload()), try #require(await fixture.api.nextDownload()),
+            ]
+            while true {
+                let seen = fixture.store.signal.count
+                if try await fixture.store.queue(of: WorkersFixture.alice).gate.shortage != nil { break }
+                _ = await fixture.store.signal.change(of: .work, after: seen)
+            }
+            #expect(try await fixture.store.job(ids[2], uid: WorkersFixture.alice.uid)?.lifecycle.attempt == 0)
+
+            try await #require(downloads[0].sink).write(ByteBuffer(bytes: SamplePictures.png.bytes))
+            downloads[0].answer(.complete)
+            let call = try #require(await fixture.api.nextCall())
+            #expect(call.prompt == "third")
+            call.answer(CallReport(outcome: .rejected(APIError(message: "no"))))
+            downloads[1].answer(.impossible(message: "ftp"))
+            for id in ids { _ = try await fixture.end(of: id) }
+        }
+    }
+}
