@@ -26,7 +26,7 @@ struct LaneLog {
         }
     }
 
-    /// So many show that a lane is out, whoever met them: one owner's alone may be that owner's own, which fluxq may know
+    /// So many show that a lane is out, if several owners met them: one owner's alone may be that owner's own, which fluxq may know
     /// from an earlier outage.
     private struct Enough {
         let news: Int

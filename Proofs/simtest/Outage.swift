@@ -1,4 +1,4 @@
-/// A lane's trouble that comes and goes, whoever calls: at least one of every row of the table of holds.
+/// An outage of a lane, for all callers: at least one of every row of the table of holds.
 enum Outage: String, CaseIterable, Sendable {
     case connectionRefused, noNetwork
     case keyRefused, unpaid, forbidden, spendCap

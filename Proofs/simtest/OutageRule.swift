@@ -1,6 +1,6 @@
 import FluxqModel
 
-/// An outage, however often it comes and goes, costs no job and no attempt: whoever is called meanwhile and is not billed
+/// An outage, however often it comes back, costs no job and no attempt: a job that is called meanwhile and is not billed
 /// goes back to where it was.
 ///
 /// What an outage with unknown or billed ends may cost, `LaneRule` bounds: three jobs, those in flight, and the probes.

@@ -41,7 +41,7 @@ struct Simtest: ParsableCommand {
     }
 
     func run() throws {
-        try Self.beginAnewWithFixedHashing()
+        try Self.restartWithFixedHashing()
         if let seed {
             return try onSmallDisk { Report.line(try run(seed, $0, isPrinted: true).words) }
         }
@@ -123,13 +123,13 @@ struct Simtest: ParsableCommand {
     }
 
     /// The order of sets and dictionaries must not vary from process to process.
-    private static func beginAnewWithFixedHashing() throws {
+    private static func restartWithFixedHashing() throws {
         let variable = "SWIFT_DETERMINISTIC_HASHING"
         if getenv(variable) != nil { return }
         setenv(variable, "1", 1)
         var words = CommandLine.arguments.map { strdup($0) } + [nil]
         execv("/proc/self/exe", &words)
-        throw SmallFile.Failure(description: "cannot start anew: \(String(cString: strerror(errno)))")
+        throw SmallFile.Failure(description: "cannot restart: \(String(cString: strerror(errno)))")
     }
 
     private static func makeDirectory() throws -> String {

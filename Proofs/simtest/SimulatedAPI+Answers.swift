@@ -20,7 +20,7 @@ extension SimulatedAPI {
                 item.inline = ordinal
                 try await send(ordinal, call, to: receiver)
                 ordinal += 1
-                // The answer goes on when the next picture is there.
+                // The answer continues when the next picture is there.
                 if !scene.habits.isSteady, dice.chance(0.5) {
                     try await clock.sleep(for: dice.pause(upTo: scene.habits.latency))
                 }

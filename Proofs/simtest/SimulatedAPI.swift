@@ -211,7 +211,7 @@ final class SimulatedAPI: @unchecked Sendable {
             report = try await work(call, request, receiver)
         } catch {
             if error is CancellationError { noteHangUp(call) }
-            // It hung up, or could not take what came. The work goes on all the same, and may be billed.
+            // It hung up, or could not take what came. The work continues all the same, and may be billed.
             if call.life == life, !call.isBilled, call.isBillable, dice.chance(0.5) { bill(call) }
             report = CallReport(outcome: .unknown(APIError(message: "given up: \(type(of: error))")))
         }

@@ -6,7 +6,7 @@ import FluxqWorkers
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedClock: WorkClock, @unchecked Sendable {
     private enum End {
-        /// The wall clock's word, as `SystemClock` reads it: anew after at most five minutes, and at the latest when so much
+        /// The wall clock's word, as `SystemClock` reads it: again after at most five minutes, and at the latest when so much
         /// time has truly passed as there was left at first.
         case wall(Timestamp, atLatest: Int64)
         case elapsed(Int64)
