@@ -246,6 +246,21 @@ struct LaneTests {
         #expect(try await fixture.store.queue(of: StoreFixture.alice).counts[.failed] == 4)
     }
 
+    @Test("answers of which no picture can be used hold a lane like any failure; one usable picture resets the count")
+    func unusableAnswers() async throws {
+        let fixture = try StoreFixture()
+        let outcomes: [Bool] = [false, false, true, false, false, false]
+        for isUsable in outcomes {
+            #expect(try await fixture.gate().hold == nil)
+            try await fixture.submit()
+            let picture = isUsable ? NewPicture.saved(try StoreFixture.stored()) : .unusable(nil, message: "cut")
+            _ = try await fixture.store.record(
+                StoreFixture.answered(1), of: fixture.claim(), pictures: [picture])
+        }
+        let hold = try #require(try await fixture.gate().hold)
+        #expect(hold.cause == .failing && hold.message.contains("without a usable picture"))
+    }
+
     @Test("pictures of three calls that cannot be downloaded stop the buying, and the first that can lets it go on")
     func undeliverable() async throws {
         let fixture = try StoreFixture()

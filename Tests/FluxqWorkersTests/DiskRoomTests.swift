@@ -9,6 +9,30 @@ import Testing
 
 @Suite("Room on the disk", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(30)))
 struct DiskRoomTests {
+    private func shortage(of fixture: WorkersFixture) async throws -> Shortage {
+        while true {
+            let seen = fixture.store.signal.count
+            let overview = try await fixture.store.queue(of: WorkersFixture.alice)
+            if let shortage = overview.gate.shortage { return shortage }
+            _ = await fixture.store.signal.change(of: .work, after: seen)
+        }
+    }
+
+    @Test("is room for files, too: where no inodes are left, no call begins, and the message says so")
+    func inodes() async throws {
+        let directory = try TemporaryDirectory()
+        // The archive's 256 directories, and less than room for four pictures with 16 files to spare.
+        let disk = try SmallFileSystem(on: directory.path, options: "size=1g,nr_inodes=280")
+        defer { withExtendedLifetime(disk) {} }
+        let fixture = try WorkersFixture(in: directory)
+        try await fixture.run { _ in
+            let id = try await fixture.submit("first")
+            let shortage = try await shortage(of: fixture)
+            #expect(shortage.message.contains("more files (inodes; df -i)"))
+            #expect(try await fixture.store.job(id, uid: WorkersFixture.alice.uid)?.lifecycle.attempt == 0)
+        }
+    }
+
     /// 64 MiB hold the database's 16, and six pictures of 8 MiB less what the database has taken: four of the next call, and
     /// one more.
     @Test("is kept for each picture that waits to be fetched, so that no call buys what there is no place for")
@@ -30,11 +54,7 @@ struct DiskRoomTests {
             let downloads = [
                 try #require(await fixture.api.nextDownload()), try #require(await fixture.api.nextDownload()),
             ]
-            while true {
-                let seen = fixture.store.signal.count
-                if try await fixture.store.queue(of: WorkersFixture.alice).gate.shortage != nil { break }
-                _ = await fixture.store.signal.change(of: .work, after: seen)
-            }
+            _ = try await shortage(of: fixture)
             #expect(try await fixture.store.job(ids[2], uid: WorkersFixture.alice.uid)?.lifecycle.attempt == 0)
 
             try await #require(downloads[0].sink).write(ByteBuffer(bytes: SamplePictures.png.bytes))
