@@ -106,8 +106,10 @@ struct LaneLog {
             // The API was there.
             end(.refused, by: call, at: time)
         // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
-        case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage), (_, .tooMany):
+        case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage):
             break
+        // The host has answered, and knows the account.
+        case (_, .tooMany): end(.refused, by: call, at: time)
         case (.hostility, _) where call.isFailure:
             // The API has answered, though not with what was asked for.
             if call.report?.outcome.kind == .noImage { end(.refused, by: call, at: time) }

@@ -15,8 +15,6 @@ final class LaneRule {
         var mayBeSince: Int64
         /// Probes begun since.
         var probes = 0
-        /// Somebody has told fluxq to try at once, and no call has ended since.
-        var isTryWanted = false
     }
 
     /// How long it may take until everybody knows what was told.
@@ -28,6 +26,8 @@ final class LaneRule {
     private let api: SimulatedAPI
     private let policy: StorePolicy
     private var known: [Lane: Known] = [:]
+    /// Somebody has told fluxq to try at once, and no probe has begun since.
+    private var tryWanted: Set<Lane> = []
     /// Owners with a job that could be called, when nothing could run last.
     private var ready: [Lane: Set<UInt32>] = [:]
     /// Since when a lane works and has a ready job, and no call of it has begun.
@@ -43,7 +43,7 @@ final class LaneRule {
 
     /// An administrator wants calls to begin again.
     func resumed() {
-        for lane in known.keys { known[lane]?.isTryWanted = true }
+        tryWanted = Set(api.lanes)
     }
 
     /// fluxq has ended or died: nobody waits for it.
@@ -72,6 +72,7 @@ final class LaneRule {
                 }
             } else {
                 known[lane] = nil
+                tryWanted.remove(lane)
             }
             // What mallory waits for may be what her own calls were told.
             let isReady = !ready[lane, default: []].subtracting([Scene.mallory.uid]).isEmpty && !isHindered
@@ -137,13 +138,13 @@ final class LaneRule {
         // Calls that were in flight when it closed prove nothing.
         let probed = api.calls.last { $0.lane == lane && $0.begunAt > known.since && $0.endedAt != nil }?.endedAt
         let passed = clock.elapsed - (probed ?? known.mayBeSince)
-        if passed < pause, !known.isTryWanted, !isClockWrong, !mayTellAtOnce {
+        if passed < pause, !tryWanted.contains(lane), !isClockWrong, !mayTellAtOnce {
             throw Violation(
                 description:
                     "\(what): probe \(known.probes + 1) came \(passed) ms after the last word; \(pause) are due")
         }
         known.probes += 1
-        known.isTryWanted = false
+        tryWanted.remove(lane)
         self.known[lane] = known
     }
 }

@@ -302,9 +302,9 @@ extension LaneGate {
 
     /// When the lane has to be looked at again; nil if only a call that ends can change it.
     package func looksAgain(after now: Timestamp) -> Timestamp? {
-        // A long rate limit may be tried under a hold as well: by a probe, when both times have come.
-        let tried = limitIsTried.flatMap { $0 > now ? $0 : hold?.probeAt }
-        return [opens(after: now), tried.flatMap { $0 > now ? $0 : nil }].compactMap(\.self).min()
+        // A hold may concern suspects alone, and a rate limit be tried before it is over: so each time counts by itself.
+        let times = [evidence.probe == nil ? hold?.probeAt : nil, rateLimit?.until, limitIsTried]
+        return times.compactMap(\.self).filter { $0 > now }.min()
     }
 
     /// When calls may begin again by the lapse of time.

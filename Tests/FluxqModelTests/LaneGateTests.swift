@@ -265,6 +265,17 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil)
     }
 
+    @Test("a lane held for suspects alone is looked at again for others when its rate limit is over")
+    func suspectsHeldUnderLimit() throws {
+        var scene = suspicious()
+        scene.call(2, of: Self.bob, .rateLimited(Self.error, retryAfter: .seconds(20)))
+        let until = try #require(scene.gate.rateLimit?.until)
+        scene.now = until + .seconds(-1)
+        for job in 10..<13 { scene.undelivered(Int64(job)) }
+        #expect(scene.gate.isForSuspects && scene.gate.hold?.probeAt ?? until > until)
+        #expect(scene.gate.looksAgain(after: scene.now) == until)
+    }
+
     @Test("a hold for suspects that becomes everybody's is not tried at once by those who have met it")
     func suspectsHeldThenAll() {
         var scene = suspicious()
