@@ -23,6 +23,8 @@ final class EarlyAnswer: ChannelDuplexHandler {
     private var isRequestOver = false
     private var hasHead = false
     private var isAnswerOver = false
+    /// What has come of the body before the request's end.
+    private var body: [UInt8] = []
 
     init(_ calls: CallsInFlight) {
         self.calls = calls
@@ -51,10 +53,13 @@ final class EarlyAnswer: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             if head.status.code >= 200 { hasHead = true }
-        case .body: break
+        case .body(let piece):
+            if !isRequestOver { body += piece.readableBytesView.prefix(Reply.Limits.errorBytes - body.count) }
         case .end:
             isAnswerOver = true
             guard isRequestOver else {
+                // The library may fail for the rest of the request first, and drop what it has not handed on.
+                gate?.completeEarly(with: body)
                 // What has come of the body is handed on before the error cuts it off.
                 context.fireChannelReadComplete()
                 return context.fireErrorCaught(Complete())
