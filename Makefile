@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 IMAGE ?= Samples/photograph.jpg
 PROMPT ?= Convert to quick pencil sketch
-SEEDS ?= $(if $(CI),100,5000)
+SEEDS ?= $(if $(CI),500,5000)
 ROUNDS ?= $(if $(CI),50,1000)
 RELEASE := -c release --static-swift-stdlib
 SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs Fuzz
