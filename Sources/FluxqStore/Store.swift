@@ -67,6 +67,9 @@ package final class Store: Sendable {
             CrashPoint.databaseOpened.pass()
             try Self.migrate(pool, path: path)
             CrashPoint.databaseMigrated.pass()
+            // What undoes a single statement is kept in a temporary file otherwise, made and removed for almost each one. Set
+            // after the schema, whose indexes of many rows may need such files.
+            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
             // Where SQLite could open the file that readers and the writer share for reading only, it says so to the first
             // who writes, and to everybody after: better now than to those who submit.
             try pool.write { db in try Store.writeOnce(db) }

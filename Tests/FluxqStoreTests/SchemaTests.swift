@@ -21,6 +21,15 @@ struct SchemaTests {
         #expect(pragmas == ["wal", "2", "1"])
     }
 
+    @Test("a single statement is undone from memory: no temporary file for each one that writes several rows")
+    func statementJournal() async throws {
+        let fixture = try StoreFixture()
+        let place = try await fixture.store.write { transaction in
+            try String.fetchOne(transaction.db, sql: "PRAGMA temp_store")
+        }
+        #expect(place == "2")
+    }
+
     @Test("every table is STRICT")
     func strict() throws {
         let fixture = try StoreFixture()
