@@ -116,7 +116,7 @@ let package = Package(
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room(
             "FluxqImagesAPI",
-            ["FluxqModel", "FluxqFormats", "CZlib", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
+            ["FluxqModel", "FluxqFormats", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room("FluxqUsers", []),

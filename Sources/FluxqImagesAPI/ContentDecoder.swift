@@ -128,7 +128,7 @@ struct ContentDecoder {
         var isWhole: Bool {
             switch state {
             case .undecided, .plain, .ended: true
-            case .inflating(let inflater, _): inflater.isOver
+            case .inflating(let inflater, _): inflater.isAtEnd
             case .broken: false
             }
         }
@@ -147,7 +147,7 @@ struct ContentDecoder {
             case .inflating(let inflater, let name):
                 do throws(Inflater.Broken) {
                     if let piece = try inflater.next(from: &input) { return piece }
-                    guard inflater.isOver else { return nil }
+                    guard inflater.isAtEnd else { return nil }
                     // Another gzip stream may follow, and its mark may not have come whole.
                     guard name == "gzip", Self.isGzip(input) else {
                         let isOpen = name == "gzip" && Self.mayBecomeGzip(input)
@@ -175,7 +175,7 @@ struct ContentDecoder {
                 }
                 let isText = head.allSatisfy { (0x20..<0x7F).contains($0) || (0x09...0x0D).contains($0) }
                 if isDeflate, !isText, !head.starts(with: [0xEF, 0xBB, 0xBF]), !PictureSignature.matches(head) {
-                    return .inflating(try Inflater(.raw), name: "deflate")
+                    return .inflating(try Inflater(.bare), name: "deflate")
                 }
             } catch {
                 throw Broken(problem: "its coding cannot be undone")

@@ -1,0 +1,28 @@
+import FluxqFormats
+import NIOCore
+
+extension Inflater {
+    /// Takes as much of the input as one piece of output needs.
+    ///
+    /// - Returns: nil if more input is needed first.
+    func next(from input: inout ByteBuffer) throws(Broken) -> ByteBuffer? {
+        while !isAtEnd, input.readableBytes > 0 || mayHoldMore {
+            var output = ByteBuffer()
+            var state = Step.State.running
+            input.readWithUnsafeReadableBytes { bytes in
+                var read = 0
+                output.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.pieceLength) { room in
+                    let step = step(bytes, into: UnsafeMutableRawBufferPointer(rebasing: room.prefix(Self.pieceLength)))
+                    (read, state) = (step.read, step.state)
+                    return step.written
+                }
+                return read
+            }
+            // What came out before is good.
+            if output.readableBytes > 0 { return output }
+            if state == .broken { throw Broken() }
+            if state == .starved { return nil }
+        }
+        return nil
+    }
+}
