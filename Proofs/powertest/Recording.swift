@@ -63,7 +63,13 @@ struct Recording: Sendable {
 
     private static func compare(_ trace: String, with directory: String) throws {
         var disk = Disk()
-        for record in try Trace(contentsOf: trace).records { try disk.apply(record) }
+        let records = try Trace(contentsOf: trace).records
+        do {
+            for record in records { try disk.apply(record) }
+        } catch let contradiction as Disk.Contradiction {
+            // What a later life does to a file whose making was not recorded.
+            throw Unfaithful(differences: [contradiction.description])
+        }
         var there = try DirectoryImage(reading: directory)
         // SQLite keeps it in memory and rebuilds it; it is not recorded.
         there.files["queue.sqlite-shm"] = nil
