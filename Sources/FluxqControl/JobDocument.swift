@@ -137,7 +137,7 @@ extension JobDocument {
 
     package struct PendingDocument: Hashable, Sendable, Codable {
         package var index: Int
-        /// For the job's owner alone: whoever has it can fetch the picture.
+        /// For the job's owner alone: with it anybody can fetch the picture.
         package var link: String?
         /// When the link dies.
         package var deadline: WireTime

@@ -88,7 +88,7 @@ extension Reply {
         if let json, AnswerSigns.saysModerated(json) { says = .moderated }
     }
 
-    /// Takes what came of a body that broke off: for people to read, no more.
+    /// Quotes the beginning of a body that broke off. It is for people to read and decides nothing.
     mutating func quote(_ beginning: [UInt8]) { remark = Self.beginning(of: beginning) }
 
     /// Seconds since 1970, or milliseconds where it can be nothing else.

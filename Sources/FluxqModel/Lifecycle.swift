@@ -76,7 +76,7 @@ package struct Lifecycle: Hashable, Sendable {
         package var unusable: Int
         /// Why the answer ended before its end; nil where it came whole.
         package var defect: String?
-        /// What there is to say about single pictures.
+        /// Flaws and losses of single pictures.
         package var remarks: [Remark]
 
         package init(
@@ -91,7 +91,7 @@ package struct Lifecycle: Hashable, Sendable {
             self.remarks = remarks
         }
 
-        /// What there is to say about one picture.
+        /// The flaw or the loss of one picture.
         package struct Remark: Hashable, Sendable {
             package enum About: Hashable, Sendable {
                 /// Saved; the message stands after its name: "ends without its end mark".

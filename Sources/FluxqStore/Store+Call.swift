@@ -231,7 +231,7 @@ extension Transaction {
         return advance
     }
 
-    /// What there is to say about the pictures of a job's current attempt, all of which have ended.
+    /// Flaws and losses of the pictures of a job's current attempt, all of which have ended.
     private func remarks(on job: JobRow) throws -> [Lifecycle.Settlement.Remark] {
         let rows = try Row.fetchAll(
             db.cachedStatement(

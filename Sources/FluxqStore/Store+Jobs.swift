@@ -61,7 +61,7 @@ extension Store {
         }
     }
 
-    /// What the archive has of a picture of a job that the caller may see: the picture, or what came in its place.
+    /// The archived content of a picture of a job that the caller may see: the picture, or the bytes that came instead.
     package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> ReadableContent? {
         try await read { db, _ in
             let statement = try db.cachedStatement(

@@ -47,7 +47,7 @@ final class IncomingPicture: PictureSink {
         try await looking { () async throws(ArchiveError) in try await file.write(bytes) }
     }
 
-    /// Whoever downloads learns only that it was not stored.
+    /// The downloader learns only that it was not stored.
     private func looking<Value>(_ work: () async throws(ArchiveError) -> Value) async throws -> Value {
         do {
             return try await work()
