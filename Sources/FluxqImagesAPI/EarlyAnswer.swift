@@ -2,10 +2,14 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// Ends an exchange in two cases where the HTTP library, left alone, would do harm.
+/// Ends an exchange in three cases where the HTTP library, left alone, would do harm.
 ///
 /// An answer that is complete while the request is still being sent, as when a gateway refuses a large picture at its head:
 /// the library would wait for ever to write the rest, and hold on to the picture.
+///
+/// An answer that is complete while the request's end still waits in this process, behind bytes that the other side does not
+/// read: the library closes the connection, takes the end that was not written for a failure of the whole exchange, and drops
+/// the answer.
 ///
 /// An answer that breaks off: the library would drop what it has read of it and not handed on yet, which may be whole
 /// pictures. It is given an end like any other's, and the call's gate keeps what happened.
@@ -23,8 +27,6 @@ final class EarlyAnswer: ChannelDuplexHandler {
     private var isRequestOver = false
     private var hasHead = false
     private var isAnswerOver = false
-    /// What has come of the body before the request's end.
-    private var body: [UInt8] = []
 
     init(_ calls: CallsInFlight) {
         self.calls = calls
@@ -43,9 +45,29 @@ final class EarlyAnswer: ChannelDuplexHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head): gate = head.headers.first(name: CallsInFlight.header).flatMap { calls.gate(of: $0) }
         case .body: break
-        case .end: isRequestOver = true
+        case .end:
+            isRequestOver = true
+            return context.write(data, promise: endPromise(for: promise, context))
         }
         context.write(data, promise: promise)
+    }
+
+    /// The library's own promise, kept once there is an answer, also if the end is not written any more. Whether the request
+    /// had left, the call's gate knows.
+    private func endPromise(
+        for promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
+    ) -> EventLoopPromise<Void>? {
+        guard let promise else { return nil }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { result in
+            if case .failure(let error) = result, !self.isAnswerOver,
+                !self.breakOff(context, NetworkTrouble.describe(error))
+            {
+                return promise.fail(error)
+            }
+            promise.succeed()
+        }
+        return written
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -53,13 +75,10 @@ final class EarlyAnswer: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             if head.status.code >= 200 { hasHead = true }
-        case .body(let piece):
-            if !isRequestOver { body += piece.readableBytesView.prefix(Reply.Limits.errorBytes - body.count) }
+        case .body: break
         case .end:
             isAnswerOver = true
             guard isRequestOver else {
-                // The library may fail for the rest of the request first, and drop what it has not handed on.
-                gate?.completeEarly(with: body)
                 // What has come of the body is handed on before the error cuts it off.
                 context.fireChannelReadComplete()
                 return context.fireErrorCaught(Complete())

@@ -171,7 +171,7 @@ package final class ImagesClient: ImagesAPI {
         _ body: HTTPClientResponse.Body, of reply: Reply, behind gate: SendGate
     ) async -> End {
         var reply = reply
-        var decoder = ContentDecoder(header: reply.codings)
+        let decoder = ContentDecoder(header: reply.codings)
         var beginning: [UInt8] = []
         var length = 0
         func read() throws(ContentDecoder.Broken) {
@@ -190,16 +190,13 @@ package final class ImagesClient: ImagesAPI {
                 }
             }
             if reply.defect == nil, let trouble = gate.answerTrouble { reply.defect = "its body broke off: \(trouble)" }
+        } catch is EarlyAnswer.Complete {
+            // All of it has come.
         } catch is ContentDecoder.Broken {
             // It cannot be read: its status speaks for it.
             beginning = []
         } catch {
-            if let whole = gate.earlyBody {
-                (decoder, beginning, length) = (ContentDecoder(header: reply.codings), [], 0)
-                decoder.add(ByteBuffer(bytes: whole))
-            } else {
-                reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
-            }
+            reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
         }
         decoder.end()
         do throws(ContentDecoder.Broken) {

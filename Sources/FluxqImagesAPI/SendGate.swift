@@ -25,7 +25,6 @@ final class SendGate: Sendable {
     private let state = Mutex(State.open)
     private let connection = Mutex<(any Channel)?>(nil)
     private let trouble = Mutex<String?>(nil)
-    private let earlyAnswer = Mutex<[UInt8]?>(nil)
 
     /// Called before the request's first byte is written, with the connection that it will be written to.
     func connect(_ channel: any Channel) {
@@ -36,14 +35,6 @@ final class SendGate: Sendable {
     func breakOffAnswer(because trouble: String) {
         self.trouble.withLock { $0 = trouble }
     }
-
-    /// The whole answer has come before the request's end.
-    ///
-    /// - Parameter body: its beginning.
-    func completeEarly(with body: [UInt8]) { earlyAnswer.withLock { $0 = body } }
-
-    /// The beginning of the body of an answer that was complete before the request was.
-    var earlyBody: [UInt8]? { earlyAnswer.withLock { $0 } }
 
     /// Why the answer ended before its end, such as "the other side closed the connection"; nil if it did not, or not yet.
     var answerTrouble: String? { trouble.withLock { $0 } }
