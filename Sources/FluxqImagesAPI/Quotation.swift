@@ -13,12 +13,28 @@ struct Quotation: Sendable {
         let text: [Unicode.Scalar]
         /// Where in the key each of its characters stands.
         let places: [Unicode.Scalar: [Int]]
+        /// Whether the key has an ASCII character just before another one, at 128 times the first and the second.
+        private let isPair: [Bool]
 
         init(_ key: APIKey) {
             let text = Array(key.secret.unicodeScalars)
             self.text = text
             places = Dictionary(grouping: text.indices, by: { text[$0] })
+            var isPair = Array(repeating: false, count: 128 * 128)
+            for (first, second) in zip(text, text.dropFirst()) where first.isASCII && second.isASCII {
+                isPair[Int(first.value) * 128 + Int(second.value)] = true
+            }
+            self.isPair = isPair
         }
+
+        /// Whether a piece of the key may begin with these two. Most texts are told apart by this alone.
+        func mayBegin(with first: Unicode.Scalar, _ second: Unicode.Scalar) -> Bool {
+            if text.count < 2 || !first.isASCII || !second.isASCII { return true }
+            if Self.isEscape(first) || Self.isEscape(second) { return true }
+            return isPair[Int(first.value) * 128 + Int(second.value)]
+        }
+
+        private static func isEscape(_ scalar: Unicode.Scalar) -> Bool { scalar == "%" || scalar == "\\" }
     }
 
     private let secrets: [Secret]
@@ -30,12 +46,14 @@ struct Quotation: Sendable {
 
     /// - Parameter limit: how many characters are kept.
     func clean(_ text: String, limit: Int = messageLimit) -> String {
-        var clean = String.UnicodeScalarView()
-        for scalar in hidingKeys(in: Array(text.unicodeScalars)) {
-            clean.append(Self.isObeyed(scalar) ? " " : scalar)
+        let hidden = hidingKeys(in: Array(text.unicodeScalars))
+        var whole = text
+        if hidden != nil || text.unicodeScalars.contains(where: Self.isObeyed) {
+            var clean = String.UnicodeScalarView()
+            for scalar in hidden ?? Array(text.unicodeScalars) { clean.append(Self.isObeyed(scalar) ? " " : scalar) }
+            whole = String(clean)
         }
-        let whole = String(clean)
-        return whole.count <= limit ? whole : whole.prefix(limit) + "…"
+        return whole.utf8.count <= limit || whole.count <= limit ? whole : whole.prefix(limit) + "…"
     }
 
     func clean(ifAny text: String?, limit: Int) -> String? {
@@ -45,30 +63,40 @@ struct Quotation: Sendable {
 
     /// Whether a key stands in the text, or enough of one.
     func isTelling(_ text: String) -> Bool {
-        let scalars = Array(text.unicodeScalars)
-        return hidingKeys(in: scalars) != scalars
+        hidingKeys(in: Array(text.unicodeScalars)) != nil
     }
 
     /// Scalar by scalar: a mark that combines with the key's last character would make it another character.
-    private func hidingKeys(in text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    ///
+    /// - Returns: nil if nothing has to be hidden.
+    private func hidingKeys(in text: [Unicode.Scalar]) -> [Unicode.Scalar]? {
         var result: [Unicode.Scalar] = []
-        result.reserveCapacity(text.count)
+        var isHiding = false
+        // Up to here the text stands in the result.
+        var kept = 0
         var index = 0
         while index < text.count {
-            if let end = endOfPiece(in: text, from: index) {
-                result += Self.mark
-                index = end
-            } else {
-                result.append(text[index])
+            guard let end = endOfPiece(in: text, from: index) else {
                 index += 1
+                continue
             }
+            isHiding = true
+            result += text[kept..<index]
+            result += Self.mark
+            kept = end
+            index = end
         }
-        return result
+        return isHiding ? result + text[kept...] : nil
     }
 
     /// Where a piece of a key ends that begins there, the longest; nil if none does, or one too short to tell.
     private func endOfPiece(in text: [Unicode.Scalar], from start: Int) -> Int? {
-        secrets.compactMap { endOfPiece(of: $0, in: text, from: start) }.max()
+        var longest: Int?
+        for secret in secrets
+        where start + 1 == text.count || secret.mayBegin(with: text[start], text[start + 1]) {
+            if let end = endOfPiece(of: secret, in: text, from: start) { longest = max(longest ?? 0, end) }
+        }
+        return longest
     }
 
     private func endOfPiece(of key: Secret, in text: [Unicode.Scalar], from start: Int) -> Int? {
