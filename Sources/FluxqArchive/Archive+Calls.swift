@@ -1,3 +1,4 @@
+import Crypto
 package import FluxqModel
 import Glibc
 
@@ -23,12 +24,16 @@ extension Archive {
     /// Writes down what is known of an answer, in the place of what was known before. It outlives kill -9 as soon as this
     /// returns.
     package func note(_ answer: [UInt8], of call: CallID) async throws(ArchiveError) {
-        let temporary = temporaryPath()
         let file = CallFile(call: call, content: .answer)
+        let note = Self.seal(of: call, answer) + answer
         try await watched { () throws(ArchiveError) in
+            let spare = spareFiles.take()
+            let temporary = spare ?? temporaryPath()
             do throws(ArchiveError) {
-                let new = try OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-                try new.write(answer)
+                let new = try OpenFile(
+                    temporary, spare == nil ? O_WRONLY | O_CREAT | O_EXCL : O_WRONLY, mode: 0o600)
+                try new.write(note)
+                if spare != nil { try new.truncate(to: Int64(note.count)) }
                 callFiles.insert(file)
                 try system(.rename, temporary) { rename(temporary, path(of: file)) }
             } catch {
@@ -38,7 +43,15 @@ extension Archive {
         }
     }
 
-    /// What was noted of an answer last; nil where nothing was.
+    /// What a note begins with: a power cut may leave a part of it, or what its file held for another call.
+    private static func seal(of call: CallID, _ answer: some Collection<UInt8>) -> [UInt8] {
+        var hasher = SHA256()
+        hasher.update(data: Array("\(call.job)-\(call.attempt)\n".utf8))
+        hasher.update(data: Array(answer))
+        return Array("\(ContentHash(digest: Array(hasher.finalize())).hex)\n".utf8)
+    }
+
+    /// What was noted of an answer last; nil if nothing was, or if it is not whole: the host went down before it was on the disk.
     package func note(of call: CallID) async throws(ArchiveError) -> [UInt8]? {
         let path = path(of: CallFile(call: call, content: .answer))
         return try await watched { () throws(ArchiveError) in
@@ -46,7 +59,10 @@ extension Archive {
                 let file = try OpenFile(path, O_RDONLY)
                 let bytes = FileBytes(file: file, size: try file.size())
                 do {
-                    return try bytes.read(at: 0, count: Int(bytes.size))
+                    let note = try bytes.read(at: 0, count: Int(bytes.size))
+                    let end = note.firstIndex(of: 0x0A).map { $0 + 1 } ?? note.endIndex
+                    let answer = note[end...]
+                    return Array(note[..<end]) == Self.seal(of: call, answer) ? Array(answer) : nil
                 } catch {
                     throw error as? ArchiveError ?? .failed(operation: .read, path: path, errno: EIO)
                 }
@@ -89,13 +105,23 @@ extension Archive {
             for file in files {
                 let path = path(of: file)
                 do throws(ArchiveError) {
-                    try system(.remove, path) { unlink(path) }
+                    switch file.content {
+                    case .answer: try setAside(path)
+                    case .picture: try system(.remove, path) { unlink(path) }
+                    }
                 } catch .failed(_, _, ENOENT) {
                     // Written down before it was made, and then not made.
                 }
                 callFiles.remove(file)
             }
         }
+    }
+
+    /// Takes away the name of a note whose file may serve for another.
+    private func setAside(_ path: String) throws(ArchiveError) {
+        let spare = temporaryPath(prefix: "spare-")
+        try system(.rename, path) { rename(path, spare) }
+        if !spareFiles.put(spare) { try system(.remove, spare) { unlink(spare) } }
     }
 
     private func path(of file: CallFile) -> String { "\(directory)/incoming/\(file.name)" }

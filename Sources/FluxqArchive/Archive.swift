@@ -36,6 +36,7 @@ package struct Archive: Sendable {
     let offloaded: OffloadedWork
     let onFatal: @Sendable (ArchiveError) -> Void
     let callFiles: CallFiles
+    let spareFiles = SpareFiles()
     private let placement = PlacementLock()
 
     /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/` of everything but what
@@ -69,12 +70,12 @@ package struct Archive: Sendable {
     }
 
     /// 128 random bits never meet twice; where they do, O_EXCL makes it an error and not an overwritten picture.
-    func temporaryPath() -> String {
+    func temporaryPath(prefix: String = "") -> String {
         let name = (0..<2).map { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
-        return "\(directory)/incoming/\(name)"
+        return "\(directory)/incoming/\(prefix)\(name)"
     }
 
     /// Runs blocking work; where it shows that the disk has failed, that is told first.

@@ -4,12 +4,12 @@ package import FluxqModel
 /// start finds it however suddenly this process ends.
 ///
 /// ```
-/// 7-1.answer               what is known of the answer to call 1 of job 7
+/// 7-1.answer               what is known of the answer to call 1 of job 7, after a line with its SHA-256
 /// 7-1-0-<64 digits>        its first inline picture, whose text has ended; the digits are the SHA-256 of its bytes
 /// 7-1-0-<64 digits>.broken the same, but its text was no base64 to its end
 /// ```
 ///
-/// None of it has to be synced: kill -9 leaves what was written as it is. After a power cut the hash tells what is whole.
+/// None of it has to be synced: kill -9 leaves what was written as it is. After a power cut the hashes tell what is whole.
 struct CallFile: Hashable, Sendable {
     enum Content: Hashable, Sendable {
         case answer

@@ -19,7 +19,7 @@ struct CallFileTests {
     }
 
     private func incoming() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")).sorted()
+        try directory.incoming().sorted()
     }
 
     private func path(_ hash: ContentHash) -> String {
@@ -152,5 +152,36 @@ struct CallFileTests {
         try await archive.forget(call)
         try await archive.forget(call)
         #expect(try incoming() == [])
+    }
+
+    @Test("a note is written into the file of one that nobody needs any more, and nothing of that is left in it")
+    func notesAgain() async throws {
+        let archive = try Archive(directory: directory.path)
+        for length in [5000, 1, 9000, 0, 200] {
+            let note = (0..<length).map { UInt8(truncatingIfNeeded: $0) }
+            try await archive.note(note, of: call)
+            #expect(try await archive.note(of: call) == note)
+            try await archive.forget(call)
+            #expect(try await archive.note(of: call) == nil)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming"))
+        #expect(names.count == 1)
+        let next = try Archive(directory: directory.path)
+        #expect(next.leftAnswers == [])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")) == [])
+    }
+
+    @Test("a note that a power cut left as a part, or as what its file held for another call, is none")
+    func notesAfterPowerCut() async throws {
+        let archive = try Archive(directory: directory.path)
+        let other = CallID(job: JobID(rawValue: 8), attempt: 1)
+        try await archive.note([1, 2, 3], of: call)
+        try await archive.note([1, 2, 3], of: other)
+        let note = try Data(contentsOf: URL(filePath: directory.path("incoming/8-1.answer")))
+        for bytes in [note, note.dropLast(), Data(), Data(count: note.count), note + [0]] {
+            try bytes.write(to: URL(filePath: directory.path("incoming/7-2.answer")))
+            #expect(try await archive.note(of: call) == nil)
+        }
+        #expect(try await archive.note(of: other) == [1, 2, 3])
     }
 }

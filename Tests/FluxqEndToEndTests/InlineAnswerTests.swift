@@ -93,8 +93,7 @@ struct InlineAnswerTests {
             #expect(fetched.end == .exit(0) && fetched.lines.count == row.pictures, "\(fetched.errors)")
         }
         #expect(await daemon.stop() == .exit(0))
-        #expect(
-            try FileManager.default.contentsOfDirectory(atPath: daemon.directory.path("state/incoming")) == [])
+        #expect(try daemon.directory.incoming(ofState: "state") == [])
     }
 
     @Test("what had been read of an answer is kept", arguments: Row.all)

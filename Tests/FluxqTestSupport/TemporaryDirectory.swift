@@ -19,3 +19,13 @@ package final class TemporaryDirectory: Sendable {
 
     package func path(_ name: String) -> String { "\(path)/\(name)" }
 }
+
+extension TemporaryDirectory {
+    /// Files in `incoming/` that are needed, without those that are only kept to be written again.
+    ///
+    /// - Parameter state: the state directory in this one.
+    package func incoming(ofState state: String = ".") throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path("\(state)/incoming"))
+            .filter { !$0.hasPrefix("spare-") }
+    }
+}

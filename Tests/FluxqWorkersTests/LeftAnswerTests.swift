@@ -19,7 +19,7 @@ struct LeftAnswerTests {
     }
 
     private func incoming() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming"))
+        try fixture.directory.incoming()
     }
 
     /// A call that is open when the process dies.
@@ -236,7 +236,7 @@ struct LeftAnswerTests {
         }
         let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
         #expect(job.lifecycle.state == .done(warning: "1 of 2 pictures came; the answer broke off: canceled"))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming")) == [])
+        #expect(try incoming() == [])
     }
 
     @Test("a download that completed just as fluxqd stops is kept")

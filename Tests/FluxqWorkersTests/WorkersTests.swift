@@ -93,7 +93,7 @@ struct WorkersTests {
             #expect(picture.mediaType == "image/jpeg")
             #expect(try await fixture.archive.open(picture.hash).size == Int64(SamplePictures.jpeg.bytes.count))
         }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path("incoming")) == [])
+        #expect(try fixture.directory.incoming() == [])
     }
 
     @Test("inline pictures are in the archive before the answer's record; what is none of them is kept for a person")
