@@ -15,10 +15,29 @@ final class DiskRoom: Sendable {
     private struct State {
         /// Pictures that calls in flight may still bring.
         var pictures = 0
+        /// Pictures that ended calls may have brought, of all time.
+        var released = 0
+        var count: Count?
         var shortSince: Timestamp?
         /// A write found no room: what the file system says of itself does not end that, for it knows of no quota.
         var mustWrite = false
+
+        /// How many pictures wait to be fetched, at most; nil if nobody has counted them lately.
+        func pending(at now: Timestamp) -> Int? {
+            guard let count, now >= count.at, now < count.at + DiskRoom.countLasts else { return nil }
+            return count.pending + released - count.releasedBefore
+        }
     }
+
+    /// Pictures that were waiting to be fetched.
+    private struct Count {
+        let at: Timestamp
+        let pending: Int
+        let releasedBefore: Int
+    }
+
+    /// Counting takes a query, and calls may begin a thousand times a second.
+    private static let countLasts = Duration.seconds(10)
 
     private let store: Store
     private let archive: Archive
@@ -41,7 +60,10 @@ final class DiskRoom: Sendable {
     }
 
     func release(pictures: Int) {
-        state.withLock { $0.pictures -= pictures }
+        state.withLock { state in
+            state.pictures -= pictures
+            state.released += pictures
+        }
     }
 
     /// Whether one more call may begin: there is room for as many pictures as a call can bring, beside all that are on their
@@ -51,10 +73,19 @@ final class DiskRoom: Sendable {
         let maxBytes = settings.current.maxPictureBytes
         do {
             let free = try await archive.freeSpace()
-            // More than there is room for need not be counted.
-            let pending = try await store.pendingPictures(atMost: Int(clamping: free.bytes / max(maxBytes, 1) + 1))
-            let pictures = Int64(pending + inFlight + EditRequest.Bounds.n.upperBound)
-            let needed = Self.databaseBytes + pictures * maxBytes
+            func pictures(besides pending: Int) -> Int64 { Int64(pending + inFlight + EditRequest.Bounds.n.upperBound) }
+            func bytes(for pictures: Int64) -> Int64 { Self.databaseBytes + pictures * maxBytes }
+            let now = clock.now()
+            var pending = state.withLock { $0.pending(at: now) }
+            let isEnough = pending.map { pending in
+                let pictures = pictures(besides: pending)
+                return free.bytes >= bytes(for: pictures) && free.files.map { $0 >= pictures + Self.spareFiles } ?? true
+            }
+            if isEnough != true {
+                pending = try await countPending(at: now, in: free, maxBytes: maxBytes)
+            }
+            let pictures = pictures(besides: pending ?? 0)
+            let needed = bytes(for: pictures)
             guard free.bytes >= needed else {
                 note(
                     "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free, and the next call is made when "
@@ -83,6 +114,14 @@ final class DiskRoom: Sendable {
             }
             return false
         }
+    }
+
+    private func countPending(at now: Timestamp, in free: FreeSpace, maxBytes: Int64) async throws -> Int {
+        let releasedBefore = state.withLock { $0.released }
+        // More than there is room for need not be counted.
+        let pending = try await store.pendingPictures(atMost: Int(clamping: free.bytes / max(maxBytes, 1) + 1))
+        state.withLock { $0.count = Count(at: now, pending: pending, releasedBefore: releasedBefore) }
+        return pending
     }
 
     private static let remedy = "An administrator has to make room; then everything goes on by itself."
