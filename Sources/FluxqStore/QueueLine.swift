@@ -24,12 +24,17 @@ struct QueueLine {
         var isRead = false
 
         /// Twice as many at each time: few for many owners, and few reads for one.
-        mutating func read(of uid: UInt32, _ reader: LimitsReader) throws {
+        mutating func read(of owner: OwnerRow, _ reader: LimitsReader) throws {
             guard next == jobs.count, !isRead else { return }
+            // At a limit that no claim has come upon yet.
+            if jobs.isEmpty, try reader.obstacle(toFirstJobOf: owner, in: lane) != nil {
+                isRead = true
+                return
+            }
             let wanted = min(max(jobs.count, 4), QueuePlace.furthest - jobs.count)
             let rows = try Row.fetchAll(
                 reader.db.cachedStatement(sql: QueueLine.jobsOfOwner),
-                arguments: [uid, lane.endpoint, lane.model, wanted, jobs.count])
+                arguments: [owner.uid, lane.endpoint, lane.model, wanted, jobs.count])
             isRead = rows.count < wanted || wanted == 0
             jobs += rows.map {
                 Entry(job: $0["id"], priority: $0["priority"], images: $0["images"], model: lane.model)
@@ -39,6 +44,7 @@ struct QueueLine {
 
     /// One owner on the way through the line.
     private struct Party {
+        let owner: OwnerRow
         let weight: Int
         var turn: FairShare.Turn
         var sources: [Source]
@@ -47,7 +53,7 @@ struct QueueLine {
         mutating func takeNext(_ reader: LimitsReader) throws -> Entry? {
             var first: (source: Int, entry: Entry)?
             for index in sources.indices {
-                try sources[index].read(of: turn.uid, reader)
+                try sources[index].read(of: owner, reader)
                 let source = sources[index]
                 guard source.next < source.jobs.count else { continue }
                 let entry = source.jobs[source.next]
@@ -105,12 +111,12 @@ struct QueueLine {
             isPlayed[lane] = plays
             let uid: UInt32 = row["uid"]
             guard plays, !reader.isMarked(uid, lane) else { continue }
-            let owner = OwnerRow(row)
-            // At a limit that no claim has come upon yet.
-            if try reader.obstacle(toFirstJobOf: owner, in: lane) != nil { continue }
-            let weight = try owner.limits(reader.policy.limits).weight
-            parties[uid, default: Party(weight: weight, turn: FairShare.Turn(row), sources: [])]
-                .sources.append(Source(lane: lane))
+            if parties[uid] == nil {
+                let owner = OwnerRow(row)
+                let weight = try owner.limits(reader.policy.limits).weight
+                parties[uid] = Party(owner: owner, weight: weight, turn: FairShare.Turn(row), sources: [])
+            }
+            parties[uid]?.sources.append(Source(lane: lane))
         }
         return parties.values.sorted { $1.turn < $0.turn }
     }
@@ -197,7 +203,8 @@ extension LimitsReader {
             db.cachedStatement(
                 sql: """
                     SELECT model, images_wanted AS images, begun_at
-                    FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
+                    FROM jobs INDEXED BY jobs_running
+                    JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
                     WHERE state = 'running' AND phase = 'calling' AND endpoint = ?
                     """), arguments: [lane.endpoint])
         // When each place becomes free.
