@@ -25,8 +25,6 @@ CREATE INDEX jobs_ready_of_owner ON jobs (uid, endpoint, model, priority DESC, i
     WHERE state = 'queued' AND not_before IS NULL;
 CREATE INDEX jobs_timed_of_owner ON jobs (uid, endpoint, model, not_before)
     WHERE state = 'queued' AND not_before IS NOT NULL;
--- Jobs whose lane is configured no longer, and those that closed a lane.
-CREATE INDEX jobs_queued_in_lane ON jobs (endpoint, model, id) WHERE state = 'queued';
 DROP INDEX jobs_running;
 CREATE INDEX jobs_running ON jobs (phase, endpoint, model, id) WHERE state = 'running';
 
@@ -50,7 +48,7 @@ CREATE TABLE shares (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO shares SELECT uid, 'default', virtual_time, last_turn FROM owners WHERE last_turn > 0;
 
--- Who has queued jobs in a lane: how many are ready, and when the first of the others becomes due.
+-- Who has queued jobs in a lane, and nobody else: how many are ready, and when the first of the others becomes due.
 CREATE TABLE lines (
     endpoint TEXT NOT NULL,
     model    TEXT NOT NULL,
@@ -61,11 +59,10 @@ CREATE TABLE lines (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO lines SELECT endpoint, model, uid, count(*) FILTER (WHERE not_before IS NULL), min(not_before)
     FROM jobs WHERE state = 'queued' GROUP BY endpoint, model, uid;
-CREATE INDEX lines_ready ON lines (endpoint) WHERE ready > 0;
 CREATE INDEX lines_due ON lines (timed_at) WHERE ready = 0 AND timed_at IS NOT NULL;
-CREATE INDEX lines_of_owner ON lines (uid);
 
--- The gate of each lane that has been called or closed.
+-- The gate of each lane that has been called or closed. What changes with each call of a lane that works is kept in memory
+-- only: a start can do without it.
 CREATE TABLE lanes (
     endpoint           TEXT NOT NULL,
     model              TEXT NOT NULL,
@@ -83,7 +80,7 @@ CREATE TABLE lanes (
     rate_limits        INTEGER NOT NULL DEFAULT 0,
     -- Calls in flight that the API was last found to bear; NULL while it has never been too many.
     pace               INTEGER CHECK (pace > 0),
-    -- Calls begun: the number of the latest.
+    -- Calls begun: the number of the latest when this row was written.
     calls              INTEGER NOT NULL DEFAULT 0 CHECK (calls >= 0),
     -- What the gate knows of recent calls, as JSON.
     evidence           TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(evidence)),
@@ -151,6 +148,7 @@ WHEN OLD.state <> NEW.state OR OLD.not_before IS NOT NEW.not_before OR OLD.endpo
             (SELECT min(not_before) FROM jobs WHERE uid = OLD.uid AND endpoint = OLD.endpoint AND model = OLD.model
                 AND state = 'queued' AND not_before IS NOT NULL) END
     WHERE endpoint = OLD.endpoint AND model = OLD.model AND uid = OLD.uid AND OLD.state = 'queued';
+    DELETE FROM lines WHERE endpoint = OLD.endpoint AND model = OLD.model AND uid = OLD.uid AND ready = 0 AND timed_at IS NULL;
     INSERT INTO lines (endpoint, model, uid, ready, timed_at)
     SELECT NEW.endpoint, NEW.model, NEW.uid, NEW.not_before IS NULL, NEW.not_before WHERE NEW.state = 'queued'
     ON CONFLICT DO UPDATE SET ready = ready + excluded.ready, timed_at = CASE WHEN excluded.timed_at IS NULL THEN timed_at

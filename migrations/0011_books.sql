@@ -71,11 +71,8 @@ CREATE VIEW content_in_use (hash, bytes, is_damaged, kind, job, position, uid) A
     WHERE damaged IS NOT NULL
     UNION ALL SELECT hash, bytes, damaged_at IS NOT NULL, 'input', NULL, NULL, uid FROM inputs;
 
--- Everybody's jobs, newest first, for administrators: a job has one entry more, in the index of its state.
-CREATE INDEX jobs_queued ON jobs (id, uid) WHERE state = 'queued';
-CREATE INDEX jobs_going ON jobs (id, uid) WHERE state = 'running';
-CREATE INDEX jobs_done ON jobs (id) WHERE state = 'done';
-CREATE INDEX jobs_failed ON jobs (id) WHERE state = 'failed';
+-- Everybody's jobs, newest first, for administrators.
+CREATE INDEX jobs_by_state ON jobs (state, id, uid);
 CREATE INDEX jobs_by_label ON jobs (label, id) WHERE label IS NOT NULL;
 
 -- The housekeeper watches its clocks itself.

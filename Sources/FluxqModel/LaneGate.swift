@@ -188,6 +188,15 @@ package struct LaneGate: Hashable, Sendable {
         set { evidence.pace = newValue }
     }
 
+    /// Without what changes with each call of a lane that works: a start can do without the number of the latest call, which
+    /// counts only beside calls in flight and what they met, and without the latest successes, which count for seconds.
+    package var lasting: LaneGate {
+        var gate = self
+        gate.calls = 0
+        gate.evidence.worked = []
+        return gate
+    }
+
     /// How long a lane waits, by cause.
     package struct Pauses: Hashable, Sendable {
         package var probe: Backoff

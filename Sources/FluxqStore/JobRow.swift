@@ -77,18 +77,28 @@ extension Transaction {
         let begins = effects.contains(.openAttempt)
         // What comes back into the queue is called where its model is offered now.
         let lane = columns.state == .queued ? policy.catalog.home(of: job.lane) ?? job.lane : job.lane
+        // Only what changes is named: SQLite writes each index that has a named column.
+        var place = ""
+        var arguments: StatementArguments = []
+        if lane != job.lane {
+            place += "endpoint = ?, "
+            arguments += [lane.endpoint]
+        }
+        if columns.state != .running || before.state != .running {
+            place += "state = ?, not_before = ?, after_backoff = ?, "
+            arguments += [columns.state.rawValue, columns.notBefore, columns.afterBackoff]
+        }
         let changed = try execute(
             """
-            UPDATE jobs SET endpoint = ?, state = ?, not_before = ?, after_backoff = ?, phase = ?, cancel_requested = ?, reason = ?,
+            UPDATE jobs SET \(place)phase = ?, cancel_requested = ?, reason = ?,
                 message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
                 refused_alone = CASE WHEN ? THEN 0 ELSE refused_alone END,
                 started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?
             WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
             """,
-            [
-                lane.endpoint, columns.state.rawValue, columns.notBefore, columns.afterBackoff, columns.phase?.rawValue,
-                columns.cancelRequested, columns.failure?.reason.rawValue, columns.failure?.message,
-                try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
+            arguments + [
+                columns.phase?.rawValue, columns.cancelRequested, columns.failure?.reason.rawValue,
+                columns.failure?.message, try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
                 isOver, begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
                 job.lifecycle.attempt,
             ])

@@ -31,7 +31,10 @@ struct LimitsReader {
     /// Jobs whose call is being made. Those that only wait for their links hold up none of their owner's others.
     private func calling(of uid: UInt32) throws -> Int64 {
         let statement = try db.cachedStatement(
-            sql: "SELECT count(*) FROM jobs WHERE state = 'running' AND phase = 'calling' AND +uid = ?")
+            sql: """
+                SELECT count(*) FROM jobs INDEXED BY jobs_running
+                WHERE state = 'running' AND phase = 'calling' AND +uid = ?
+                """)
         return try Int64.fetchOne(statement, arguments: [uid]) ?? 0
     }
 

@@ -110,6 +110,8 @@ final class LineMemory: Sendable {
         /// nil until it has been made.
         var lines: [Lane: Line]?
         var gates: [Lane: LaneGate] = [:]
+        /// The number of the latest call of each lane. It outlives what is forgotten: those calls may be in flight.
+        var calls: [Lane: Int] = [:]
         var endpoints: [String: Endpoint] = [:]
         /// Whose rows have changed since they were looked at.
         var touched: Set<Place> = []
@@ -125,7 +127,7 @@ final class LineMemory: Sendable {
 
     private let state = Mutex(State())
 
-    func forget() { state.withLock { $0 = State(nextEndpoint: $0.nextEndpoint) } }
+    func forget() { state.withLock { $0 = State(nextEndpoint: $0.nextEndpoint, calls: $0.calls) } }
 
     /// The rows of that owner in that lane have changed.
     func touch(_ lane: Lane, _ uid: UInt32) {
@@ -155,9 +157,10 @@ final class LineMemory: Sendable {
 }
 
 extension LineMemory.State {
-    init(nextEndpoint: Int) {
+    init(nextEndpoint: Int, calls: [Lane: Int]) {
         self.init()
         self.nextEndpoint = nextEndpoint
+        self.calls = calls
     }
 
     fileprivate mutating func lift(_ uid: UInt32) {

@@ -179,7 +179,7 @@ extension Transaction {
         guard gate.hold?.cause == .undeliverable else { return false }
         let pending = try row(
             """
-            SELECT 1 FROM jobs JOIN pictures ON pictures.job = jobs.id AND pictures.state = 'pending'
+            SELECT 1 FROM jobs INDEXED BY jobs_running JOIN pictures ON pictures.job = jobs.id AND pictures.state = 'pending'
             WHERE jobs.state = 'running' AND phase = 'archiving' AND endpoint = ? AND model = ? LIMIT 1
             """, [lane.endpoint, lane.model])
         return pending != nil
@@ -230,7 +230,8 @@ extension Transaction {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT endpoint, model, count(*) AS calls FROM jobs WHERE state = 'running' AND phase = 'calling'
+                    SELECT endpoint, model, count(*) AS calls FROM jobs INDEXED BY jobs_running
+                    WHERE state = 'running' AND phase = 'calling'
                     GROUP BY endpoint, model
                     """))
         return Dictionary(uniqueKeysWithValues: rows.map { (Lane($0), $0["calls"]) })
@@ -241,7 +242,7 @@ extension Transaction {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT id, uid, endpoint, model FROM jobs
+                    SELECT id, uid, endpoint, model FROM jobs INDEXED BY jobs_backing_off
                     WHERE state = 'queued' AND after_backoff = 1 AND started_at > ? LIMIT 100
                     """), arguments: [now])
         for row in rows {

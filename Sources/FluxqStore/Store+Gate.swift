@@ -84,7 +84,6 @@ struct GateReader {
     func overview(for uid: UInt32) throws -> [LaneOverview] {
         let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT * FROM lanes"))
         var gates = Dictionary(uniqueKeysWithValues: try rows.map { (Lane($0), try LaneGate($0)) })
-        // Of the queued jobs, read from the lanes' index alone: one step for each lane, however many jobs it has.
         let waiting = try Row.fetchAll(db.cachedStatement(sql: Self.lanesWithJobs)).map(Lane.init)
         for lane in policy.catalog.lanes + waiting where gates[lane] == nil { gates[lane] = LaneGate() }
         let hasJobs = Set(waiting)
@@ -101,16 +100,14 @@ struct GateReader {
         }.sorted { $0.lane < $1.lane }
     }
 
-    /// Every lane that has queued jobs: a seek for each.
+    /// Every lane that has queued jobs: a seek for each, however many owners wait.
     static let lanesWithJobs = """
         WITH RECURSIVE lane (endpoint, model) AS (
-            SELECT * FROM (SELECT endpoint, model FROM jobs INDEXED BY jobs_queued_in_lane WHERE state = 'queued'
-                ORDER BY endpoint, model LIMIT 1)
+            SELECT * FROM (SELECT endpoint, model FROM lines ORDER BY endpoint, model LIMIT 1)
             UNION ALL
-            SELECT next.endpoint, next.model FROM lane JOIN jobs AS next ON next.id = (
-                SELECT id FROM jobs INDEXED BY jobs_queued_in_lane
-                WHERE state = 'queued' AND (endpoint, model) > (lane.endpoint, lane.model)
-                ORDER BY endpoint, model, id LIMIT 1))
+            SELECT next.endpoint, next.model FROM lane JOIN lines AS next ON (next.endpoint, next.model, next.uid) = (
+                SELECT endpoint, model, uid FROM lines WHERE (endpoint, model) > (lane.endpoint, lane.model)
+                ORDER BY endpoint, model, uid LIMIT 1))
         SELECT * FROM lane
         """
 }
@@ -120,9 +117,13 @@ extension Transaction {
 
     func gate(of lane: Lane) throws -> LaneGate {
         if let known = memory.use({ $0.gates[lane] }) { return known }
-        let gate = try GateReader(db: db, policy: policy, now: now).gate(of: lane)
-        memory.use { $0.gates[lane] = gate }
-        return gate
+        var gate = try GateReader(db: db, policy: policy, now: now).gate(of: lane)
+        return memory.use { state in
+            // A number is never given out twice in one life.
+            gate.calls = max(gate.calls, state.calls[lane] ?? 0)
+            state.gates[lane] = gate
+            return gate
+        }
     }
 
     /// The number of calls in flight at most, of all lanes of an endpoint.
@@ -131,17 +132,13 @@ extension Transaction {
     func write(_ gate: LaneGate, of lane: Lane) throws {
         let before = try self.gate(of: lane)
         guard gate != before else { return }
-        memory.use { $0.gates[lane] = gate }
-        var onlyCounted = before
-        onlyCounted.calls = gate.calls
-        // What most claims come to.
-        if gate == onlyCounted,
-            try execute(
-                "UPDATE lanes SET calls = ? WHERE endpoint = ? AND model = ?", [gate.calls, lane.endpoint, lane.model])
-                == 1
-        {
-            return
+        memory.use { state in
+            state.gates[lane] = gate
+            state.calls[lane] = gate.calls
         }
+        // Most calls of a lane that works change nothing that a start needs.
+        let hasRow = before.calls > 0
+        if hasRow, gate.lasting == before.lasting { return }
         try execute(
             """
             INSERT INTO lanes (endpoint, model, held_cause, held_at, held_message, held_job, held_uid, probes, checked_at,
@@ -185,7 +182,7 @@ extension LaneGate {
     init(_ row: Row) throws {
         self.init(
             rateLimits: row["rate_limits"], calls: row["calls"],
-            evidence: try row.json("evidence", Evidence.self) ?? Evidence())
+            evidence: row["evidence"] == "{}" ? Evidence() : try row.json("evidence", Evidence.self) ?? Evidence())
         // A database of before lanes has learnt it for the whole queue.
         if pace.limit == nil, let learnt: Int = row["pace"] { pace = Pace(limit: learnt) }
         if let until: Timestamp = row["rate_limited_until"] {

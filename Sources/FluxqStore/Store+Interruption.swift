@@ -14,7 +14,10 @@ extension Store {
         let isRestored = try await beginRestore()
         let interrupted = try await write { transaction in
             let rows = try Row.fetchAll(
-                transaction.db, sql: "SELECT * FROM jobs WHERE state = 'running' AND phase = 'calling' ORDER BY id")
+                transaction.db,
+                sql: """
+                    SELECT * FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND phase = 'calling' ORDER BY id
+                    """)
             let interrupted = try rows.map(JobRow.init).filter {
                 !answered.contains(CallID(job: $0.id, attempt: $0.lifecycle.attempt))
             }

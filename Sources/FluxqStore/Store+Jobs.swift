@@ -171,8 +171,9 @@ private struct JobReader {
         var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
         var arguments = owner.arguments
         if let state = query.state {
-            // Spelled out, so that the index of that state alone serves it.
-            sql += " AND jobs.state = '\(state.rawValue)'"
+            // Of the jobs of a label few are looked at; of those of a state there may be a million.
+            sql += " AND \(query.label == nil ? "" : "+")jobs.state = ?"
+            arguments += [state.rawValue]
         }
         if let label = query.label {
             sql += " AND jobs.label = ?"

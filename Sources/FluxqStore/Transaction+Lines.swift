@@ -118,16 +118,20 @@ extension Transaction {
     /// - Returns: whether there are more of them.
     private func moveHome() throws -> Bool {
         let lanes = try Row.fetchAll(
-            db, sql: "SELECT DISTINCT endpoint, model FROM lines WHERE ready > 0 OR timed_at IS NOT NULL"
+            db, sql: GateReader.lanesWithJobs
         ).map(Lane.init)
         var left = Self.mostMoved
         for lane in lanes {
             guard let home = policy.catalog.home(of: lane), home != lane else { continue }
             left -= try execute(
                 """
-                UPDATE jobs SET endpoint = ? WHERE id IN (
-                    SELECT id FROM jobs INDEXED BY jobs_queued_in_lane
-                    WHERE endpoint = ? AND model = ? AND state = 'queued' ORDER BY id LIMIT ?)
+                UPDATE jobs SET endpoint = ?1 WHERE id IN (
+                    SELECT id FROM lines CROSS JOIN jobs USING (uid, endpoint, model)
+                    WHERE endpoint = ?2 AND model = ?3 AND state = 'queued' AND not_before IS NULL
+                    UNION ALL
+                    SELECT id FROM lines CROSS JOIN jobs USING (uid, endpoint, model)
+                    WHERE endpoint = ?2 AND model = ?3 AND state = 'queued' AND not_before IS NOT NULL
+                    LIMIT ?4)
                 """, [home.endpoint, lane.endpoint, lane.model, left])
             if left <= 0 { break }
         }
