@@ -98,7 +98,8 @@ extension Transaction {
             """,
             arguments + [
                 columns.phase?.rawValue, columns.cancelRequested, columns.failure?.reason.rawValue,
-                columns.failure?.message, try columns.failure?.error.map(jsonText), columns.warning, next.attempt, next.attempts, next.strikes,
+                columns.failure?.message, try columns.failure?.error.map(jsonText), columns.warning, next.attempt,
+                next.attempts, next.strikes,
                 isOver, begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
                 job.lifecycle.attempt,
             ])
