@@ -111,8 +111,10 @@ struct LaneLog {
         // The host has answered, and knows the account.
         case (_, .tooMany): end(.refused, by: call, at: time)
         case (.hostility, _) where call.isFailure:
-            // The API has answered, though not with what was asked for.
-            if call.report?.outcome.kind == .noImage { end(.refused, by: call, at: time) }
+            // The API has answered, though not with what was asked for, or with something that is no picture.
+            if let kind = call.report?.outcome.kind, [.noImage, .answered].contains(kind) {
+                end(.refused, by: call, at: time)
+            }
         default:
             end(.refused, by: call, at: time)
             end(.failing, by: call, at: time)
@@ -138,10 +140,10 @@ struct LaneLog {
     /// fluxq has died, and need not know any more what it had not written down or drawn no conclusion from.
     ///
     /// - Parameters:
-    ///   - unrecorded: calls whose end it had not written down.
+    ///   - unrecorded: calls whose end it had not written down: a start records them, and draws no conclusion from them.
     ///   - hadCalls: some were in flight, whose ends it takes for unknown.
     mutating func losePeer(unrecorded: Set<Int>, hadCalls: Bool, at time: Int64) {
-        if hadCalls { (isClean, soiledAt) = (false, time) }
+        if hadCalls || !unrecorded.isEmpty { (isClean, soiledAt) = (false, time) }
         for closure in [Closure.refused, .failing] {
             troubles[closure]?.removeAll { unrecorded.contains($0.call) }
         }
