@@ -27,17 +27,14 @@ extension Archive {
         let file = CallFile(call: call, content: .answer)
         let note = Self.seal(of: call, answer) + answer
         try await watched { () throws(ArchiveError) in
-            let spare = spareFiles.take()
-            let temporary = spare ?? temporaryPath()
+            let temporary = try fileForNote()
             do throws(ArchiveError) {
-                let new = try OpenFile(
-                    temporary, spare == nil ? O_WRONLY | O_CREAT | O_EXCL : O_WRONLY, mode: 0o600)
-                try new.write(note)
-                if spare != nil { try new.truncate(to: Int64(note.count)) }
+                try temporary.write(note)
+                try temporary.truncate(to: Int64(note.count))
                 callFiles.insert(file)
-                try system(.rename, temporary) { rename(temporary, path(of: file)) }
+                try system(.rename, temporary.path) { rename(temporary.path, path(of: file)) }
             } catch {
-                _ = unlink(temporary)
+                _ = unlink(temporary.path)
                 throw error
             }
         }
@@ -115,6 +112,17 @@ extension Archive {
                 callFiles.remove(file)
             }
         }
+    }
+
+    private func fileForNote() throws(ArchiveError) -> OpenFile {
+        if let spare = spareFiles.take() {
+            do throws(ArchiveError) {
+                return try OpenFile(spare, O_WRONLY)
+            } catch .failed(.open, _, ENOENT) {
+                // Somebody has tidied up.
+            }
+        }
+        return try OpenFile(temporaryPath(), O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     }
 
     /// Takes away the name of a note whose file may serve for another.

@@ -166,6 +166,11 @@ struct CallFileTests {
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming"))
         #expect(names.count == 1)
+        // Somebody tidies up.
+        try FileManager.default.removeItem(atPath: directory.path("incoming/\(try #require(names.first))"))
+        try await archive.note([1], of: call)
+        #expect(try await archive.note(of: call) == [1])
+        try await archive.forget(call)
         let next = try Archive(directory: directory.path)
         #expect(next.leftAnswers == [])
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")) == [])
