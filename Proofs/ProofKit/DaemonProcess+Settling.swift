@@ -7,16 +7,21 @@ extension DaemonProcess {
     ///
     /// - Parameters:
     ///   - pausing: jobs that wait for a time of their own (`backoff`, `scheduled`) may stay as they are.
+    ///   - probing: has closed lanes tried at once, as an administrator may; their own pauses grow beyond any patience.
     ///   - patience: for all of it.
     /// - Throws: `Stuck` after that; `ControlClientError` where the daemon goes away.
-    package func settle(leaving pausing: Bool = false, patience: Duration = .seconds(60)) async throws {
+    package func settle(
+        leaving pausing: Bool = false, probing: Bool = false, patience: Duration = .seconds(60)
+    ) async throws {
         let end = ContinuousClock.now + patience
         try await ControlClient.withConnection(to: setup.socket) { client in
             while case let unfinished = try await Self.unfinished(client, leaving: pausing), !unfinished.isEmpty {
                 for job in unfinished {
                     guard ContinuousClock.now < end else { throw Stuck(jobs: unfinished) }
+                    let isHeld = probing && job.waiting == Waiting.held.rawValue
+                    if isHeld { _ = try await client.resumeQueue() }
                     let left = (end - ContinuousClock.now).components.seconds
-                    _ = try await client.job(job.id, waitSeconds: max(1, Int(left)))
+                    _ = try await client.job(job.id, waitSeconds: isHeld ? 1 : max(1, Int(left)))
                 }
             }
         }

@@ -190,7 +190,9 @@ extension History {
                 result.errands += hand.errands
                 result.loss = result.loss ?? hand.loss
             }
-            if result.loss == nil { result.loss = try await Self.untilLost { try await daemon.settle(leaving: true) } }
+            if result.loss == nil {
+                result.loss = try await Self.untilLost { try await daemon.settle(leaving: true, probing: true) }
+            }
             return result
         }
     }
