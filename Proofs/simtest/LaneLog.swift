@@ -40,6 +40,9 @@ struct LaneLog {
     private var troubles: [Closure: [Trouble]] = [:]
     /// Owners of whom fluxq may think that what they meet is their own.
     private var suspects: Set<UInt32> = []
+    /// Owners who were refused by chance or by their own doing since the API last answered: another's success makes them
+    /// suspects.
+    private var refusedByChance: Set<UInt32> = []
     /// When something that was wrong was last found to be over: what was in flight then says nothing any more.
     private var clearedAt: Int64 = 0
     /// No call on it has ever been told that there were too many at once.
@@ -107,7 +110,7 @@ struct LaneLog {
             end(.refused, by: call, at: time)
         // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
         case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage):
-            break
+            refusedByChance.insert(call.owner)
         // The host has answered, and knows the account.
         case (_, .tooMany): end(.refused, by: call, at: time)
         case (.hostility, _) where call.isFailure:
@@ -160,6 +163,10 @@ struct LaneLog {
 
     /// A success of a call that began before those that closed the lane says nothing about what is now.
     private mutating func end(_ closure: Closure, by call: SimulatedCall, at time: Int64) {
+        if closure == .refused {
+            suspects.formUnion(refusedByChance)
+            refusedByChance = []
+        }
         if isShown(closure), let latest = troubles[closure]?.map(\.begunAt).max(), call.begunAt < latest { return }
         end(closure, at: time)
     }

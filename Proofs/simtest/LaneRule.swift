@@ -58,8 +58,11 @@ final class LaneRule {
     /// - Parameters:
     ///   - ready: owners with a job that could be called, by lane.
     ///   - places: calls that an endpoint has still room for.
+    ///   - canOnlyWait: lanes of which something that was bought can still be fetched.
     ///   - isHindered: something else may keep calls from beginning: a pause, the disk, the clock, a stop.
-    func atRest(ready: [Lane: Set<UInt32>], places: [String: Int], isHindered: Bool) throws {
+    func atRest(
+        ready: [Lane: Set<UInt32>], places: [String: Int], canOnlyWait: Set<Lane>, isHindered: Bool
+    ) throws {
         self.ready = ready
         for lane in api.lanes {
             let log = api.log(of: lane)
@@ -82,7 +85,9 @@ final class LaneRule {
                         + "\(ready[lane, default: []].sorted()) are ready, and nobody calls")
             }
             // Calls of the endpoint's other lanes may have all places.
-            try checkOpening(of: lane, isReady: isReady && places[lane.endpoint, default: 0] > 0)
+            // Nothing is bought if pictures that were bought cannot be fetched yet.
+            let mustWait = !log.isDelivering && canOnlyWait.contains(lane)
+            try checkOpening(of: lane, isReady: isReady && places[lane.endpoint, default: 0] > 0 && !mustWait)
         }
     }
 

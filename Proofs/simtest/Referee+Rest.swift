@@ -20,6 +20,7 @@ extension Referee {
         let now = clock.now()
         try lanes.atRest(
             ready: ready(at: now), places: places,
+            canOnlyWait: Set(api.lanes.filter { try canOnlyWait($0) }),
             isHindered: !isServing || isPaused || mayDiskRefuse || isClockExcused
                 || rules.policy.catalog.endpoints.contains { $0.ratePerMinute != nil })
         try shares.check(at: clock.elapsed)
