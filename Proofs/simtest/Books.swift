@@ -253,26 +253,6 @@ final class Books: @unchecked Sendable {
         try write("DELETE FROM lanes", to: path)
     }
 
-    /// Nobody knows whose calls have closed a lane.
-    static func forgetCloser(path: String) throws {
-        try write(
-            """
-            UPDATE lanes SET held_job = NULL, held_uid = NULL, evidence = json_set(evidence, '$.parties', json('[]'))
-            WHERE held_cause IS NOT NULL
-            """, to: path)
-    }
-
-    /// What has closed one lane closes all.
-    static func shareHolds(path: String) throws {
-        let columns = "held_cause, held_at, held_message, held_job, held_uid, probes, checked_at, probe_at"
-        try write(
-            """
-            UPDATE lanes SET (\(columns)) =
-                (SELECT \(columns) FROM lanes WHERE held_cause IS NOT NULL ORDER BY endpoint, model LIMIT 1)
-            WHERE held_cause IS NULL AND EXISTS (SELECT 1 FROM lanes WHERE held_cause IS NOT NULL)
-            """, to: path)
-    }
-
     private static func write(_ sql: String, to path: String) throws {
         let connection = try DatabaseQueue(path: path)
         // The first start makes the tables.

@@ -30,16 +30,10 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     case forgetPause = "forget-pause"
     /// A gate that closes for everybody: what one owner's call is refused for the next call of another is told, too.
     case spreadRefusals = "spread-refusals"
-    /// One owner's calls count for less than the others'.
-    case favourOne = "favour-one"
     /// A breaker that never closes: a lane that was held is tried again after days.
     case neverProbe = "never-probe"
     /// A breaker that never opens: a start begins with every lane open.
     case forgetHolds = "forget-holds"
-    /// A probe of the same owner: a start no longer knows whose calls have closed a lane.
-    case forgetCloser = "forget-closer"
-    /// A lane that delays another: a start closes all for the trouble of one.
-    case shareHolds = "share-holds"
     /// An outage that costs attempts: a refusal of the account is told as an error of the server.
     case chargeOutages = "charge-outages"
 
@@ -56,7 +50,6 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
         if self == .oneTooMany {
             for index in policy.catalog.endpoints.indices { policy.catalog.endpoints[index].concurrency += 1 }
         }
-        if self == .favourOne { policy.limits.users[Scene.mallory.uid, default: .init()].weight = 20 }
         if self == .neverProbe { policy.pauses.probe = .init(base: .seconds(86_400), cap: .seconds(86_400)) }
         return policy
     }
@@ -66,8 +59,6 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .forgetPause: try Books.forgetPause(path: path)
         case .forgetHolds: try Books.forgetHolds(path: path)
-        case .forgetCloser: try Books.forgetCloser(path: path)
-        case .shareHolds: try Books.shareHolds(path: path)
         default: break
         }
     }
