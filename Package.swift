@@ -89,7 +89,10 @@ let package = Package(
             ]),
         room(
             "FluxqCommands",
-            ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto, nioPosix]),
+            [
+                "CLinux", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto,
+                nioPosix,
+            ]),
 
         // Floor 2: the two sides of the socket, and the work.
         room(
@@ -118,6 +121,7 @@ let package = Package(
             "FluxqImagesAPI",
             ["FluxqModel", "FluxqFormats", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room("FluxqUsers", []),
         room(
@@ -125,7 +129,7 @@ let package = Package(
             ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
         // The ground: knows nothing.
-        room("FluxqModel", []),
+        room("FluxqModel", ["CLinux"]),
         room("FluxqFormats", ["CZlib"]),
         .target(
             name: "FluxqMigrations", path: "migrations",

@@ -1,4 +1,5 @@
 import FluxqFormats
+import FluxqModel
 import Glibc
 
 /// Makes a system call, again where a signal interrupted it.
@@ -33,9 +34,14 @@ final class OpenFile: Sendable {
         _ = close(descriptor)
     }
 
-    /// Makes the entries of a directory durable.
+    /// Makes the entries of a directory durable. A file system that cannot sync one makes them so by other means, or not at
+    /// all: a backup may lie there.
     static func syncDirectory(_ path: String) throws(ArchiveError) {
-        try OpenFile(path, O_RDONLY | O_DIRECTORY).sync()
+        do throws(ArchiveError) {
+            try OpenFile(path, O_RDONLY | O_DIRECTORY).sync()
+        } catch .failed(.sync, _, let code) where ExclusiveRename.isUnsupported(code) {
+            return
+        }
     }
 
     func size() throws(ArchiveError) -> Int64 {

@@ -50,6 +50,8 @@ package final class StateDirectory: Sendable {
         }
         defer { close(directory) }
         try check(directory, path: path)
+        // The names in it have to last; a backup may lie where they do not, the state may not.
+        guard uninterrupted({ fsync(directory) }) == 0 else { throw .failed(path: path, SystemError("fsync")) }
         if isNew { try makeDurable(directory, path: path) }
         return StateDirectory(path: path, lock: try takeLock(in: directory, path: path))
     }

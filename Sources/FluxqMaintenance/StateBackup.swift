@@ -103,8 +103,9 @@ package struct StateBackup: Sendable {
         let summary = try await writeDirectory(unpacked)
         try await Self.pack(unpacked, into: unfinished)
         try Self.sync(unfinished)
-        guard link(unfinished, path) == 0 else {
-            throw errno == EEXIST ? Refusal.alreadyThere(path) : Refusal.failed(path, Self.systemError())
+        let code = ExclusiveRename.move(unfinished, to: path, in: AT_FDCWD)
+        guard code == 0 else {
+            throw code == EEXIST ? Refusal.alreadyThere(path) : Refusal.failed(path, String(cString: strerror(code)))
         }
         try Self.sync((path as NSString).deletingLastPathComponent)
         return summary
@@ -280,7 +281,10 @@ extension StateBackup {
         let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Refusal.failed(path, systemError()) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Refusal.failed(path, systemError()) }
+        // A file system that cannot sync a directory makes its names durable by other means, or not at all.
+        guard fsync(descriptor) == 0 || ExclusiveRename.isUnsupported(errno) else {
+            throw Refusal.failed(path, systemError())
+        }
     }
 
     private static func systemError() -> String { String(cString: strerror(errno)) }
