@@ -176,12 +176,12 @@ private struct FieldReader {
         }
     }
 
-    /// A short text for people: not empty, bounded, without control characters.
+    /// A short text for people: not empty, bounded, on one line.
     mutating func text(_ name: String, of members: [String: JSONValue], maxBytes: Int) -> String? {
         guard let text = string(name, of: members) else { return nil }
         check(name, !text.isEmpty, "must not be empty")
         check(name, text.utf8.count <= maxBytes, "must be at most \(maxBytes) bytes, but is \(text.utf8.count)")
-        check(name, !text.utf8.contains { $0 < 0x20 || $0 == 0x7F }, "must not contain control characters")
+        if let problem = TextRule.oneLine.problem(of: text) { fail(name, problem) }
         return text
     }
 }

@@ -26,8 +26,12 @@ package struct WireTime: Hashable, Sendable, Codable {
         else { return nil }
         let days = Self.days(to: year, month, day)
         let seconds = ((days * 24 + hour) * 60 + minute - offset) * 60 + second
+        // A zone may move a time out of the years that can be written.
+        guard (0..<Self.seconds(beforeYear: 10_000)).contains(seconds) else { return nil }
         timestamp = Timestamp(rawValue: seconds * 1000 + milliseconds)
     }
+
+    private static func seconds(beforeYear year: Int64) -> Int64 { days(to: year, 1, 1) * 86_400 }
 
     private static func days(of month: Int64, _ year: Int64) -> Int64 {
         switch month {

@@ -13,20 +13,23 @@ extension EditRequest.Draft {
         func check(_ field: String, _ holds: Bool, _ problem: @autoclosure () -> String) {
             if !holds { wrong.append(.init(field: field, problem: problem())) }
         }
+        func check(_ field: String, by rule: TextRule, _ text: String) {
+            if let problem = rule.problem(of: text) { wrong.append(.init(field: field, problem: problem)) }
+        }
 
         let prompt = prompt ?? ""
         check("prompt", prompt.contains { !$0.isWhitespace }, "must say what to do with the picture, but is empty")
         check(
             "prompt", prompt.utf8.count <= Bounds.promptBytes,
             "must be at most \(Bounds.promptBytes) bytes, but is \(prompt.utf8.count)")
-        check("prompt", !Self.hasControlCharacters(prompt), "must not contain control characters but tab and new line")
+        check("prompt", by: .lines, prompt)
 
         let model = model ?? catalog.defaultModel
         check("model", !model.isEmpty, "must name a model, but is empty")
         check(
             "model", model.utf8.count <= Bounds.modelBytes,
             "must be at most \(Bounds.modelBytes) bytes, but is \(model.utf8.count)")
-        check("model", !model.utf8.contains { $0 < 0x20 || $0 == 0x7F }, "must not contain control characters")
+        check("model", by: .oneLine, model)
         // What else is wrong depends on the model.
         if !wrong.contains(where: { $0.field == "model" }), catalog.lane(for: model) == nil {
             return .failure(.init(unknownModel: .init(name: model, offered: catalog.models)))
@@ -54,9 +57,7 @@ extension EditRequest.Draft {
             check(
                 "negative_prompt", negativePrompt.utf8.count <= Bounds.promptBytes,
                 "must be at most \(Bounds.promptBytes) bytes, but is \(negativePrompt.utf8.count)")
-            check(
-                "negative_prompt", !Self.hasControlCharacters(negativePrompt),
-                "must not contain control characters but tab and new line")
+            check("negative_prompt", by: .lines, negativePrompt)
         }
         // A field that is not sent must not be asked for: the user would take the picture for another one.
         for field in EditRequest.CodingKeys.allCases where rules.omit.contains(field.rawValue) && isSet(field) {
@@ -138,7 +139,7 @@ extension EditRequest.Draft {
             if text.utf8.count > EditRequest.Bounds.parameterBytes {
                 return "must be at most \(EditRequest.Bounds.parameterBytes) bytes, but is \(text.utf8.count)"
             }
-            return hasControlCharacters(text) ? "must not contain control characters but tab and new line" : nil
+            return TextRule.lines.problem(of: text)
         case .number(let number):
             // A whole number beyond 64 bits would be sent as another one.
             return number.isFinite && number.magnitude < 0x1p63 ? nil : "must be a number of at most 64 bits"
@@ -146,17 +147,12 @@ extension EditRequest.Draft {
         }
     }
 
-    /// Text of several lines is fine; what a terminal or a log would act on is not.
-    private static func hasControlCharacters(_ text: String) -> Bool {
-        text.utf8.contains { ($0 < 0x20 && ![0x09, 0x0A, 0x0D].contains($0)) || $0 == 0x7F }
-    }
-
     /// An http or https link with a host and nothing that would end a header line; what lies behind it is the API's business.
     private static func isWebLink(_ link: String) -> Bool {
         let lowered = link.lowercased()
         guard let scheme = ["https://", "http://"].first(where: lowered.hasPrefix) else { return false }
         let host = link.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
-        return !host.isEmpty && !link.utf8.contains { $0 <= 0x20 || $0 == 0x7F }
+        return !host.isEmpty && !link.utf8.contains(0x20) && TextRule.oneLine.problem(of: link) == nil
     }
 }
 
