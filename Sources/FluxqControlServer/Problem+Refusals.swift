@@ -68,9 +68,11 @@ extension Problem {
     }
 
     static func notAPicture(_ defect: PictureDefect) -> Problem {
-        .init(
+        let command = ForeignFormat(defect)?.conversion(of: "FILE")
+        return .init(
             status: 422, code: .notAPicture, title: "Not a picture",
-            detail: "What was sent \(defect). Send a whole PNG, JPEG, WebP, GIF or AVIF file. Nothing was kept.")
+            detail: "What was sent \(defect). Send a whole PNG, JPEG, WebP, GIF or AVIF file"
+                + (command.map { ", made such as with: \($0)" } ?? "") + ". Nothing was kept.")
     }
 
     static let emptyInput = Problem(
