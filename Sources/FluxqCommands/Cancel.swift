@@ -27,8 +27,8 @@ struct Cancel: AsyncParsableCommand {
     var ids: [Int64]
 
     func run() async throws {
-        try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+        try await global.run(changes: true) { console in
+            try await global.connected(console) { client in
                 try await EachJob(ids: ids, console: console).run { id in
                     let answer = try await client.cancel(id)
                     if console.json {

@@ -11,9 +11,10 @@ extension Complaint {
         case let error as DestinationError: self.init(error)
         case let error as OutputError:
             self.init(
-                .init(errno: error.system.code), code: "output_failed",
-                "Standard output cannot be written: \(error.system). What was asked for may have been done "
-                    + "all the same; look with: fluxq status")
+                .lookFirst, code: "output_failed",
+                "Standard output cannot be written: \(error.system). "
+                    + (error.result.map { "What was asked for is done; do not ask again. The result is: \($0.trimmed)" }
+                        ?? "Nothing was changed."))
         default:
             self.init(.unavailable, code: "internal", "Something went wrong that should not: \(error)")
         }
@@ -38,6 +39,7 @@ extension ControlClientError {
         case .notASocket: "not_a_socket"
         case .untrustedSocket: "untrusted_socket"
         case .connectionLost: "connection_lost"
+        case .outcomeUnknown: "outcome_unknown"
         case .protocolError: "protocol_error"
         case .uploadUnreadable: "unreadable_input"
         case .downloadUnwritable: "unwritable_output"
@@ -54,7 +56,7 @@ extension ControlClientError {
             return "No daemon at \(path): its socket is there, but nobody listens. "
                 + "Start it with: systemctl start fluxqd; \(elsewhere)."
         case .noDaemon(let path, .busy):
-            return "The daemon at \(path) has too many connections waiting. Try again in a moment."
+            return "The daemon at \(path) has more connections than it takes. Nothing was done. Try again in a moment."
         case .noDaemon(let path, .unreachable(let code)):
             return "No daemon can be reached at \(path): \(SystemError(code: code)). "
                 + "Look with: systemctl status fluxqd; \(elsewhere)."
@@ -71,9 +73,12 @@ extension ControlClientError {
             return "Not using \(path): \(distrust.words) Whoever listens there gets your pictures. "
                 + "If you trust it, say so with: --socket \(path)"
         case .connectionLost(let path, let why):
+            return "The connection to the daemon at \(path) was lost: \(why). Try again; if it stays so, look with: "
+                + "systemctl status fluxqd"
+        case .outcomeUnknown(let path, let why):
             return
-                "The connection to the daemon at \(path) was lost: \(why). Whether it did what was asked is not known; "
-                + "look with: fluxq list"
+                "The connection to the daemon at \(path) came to nothing: \(why). Whether it did what was asked is not known; "
+                + "look before you ask again: fluxq list"
         case .protocolError(let path, let why):
             return "What answers at \(path) is not a fluxqd that this fluxq understands: \(why). "
                 + "See that both are of the same version, and that the socket is fluxqd's."
@@ -104,4 +109,9 @@ extension ControlClientError.Distrust {
                 + (mode & UInt32(S_ISVTX) != 0 ? "; its sticky bit only keeps them from removing yours." : ".")
         }
     }
+}
+
+extension String {
+    /// Without the line's end.
+    fileprivate var trimmed: Substring { hasSuffix("\n") ? dropLast() : self[...] }
 }

@@ -11,6 +11,8 @@ struct Complaint: Error, Hashable, Sendable {
     var detail: String
     /// The fields of a submitted job that are wrong.
     var fields: [Problem.Field] = []
+    /// The job that is queued all the same.
+    var job: Int64?
     /// The daemon's own document, where it was the daemon that said no.
     var problem: Problem?
 
@@ -32,6 +34,15 @@ struct Complaint: Error, Hashable, Sendable {
         }
     }
 
+    /// What went wrong after the job was queued. Its status asks nobody to submit the job again.
+    init(queued job: Int64, _ cause: Complaint) {
+        self = cause
+        self.job = job
+        if cause.status != .jobFailed { status = .lookFirst }
+        let what = "job \(job) is queued and continues; do not submit it again, look with: fluxq status \(job)."
+        detail = "\(what) \(problem?.detail ?? cause.detail)"
+    }
+
     /// What a person reads on standard error.
     var lines: [String] {
         ["fluxq: \(TerminalText.line(detail))"]
@@ -41,9 +52,10 @@ struct Complaint: Error, Hashable, Sendable {
     /// What a program reads on standard error: the daemon's problem document, or one of the same shape.
     var json: JSONValue {
         var members: [String: JSONValue] = [
-            "code": .string(code), "detail": .string(problem?.detail ?? detail),
+            "code": .string(code), "detail": .string(job == nil ? problem?.detail ?? detail : detail),
             "exit": .integer(Int64(status.rawValue)),
         ]
+        if let job { members["job"] = .integer(job) }
         if let problem {
             members["status"] = .integer(Int64(problem.status))
             members["title"] = .string(problem.title)

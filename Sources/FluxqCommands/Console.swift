@@ -1,14 +1,20 @@
+import FluxqControl
 import FluxqFormats
 import Glibc
 
 /// Standard output could not be written.
 struct OutputError: Error {
     let system: SystemError
+    /// The result of a change that was made; nil if none was.
+    let result: String?
 }
 
 /// Standard output for results, standard error for everything else.
 struct Console: Sendable {
     let json: Bool
+    /// This program ends as filters do, by a signal, once nobody reads its results. Not if it has changed something that it
+    /// still has to tell of.
+    private let endsWithReader: Bool
     private let output: Int32
     private let errors: Int32
     /// Of standard output.
@@ -19,8 +25,9 @@ struct Console: Sendable {
 
     private static let defaultColumns = 80
 
-    init(json: Bool, output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO) {
+    init(json: Bool, endsWithReader: Bool = true, output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO) {
         self.json = json
+        self.endsWithReader = endsWithReader
         self.output = output
         self.errors = errors
         let isTerminal = isatty(output) == 1
@@ -36,8 +43,27 @@ struct Console: Sendable {
         Presentation(palette: palette, width: width, now: .now(), clock: .system)
     }
 
+    /// - Throws: if a result could not be written, as far as can be told beforehand.
+    func checkOutput() throws(OutputError) {
+        if let failure = OutputCheck.failure(of: output) { throw OutputError(system: failure, result: nil) }
+    }
+
     func print(_ lines: [String]) throws(OutputError) {
-        try Self.write(lines.map { $0 + "\n" }.joined(), to: output)
+        try print(bytes: Array(lines.map { $0 + "\n" }.joined().utf8))
+    }
+
+    /// A path on a line of its own, byte for byte.
+    func print(_ path: BytePath) throws(OutputError) {
+        try print(bytes: path.bytes + [UInt8(ascii: "\n")])
+    }
+
+    private func print(bytes: [UInt8]) throws(OutputError) {
+        guard let failure = Self.failureOfWriting(bytes, to: output) else { return }
+        if failure.code == EPIPE, endsWithReader {
+            signal(SIGPIPE, SIG_DFL)
+            raise(SIGPIPE)
+        }
+        throw OutputError(system: failure, result: endsWithReader ? nil : String(decoding: bytes, as: UTF8.self))
     }
 
     func print(_ line: String) throws(OutputError) {
@@ -66,11 +92,12 @@ struct Console: Sendable {
 
     /// Standard error has no place to report its own failures to.
     func show(_ text: String) {
-        do { try Self.write(text, to: errors) } catch {}
+        _ = Self.failureOfWriting(Array(text.utf8), to: errors)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
-        var bytes = Array(text.utf8)[...]
+    /// - Returns: nil once all bytes are written.
+    private static func failureOfWriting(_ bytes: [UInt8], to descriptor: Int32) -> SystemError? {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {
@@ -82,15 +109,10 @@ struct Console: Sendable {
             case EAGAIN:
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&ready, 1, -1)
-            case EPIPE where descriptor == STDOUT_FILENO:
-                // The reader has seen enough, as with `| head`: end as every filter ends. The network library ignores
-                // the signal for the whole process.
-                signal(SIGPIPE, SIG_DFL)
-                raise(SIGPIPE)
-                throw OutputError(system: .init(code: EPIPE))
-            case let code: throw OutputError(system: .init(code: code))
+            case let code: return SystemError(code: code)
             }
         }
+        return nil
     }
 
     private static func environment(_ name: String) -> String? {

@@ -1,14 +1,16 @@
+import FluxqControl
+
 /// Why a picture could not be put where it was to go.
 enum DestinationError: Error, Hashable, Sendable {
     /// There is a file of that name with other content.
-    case different(path: String)
-    case symbolicLink(path: String)
-    case notAFile(path: String)
+    case different(path: BytePath)
+    case symbolicLink(path: BytePath)
+    case notAFile(path: BytePath)
     /// What came is not what the archive holds.
-    case damaged(path: String)
-    case system(path: String, SystemError)
+    case damaged(path: BytePath)
+    case system(path: BytePath, SystemError)
     /// The directory itself cannot be opened or made.
-    case directory(path: String, SystemError)
+    case directory(path: BytePath, SystemError)
 }
 
 extension Complaint {
@@ -17,31 +19,31 @@ extension Complaint {
         case .different(let path):
             self.init(
                 .badInput, code: "file_exists",
-                "\(path) exists and is another picture; it is left as it is. Move it away, or fetch into another "
+                "\(path.text) exists and is another picture; it is left as it is. Move it away, or fetch into another "
                     + "directory with --output DIR.")
         case .symbolicLink(let path):
             self.init(
                 .badInput, code: "file_exists",
-                "\(path) is a symbolic link and is not followed. Remove it, or fetch into another directory with "
+                "\(path.text) is a symbolic link and is not followed. Remove it, or fetch into another directory with "
                     + "--output DIR.")
         case .notAFile(let path):
             self.init(
                 .badInput, code: "file_exists",
-                "\(path) exists and is not a file. Fetch into another directory with --output DIR.")
+                "\(path.text) exists and is not a file. Fetch into another directory with --output DIR.")
         case .damaged(let path):
             self.init(
                 .unavailable, code: "damaged",
-                "What came for \(path) is not what the archive's hash says; nothing was kept. Fetch it again; if it "
+                "What came for \(path.text) is not what the archive's hash says; nothing was kept. Fetch it again; if it "
                     + "stays so, tell the administrator.")
         case .directory(let path, let error):
             self.init(
                 .init(errno: error.code), code: "unwritable_output",
-                "Cannot put pictures into \(path): \(error). Give a directory that you may write with --output DIR; "
+                "Cannot put pictures into \(path.text): \(error). Give a directory that you may write with --output DIR; "
                     + "it is made if it is missing, its parent is not.")
         case .system(let path, let error):
             self.init(
                 .init(errno: error.code), code: "unwritable_output",
-                "Cannot write \(path): \(error). The picture stays in the archive; choose another directory with "
+                "Cannot write \(path.text): \(error). The picture stays in the archive; choose another directory with "
                     + "--output DIR and fetch it again.")
         }
     }

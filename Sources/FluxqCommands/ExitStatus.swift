@@ -14,6 +14,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case noInput = 66
     /// No daemon, or none that can be understood.
     case unavailable = 69
+    /// Standard output cannot be written, or what followed on something that was done went wrong, or it is not known whether
+    /// it was done. Standard error says which; nobody should repeat the command without looking.
+    case lookFirst = 74
     /// Nothing is wrong, but not now.
     case tryLater = 75
     case notAllowed = 77
@@ -39,6 +42,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .problem(let problem): Self(problem.code)
             case .noDaemon(_, .busy): .tryLater
             case .noDaemon, .pathTooLong, .notASocket, .connectionLost, .protocolError: .unavailable
+            case .outcomeUnknown: .lookFirst
             case .permissionDenied, .untrustedSocket: .notAllowed
             case .uploadUnreadable(.system): .noInput
             case .uploadUnreadable(.shrank): .badInput
@@ -66,6 +70,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
           65  a value, picture or job's number is wrong, or the job's state forbids it
           66  a file that was named is not there or cannot be read
           69  no daemon
+          74  look before you repeat it: standard output cannot be written, or something was done, or may have been, and \
+        what was to follow went wrong; standard error says what
           75  not now: timed out, over a limit, not finished yet
           77  not allowed
         """

@@ -16,7 +16,8 @@ struct Fetch: AsyncParsableCommand {
             canceled job has saved can be fetched all the same. What came in a picture's place and is no picture that \
             fluxq knows becomes <id>-<index>.bin; standard error says so.
 
-            With --json: id, index, path, hash, media_type and bytes of each picture on one line.
+            With --json: id, index, path, hash, media_type and bytes of each picture on one line; path_base64 as well if \
+            the path is not UTF-8.
 
             EXAMPLES
               fluxq fetch 42
@@ -26,8 +27,10 @@ struct Fetch: AsyncParsableCommand {
             \(ExitStatus.help)
             """)
 
-    @Option(help: ArgumentHelp("Where to; made if it is missing. Without it the current directory.", valueName: "DIR"))
-    var output = "."
+    @Option(
+        help: ArgumentHelp("Where to; made if it is missing. Without it the current directory.", valueName: "DIR"),
+        transform: PathWord.read)
+    var output: BytePath?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Only this picture of each job, from 1.", valueName: "N"))
     var index: Int?
@@ -39,13 +42,15 @@ struct Fetch: AsyncParsableCommand {
 
     func validate() throws {
         if let index, index < 1 { throw ValidationError("--index counts from 1, but is \(index).") }
-        if output.isEmpty { throw ValidationError("--output needs a directory, but is empty.") }
+        if output?.bytes.isEmpty == true { throw ValidationError("--output needs a directory, but is empty.") }
     }
 
     func run() async throws {
         try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
-                let directory = try await OutputDirectory.open(output)
+            let interruption = Interruption(saying: "stopped; no part of a picture is left behind", on: console)
+            defer { interruption.end() }
+            return try await global.connected(console) { client in
+                let directory = try await OutputDirectory.open(output ?? BytePath("."))
                 defer { directory.close() }
                 let fetch = PictureFetch(client: client, console: console, directory: directory)
                 return try await EachJob(ids: ids, console: console).run { id in

@@ -12,23 +12,44 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp(
             "The daemon's socket. Without it $FLUXQ_SOCKET, else \(SocketPath.standard), which is only trusted where "
                 + "nobody but root and you could have made it.",
-            valueName: "PATH"))
-    var socket: String?
+            valueName: "PATH"), transform: PathWord.read)
+    var socket: BytePath?
 
     func validate() throws {
-        if socket == "" { throw ValidationError("--socket needs the path of a socket, but is empty.") }
+        if socket?.bytes.isEmpty == true { throw ValidationError("--socket needs the path of a socket, but is empty.") }
     }
 
     var controlSocket: ControlSocket {
         ControlSocket(
-            option: socket, environment: getenv(SocketPath.environmentVariable).map { String(cString: $0) })
+            option: socket,
+            environment: getenv(SocketPath.environmentVariable).map { variable in
+                BytePath(bytes: Array(UnsafeRawBufferPointer(start: variable, count: strlen(variable))))
+            })
+    }
+
+    /// Connects and lets `body` make its requests, which wait their turn.
+    func connected<Result: Sendable>(
+        _ console: Console, _ body: (ControlClient) async throws -> Result
+    ) async throws -> Result {
+        try await ControlClient.withConnection(
+            to: controlSocket, patience: .atThePrompt, isWaiting: { console.note(Self.words(for: $0)) }, body)
+    }
+
+    private static func words(for reason: ControlClientError) -> String {
+        reason.isBusy
+            ? "fluxqd is busy; waiting for a place, up to a minute"
+            : "fluxqd does not answer; waiting for it to come back"
     }
 
     /// Runs a verb: whatever it throws is told to the person or program, and becomes the exit status.
-    func run(_ verb: (Console) async throws -> ExitStatus) async throws {
-        let console = Console(json: json)
+    ///
+    /// - Parameter changes: the verb changes something. Then standard output is looked at first: nobody may have to guess what
+    ///   was done.
+    func run(changes: Bool = false, _ verb: (Console) async throws -> ExitStatus) async throws {
+        let console = Console(json: json, endsWithReader: !changes)
         let status: ExitStatus
         do {
+            if changes { try console.checkOutput() }
             status = try await verb(console)
         } catch {
             let complaint = Complaint(any: error)

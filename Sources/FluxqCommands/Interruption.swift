@@ -1,27 +1,59 @@
 import Dispatch
 import Glibc
+import Synchronization
 
-/// What Ctrl-C says while a job is being waited for: that the job goes on without anybody waiting.
+/// What a signal that ends this program says first: what was done, and what continues without anybody waiting.
+///
+/// Ctrl-C (SIGINT), `kill` (SIGTERM) and the end of the terminal (SIGHUP).
 struct Interruption {
-    /// As the shell reports a program that SIGINT ended.
-    static let exitCode: Int32 = 128 + SIGINT
+    /// As the shell reports a program that the signal ended.
+    static func exitCode(_ signal: Int32) -> Int32 { 128 + signal }
 
-    private let source: any DispatchSourceSignal
+    private final class Words: Sendable {
+        let text: Mutex<String>
 
-    /// From now on, SIGINT shows `text` and ends the program.
-    init(saying text: String, on console: Console) {
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler {
-            LiveLine(console).clear()
-            console.note(text)
-            exit(Self.exitCode)
+        init(_ text: String) {
+            self.text = Mutex(text)
         }
-        source.resume()
     }
 
-    /// SIGINT ends the program without a word again.
+    private let words: Words
+    private let sources: [(signal: Int32, source: any DispatchSourceSignal)]
+
+    /// From now on, such a signal shows `text` and ends the program.
+    init(saying text: String, on console: Console) {
+        let words = Words(text)
+        self.words = words
+        // `nohup` has them ignored: that stays.
+        sources = [SIGINT, SIGTERM, SIGHUP].filter { !Self.isIgnored($0) }.map { number in
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                LiveLine(console).clear()
+                console.note(words.text.withLock { $0 })
+                PartialFiles.remove()
+                exit(Self.exitCode(number))
+            }
+            source.resume()
+            return (number, source)
+        }
+    }
+
+    /// What is to be said from now on.
+    func say(_ text: String) {
+        words.text.withLock { $0 = text }
+    }
+
+    /// Such signals end the program without a word again.
     func end() {
-        source.cancel()
-        signal(SIGINT, SIG_DFL)
+        for (number, source) in sources {
+            source.cancel()
+            signal(number, SIG_DFL)
+        }
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 }

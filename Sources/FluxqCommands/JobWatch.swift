@@ -8,6 +8,10 @@ struct JobWatch {
     let console: Console
     /// nil to wait as long as it takes.
     let deadline: ContinuousClock.Instant?
+    /// When the job was last known to be there; nil if it has to be found first.
+    var known: ContinuousClock.Instant?
+    /// About how long no place is held after each time.
+    var pause = Duration.seconds(1)
     /// Between two attempts to reach a daemon that is away.
     var restartPause = Duration.seconds(1)
 
@@ -18,8 +22,10 @@ struct JobWatch {
 
     /// How long a daemon may be away in the middle of waiting; a stop drains its calls for up to 100 seconds.
     static let restartPatience = Duration.seconds(150)
-    /// A terminal is shown every second what the job does; otherwise one poll lasts as long as it may.
+    /// A terminal is shown every second what the job does; otherwise a poll lasts longer.
     static let livePollSeconds = 1
+    /// How long a place is held: there may be more who wait than fluxqd has places for.
+    static let longestPollSeconds = 10
     /// Polls never come faster, whatever the daemon answers.
     static let leastPause = Duration.milliseconds(200)
 
@@ -27,23 +33,39 @@ struct JobWatch {
         let live = LiveLine(console)
         defer { live.clear() }
         var lastAnswer: ContinuousClock.Instant?
+        // Once others wait for a place as well, none is held while nothing happens.
+        var isCrowded = false
         while true {
             do {
-                return try await ControlClient.withConnection(to: socket) { client in
-                    while true {
+                let ending = try await ControlClient.withConnection(to: socket) { client -> Ending? in
+                    let opened = ContinuousClock.now
+                    repeat {
                         let began = ContinuousClock.now
-                        let answer = try await client.job(id, waitSeconds: pollSeconds(live: live.isShown))
+                        let seconds = isCrowded ? 0 : pollSeconds(live: live.isShown)
+                        let answer = try await client.job(id, waitSeconds: seconds)
                         lastAnswer = .now
                         let words = JobWords(answer.document)
                         if words.isFinished { return .finished(answer) }
                         if let deadline, deadline <= .now { return .timedOut(answer.document) }
                         live.show(words.live(now: .now()))
                         try await Task.sleep(until: began + Self.leastPause)
-                    }
+                    } while !isCrowded && opened.duration(to: .now) < .seconds(Self.longestPollSeconds)
+                    return nil
                 }
+                if let ending { return ending }
+                // Its place is somebody else's for a while.
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
+            } catch let error as ControlClientError where error.isBusy {
+                // The job is there, and nothing is lost by waiting for a place.
+                if let deadline, deadline <= .now { throw error }
+                isCrowded = true
+                live.show("job \(id)  waiting for a place to ask from")
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             } catch let error as ControlClientError where error.isRestart {
                 // Before the first answer there is nothing to come back to.
-                guard let lastAnswer, .now - lastAnswer < Self.restartPatience else { throw error }
+                guard let lastAnswer = lastAnswer ?? known, .now - lastAnswer < Self.restartPatience else {
+                    throw error
+                }
                 if let deadline, deadline <= .now { throw error }
                 live.show("job \(id)  the daemon is away; trying again")
                 try await Task.sleep(for: restartPause)
@@ -52,7 +74,7 @@ struct JobWatch {
     }
 
     private func pollSeconds(live: Bool) -> Int {
-        let most = live ? Self.livePollSeconds : ControlClient.maxWaitSeconds
+        let most = live ? Self.livePollSeconds : Self.longestPollSeconds
         guard let deadline else { return most }
         let left = deadline - .now
         return left <= .zero ? 0 : min(most, Int(left.components.seconds) + 1)

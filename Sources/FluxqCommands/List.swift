@@ -52,7 +52,7 @@ struct List: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+            try await global.connected(console) { client in
                 let (jobs, first) = try await Listed.pages(
                     client, state: state, label: label, limit: limit, all: all, json: console.json)
                 if console.json {

@@ -24,7 +24,7 @@ struct Models: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+            try await global.connected(console) { client in
                 let answer = try await client.models()
                 guard console.json else {
                     try console.print(ModelTable(models: answer.document.data).lines(console.presentation))

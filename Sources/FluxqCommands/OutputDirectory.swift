@@ -1,34 +1,35 @@
 import Crypto
+import FluxqControl
 import FluxqModel
 import Glibc
 import NIOPosix
 
 /// A directory that pictures are put into, each under a name of its own and never over another file.
 ///
-/// A picture is written to a temporary file beside its place, checked, made durable, and only then given its name, by a
-/// system call that fails where the name is taken.
+/// A picture is written to a file without a name, checked, made durable, and only then given its name, by a system call that
+/// fails if the name is taken. Where the file system has no files without names, it has a temporary one until then.
 struct OutputDirectory: Sendable {
-    let path: String
+    let path: BytePath
     private let descriptor: Int32
 
     private static let pieceBytes = 256 * 1024
 
     /// Opens the directory, making it where it is missing; its parent has to be there. `close()` has to follow.
-    static func open(_ path: String) async throws(DestinationError) -> OutputDirectory {
+    static func open(_ path: BytePath) async throws(DestinationError) -> OutputDirectory {
         try await offThePool { () throws(DestinationError) in
-            var descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            var descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
             if descriptor < 0, errno == ENOENT {
-                guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+                guard path.withCString({ mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
                     throw .directory(path: path, .init(code: errno))
                 }
-                descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
             }
             guard descriptor >= 0 else { throw .directory(path: path, .init(code: errno)) }
             return OutputDirectory(path: path, descriptor: descriptor)
         }
     }
 
-    private init(path: String, descriptor: Int32) {
+    private init(path: BytePath, descriptor: Int32) {
         self.path = path
         self.descriptor = descriptor
     }
@@ -39,8 +40,8 @@ struct OutputDirectory: Sendable {
     }
 
     /// The path of a file in it, as it is printed.
-    func path(of name: String) -> String {
-        path == "." ? name : path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+    func path(of name: String) -> BytePath {
+        path == BytePath(".") ? BytePath(name) : path.appending(name)
     }
 
     /// Puts a picture there, unless the very same is there already.
@@ -49,26 +50,27 @@ struct OutputDirectory: Sendable {
     /// - Returns: the path.
     func save(
         _ name: String, hash: ContentHash, bytes: Int64?, write: (Int32) async throws -> Void
-    ) async throws -> String {
+    ) async throws -> BytePath {
         let path = path(of: name)
         if try await isThere(name, hash: hash, bytes: bytes) { return path }
-        let temporary = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
-        let file = try await create(temporary)
-        defer { Glibc.close(file) }
-        do {
-            try await write(file)
-            try await Self.offThePool { () throws(DestinationError) in
-                guard try Self.content(of: file, path: path) == hash else { throw .damaged(path: path) }
-                guard fsync(file) == 0 else { throw .system(path: path, .init(code: errno)) }
-            }
-        } catch {
-            unlinkat(descriptor, temporary, 0)
-            throw error
+        let temporary = try await create(name)
+        defer { discard(temporary) }
+        try await write(temporary.descriptor)
+        try await Self.offThePool { () throws(DestinationError) in
+            guard try Self.content(of: temporary.descriptor, path: path) == hash else { throw .damaged(path: path) }
+            try Self.sync(temporary.descriptor, path)
         }
         if try await give(name, to: temporary) { return path }
         // Somebody was faster.
         if try await isThere(name, hash: hash, bytes: bytes) { return path }
         throw DestinationError.different(path: path)
+    }
+
+    /// A file on its way into the directory.
+    private struct Temporary: Sendable {
+        let descriptor: Int32
+        /// Nil for one without a name.
+        let name: String?
     }
 
     /// Whether the very picture is there under the name.
@@ -98,36 +100,64 @@ struct OutputDirectory: Sendable {
         }
     }
 
-    private func create(_ name: String) async throws(DestinationError) -> Int32 {
+    /// Linux's `O_TMPFILE`, which C's headers show to GNU programs alone.
+    private static let openWithoutName = 0o20000000 | O_DIRECTORY
+
+    private func create(_ name: String) async throws(DestinationError) -> Temporary {
         try await Self.offThePool { () throws(DestinationError) in
-            let file = openat(descriptor, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-            guard file >= 0 else { throw .system(path: path(of: name), .init(code: errno)) }
-            return file
+            // It gets its name through /proc, which not every chroot has.
+            if access("/proc/self/fd", X_OK) == 0 {
+                let file = openat(descriptor, ".", O_RDWR | Self.openWithoutName | O_CLOEXEC, 0o666)
+                if file >= 0 { return Temporary(descriptor: file, name: nil) }
+            }
+            // What else is wrong, this finds as well.
+            let temporary = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
+            PartialFiles.add(temporary, in: descriptor)
+            let file = openat(descriptor, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+            guard file >= 0 else {
+                let code = errno
+                PartialFiles.forget(temporary, in: descriptor)
+                throw .system(path: path(of: name), .init(code: code))
+            }
+            return Temporary(descriptor: file, name: temporary)
         }
+    }
+
+    /// Closes it, and takes its temporary name away if it still has one.
+    private func discard(_ temporary: Temporary) {
+        Glibc.close(temporary.descriptor)
+        guard let name = temporary.name else { return }
+        unlinkat(descriptor, name, 0)
+        PartialFiles.forget(name, in: descriptor)
     }
 
     /// Gives a temporary file its name, durably.
     ///
-    /// - Returns: false where the name is taken; the temporary file is gone either way.
-    private func give(_ name: String, to temporary: String) async throws(DestinationError) -> Bool {
+    /// - Returns: false if the name is taken.
+    private func give(_ name: String, to temporary: Temporary) async throws(DestinationError) -> Bool {
         let path = path(of: name)
         return try await Self.offThePool { () throws(DestinationError) in
-            var code = linkat(descriptor, temporary, descriptor, name, 0) == 0 ? 0 : errno
-            if code == EPERM || code == EOPNOTSUPP {
-                // A file system without links, such as FAT: take the name with an empty file, then move over that.
-                let taken = openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-                if taken >= 0 { Glibc.close(taken) }
-                code = taken >= 0 && renameat(descriptor, temporary, descriptor, name) == 0 ? 0 : errno
+            let code: Int32
+            if let temporaryName = temporary.name {
+                code = ExclusiveRename.move(temporaryName, to: name, in: descriptor)
+            } else {
+                let file = "/proc/self/fd/\(temporary.descriptor)"
+                code = linkat(AT_FDCWD, file, descriptor, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno
             }
-            unlinkat(descriptor, temporary, 0)
             if code == EEXIST { return false }
             guard code == 0 else { throw .system(path: path, .init(code: code)) }
-            guard fsync(descriptor) == 0 else { throw .system(path: path, .init(code: errno)) }
+            try Self.sync(descriptor, path)
             return true
         }
     }
 
-    private static func content(of file: Int32, path: String) throws(DestinationError) -> ContentHash {
+    /// Makes a file or the directory durable, if its file system can do that.
+    private static func sync(_ descriptor: Int32, _ path: BytePath) throws(DestinationError) {
+        guard fsync(descriptor) != 0, !ExclusiveRename.isUnsupported(errno) else { return }
+        throw .system(path: path, .init(code: errno))
+    }
+
+    private static func content(of file: Int32, path: BytePath) throws(DestinationError) -> ContentHash {
         var hash = SHA256()
         var piece = [UInt8](repeating: 0, count: pieceBytes)
         var offset: Int64 = 0
@@ -151,7 +181,7 @@ struct OutputDirectory: Sendable {
             throw error
         } catch {
             // The program is being ended.
-            throw .system(path: "", .init(code: ECANCELED))
+            throw .system(path: BytePath(""), .init(code: ECANCELED))
         }
     }
 }

@@ -2,6 +2,7 @@ import FluxqControl
 import FluxqControlClient
 import FluxqFormats
 import FluxqModel
+import FoundationEssentials
 
 /// Brings a job's pictures into a directory and prints where they are.
 struct PictureFetch {
@@ -32,9 +33,11 @@ struct PictureFetch {
         }
         if console.json {
             var line: [String: JSONValue] = [
-                "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path),
+                "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path.text),
                 "hash": .string(image.hash), "media_type": .string(image.mediaType),
             ]
+            // JSON is text: where the path is none, its bytes stand beside it.
+            if path.exactText == nil { line["path_base64"] = .string(Data(path.bytes).base64EncodedString()) }
             if let bytes = image.bytes { line["bytes"] = .integer(bytes) }
             if !image.isPicture { line["usable"] = .bool(false) }
             if let message = image.message { line["message"] = .string(message) }

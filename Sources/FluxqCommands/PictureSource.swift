@@ -1,23 +1,28 @@
+import FluxqControl
 import FluxqControlClient
+import FluxqFormats
 import FluxqModel
 import Glibc
 import NIOPosix
 
 /// What `--image` names.
 enum PictureSource: Hashable, Sendable {
-    case file(String)
+    case file(BytePath)
     case standardInput
     /// Sent to the daemon as it is: a link, a `data:` URI, or the `sha256:` name of an earlier input.
     case reference(String)
 
-    init(argument: String) {
-        let lowered = argument.prefix(8).lowercased()
-        if argument == "-" {
+    init(argument: BytePath) {
+        guard let text = argument.exactText else {
+            self = .file(argument)
+            return
+        }
+        let lowered = text.prefix(8).lowercased()
+        if text == "-" {
             self = .standardInput
-        } else if ["http://", "https://", "data:"].contains(where: lowered.hasPrefix)
-            || ContentHash(wire: argument) != nil
+        } else if ["http://", "https://", "data:"].contains(where: lowered.hasPrefix) || ContentHash(wire: text) != nil
         {
-            self = .reference(argument)
+            self = .reference(text)
         } else {
             self = .file(argument)
         }
@@ -27,6 +32,7 @@ enum PictureSource: Hashable, Sendable {
 /// A picture that is open and about to be uploaded. Closed by `close()`.
 struct OpenPicture {
     let source: UploadSource
+    let review: PictureReview
     private let owned: Bool
 
     /// - Returns: nil where nothing has to be uploaded.
@@ -39,20 +45,22 @@ struct OpenPicture {
         }
     }
 
-    private static func file(_ path: String) throws(Complaint) -> OpenPicture {
-        let name = TerminalText.line(path)
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    private static func file(_ path: BytePath) throws -> OpenPicture {
+        let name = TerminalText.line(path.text)
+        let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
         guard descriptor >= 0 else {
             throw unreadable("Cannot read \(name): \(SystemError(code: errno)). Give a picture that you may read.")
         }
-        let size: Int64?
         do {
-            size = try sizeBytes(descriptor, name: name)
+            let size = try sizeBytes(descriptor, name: name)
+            let source = UploadSource(descriptor: descriptor, sizeBytes: size)
+            let picture = OpenPicture(source: source, review: PictureReview(name: name), owned: true)
+            try picture.refuseForeignFormat()
+            return picture
         } catch {
             Glibc.close(descriptor)
             throw error
         }
-        return OpenPicture(source: .init(descriptor: descriptor, sizeBytes: size), owned: true)
     }
 
     private static func standardInput() throws(Complaint) -> OpenPicture {
@@ -63,7 +71,46 @@ struct OpenPicture {
                     + "fluxq submit --image - PROMPT <picture.png")
         }
         let size = try sizeBytes(STDIN_FILENO, name: "standard input")
-        return OpenPicture(source: .init(descriptor: STDIN_FILENO, sizeBytes: size), owned: false)
+        let source = UploadSource(descriptor: STDIN_FILENO, sizeBytes: size)
+        let picture = OpenPicture(source: source, review: PictureReview(name: "standard input"), owned: false)
+        try picture.refuseForeignFormat()
+        return picture
+    }
+
+    /// What is known by its first bytes to be something else need not be sent, and may be too large to be sent.
+    private func refuseForeignFormat() throws(Complaint) {
+        guard source.sizeBytes != nil else { return }
+        let inspected: Result<PictureInfo, PictureDefect>
+        do {
+            inspected = try PictureReader.inspect(UploadedBytes(source).read(at: 0, count: Self.headBytes))
+        } catch {
+            // Sending it finds out as well, and says so.
+            return
+        }
+        if case .failure(let defect) = inspected, ForeignFormat(defect) != nil { throw review.refusal(defect) }
+    }
+
+    private static let headBytes = 1024
+
+    /// Why the daemon refused it, by the name that it has here.
+    func complaint(_ problem: Problem) async -> Complaint {
+        let source = source
+        let inspected = try? await NIOThreadPool.singleton.runIfActive {
+            try PictureReader.inspect(UploadedBytes(source))
+        }
+        if problem.code == .notAPicture, case .failure(let defect) = inspected { return review.refusal(defect) }
+        return Complaint(problem, about: review.name)
+    }
+
+    /// What is to be told of it once it is sent.
+    func notes() async -> [String] {
+        let (source, review) = (source, review)
+        do {
+            return try await NIOThreadPool.singleton.runIfActive { try review.notes(on: UploadedBytes(source)) }
+        } catch {
+            // It was sent whole; only its notes are lost.
+            return []
+        }
     }
 
     func close() {

@@ -24,8 +24,8 @@ struct Resume: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+        try await global.run(changes: true) { console in
+            try await global.connected(console) { client in
                 try console.print(queue: try await client.resumeQueue())
                 return .success
             }

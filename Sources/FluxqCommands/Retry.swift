@@ -25,8 +25,8 @@ struct Retry: AsyncParsableCommand {
     var ids: [Int64]
 
     func run() async throws {
-        try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+        try await global.run(changes: true) { console in
+            try await global.connected(console) { client in
                 try await EachJob(ids: ids, console: console).run { id in
                     let answer = try await client.retry(id)
                     if console.json {

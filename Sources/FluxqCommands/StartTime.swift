@@ -58,6 +58,8 @@ enum StartTime {
             result = civil.timestamp(offsetSeconds: try offset(&scanner))
         }
         guard result > now + (.zero - tolerance) else { throw .past }
+        // A zone may move it out of the years that can be written.
+        guard result < CivilTime(year: 10_000, month: 1, day: 1).timestamp(offsetSeconds: 0) else { throw .noSuchTime }
         return max(result, now)
     }
 

@@ -36,7 +36,7 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+            try await global.connected(console) { client in
                 ids.isEmpty ? try await overview(client, console) : try await details(client, console)
             }
         }

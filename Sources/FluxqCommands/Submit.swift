@@ -1,6 +1,7 @@
 import ArgumentParser
 import FluxqControl
 import FluxqControlClient
+import FluxqFormats
 import FluxqModel
 
 extension EditRequest.ResponseFormat: ExpressibleByArgument {}
@@ -19,7 +20,15 @@ struct Submit: AsyncParsableCommand {
             failed. Ctrl-C ends the waiting, not the job. With --output the pictures are fetched as well, and after \
             the number each picture's path is printed on a line of its own.
 
-            With --json the job's document is printed on one line: as it was queued, or with --wait as it ended.
+            With --json the job's document is printed on one line: as it was queued, or with --wait as it ended. \
+            Its `notes` are what standard error says otherwise of the picture: that it lies turned (EXIF), that it says \
+            where it was taken (GPS), that it is flawed. The picture is sent as it is all the same.
+
+            PROMPTS
+              A prompt may begin with a dash. One that is a single word with two, such as --dark, needs -- before it. \
+            What stands on the command line is hidden from other users of this host once fluxq runs, but for a moment \
+            they can see it, as they can in the arguments of programs that start fluxq (xargs, timeout, nohup). From a \
+            file or standard input a prompt is never seen: --prompt-file FILE, --prompt-file - or a prompt of -.
 
             EXAMPLES
               fluxq submit --image photo.jpg "Convert to quick pencil sketch"
@@ -27,6 +36,7 @@ struct Submit: AsyncParsableCommand {
               convert a.tiff png:- | fluxq submit --image - --wait "Remove the fence"
               fluxq submit --image photo.jpg --at 22:00 --output results "Make it night"
               id=$(fluxq submit --image photo.jpg --key order-1881 "Restore the colours")
+              fluxq submit --image photo.jpg --prompt-file brief.txt
               fluxq submit --model gpt-image-1 --set size=1536x1024 --set quality=high "A lighthouse at dusk"
 
             MODELS AND THEIR FIELDS (--model, --set)
@@ -44,8 +54,9 @@ struct Submit: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The picture to edit: a file, an http(s) link, or - for standard input.", valueName: "FILE|LINK|-"))
-    var image: String?
+            "The picture to edit: a file, an http(s) link, or - for standard input.", valueName: "FILE|LINK|-"),
+        transform: PathWord.read)
+    var image: BytePath?
 
     @Option(
         name: .customLong("n"), parsing: .unconditional,
@@ -114,42 +125,78 @@ struct Submit: AsyncParsableCommand {
     @Flag(help: "Wait until the job is done or failed.")
     var wait = false
 
-    @Option(help: ArgumentHelp("Wait, then fetch the pictures into this directory.", valueName: "DIR"))
-    var output: String?
+    @Option(
+        help: ArgumentHelp("Wait, then fetch the pictures into this directory.", valueName: "DIR"),
+        transform: PathWord.read)
+    var output: BytePath?
+
+    @Option(
+        help: ArgumentHelp("Read the prompt from a file, or - for standard input.", valueName: "FILE|-"),
+        transform: PathWord.read)
+    var promptFile: BytePath?
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("What to do with the picture. One argument: put it in quotes.", valueName: "PROMPT"))
-    var prompt: String
+    @Argument(
+        help: ArgumentHelp(
+            "What to do with the picture, in quotes; - reads it from standard input.", valueName: "PROMPT"))
+    var prompt: String?
 
     func validate() throws {
+        guard let source = PromptSource(argument: prompt, file: promptFile) else {
+            throw ValidationError(
+                prompt == nil
+                    ? "the prompt is missing: give it in quotes, or with --prompt-file FILE."
+                    : "give the prompt or --prompt-file, not both.")
+        }
+        if source == .standardInput, image == BytePath("-") {
+            throw ValidationError("standard input cannot bring both the picture and the prompt. Read one from a file.")
+        }
         _ = try FieldSetting.parameters(of: settings)
     }
 
     func run() async throws {
-        try await global.run { console in
-            // First what is wrong here, before anything is queued: the picture, and a place for the result.
+        try await global.run(changes: true) { console in
+            // First what is wrong here, before anything is queued: the prompt, the picture, and a place for the result.
+            let prompt = try await PromptSource(argument: prompt, file: promptFile)?.read(console)
             let named = image.map(PictureSource.init(argument:))
             let picture = try await OpenPicture.open(named)
             defer { picture?.close() }
             let directory = try await openOutput()
             defer { directory?.close() }
-            let job = try await ControlClient.withConnection(to: global.controlSocket) { client in
-                try await submit(named, picture, client)
+            let interruption = Interruption(saying: "nothing was queued", on: console)
+            defer { interruption.end() }
+            let job = try await global.connected(console) { client in
+                try await submit(prompt, named, picture, client, interruption)
             }
-            let waits = wait || directory != nil
-            if !waits || !console.json { try announce(job, console) }
-            if !waits { return .success }
-
-            let ended = try await follow(job.document.id, console)
-            if console.json { try announce(ended, console) }
-            if let directory, !ended.document.images.isEmpty {
-                _ = try await ControlClient.withConnection(to: global.controlSocket) { client in
-                    try await PictureFetch(client: client, console: console, directory: directory).fetch(ended.document)
-                }
+            let notes = await picture?.notes() ?? []
+            let id = job.document.id
+            interruption.say("job \(id) is queued and continues; look with: fluxq status \(id)")
+            do {
+                return try await finish(job, notes, directory, console)
+            } catch {
+                throw Complaint(queued: id, Complaint(any: error))
             }
-            return ended.document.state == JobState.done.rawValue ? .success : .jobFailed
         }
+    }
+
+    /// Everything after the job was queued.
+    private func finish(
+        _ job: Answered<JobDocument>, _ notes: [String], _ directory: OutputDirectory?, _ console: Console
+    ) async throws -> ExitStatus {
+        let waits = wait || directory != nil
+        if !waits || !console.json { try announce(job, notes, console) }
+        if !console.json { notes.forEach(console.note) }
+        if !waits { return .success }
+
+        let ended = try await follow(job.document.id, console)
+        if console.json { try announce(ended, notes, console) }
+        if let directory, !ended.document.images.isEmpty {
+            _ = try await global.connected(console) { client in
+                try await PictureFetch(client: client, console: console, directory: directory).fetch(ended.document)
+            }
+        }
+        return ended.document.state == JobState.done.rawValue ? .success : .jobFailed
     }
 
     private func openOutput() async throws -> OutputDirectory? {
@@ -158,13 +205,14 @@ struct Submit: AsyncParsableCommand {
     }
 
     private func submit(
-        _ named: PictureSource?, _ picture: OpenPicture?, _ client: ControlClient
+        _ prompt: String?, _ named: PictureSource?, _ picture: OpenPicture?, _ client: ControlClient,
+        _ interruption: Interruption
     ) async throws -> Answered<JobDocument> {
         var request = EditRequest.Draft()
         request.model = model
         request.prompt = prompt
         if case .reference(let text) = named { request.image = EditRequest.Image(wire: text) }
-        if let picture { request.image = EditRequest.Image(wire: try await client.putInput(picture.source).image) }
+        if let picture { request.image = EditRequest.Image(wire: try await upload(picture, client)) }
         request.n = count
         request.strength = strength
         request.seed = seed
@@ -173,37 +221,53 @@ struct Submit: AsyncParsableCommand {
         request.negativePrompt = negativePrompt
         request.responseFormat = responseFormat
         request.parameters = try FieldSetting.parameters(of: settings)
+        // With a key of its own, a submit whose answer was lost can be sent again.
         let options = JobSubmission.Options(
-            priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown, key: key)
+            priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown,
+            key: key ?? Self.drawnKey())
+        interruption.say("whether the job was queued is not known; look before you submit it again: fluxq list")
         do {
             return try await client.submit(JobSubmission(request: request, options: options))
-        } catch ControlClientError.connectionLost(let path, let why) where key != nil {
+        } catch ControlClientError.connectionLost(let path, let why) {
+            guard key != nil else { throw ControlClientError.outcomeUnknown(path: path, why: why) }
             throw Complaint(
                 .unavailable, code: "connection_lost",
                 "The connection to the daemon at \(path) was lost: \(why). Submit it again with the same --key: if "
                     + "it was queued, you get the same job.")
+        } catch ControlClientError.protocolError(let path, let why) {
+            throw ControlClientError.outcomeUnknown(path: path, why: why)
         }
     }
 
-    private func announce(_ job: Answered<JobDocument>, _ console: Console) throws {
+    private func upload(_ picture: OpenPicture, _ client: ControlClient) async throws -> String {
+        do {
+            return try await client.putInput(picture.source).image
+        } catch ControlClientError.problem(let problem) where [.notAPicture, .tooLarge].contains(problem.code) {
+            throw await picture.complaint(problem)
+        }
+    }
+
+    /// 128 bits, so that no two are the same.
+    private static func drawnKey() -> String {
+        "once-" + (0..<2).map { _ in String(UInt64.random(in: 0 ... .max), radix: 36) }.joined(separator: "-")
+    }
+
+    private func announce(_ job: Answered<JobDocument>, _ notes: [String], _ console: Console) throws {
         if console.json {
-            try console.print(JSONText.value(job.json))
+            var document = try JSONText.value(job.json)
+            if !notes.isEmpty, case .object(var members) = document {
+                members["notes"] = .array(notes.map(JSONValue.string))
+                document = .object(members)
+            }
+            try console.print(document)
         } else {
             try console.print("\(job.document.id)")
         }
     }
 
     private func follow(_ id: Int64, _ console: Console) async throws -> Answered<JobDocument> {
-        let interruption = Interruption(saying: "job \(id) goes on; look with: fluxq status \(id)", on: console)
-        defer { interruption.end() }
-        let watch = JobWatch(socket: global.controlSocket, console: console, deadline: nil)
-        let ending: JobWatch.Ending
-        do {
-            ending = try await watch.follow(id)
-        } catch {
-            console.note("job \(id) was queued and goes on; look with: fluxq status \(id)")
-            throw error
-        }
+        let watch = JobWatch(socket: global.controlSocket, console: console, deadline: nil, known: .now)
+        let ending = try await watch.follow(id)
         switch ending {
         case .finished(let job):
             let words = JobWords(job.document)

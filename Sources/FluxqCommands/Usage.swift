@@ -29,7 +29,7 @@ struct Usage: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            try await ControlClient.withConnection(to: global.controlSocket) { client in
+            try await global.connected(console) { client in
                 if all {
                     try await showAll(client, console)
                 } else {

@@ -9,7 +9,7 @@ struct Wait: AsyncParsableCommand {
         abstract: "Wait until jobs are done or failed.",
         discussion: """
             Prints one line for each job as it ends, in the order given. On a terminal, a live line shows state, phase \
-            and elapsed time. Waiting goes on over a restart of the daemon. Ctrl-C ends the waiting, not the jobs.
+            and elapsed time. Waiting continues over a restart of the daemon. Ctrl-C ends the waiting, not the jobs.
 
             Exits with 0 if all are done, 1 if any failed, 75 if the time was over before.
 
@@ -44,9 +44,9 @@ struct Wait: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            let which = ids.count == 1 ? "job \(ids[0]) goes" : "the jobs go"
+            let which = ids.count == 1 ? "job \(ids[0]) continues" : "the jobs continue"
             let look = ids.map(String.init).joined(separator: " ")
-            let interruption = Interruption(saying: "\(which) on; look with: fluxq status \(look)", on: console)
+            let interruption = Interruption(saying: "\(which); look with: fluxq status \(look)", on: console)
             defer { interruption.end() }
             let watch = JobWatch(
                 socket: global.controlSocket, console: console, deadline: timeout.map { .now + .seconds($0) })
@@ -63,7 +63,7 @@ struct Wait: AsyncParsableCommand {
                     let summary = JobWords(job).summary
                     throw Complaint(
                         .tryLater, code: "timed_out",
-                        "The time is over: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job goes on; wait again "
+                        "The time is over: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job continues; wait again "
                             + "with: fluxq wait \(id)")
                 }
             }

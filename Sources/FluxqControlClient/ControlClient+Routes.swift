@@ -15,9 +15,10 @@ extension ControlClient {
         return answer.document
     }
 
-    /// `POST /v1/jobs`.
+    /// `POST /v1/jobs`. With a key it is sent again if its answer is lost: the same key gives the same job.
     package func submit(_ submission: JobSubmission) async throws -> Answered<JobDocument> {
-        try await document(.POST, "/v1/jobs", .json([UInt8](try JSONEncoder().encode(submission))))
+        let body = RequestBody.json([UInt8](try JSONEncoder().encode(submission)))
+        return try await document(.POST, "/v1/jobs", body, isRepeatable: submission.options.key != nil)
     }
 
     /// `GET /v1/jobs/{id}`; with `waitSeconds` it answers as soon as the job is done or failed, or when they are over.

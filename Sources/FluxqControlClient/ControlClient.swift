@@ -3,69 +3,47 @@ import FoundationEssentials
 import Glibc
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
-/// One connection to the daemon: HTTP/1.1 over the Unix socket, one request after the other.
+/// Talks to the daemon: HTTP/1.1 over the Unix socket, one request after the other, over one connection as long as that lasts.
+///
+/// It waits its turn. A request that nobody has read, because the daemon was busy or away, is sent again, and so is one whose
+/// repetition changes nothing; with growing pauses, as long as its `Patience` says.
 ///
 /// Not Sendable on purpose: requests on one connection cannot overlap, and so the compiler sees to it that they do not.
 /// All methods throw `ControlClientError`.
 package final class ControlClient {
-    private typealias Inbound = NIOAsyncChannelInboundStream<HTTPClientResponsePart>
-    private typealias Outbound = NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
-
     /// A JSON answer is held in memory; a page of jobs with the longest prompts stays well below this.
     static let maxDocumentBytes = 16 * 1024 * 1024
 
-    private let socket: ControlSocket
-    private let channel: any Channel
-    private let outbound: Outbound
-    private var answers: Inbound.AsyncIterator
-    /// False once a request was given up half way: what follows on the connection would not be understood.
-    private var reusable = true
+    let socket: ControlSocket
+    let patience: Patience
+    /// Called once if a request has to wait for longer than a moment, with what it waits for.
+    let isWaiting: (ControlClientError) -> Void
+    var hasToldOfWaiting = false
+    /// nil before the first request, and after one that was given up half way: what follows would not be understood.
+    var connection: ControlConnection?
 
-    private init(socket: ControlSocket, channel: any Channel, inbound: Inbound, outbound: Outbound) {
+    private init(socket: ControlSocket, patience: Patience, isWaiting: @escaping (ControlClientError) -> Void) {
         self.socket = socket
-        self.channel = channel
-        self.outbound = outbound
-        answers = inbound.makeAsyncIterator()
+        self.patience = patience
+        self.isWaiting = isWaiting
     }
 
     /// Connects, lets `body` make its requests, and closes.
     package static func withConnection<Result: Sendable>(
-        to socket: ControlSocket, _ body: (ControlClient) async throws -> Result
+        to socket: ControlSocket, patience: Patience = .none,
+        isWaiting: @escaping (ControlClientError) -> Void = { _ in },
+        _ body: (ControlClient) async throws -> Result
     ) async throws -> Result {
-        try socket.check()
-        let connection = try await open(socket)
-        return try await connection.executeThenClose { inbound, outbound in
-            try await body(
-                ControlClient(socket: socket, channel: connection.channel, inbound: inbound, outbound: outbound))
-        }
-    }
-
-    /// One thread for the life of the process: a start-up counts, and NIO's shared group has a thread for every core.
-    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-
-    private static func open(
-        _ socket: ControlSocket
-    ) async throws -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
+        let client = ControlClient(socket: socket, patience: patience, isWaiting: isWaiting)
         do {
-            return try await ClientBootstrap(group: group)
-                .connect(unixDomainSocketPath: socket.path) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let pipeline = channel.pipeline.syncOperations
-                        try pipeline.addHandlers([
-                            IdleStateHandler(allTimeout: SilenceHandler.limit), SilenceHandler(),
-                            HTTPRequestEncoder(), UnaskedAnswer(), ByteToMessageHandler(HTTPResponseDecoder()),
-                            NIOHTTPRequestHeadersValidator(),
-                        ])
-                        UnaskedAnswer.expect(on: pipeline)
-                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
-                    }
-                }
-        } catch let error as IOError {
-            throw socket.unreachable(error.errnoCode)
-        } catch let error as ChannelError {
-            throw ControlClientError.connectionLost(path: socket.path, why: "connecting failed: \(error)")
+            try await client.waitingItsTurn { _ = try await client.connected(patience: $0) }
+            let result = try await body(client)
+            await client.disconnect()
+            return result
+        } catch {
+            await client.disconnect()
+            throw error
         }
     }
 }
@@ -79,50 +57,112 @@ enum RequestBody: Sendable {
 
 extension ControlClient {
     /// Sends one request and gives the answer's document.
+    ///
+    /// - Parameter isRepeatable: whether asking twice comes to the same as asking once; nil if the method says so.
     func document<Document: Decodable & Sendable>(
-        _ method: HTTPMethod, _ uri: String, _ body: RequestBody = .none
+        _ method: HTTPMethod, _ uri: String, _ body: RequestBody = .none, isRepeatable: Bool? = nil
     ) async throws -> Answered<Document> {
-        try await exchange(method, uri, body) { client, _ in
-            let bytes = try await client.collect()
+        let isRepeatable = isRepeatable ?? (method != .POST)
+        return try await waitingItsTurn { patience in
+            let answer = try await answer(to: method, uri, body, isRepeatable: isRepeatable, patience)
             do {
-                return Answered(
-                    document: try JSONDecoder().decode(Document.self, from: Data(bytes)), json: bytes)
-            } catch is DecodingError {
-                throw ControlClientError.protocolError(
-                    path: client.socket.path, why: "its answer to \(method) \(uri) is not the expected JSON")
+                return try await finish(answer, isRepeatable) { client in
+                    try client.document(of: try await client.collect(), "\(method) \(uri)")
+                }
+            } catch ControlClientError.connectionLost(let path, let why) where isRepeatable {
+                throw Untaken(error: .connectionLost(path: path, why: why), isDoubtful: true)
             }
+        }
+    }
+
+    private func document<Document: Decodable & Sendable>(
+        of bytes: [UInt8], _ request: String
+    ) throws(ControlClientError) -> Answered<Document> {
+        do {
+            return Answered(document: try JSONDecoder().decode(Document.self, from: Data(bytes)), json: bytes)
+        } catch {
+            throw .protocolError(path: socket.path, why: "its answer to \(request) is not the expected JSON")
         }
     }
 
     /// Sends one request and gives the pieces of the answer's body to `receive`, in order.
     func stream(_ method: HTTPMethod, _ uri: String, receive: (ByteBuffer) async throws -> Void) async throws {
-        try await exchange(method, uri, .none) { client, _ in
+        let answer = try await waitingItsTurn { patience in
+            try await self.answer(to: method, uri, .none, isRepeatable: true, patience)
+        }
+        try await finish(answer, true) { client in
             while let piece = try await client.nextPiece() { try await receive(piece) }
         }
     }
 
+    private typealias Answer = (head: HTTPResponseHead, sentWhole: Bool)
+
     /// - Parameter read: reads the body of a 2xx answer to its end.
-    private func exchange<Result>(
-        _ method: HTTPMethod, _ uri: String, _ body: RequestBody,
-        read: (ControlClient, HTTPResponseHead) async throws -> Result
+    private func finish<Result>(
+        _ answer: Answer, _ isRepeatable: Bool, read: (ControlClient) async throws -> Result
     ) async throws -> Result {
-        guard reusable else {
-            throw ControlClientError.connectionLost(path: socket.path, why: "an earlier request was cut short")
-        }
-        // Until the answer has been read to its end.
-        reusable = false
         do {
-            let (head, sentWhole) = try await send(method, uri, body)
-            guard (200..<300).contains(head.status.code) else {
-                let problem = try refusal(head, body: try await collect())
-                reusable = sentWhole
-                throw ControlClientError.problem(problem)
+            guard (200..<300).contains(answer.head.status.code) else {
+                throw ControlClientError.problem(try refusal(answer.head, body: try await collect()))
             }
-            let result = try await read(self, head)
-            reusable = sentWhole
+            let result = try await read(self)
+            if !answer.sentWhole { await disconnect() }
             return result
+        } catch ControlClientError.problem(let problem) where answer.sentWhole {
+            throw ControlClientError.problem(problem)
         } catch {
-            throw explained(error)
+            await disconnect()
+            throw Self.explained(error, socket, isRepeatable ? .lost : .unknown)
+        }
+    }
+
+    /// Sends a request and gives the head of the answer to it.
+    ///
+    /// - Throws: `Untaken` if it may be sent again.
+    private func answer(
+        to method: HTTPMethod, _ uri: String, _ body: RequestBody, isRepeatable: Bool, _ patience: Duration
+    ) async throws -> Answer {
+        let connection = try await connected(patience: patience)
+        let (answer, sending) = await send(method, uri, body, on: connection)
+        if case .unreadable(let error) = sending {
+            await disconnect()
+            throw ControlClientError.uploadUnreadable(error)
+        }
+        do {
+            let head = try answer.get()
+            if head.status == .serviceUnavailable {
+                let problem = try refusal(head, body: try await collect())
+                await disconnect()
+                let refusal = ControlClientError.problem(problem)
+                // Refused before it was read, for there are too many connections.
+                if problem.code == .overLimit { throw Untaken(error: refusal, isDoubtful: false) }
+                throw refusal
+            }
+            return (head, sending == .whole)
+        } catch let error as ControlClientError {
+            throw error
+        } catch let untaken as Untaken {
+            throw untaken
+        } catch {
+            await disconnect()
+            if Self.isUnread(error, sending) {
+                throw Untaken(error: .noDaemon(path: socket.path, .busy), isDoubtful: false)
+            }
+            let lost = Self.explained(error, socket, isRepeatable ? .lost : .unknown)
+            if isRepeatable, let lost = lost as? ControlClientError, case .connectionLost = lost {
+                throw Untaken(error: lost, isDoubtful: true)
+            }
+            throw lost
+        }
+    }
+
+    /// Whether a connection that ended without an answer ended before the daemon had read the whole request. The kernel says
+    /// so: it resets a connection whose other side closes it with something unread.
+    private static func isUnread(_ error: any Error, _ sending: Sending) -> Bool {
+        switch error {
+        case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): true
+        case is IOError, is ChannelError, Misplaced.end: sending == .cutShort
+        default: false
         }
     }
 
@@ -136,24 +176,30 @@ extension ControlClient {
         }
     }
 
+    /// How the sending of a request ended. None of it decides what the request came to: only an answer does.
+    private enum Sending: Equatable {
+        case whole
+        case unreadable(UploadSource.ReadError)
+        /// The daemon has closed, or has answered and nobody waits for the rest.
+        case cutShort
+    }
+
     /// Sends the request and waits for the head of the answer, which may come before the whole body has been sent.
-    ///
-    /// - Returns: the head, and whether the request was sent to its end.
     private func send(
-        _ method: HTTPMethod, _ uri: String, _ body: RequestBody
-    ) async throws -> (head: HTTPResponseHead, sentWhole: Bool) {
+        _ method: HTTPMethod, _ uri: String, _ body: RequestBody, on connection: ControlConnection
+    ) async -> (answer: Result<HTTPResponseHead, any Error>, Sending) {
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: ["host": "localhost"])
         switch body {
         case .none:
             if method == .POST { head.headers.add(name: "content-length", value: "0") }
-            await write([.head(head), .end(nil)])
-            return (try await nextHead(), true)
+            let sending = await Self.write([.head(head), .end(nil)], to: connection)
+            return (await nextHead(), sending)
         case .json(let bytes):
             head.headers.add(name: "content-type", value: "application/json")
             head.headers.add(name: "content-length", value: "\(bytes.count)")
-            let piece = channel.allocator.buffer(bytes: bytes)
-            await write([.head(head), .body(.byteBuffer(piece)), .end(nil)])
-            return (try await nextHead(), true)
+            let piece = connection.channel.allocator.buffer(bytes: bytes)
+            let sending = await Self.write([.head(head), .body(.byteBuffer(piece)), .end(nil)], to: connection)
+            return (await nextHead(), sending)
         case .upload(let source):
             head.headers.add(name: "content-type", value: "application/octet-stream")
             if let size = source.sizeBytes {
@@ -161,77 +207,71 @@ extension ControlClient {
             } else {
                 head.headers.add(name: "transfer-encoding", value: "chunked")
             }
-            await write([.head(head)])
-            return try await upload(source)
+            guard await Self.write([.head(head)], to: connection) == .whole else {
+                return (await nextHead(), .cutShort)
+            }
+            return await upload(source, to: connection)
         }
     }
 
     /// A daemon that has closed may have answered before; if it has not, waiting for the answer finds out.
-    private func write(_ parts: [HTTPClientRequestPart]) async {
-        do { try await outbound.write(contentsOf: parts) } catch {}
+    private static func write(_ parts: [HTTPClientRequestPart], to connection: ControlConnection) async -> Sending {
+        do {
+            try await connection.write(parts)
+            return .whole
+        } catch {
+            return .cutShort
+        }
     }
 
-    /// How the sending of a body ended. None of it decides what the request came to: only an answer does.
-    private enum Sending {
-        case whole
-        case unreadable(UploadSource.ReadError)
-        /// The daemon has closed, or has answered and nobody waits for the rest.
-        case cutShort
-    }
-
-    private func upload(_ source: UploadSource) async throws -> (head: HTTPResponseHead, sentWhole: Bool) {
-        try await withThrowingTaskGroup(of: Sending.self) { group in
-            group.addTask { [channel, outbound] in
+    private func upload(
+        _ source: UploadSource, to connection: ControlConnection
+    ) async -> (answer: Result<HTTPResponseHead, any Error>, Sending) {
+        await withTaskGroup(of: Sending.self) { group in
+            group.addTask {
                 do {
                     var sent: Int64 = 0
-                    while let piece = try await source.next(after: sent, allocator: channel.allocator) {
+                    while let piece = try await source.next(after: sent, allocator: connection.channel.allocator) {
                         sent += Int64(piece.readableBytes)
                         // The last piece and the end go as one: a daemon that has all bytes answers, and then nobody waits
                         // for an end that has not been sent.
                         if sent == source.sizeBytes {
-                            try await outbound.write(contentsOf: [.body(.byteBuffer(piece)), .end(nil)])
+                            try await connection.write([.body(.byteBuffer(piece)), .end(nil)])
                             return .whole
                         }
-                        try await outbound.write(.body(.byteBuffer(piece)))
+                        try await connection.write([.body(.byteBuffer(piece))])
                     }
-                    try await outbound.write(.end(nil))
+                    try await connection.write([.end(nil)])
                     return .whole
                 } catch let error as UploadSource.ReadError {
                     // The daemon waits for bytes that will never come.
-                    channel.close(promise: nil)
+                    connection.channel.close(promise: nil)
                     return .unreadable(error)
                 } catch {
                     return .cutShort
                 }
             }
-            let answer: Result<HTTPResponseHead, any Error>
-            do {
-                answer = .success(try await nextHead())
-            } catch {
-                answer = .failure(error)
-            }
+            let answer = await nextHead()
             group.cancelAll()
-            let sending = try await group.next() ?? .cutShort
-            if case .unreadable(let error) = sending { throw ControlClientError.uploadUnreadable(error) }
-            if case .whole = sending { return (try answer.get(), true) }
-            return (try answer.get(), false)
+            return (answer, await group.next() ?? .cutShort)
         }
     }
 }
 
 extension ControlClient {
     private func nextPart() async throws -> HTTPClientResponsePart? {
-        var answers = answers
-        return try await answers.next()
+        try await connection?.next()
     }
 
-    private func nextHead() async throws -> HTTPResponseHead {
-        switch try await nextPart() {
-        case .head(let head): return head
-        case .body, .end:
-            throw ControlClientError.protocolError(path: socket.path, why: "it answered more than it was asked")
-        case nil:
-            throw ControlClientError.connectionLost(path: socket.path, why: "it was closed before an answer came")
+    private func nextHead() async -> Result<HTTPResponseHead, any Error> {
+        do {
+            switch try await nextPart() {
+            case .head(let head): return .success(head)
+            case .body, .end: return .failure(Misplaced.part)
+            case nil: return .failure(Misplaced.end)
+            }
+        } catch {
+            return .failure(error)
         }
     }
 
@@ -240,10 +280,8 @@ extension ControlClient {
         switch try await nextPart() {
         case .body(let piece): return piece
         case .end: return nil
-        case .head:
-            throw ControlClientError.protocolError(path: socket.path, why: "it answered more than it was asked")
-        case nil:
-            throw ControlClientError.connectionLost(path: socket.path, why: "it was closed in the middle of an answer")
+        case .head: throw Misplaced.part
+        case nil: throw Misplaced.end
         }
     }
 
@@ -259,21 +297,36 @@ extension ControlClient {
         return bytes
     }
 
+    private enum Misplaced: Error {
+        /// A part of another answer, or the end of the connection.
+        case part, end
+    }
+
+    /// What a connection that ended without a whole answer leaves.
+    private enum Loss {
+        case lost
+        /// The request may have been done.
+        case unknown
+    }
+
     /// The client's own error for whatever the layers below threw.
-    private func explained(_ error: any Error) -> any Error {
+    private static func explained(_ error: any Error, _ socket: ControlSocket, _ loss: Loss) -> any Error {
         let path = socket.path
+        func ended(_ why: String) -> ControlClientError {
+            loss == .lost ? .connectionLost(path: path, why: why) : .outcomeUnknown(path: path, why: why)
+        }
         return switch error {
+        case Misplaced.part:
+            ControlClientError.protocolError(path: path, why: "it answered more than it was asked")
+        case Misplaced.end: ended("it was closed before the answer was whole")
         case let error as HTTPParserError where error == .invalidEOFState:
-            ControlClientError.connectionLost(path: path, why: "it was closed in the middle of an answer")
+            ended("it was closed in the middle of an answer")
         case let error as HTTPParserError:
             ControlClientError.protocolError(path: path, why: "its answer is not HTTP (\(error))")
         case is SilenceHandler.Silence:
-            ControlClientError.connectionLost(
-                path: path, why: "nothing came for \(SilenceHandler.limit.nanoseconds / 1_000_000_000) seconds")
-        case let error as IOError:
-            ControlClientError.connectionLost(path: path, why: String(cString: strerror(error.errnoCode)))
-        case is ChannelError:
-            ControlClientError.connectionLost(path: path, why: "it was closed")
+            ended("nothing came for \(SilenceHandler.limit.nanoseconds / 1_000_000_000) seconds")
+        case let error as IOError: ended(String(cString: strerror(error.errnoCode)))
+        case is ChannelError: ended("it was closed")
         default: error
         }
     }

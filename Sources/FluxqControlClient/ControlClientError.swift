@@ -12,8 +12,10 @@ package enum ControlClientError: Error, Hashable, Sendable {
     case notASocket(path: String)
     /// Somebody other than root and the caller could be listening.
     case untrustedSocket(path: String, Distrust)
-    /// The connection ended, or nothing came for too long, before the answer was whole.
+    /// The connection ended, or nothing came for too long, before the answer was whole. Nothing was changed.
     case connectionLost(path: String, why: String)
+    /// The same, after something was asked for that changes something: it may have been done.
+    case outcomeUnknown(path: String, why: String)
     /// What answers does not speak the control interface.
     case protocolError(path: String, why: String)
     /// What was to be uploaded could not be read to its end.
@@ -26,7 +28,7 @@ package enum ControlClientError: Error, Hashable, Sendable {
         case missing
         /// There is a socket, and nobody listens.
         case nobodyListening
-        /// More connections are waiting than the daemon's backlog takes.
+        /// It has more connections than it takes, and has turned this one away.
         case busy
         case unreachable(errno: Int32)
     }

@@ -1,19 +1,26 @@
-import FluxqControl
+package import FluxqControl
 import Glibc
 
 /// The socket that a client is to use, and whether it may.
 package struct ControlSocket: Hashable, Sendable {
-    package let path: String
+    package let location: BytePath
     /// The user named it: whose it is is the user's business.
     package let chosen: Bool
+
+    /// For people.
+    package var path: String { location.text }
 
     /// - Parameters:
     ///   - option: what `--socket` says.
     ///   - environment: what `$FLUXQ_SOCKET` says; empty is the same as absent.
-    package init(option: String?, environment: String?) {
-        let named = option ?? environment.flatMap { $0.isEmpty ? nil : $0 }
-        path = named ?? SocketPath.standard
+    package init(option: BytePath?, environment: BytePath?) {
+        let named = option ?? environment.flatMap { $0.bytes.isEmpty ? nil : $0 }
+        location = named ?? BytePath(SocketPath.standard)
         chosen = named != nil
+    }
+
+    package init(option: String?, environment: String?) {
+        self.init(option: option.map(BytePath.init(_:)), environment: environment.map(BytePath.init(_:)))
     }
 
     /// Owner and mode of a file, as far as trust depends on them.
@@ -25,11 +32,13 @@ package struct ControlSocket: Hashable, Sendable {
     /// Says before connecting what a failed connection could not say well, and refuses a socket that somebody other
     /// than root and the caller could have put there.
     func check(caller: UInt32 = geteuid()) throws(ControlClientError) {
-        let bytes = path.utf8.count
+        let bytes = location.bytes.count
         guard bytes <= SocketPath.maxBytes else { throw .pathTooLong(path: path, bytes: bytes) }
         var file = stat()
         // A socket that nobody chose must be one itself: a link could lead out of the directory that is checked.
-        guard (chosen ? stat(path, &file) : lstat(path, &file)) == 0 else { throw unreachable(errno) }
+        guard (location.withCString { chosen ? stat($0, &file) : lstat($0, &file) }) == 0 else {
+            throw unreachable(errno)
+        }
         if file.st_mode & S_IFMT == S_IFLNK { throw .untrustedSocket(path: path, .symbolicLink) }
         guard file.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: path) }
         if chosen { return }
@@ -55,6 +64,11 @@ package struct ControlSocket: Hashable, Sendable {
             return .directoryWritable(directory: name, mode: directory.mode & 0o7777)
         }
         return nil
+    }
+
+    /// Whether a daemon could put a socket there.
+    var directoryIsThere: Bool {
+        access(SocketPath.directory(of: path), F_OK) == 0
     }
 
     /// What a system call's error says about the daemon.

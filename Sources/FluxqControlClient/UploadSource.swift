@@ -1,16 +1,29 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import Synchronization
 
-/// An open file or stream whose bytes are to be uploaded. Whoever opened it closes it.
+/// An open file or stream whose bytes are to be uploaded, as often as it takes. Whoever opened it closes it.
 package struct UploadSource: Sendable {
     package let descriptor: Int32
     /// nil for a stream, which is sent in chunks until it ends.
     package let sizeBytes: Int64?
+    /// Where in the file the upload begins.
+    package let start: Int64
+    /// What a stream has brought: it brings it once.
+    private let kept = Kept()
+
+    private final class Kept: Sendable {
+        let bytes = Mutex<[UInt8]>([])
+    }
+
+    /// Of a stream: what it has brought so far.
+    package var keptBytes: [UInt8] { kept.bytes.withLock { $0 } }
 
     package init(descriptor: Int32, sizeBytes: Int64?) {
         self.descriptor = descriptor
         self.sizeBytes = sizeBytes
+        start = sizeBytes == nil ? 0 : Int64(max(lseek(descriptor, 0, SEEK_CUR), 0))
     }
 
     package enum ReadError: Error, Hashable, Sendable {
@@ -25,14 +38,15 @@ package struct UploadSource: Sendable {
 
     /// The next piece; nil at the end, which is where the size says, even where the file has grown.
     ///
-    /// - Parameter sent: bytes that earlier calls returned.
+    /// - Parameter sent: bytes that earlier calls of this upload returned.
     func next(after sent: Int64, allocator: ByteBufferAllocator) async throws -> ByteBuffer? {
         let wanted = sizeBytes.map { Int(min($0 - sent, Int64(Self.pieceBytes))) } ?? Self.pieceBytes
         if wanted == 0 { return nil }
         while true {
             try Task.checkCancellation()
+            if sizeBytes == nil, let piece = keptPiece(after: sent, allocator) { return piece }
             let piece = try await NIOThreadPool.singleton.runIfActive { [self] () -> ByteBuffer? in
-                try read(wanted, allocator: allocator)
+                try read(wanted, at: start + sent, allocator: allocator)
             }
             guard let piece else { continue }
             if piece.readableBytes > 0 { return piece }
@@ -41,8 +55,17 @@ package struct UploadSource: Sendable {
         }
     }
 
+    /// Of what the stream brought to an earlier upload; nil if this one is as far.
+    private func keptPiece(after sent: Int64, _ allocator: ByteBufferAllocator) -> ByteBuffer? {
+        kept.bytes.withLock { bytes in
+            let rest = bytes.dropFirst(Int(sent))
+            return rest.isEmpty ? nil : allocator.buffer(bytes: rest.prefix(Self.pieceBytes))
+        }
+    }
+
     /// nil where a stream has nothing yet; an empty piece at the end.
-    private func read(_ wanted: Int, allocator: ByteBufferAllocator) throws(ReadError) -> ByteBuffer? {
+    private func read(_ wanted: Int, at offset: Int64, allocator: ByteBufferAllocator) throws(ReadError) -> ByteBuffer?
+    {
         if sizeBytes == nil {
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             let count = poll(&ready, 1, Self.patienceMilliseconds)
@@ -51,12 +74,17 @@ package struct UploadSource: Sendable {
         var piece = allocator.buffer(capacity: wanted)
         var failure: Int32?
         piece.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
-            let count = Glibc.read(descriptor, room.baseAddress, wanted)
+            let count =
+                sizeBytes == nil
+                ? Glibc.read(descriptor, room.baseAddress, wanted)
+                : pread(descriptor, room.baseAddress, wanted, off_t(offset))
             if count < 0 { failure = errno }
             return max(count, 0)
         }
         switch failure {
-        case nil: return piece
+        case nil:
+            if sizeBytes == nil { kept.bytes.withLock { $0 += piece.readableBytesView } }
+            return piece
         case EINTR, EAGAIN: return nil
         case let code?: throw .system(errno: code)
         }

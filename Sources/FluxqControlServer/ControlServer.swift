@@ -152,7 +152,10 @@ package struct ControlServer: Service {
                     maxHeaderFieldCount: Limits.headerFields)))
         return PeerCredential.uid(of: channel).flatMap { uid in
             let place = cap.enter(uid: uid)
-            if place.entry == .turnedAway { return channel.eventLoop.makeSucceededFuture(Arrival(channel, nil)) }
+            if place.entry == .turnedAway {
+                // Nothing of it is read, so that the kernel tells the client that nobody has: it can ask again.
+                return channel.setOption(.autoRead, value: false).map { Arrival(channel, nil) }
+            }
             return http.setup(channel: channel, logger: logger).map { http in
                 Arrival(
                     channel,

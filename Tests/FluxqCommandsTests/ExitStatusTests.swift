@@ -46,7 +46,8 @@ struct ExitStatusTests {
                 .untrustedSocket(path: "/s", .directoryWritable(directory: "/tmp", mode: 0o1777)), 77,
                 "(mode 1777) and could put a socket of their own there; its sticky bit only"
             ),
-            (.connectionLost(path: "/s", why: "it was closed"), 69, "fluxq list"),
+            (.connectionLost(path: "/s", why: "it was closed"), 69, "Try again"),
+            (.outcomeUnknown(path: "/s", why: "it was closed"), 74, "look before you ask again: fluxq list"),
             (.protocolError(path: "/s", why: "it said hello"), 69, "same version"),
             (.uploadUnreadable(.system(errno: 5)), 66, "Nothing was queued"),
             (.uploadUnreadable(.shrank(toBytes: 9)), 65, "ends after 9 bytes"),
@@ -71,8 +72,9 @@ struct ExitStatusTests {
             ["retry", ""], ["pause", "now"], ["resume", "1"], ["list", "--all", "yes"],
         ])
     func usage(arguments: [String]) {
-        let error = #expect(throws: (any Error).self) { try FluxqCommand.parseAsRoot(arguments) }
-        #expect(error.map { FluxqCommand.exitCode(for: $0).rawValue } == FluxqCommands.ExitStatus.usage.rawValue)
+        let error = #expect(throws: (any Error).self) { try FluxqCommand.parsed(arguments) }
+        let status = error.map { ($0 as? Complaint)?.status.rawValue ?? FluxqCommand.exitCode(for: $0).rawValue }
+        #expect(status == FluxqCommands.ExitStatus.usage.rawValue)
     }
 
     @Test(
@@ -82,7 +84,7 @@ struct ExitStatusTests {
             ["submit", "--strength", "-0.5", "p"], ["submit", "--image", "-", "p"],
         ])
     func negative(arguments: [String]) throws {
-        let command = try FluxqCommand.parseAsRoot(arguments)
+        let command = try FluxqCommand.parsed(arguments)
         #expect((command as? Submit)?.prompt == "p")
     }
 

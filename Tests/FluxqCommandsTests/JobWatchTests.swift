@@ -27,7 +27,7 @@ struct JobWatchTests {
         return JobWatch(
             socket: ControlSocket(option: directory.path("s"), environment: nil),
             console: Console(json: false, output: null, errors: null),
-            deadline: seconds.map { .now + .seconds($0) }, restartPause: .zero)
+            deadline: seconds.map { .now + .seconds($0) }, pause: .zero, restartPause: .zero)
     }
 
     @Test("polls go on until the job has ended")
@@ -39,7 +39,7 @@ struct JobWatchTests {
                 { peer in
                     for state in states {
                         let head = try peer.readHead()
-                        #expect(head.hasPrefix("GET /v1/jobs/42?wait=30 "))
+                        #expect(head.hasPrefix("GET /v1/jobs/42?wait=10 "))
                         try peer.answer("200 OK", state)
                     }
                 }

@@ -1,4 +1,5 @@
 import Crypto
+import FluxqControl
 import FluxqModel
 import FluxqTestSupport
 import Foundation
@@ -19,7 +20,7 @@ struct OutputDirectoryTests {
         _ content: Data? = nil, as name: String = "42-1.png", in path: String? = nil,
         write: ((Int32) async throws -> Void)? = nil
     ) async throws -> String {
-        let directory = try await OutputDirectory.open(path ?? home.path)
+        let directory = try await OutputDirectory.open(BytePath(path ?? home.path))
         defer { directory.close() }
         let content = content ?? picture
         return try await directory.save(
@@ -27,7 +28,7 @@ struct OutputDirectoryTests {
         ) { descriptor in
             if let write { return try await write(descriptor) }
             try FileHandle(fileDescriptor: descriptor).write(contentsOf: content)
-        }
+        }.text
     }
 
     private func names(_ path: String? = nil) throws -> [String] {
@@ -51,7 +52,7 @@ struct OutputDirectoryTests {
     func makesDirectory() async throws {
         #expect(try await save(in: home.path("results/")) == home.path("results/") + "42-1.png")
         let error = await #expect(throws: DestinationError.self) { try await save(in: home.path("no/where")) }
-        #expect(error == .directory(path: home.path("no/where"), SystemError(code: ENOENT)))
+        #expect(error == .directory(path: BytePath(home.path("no/where")), SystemError(code: ENOENT)))
         #expect(error.map { Complaint($0).status } == .noInput)
     }
 
@@ -68,7 +69,7 @@ struct OutputDirectoryTests {
         let error = await #expect(throws: DestinationError.self) {
             try await save { _ in Issue.record("was fetched for nothing") }
         }
-        #expect(error == .different(path: home.path("42-1.png")))
+        #expect(error == .different(path: BytePath(home.path("42-1.png"))))
         #expect(error.map { Complaint($0).status } == .badInput)
         #expect(FileManager.default.contents(atPath: home.path("42-1.png")) == Data(content.utf8))
         #expect(try names() == ["42-1.png"])
@@ -83,7 +84,7 @@ struct OutputDirectoryTests {
                 try FileHandle(fileDescriptor: descriptor).write(contentsOf: picture)
             }
         }
-        #expect(error == .different(path: path))
+        #expect(error == .different(path: BytePath(path)))
         #expect(FileManager.default.contents(atPath: path) == Data("mine".utf8))
         #expect(try names() == ["42-1.png"])
     }
@@ -104,7 +105,7 @@ struct OutputDirectoryTests {
         if toTheSame { try picture.write(to: URL(filePath: target)) }
         try FileManager.default.createSymbolicLink(atPath: home.path("42-1.png"), withDestinationPath: target)
         let error = await #expect(throws: DestinationError.self) { try await save() }
-        #expect(error == .symbolicLink(path: home.path("42-1.png")))
+        #expect(error == .symbolicLink(path: BytePath(home.path("42-1.png"))))
         #expect(FileManager.default.fileExists(atPath: target) == toTheSame)
     }
 
@@ -112,10 +113,11 @@ struct OutputDirectoryTests {
     func notAFile() async throws {
         try FileManager.default.createDirectory(atPath: home.path("42-1.png"), withIntermediateDirectories: false)
         #expect(
-            await #expect(throws: DestinationError.self) { try await save() } == .notAFile(path: home.path("42-1.png")))
+            await #expect(throws: DestinationError.self) { try await save() }
+                == .notAFile(path: BytePath(home.path("42-1.png"))))
         #expect(mkfifo(home.path("43-1.png"), 0o600) == 0)
         let error = await #expect(throws: DestinationError.self) { try await save(as: "43-1.png") }
-        #expect(error == .notAFile(path: home.path("43-1.png")))
+        #expect(error == .notAFile(path: BytePath(home.path("43-1.png"))))
     }
 
     @Test("a picture that arrives damaged gets no name", arguments: ["a pictur", "b picture", ""])
@@ -123,7 +125,7 @@ struct OutputDirectoryTests {
         let error = await #expect(throws: DestinationError.self) {
             try await save { try FileHandle(fileDescriptor: $0).write(contentsOf: Data(content.utf8)) }
         }
-        #expect(error == .damaged(path: home.path("42-1.png")))
+        #expect(error == .damaged(path: BytePath(home.path("42-1.png"))))
         #expect(try names() == [])
     }
 

@@ -58,7 +58,7 @@ struct PictureFetchTests {
         let output = Pipe()
         let console = Console(json: false, output: output.fileHandleForWriting.fileDescriptor)
         try await ControlClient.withConnection(to: ControlSocket(option: directory.path("s"), environment: nil)) {
-            let target = try await OutputDirectory.open(directory.path("out"))
+            let target = try await OutputDirectory.open(BytePath(directory.path("out")))
             defer { target.close() }
             try await PictureFetch(client: $0, console: console, directory: target).fetch(job)
         }

@@ -1,3 +1,4 @@
+import FluxqControl
 import FluxqControlClient
 import FluxqTestSupport
 import Foundation
@@ -12,18 +13,20 @@ struct PictureSourceTests {
     @Test(
         "a file, standard input, or something to be passed on",
         arguments: [
-            ("photo.jpg", PictureSource.file("photo.jpg")), ("-", .standardInput), ("./-", .file("./-")),
+            ("photo.jpg", PictureSource.file(BytePath("photo.jpg"))), ("-", .standardInput),
+            ("./-", .file(BytePath("./-"))),
             ("http://h/x", .reference("http://h/x")), ("HTTPS://h/x", .reference("HTTPS://h/x")),
             ("data:image/png;base64,AA==", .reference("data:image/png;base64,AA==")), (hash, .reference(hash)),
-            ("sha256:short", .file("sha256:short")), ("ftp://h/x", .file("ftp://h/x")), ("", .file("")),
+            ("sha256:short", .file(BytePath("sha256:short"))), ("ftp://h/x", .file(BytePath("ftp://h/x"))),
+            ("", .file(BytePath(""))),
         ])
     func kinds(argument: String, source: PictureSource) {
-        #expect(PictureSource(argument: argument) == source)
+        #expect(PictureSource(argument: BytePath(argument)) == source)
     }
 
     private func status(_ path: String) async -> FluxqCommands.ExitStatus? {
         do {
-            try await OpenPicture.open(.file(path))?.close()
+            try await OpenPicture.open(.file(BytePath(path)))?.close()
             return nil
         } catch {
             return Complaint(any: error).status
@@ -44,14 +47,14 @@ struct PictureSourceTests {
     func opened() async throws {
         let directory = try TemporaryDirectory()
         try Data("123".utf8).write(to: URL(filePath: directory.path("a.png")))
-        let file = try #require(try await OpenPicture.open(.file(directory.path("a.png"))))
+        let file = try #require(try await OpenPicture.open(.file(BytePath(directory.path("a.png")))))
         #expect(file.source.sizeBytes == 3)
         file.close()
 
         let pipe = Pipe()
         try pipe.fileHandleForWriting.write(contentsOf: Data("123".utf8))
         let path = "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)"
-        let stream = try #require(try await OpenPicture.open(.file(path)))
+        let stream = try #require(try await OpenPicture.open(.file(BytePath(path))))
         #expect(stream.source.sizeBytes == nil)
         stream.close()
         #expect(try await OpenPicture.open(.reference("https://h/x"))?.source.descriptor == nil)

@@ -1,0 +1,61 @@
+import FluxqControl
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// One connection to the daemon's socket.
+struct ControlConnection: Sendable {
+    let channel: any Channel
+    private let reader: NIOLoopBound<AnswerReader>
+
+    /// One thread for the life of the process: a start-up counts, and NIO's shared group has a thread for every core.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    /// - Parameter patience: how long to wait for a place in a full backlog.
+    static func open(_ socket: ControlSocket, patience: Duration) async throws -> ControlConnection {
+        do {
+            let descriptor = try await NIOThreadPool.singleton.runIfActive {
+                try UnixConnect.connect(to: socket.location, patience: patience)
+            }
+            return try await ClientBootstrap(group: group)
+                .withConnectedSocket(descriptor) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        let reader = AnswerReader()
+                        try pipeline.addHandlers([
+                            IdleStateHandler(allTimeout: SilenceHandler.limit), SilenceHandler(),
+                            HTTPRequestEncoder(), UnaskedAnswer(), ByteToMessageHandler(HTTPResponseDecoder()),
+                            NIOHTTPRequestHeadersValidator(), reader,
+                        ])
+                        UnaskedAnswer.expect(on: pipeline)
+                        return ControlConnection(
+                            channel: channel, reader: NIOLoopBound(reader, eventLoop: channel.eventLoop))
+                    }
+                }
+        } catch let failure as UnixConnect.Failure {
+            throw socket.unreachable(failure.errno)
+        } catch {
+            throw ControlClientError.connectionLost(path: socket.path, why: "connecting failed: \(error)")
+        }
+    }
+
+    /// Returns once the parts are the kernel's.
+    func write(_ parts: [HTTPClientRequestPart]) async throws {
+        for part in parts.dropLast() { channel.write(part, promise: nil) }
+        if let last = parts.last { try await channel.writeAndFlush(last).get() }
+    }
+
+    /// The next part of an answer; nil once the daemon has closed between two answers.
+    func next() async throws -> HTTPClientResponsePart? {
+        let reader = reader
+        return try await channel.eventLoop.flatSubmit { reader.value.next(on: reader.eventLoop) }.get()
+    }
+
+    /// Returns once it is closed.
+    func close() async {
+        channel.close(promise: nil)
+        // It cannot fail: it tells that the channel is closed, however.
+        do { try await channel.closeFuture.get() } catch {}
+    }
+}

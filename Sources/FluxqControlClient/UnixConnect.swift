@@ -1,0 +1,52 @@
+import FluxqControl
+import Glibc
+
+/// Connects to a Unix socket by the system's own means, which know how to wait for a place in a full backlog, and paths that
+/// are no text.
+enum UnixConnect {
+    struct Failure: Error {
+        let errno: Int32
+    }
+
+    /// Blocks, while the listener's backlog is full, for as long as `patience`; not at all if it is zero.
+    ///
+    /// - Returns: a connected descriptor that is the caller's.
+    static func connect(to path: BytePath, patience: Duration) throws(Failure) -> Int32 {
+        let waits = patience > .zero
+        let type =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | (waits ? 0 : Int32(SOCK_NONBLOCK.rawValue))
+        let descriptor = socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { throw Failure(errno: errno) }
+        var code: Int32
+        let deadline = ContinuousClock.now + patience
+        repeat {
+            if waits {
+                let left = max(deadline - .now, .milliseconds(1)).components
+                var limit = timeval(
+                    tv_sec: time_t(left.seconds), tv_usec: suseconds_t(left.attoseconds / 1_000_000_000_000))
+                setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            }
+            code = connect(descriptor, path)
+        } while code == EINTR
+        guard code == 0 else {
+            close(descriptor)
+            throw Failure(errno: code)
+        }
+        return descriptor
+    }
+
+    /// - Returns: 0, or an error number.
+    private static func connect(_ descriptor: Int32, _ path: BytePath) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        // The last byte stays the NUL that ends the path.
+        guard path.bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return ENAMETOOLONG }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.bytes) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        return result == 0 ? 0 : errno
+    }
+}

@@ -1,0 +1,19 @@
+extension RunningDaemon {
+    /// Runs a shell's script in the daemon's directory, with `fluxq` in its path and `$FLUXQ_SOCKET`.
+    package func shell(_ script: String) async throws -> Run {
+        let process = try start(shell: script)
+        let end = await process.wait()
+        return Run(end: end, output: process.output, errors: process.errors)
+    }
+
+    /// The same, without waiting for its end.
+    package func start(shell script: String) throws -> ChildProcess {
+        let programs = Self.executable("fluxq").dropLast("/fluxq".count)
+        var environment = Self.baseEnvironment
+        environment["FLUXQ_SOCKET"] = socket
+        environment["PATH"] = programs + ":" + (environment["PATH"] ?? "")
+        return try ChildProcess(
+            "sh", ["-c", "cd '\(directory.path)' || exit 99\n\(script)"], environment: environment,
+            directory: directory.path)
+    }
+}
