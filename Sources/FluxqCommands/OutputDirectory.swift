@@ -111,16 +111,21 @@ struct OutputDirectory: Sendable {
                 if file >= 0 { return Temporary(descriptor: file, name: nil) }
             }
             // What else is wrong, this finds as well.
-            let temporary = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
-            PartialFiles.add(temporary, in: descriptor)
-            let file = openat(descriptor, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-            guard file >= 0 else {
-                let code = errno
-                PartialFiles.forget(temporary, in: descriptor)
-                throw .system(path: path(of: name), .init(code: code))
-            }
-            return Temporary(descriptor: file, name: temporary)
+            return try createNamed(name)
         }
+    }
+
+    /// A temporary file with a name of its own. Blocks.
+    private func createNamed(_ name: String) throws(DestinationError) -> Temporary {
+        let temporary = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
+        PartialFiles.add(temporary, in: descriptor)
+        let file = openat(descriptor, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        guard file >= 0 else {
+            let code = errno
+            PartialFiles.forget(temporary, in: descriptor)
+            throw .system(path: path(of: name), .init(code: code))
+        }
+        return Temporary(descriptor: file, name: temporary)
     }
 
     /// Closes it, and takes its temporary name away if it still has one.
@@ -141,14 +146,36 @@ struct OutputDirectory: Sendable {
             if let temporaryName = temporary.name {
                 code = ExclusiveRename.move(temporaryName, to: name, in: descriptor)
             } else {
-                let file = "/proc/self/fd/\(temporary.descriptor)"
-                code = linkat(AT_FDCWD, file, descriptor, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno
+                code = try link(temporary.descriptor, as: name)
             }
             if code == EEXIST { return false }
             guard code == 0 else { throw .system(path: path, .init(code: code)) }
             try Self.sync(descriptor, path)
             return true
         }
+    }
+
+    /// Gives a file without a name one. Blocks.
+    ///
+    /// - Returns: 0, or an error number.
+    private func link(_ file: Int32, as name: String) throws(DestinationError) -> Int32 {
+        if linkat(AT_FDCWD, "/proc/self/fd/\(file)", descriptor, name, AT_SYMLINK_FOLLOW) == 0 { return 0 }
+        let code = errno
+        guard ExclusiveRename.isUnsupported(code) || [EPERM, ENOENT, EMLINK].contains(code) else { return code }
+        // A file system with files without names that can never get any: one with a name has to have the bytes.
+        let copy = try createNamed(name)
+        defer { discard(copy) }
+        let path = path(of: name)
+        try Self.forEachPiece(of: file, path) { (piece) throws(DestinationError) in
+            var rest = piece
+            while !rest.isEmpty {
+                let count = Glibc.write(copy.descriptor, rest.baseAddress, rest.count)
+                if count < 0, errno != EINTR { throw .system(path: path, .init(code: errno)) }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
+            }
+        }
+        try Self.sync(copy.descriptor, path)
+        return copy.name.map { ExclusiveRename.move($0, to: name, in: descriptor) } ?? EINVAL
     }
 
     /// Makes a file or the directory durable, if its file system can do that.
@@ -159,14 +186,22 @@ struct OutputDirectory: Sendable {
 
     private static func content(of file: Int32, path: BytePath) throws(DestinationError) -> ContentHash {
         var hash = SHA256()
-        var piece = [UInt8](repeating: 0, count: pieceBytes)
+        try forEachPiece(of: file, path) { (piece) throws(DestinationError) in hash.update(bufferPointer: piece) }
+        return ContentHash(digest: Array(hash.finalize()))
+    }
+
+    private static func forEachPiece(
+        of file: Int32, _ path: BytePath, _ body: (UnsafeRawBufferPointer) throws(DestinationError) -> Void
+    ) throws(DestinationError) {
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceBytes, alignment: 16)
+        defer { room.deallocate() }
         var offset: Int64 = 0
         while true {
-            let count = piece.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, off_t(offset)) }
+            let count = pread(file, room.baseAddress, room.count, off_t(offset))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .system(path: path, .init(code: errno)) }
-            if count == 0 { return ContentHash(digest: Array(hash.finalize())) }
-            piece.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            if count == 0 { return }
+            try body(UnsafeRawBufferPointer(rebasing: room[..<count]))
             offset += Int64(count)
         }
     }

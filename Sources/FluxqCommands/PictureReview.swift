@@ -7,11 +7,19 @@ import Glibc
 struct PictureReview {
     /// As people named it: a file's path, or "standard input".
     let name: String
+    /// As a shell's command line has it.
+    let file: String
+
+    /// - Parameter path: nil for standard input.
+    init(path: String?) {
+        name = path.map(TerminalText.line) ?? "standard input"
+        file = path.map { ShellWord.quoted(TerminalText.line($0)) } ?? "FILE"
+    }
 
     /// Why it cannot be sent, with a command that makes a picture of it that can.
     func refusal(_ defect: PictureDefect) -> Complaint {
         var detail = "\(name) \(defect). Nothing was queued."
-        if let command = ForeignFormat(defect)?.conversion(of: ShellWord.quoted(name)) {
+        if let command = ForeignFormat(defect)?.conversion(of: file) {
             detail += " Convert it first, such as with: \(command)"
         }
         return Complaint(.badInput, code: Problem.Code.notAPicture.rawValue, detail)
@@ -27,7 +35,6 @@ struct PictureReview {
             notes.append("\(name) \(flaw); it is sent as it is.")
         }
         let metadata = try PictureMetadata(of: source)
-        let file = ShellWord.quoted(name)
         if let orientation = metadata.orientation {
             notes.append(
                 "\(name) lies turned or mirrored: its EXIF orientation is \(orientation) (\(Self.turn(orientation))), which "

@@ -54,7 +54,7 @@ struct OpenPicture {
         do {
             let size = try sizeBytes(descriptor, name: name)
             let source = UploadSource(descriptor: descriptor, sizeBytes: size)
-            let picture = OpenPicture(source: source, review: PictureReview(name: name), owned: true)
+            let picture = OpenPicture(source: source, review: PictureReview(path: path.text), owned: true)
             try picture.refuseForeignFormat()
             return picture
         } catch {
@@ -72,7 +72,7 @@ struct OpenPicture {
         }
         let size = try sizeBytes(STDIN_FILENO, name: "standard input")
         let source = UploadSource(descriptor: STDIN_FILENO, sizeBytes: size)
-        let picture = OpenPicture(source: source, review: PictureReview(name: "standard input"), owned: false)
+        let picture = OpenPicture(source: source, review: PictureReview(path: nil), owned: false)
         try picture.refuseForeignFormat()
         return picture
     }
