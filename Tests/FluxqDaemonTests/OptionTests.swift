@@ -1,0 +1,17 @@
+import Testing
+
+@testable import FluxqDaemon
+
+@Suite("The options of fluxqd")
+struct OptionTests {
+    @Test(
+        "each is given once",
+        arguments: [
+            (["--config", "a", "--config", "b"], "--config"), (["--socket=a", "--socket", "a"], "--socket"),
+            (["backup", "--state-directory", "a", "d", "--state-directory=b"], "--state-directory"),
+            (["--config", "a", "--socket", "a"], nil), (["backup", "--", "--quick", "--quick"], nil), ([], nil),
+        ] as [([String], String?)])
+    func once(words: [String], option: String?) {
+        #expect(FluxqdProgram.optionGivenTwice(words) == option)
+    }
+}
