@@ -7,7 +7,7 @@ extension LaneGate {
         _ outcome: CallOutcome, of call: Call, now: Timestamp, ceiling: Int, pauses: Pauses,
         using generator: inout some RandomNumberGenerator
     ) -> [Party] {
-        if evidence.probe == call.number { evidence.probe = nil }
+        dismiss(call)
         switch outcome {
         case .answered(let answer):
             pace.succeed(ceiling: ceiling)
@@ -43,6 +43,11 @@ extension LaneGate {
             fail(call, message: error.message, now: now, pauses, &generator)
         }
         return []
+    }
+
+    /// A call ended that says nothing about the lane: this host kept it from being sent.
+    package mutating func dismiss(_ call: Call) {
+        if evidence.probe == call.number { evidence.probe = nil }
     }
 
     /// A picture of a call could not be downloaded, or can never be.
@@ -242,7 +247,6 @@ extension LaneGate {
             cause: cause, since: now, message: message,
             probeAt: now + pauses.probe.pauseAtLeastHalf(failures: 1, using: &generator), closedBy: parties.last)
         evidence.holdBegan = calls
-        evidence.probe = nil
         // What becomes everybody's, suspects have met already.
         let earlier = evidence.parties + (forSuspects ? [] : evidence.accused.map(\.party))
         evidence.parties = Self.bounded(earlier.filter { !parties.contains($0) } + parties)

@@ -32,7 +32,11 @@ extension Transaction {
     private static let localTries = 10
 
     fileprivate func record(_ report: CallReport, of claim: Claim, pictures: [NewPicture]) throws -> Advance {
-        if !report.isLocal { try judge(report.outcome.shown(by: pictures), of: claim) }
+        if report.isLocal {
+            try dismiss(claim)
+        } else {
+            try judge(report.outcome.shown(by: pictures), of: claim)
+        }
         // Even if the gate stays as it was: a place has become free.
         wakeWorkers()
 
@@ -49,6 +53,13 @@ extension Transaction {
             using: &generator)
         try write(gate, of: claim.lane)
         for party in alone { try noteRefusedAlone(party.job) }
+    }
+
+    /// Another call may probe instead of one that this host kept from being sent.
+    private func dismiss(_ claim: Claim) throws {
+        var gate = try gate(of: claim.lane)
+        gate.dismiss(claim.callInLane)
+        try write(gate, of: claim.lane)
     }
 
     /// So often may a queued job be refused while calls of others work: an outage that comes and goes can look like that.

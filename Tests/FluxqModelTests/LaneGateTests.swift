@@ -287,6 +287,31 @@ struct LaneGateTests {
         #expect(scene.fitness(13) == .other && scene.fitness(3, of: 1002) == .unconcerned)
     }
 
+    @Test("a probe in flight stays the only one when a hold for suspects becomes everybody's")
+    func probesOnce() {
+        var scene = suspicious()
+        for job in 10..<13 { scene.call(Int64(job), Self.refused) }
+        let others = scene.begin(2, of: Self.bob)
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        let probe = scene.begin(13)
+        _ = scene.end(others, Self.refused)
+        #expect(!scene.gate.isForSuspects && scene.gate.isProbing && scene.fitness(3, of: 1002) == nil)
+        _ = scene.end(probe, Self.refused)
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        #expect(scene.fitness(3, of: 1002) == .unconcerned)
+    }
+
+    @Test("a probe that this host kept from being sent leaves its place to the next, at once")
+    func unsentProbe() {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        let probe = scene.begin(1)
+        #expect(scene.fitness(2) == nil)
+        scene.gate.dismiss(probe)
+        #expect(scene.gate.hold?.probes == 0 && scene.fitness(2) == .closer)
+    }
+
     @Test("an owner whose jobs all fail closes the lane for everybody once")
     func failsAlone() {
         var scene = Scene()

@@ -315,6 +315,22 @@ struct LaneTests {
         #expect(try await fixture.gate().hold == nil)
     }
 
+    @Test("a probe that this host cannot send keeps the lane from nobody")
+    func localProbe() async throws {
+        let fixture = try StoreFixture()
+        for _ in 0..<3 { try await fixture.submit() }
+        _ = try await fixture.store.record(refused, of: try await fixture.claim())
+        var report = CallReport(outcome: .rejected(APIError(message: "the job's picture is damaged")))
+        report.isLocal = true
+        for _ in 0..<2 {
+            if let probeAt = try await fixture.gate().hold?.probeAt, probeAt > fixture.now {
+                fixture.pass(probeAt - fixture.now)
+            }
+            _ = try await fixture.store.record(report, of: try await fixture.claim())
+        }
+        #expect(try await fixture.gate().hold?.probes == 0)
+    }
+
     @Test("a restart forgets a probe that was in flight, and what a dead process left says nothing about the API")
     func restart() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 4 }
