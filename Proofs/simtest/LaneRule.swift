@@ -9,6 +9,8 @@ final class LaneRule {
     /// What everybody must know about a lane: as of a moment at which nothing could run, so that nobody is about to learn it.
     private struct Known {
         var closure: LaneLog.Closure
+        /// What was closed for those who met it alone, and is everybody's now, is a hold of its own.
+        var isForEverybody: Bool
         /// When the first call that shows it had ended.
         var since: Int64
         /// When fluxq may have closed it at the earliest.
@@ -67,10 +69,10 @@ final class LaneRule {
         for lane in api.lanes {
             let log = api.log(of: lane)
             if let closure = log.closure {
-                if known[lane]?.closure != closure {
+                if known[lane]?.closure != closure || known[lane]?.isForEverybody != log.isForEverybody {
                     let now = clock.elapsed
                     known[lane] = Known(
-                        closure: closure, since: known[lane]?.since ?? now,
+                        closure: closure, isForEverybody: log.isForEverybody, since: known[lane]?.since ?? now,
                         mayBeSince: known[lane]?.mayBeSince ?? log.troubledSince ?? now)
                 }
             } else {

@@ -346,6 +346,7 @@ extension LaneGate {
     /// The hold stays until that probe has shown that the API can be used.
     package mutating func resume(at now: Timestamp) {
         rateLimit = nil
-        hold?.probeAt = now
+        // Never later than it was: the clock may be wrong now, and set back before the probe begins.
+        if let hold { self.hold?.probeAt = min(hold.probeAt, now) }
     }
 }

@@ -486,4 +486,13 @@ struct LaneGateTests {
         scene.gate.rateLimit = .init(since: scene.now + .seconds(60), until: scene.now + .seconds(120))
         #expect(scene.fitness(1) == .open)
     }
+
+    @Test("a resume by a clock that is fast does not put the probe off until that time")
+    func resumedByFastClock() {
+        var scene = Scene()
+        scene.call(1, Self.refused)
+        scene.gate.resume(at: scene.now + .seconds(3600))
+        scene.now = scene.now + .seconds(11)
+        #expect(scene.fitness(1) == .closer)
+    }
 }
