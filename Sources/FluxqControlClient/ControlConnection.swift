@@ -46,10 +46,14 @@ struct ControlConnection: Sendable {
         if let last = parts.last { try await channel.writeAndFlush(last).get() }
     }
 
-    /// The next part of an answer; nil once the daemon has closed between two answers.
+    /// The next part of an answer; nil once the connection is closed between two answers, as by a cancellation of the task.
     func next() async throws -> HTTPClientResponsePart? {
         let reader = reader
-        return try await channel.eventLoop.flatSubmit { reader.value.next(on: reader.eventLoop) }.get()
+        return try await withTaskCancellationHandler {
+            try await channel.eventLoop.flatSubmit { reader.value.next(on: reader.eventLoop) }.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
     }
 
     /// Returns once it is closed.

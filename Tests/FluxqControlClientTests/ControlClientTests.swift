@@ -340,6 +340,27 @@ struct ControlClientTests {
         }
     }
 
+    @Test("a request whose task is canceled ends, though the daemon never answers")
+    func canceled() async throws {
+        let (isRead, told) = AsyncStream.makeStream(of: Void.self)
+        _ = try ScriptedDaemon(
+            socket.path,
+            [
+                { peer in
+                    _ = try peer.readHead()
+                    told.finish()
+                    // Until the client closes.
+                    _ = try? peer.readHead()
+                }
+            ])
+        let request = Task { [socket] in
+            try await ControlClient.withConnection(to: socket) { _ = try await $0.job(1) }
+        }
+        for await _ in isRead {}
+        request.cancel()
+        await #expect(throws: (any Error).self) { try await request.value }
+    }
+
     @Test("a document is read up to its limit and no further")
     func endlessDocument() async throws {
         let error = try await failure { peer in
