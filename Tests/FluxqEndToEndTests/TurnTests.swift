@@ -8,16 +8,33 @@ struct TurnTests {
         run.output.split(separator: "\n").reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    @Test("two hundred submits at once queue two hundred jobs")
-    func batch() async throws {
+    /// A daemon in whose directory stands a picture to submit.
+    private func daemon() async throws -> RunningDaemon {
         let daemon = try await RunningDaemon()
         try Data(SamplePictures.png.bytes).write(to: URL(filePath: daemon.directory.path("a.png")))
+        return daemon
+    }
+
+    /// What a batch has written of its submits' errors.
+    private func errors(in directory: TemporaryDirectory) -> String {
+        (try? String(contentsOfFile: directory.path("errors"), encoding: .utf8)) ?? ""
+    }
+
+    /// How a batch ended, once it has, and the exit statuses of its submits.
+    private func end(of batch: ChildProcess) async -> (end: ChildProcess.End, statuses: [Substring: Int]) {
+        let end = await batch.wait()
+        return (end, statuses(RunningDaemon.Run(end: end, output: batch.output, errors: batch.errors)))
+    }
+
+    @Test("two hundred submits at once queue two hundred jobs")
+    func batch() async throws {
+        let daemon = try await daemon()
         let run = try await daemon.shell(
             """
             seq 200 | xargs -P 200 -I{} sh -c \
             'fluxq submit --image a.png --at 2100-01-01T00:00:00Z "p {}" >>ids 2>>errors; echo $?'
             """)
-        let errors = (try? String(contentsOfFile: daemon.directory.path("errors"), encoding: .utf8)) ?? ""
+        let errors = errors(in: daemon.directory)
         #expect(statuses(run) == ["0": 200], "\(errors)")
         #expect(!errors.contains("not known"))
         let ids = try String(contentsOfFile: daemon.directory.path("ids"), encoding: .utf8).split(separator: "\n")
@@ -27,8 +44,7 @@ struct TurnTests {
 
     @Test("more clients wait for their jobs than may be connected at once")
     func waiting() async throws {
-        let daemon = try await RunningDaemon()
-        try Data(SamplePictures.png.bytes).write(to: URL(filePath: daemon.directory.path("a.png")))
+        let daemon = try await daemon()
         let batch = try daemon.start(
             shell: """
                 seq 80 | xargs -P 80 -I{} sh -c \
@@ -41,16 +57,14 @@ struct TurnTests {
                 && String(contentsOfFile: ids, encoding: .utf8).split(separator: "\n").count == 80
         }
         try daemon.letSandboxAnswer("go")
-        #expect(await batch.wait() == .exit(0))
-        let run = RunningDaemon.Run(end: .exit(0), output: batch.output, errors: batch.errors)
-        let errors = (try? String(contentsOfFile: daemon.directory.path("errors"), encoding: .utf8)) ?? ""
-        #expect(statuses(run) == ["0": 80], "\(errors)")
+        let (end, statuses) = await end(of: batch)
+        #expect(end == .exit(0))
+        #expect(statuses == ["0": 80], "\(errors(in: daemon.directory))")
     }
 
     @Test("a restart in the middle of a batch costs no job and doubles none")
     func restart() async throws {
-        let first = try await RunningDaemon()
-        try Data(SamplePictures.png.bytes).write(to: URL(filePath: first.directory.path("a.png")))
+        let first = try await daemon()
         let batch = try first.start(
             shell: """
                 seq 60 | xargs -P 20 -I{} sh -c \
@@ -60,10 +74,9 @@ struct TurnTests {
         try await Observation.wait { FileManager.default.fileExists(atPath: ids) }
         await first.kill()
         let second = try await RunningDaemon(in: first.directory)
-        #expect(await batch.wait() == .exit(0))
-        let run = RunningDaemon.Run(end: .exit(0), output: batch.output, errors: batch.errors)
-        let errors = (try? String(contentsOfFile: second.directory.path("errors"), encoding: .utf8)) ?? ""
-        #expect(statuses(run) == ["0": 60], "\(errors)")
+        let (end, statuses) = await end(of: batch)
+        #expect(end == .exit(0))
+        #expect(statuses == ["0": 60], "\(errors(in: second.directory))")
         #expect(try await second.fluxq("list", "--limit", "1000").lines.count == 61)
     }
 }
