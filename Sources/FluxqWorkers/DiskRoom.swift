@@ -74,34 +74,20 @@ final class DiskRoom: Sendable {
         do {
             let free = try await archive.freeSpace()
             func pictures(besides pending: Int) -> Int64 { Int64(pending + inFlight + EditRequest.Bounds.n.upperBound) }
-            func bytes(for pictures: Int64) -> Int64 { Self.databaseBytes + pictures * maxBytes }
             let now = clock.now()
             var pending = state.withLock { $0.pending(at: now) }
-            let isEnough = pending.map { pending in
-                let pictures = pictures(besides: pending)
-                return free.bytes >= bytes(for: pictures) && free.files.map { $0 >= pictures + Self.spareFiles } ?? true
-            }
-            if isEnough != true {
-                pending = try await countPending(at: now, in: free, maxBytes: maxBytes)
+            if pending.map({ lack(in: free, for: pictures(besides: $0), maxBytes) != nil }) ?? true {
+                pending = try await countPending(at: now, in: free, maxBytes)
             }
             let pictures = pictures(besides: pending ?? 0)
-            let needed = bytes(for: pictures)
-            guard free.bytes >= needed else {
-                note(
-                    "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free, and the next call is made when "
-                        + "it has \(needed.mebibytes): room for pictures of downloads.max_bytes each, those included that "
-                        + "are on their way or wait to be fetched. \(Self.remedy)")
-                return false
-            }
-            if let files = free.files, files < pictures + Self.spareFiles {
-                note(
-                    "The file system with fluxqd's state directory has room for \(files) more files (inodes; df -i), and the "
-                        + "next call is made when it has room for \(pictures + Self.spareFiles). \(Self.remedy)")
+            if let lack = lack(in: free, for: pictures, maxBytes) {
+                note(lack)
                 return false
             }
             if mustWrite {
                 // No more than nobody else needs, so that no other write fails for it.
-                try await archive.tryWriting(bytes: min(maxBytes, free.bytes - needed))
+                let spare = free.bytes - bytes(for: pictures, maxBytes)
+                try await archive.tryWriting(bytes: min(maxBytes, spare))
                 try await store.tryWriting()
             }
             endShortage()
@@ -116,10 +102,28 @@ final class DiskRoom: Sendable {
         }
     }
 
-    private func countPending(at now: Timestamp, in free: FreeSpace, maxBytes: Int64) async throws -> Int {
+    private func bytes(for pictures: Int64, _ maxBytes: Int64) -> Int64 { Self.databaseBytes + pictures * maxBytes }
+
+    /// What there is too little of for so many pictures, and what to do; nil if there is room.
+    private func lack(in free: FreeSpace, for pictures: Int64, _ maxBytes: Int64) -> String? {
+        let needed = bytes(for: pictures, maxBytes)
+        guard free.bytes >= needed else {
+            return "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free, and the next call is made "
+                + "when it has \(needed.mebibytes): room for pictures of downloads.max_bytes each, those included that "
+                + "are on their way or wait to be fetched. \(Self.remedy)"
+        }
+        if let files = free.files, files < pictures + Self.spareFiles {
+            return "The file system with fluxqd's state directory has room for \(files) more files (inodes; df -i), "
+                + "and the next call is made when it has room for \(pictures + Self.spareFiles). \(Self.remedy)"
+        }
+        return nil
+    }
+
+    private func countPending(at now: Timestamp, in free: FreeSpace, _ maxBytes: Int64) async throws -> Int {
         let releasedBefore = state.withLock { $0.released }
         // More than there is room for need not be counted.
-        let pending = try await store.pendingPictures(atMost: Int(clamping: free.bytes / max(maxBytes, 1) + 1))
+        let most = Int(clamping: free.bytes / max(maxBytes, 1) + 1)
+        let pending = try await store.pendingPictures(atMost: most)
         state.withLock { $0.count = Count(at: now, pending: pending, releasedBefore: releasedBefore) }
         return pending
     }
