@@ -100,10 +100,9 @@ private struct Sorting {
     ///   may take the end of a help for that of a submit.
     private func help(_ words: ArraySlice<[UInt8]>) throws(Complaint) -> String? {
         let spoken = words.prefix { $0 != Array("--".utf8) }
-        let names = ["-h", "--help", "--help-hidden"]
         if verb.rest == .prompt {
             guard words.count == 1, let word = words.first else { return nil }
-            return names.first { Array($0.utf8) == word }
+            return Self.helpWord(word)
         }
         var takesValue = false
         for word in spoken {
@@ -111,10 +110,15 @@ private struct Sorting {
                 takesValue = false
                 continue
             }
-            if let help = names.first(where: { Array($0.utf8) == word }) { return help }
+            if let help = Self.helpWord(word) { return help }
             if let option = Option(word), option.value == nil { takesValue = verb.values[option.name] != nil }
         }
         return nil
+    }
+
+    /// The word as the argument parser knows it; nil unless it asks for help.
+    private static func helpWord(_ word: [UInt8]) -> String? {
+        ["-h", "--help", "--help-hidden"].first { Array($0.utf8) == word }
     }
 
     private mutating func take(_ option: String, _ kind: VerbWords.Value, _ value: [UInt8]) throws(Complaint) {
@@ -146,10 +150,7 @@ private struct Sorting {
     /// Whether a word that begins with a dash and is no option of the verb is the prompt. One that is written as an option may
     /// be a mistyped one, and a wrong prompt costs money.
     private func isPrompt(_ word: [UInt8]) -> Bool {
-        guard verb.rest == .prompt, !["-h", "--help", "--help-hidden"].contains(where: { Array($0.utf8) == word })
-        else {
-            return false
-        }
+        guard verb.rest == .prompt, Self.helpWord(word) == nil else { return false }
         guard word.starts(with: Array("--".utf8)) else { return true }
         let name = word.dropFirst(2).prefix { $0 != UInt8(ascii: "=") }
         return name.first == UInt8(ascii: "-") || name.isEmpty || !name.allSatisfy(Self.isInOptionNames)

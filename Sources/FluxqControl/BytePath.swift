@@ -24,9 +24,6 @@ package struct BytePath: Hashable, Sendable {
 
     /// Calls `body` with the path as system calls take it.
     package func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
-        try (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { preconditionFailure("an array with an element has an address") }
-            return try body(start)
-        }
+        try body(bytes.map(CChar.init(bitPattern:)) + [0])
     }
 }

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// An open file or stream whose bytes are to be uploaded, as often as it takes. Whoever opened it closes it.
+/// An open file or stream whose bytes are to be uploaded, as often as needed. The caller that opened it closes it.
 package struct UploadSource: Sendable {
     package let descriptor: Int32
     /// nil for a stream, which is sent in chunks until it ends.

@@ -75,7 +75,7 @@ struct WriteProtocolTests {
             } else if call.hasPrefix("unlink(\"\(name)\") = 0") || call.hasPrefix("rename(\"\(note)\"") {
                 step = "forget its call"
             } else if call.hasPrefix("unlink("), call.contains("ENOENT") || call.contains("/incoming/spare-") {
-                // Would be there if the same file had been in its place before; a file that is kept to be written again.
+                // The store removes what a rename may have left, and the archive the file that it kept to write again.
                 step = nil
             } else {
                 step = Self.step(of: call, state: state.path, bucket: bucket, hash: hash)
