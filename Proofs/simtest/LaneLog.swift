@@ -37,6 +37,9 @@ struct LaneLog {
         .refused: .init(news: 1, all: 3), .failing: .init(news: 3, all: 5), .undeliverable: .init(news: 3, all: 5),
     ]
 
+    /// How much later fluxq may learn what has shown that a lane is closed, in milliseconds.
+    private static let delay: Int64 = 1000
+
     private var troubles: [Closure: [Trouble]] = [:]
     /// Owners of whom fluxq may think that what they meet is their own.
     private var suspects: Set<UInt32> = []
@@ -51,6 +54,10 @@ struct LaneLog {
     private(set) var isClean = true
     /// A picture could be had after the last one that could not, of any owner.
     private(set) var isDelivering = true
+    /// The calls whose pictures could not be fetched since, of any owner and for any cause.
+    private var undelivered: Set<Int> = []
+    /// When they were enough for fluxq to close the lane.
+    private var undeliverableSince: Int64?
     /// When something else was told last.
     private var soiledAt: Int64 = -1
     /// Whose calls were told something else since the last success: fluxq may think that any of them closed the lane.
@@ -133,10 +140,21 @@ struct LaneLog {
         add(.undeliverable, Trouble(call, number: Int64(call.number)))
     }
 
-    mutating func noteUndelivered() { isDelivering = false }
+    mutating func noteUndelivered(of call: Int, at time: Int64) {
+        isDelivering = false
+        undelivered.insert(call)
+        if undelivered.count == Self.enough[.undeliverable]?.news { undeliverableSince = undeliverableSince ?? time }
+    }
 
     mutating func noteDownload(at time: Int64) {
         isDelivering = true
+        if let since = undeliverableSince {
+            // What was in flight when that closed the lane was no news while it was closed.
+            for closure in [Closure.refused, .failing] {
+                troubles[closure]?.removeAll { $0.begunAt <= since + Self.delay }
+            }
+        }
+        (undelivered, undeliverableSince) = ([], nil)
         end(.undeliverable, at: time)
     }
 

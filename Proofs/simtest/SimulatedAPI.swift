@@ -311,7 +311,7 @@ final class SimulatedAPI: @unchecked Sendable {
         // The disk's fault, and the caller's.
         case .complete, .notStored: break
         default:
-            logs[link.lane, default: LaneLog()].noteUndelivered()
+            logs[link.lane, default: LaneLog()].noteUndelivered(of: link.call, at: clock.elapsed)
             if weather[link.lane]?.outage == .deadLinks {
                 logs[link.lane, default: LaneLog()].noteFailedDownload(of: calls[link.call - 1])
             }
