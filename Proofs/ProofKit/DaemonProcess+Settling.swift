@@ -1,12 +1,13 @@
 package import FluxqControl
 import FluxqControlClient
 import FluxqModel
+import Foundation
 
 extension DaemonProcess {
     /// Waits until every job of the caller is done or failed, by asking the daemon to say so.
     ///
     /// - Parameters:
-    ///   - pausing: jobs that wait for a time of their own (`backoff`, `scheduled`) may stay as they are.
+    ///   - pausing: jobs that wait for a time of their own (`backoff`, `scheduled`, or `held` as well) may stay as they are.
     ///   - probing: has closed lanes tried at once, as an administrator may; their own pauses grow beyond any patience.
     ///   - patience: for all of it.
     /// - Throws: `Stuck` after that; `ControlClientError` where the daemon goes away.
@@ -42,16 +43,24 @@ extension DaemonProcess {
     /// Asks for all jobs, whatever their state: one that goes back to the queue between two questions would be in neither.
     private static func unfinished(_ client: ControlClient, leaving pausing: Bool) async throws -> [JobDocument] {
         let ended = [JobState.done, .failed].map(\.rawValue)
-        let pauses = [Waiting.backoff, .scheduled].map(\.rawValue)
         var jobs: [JobDocument] = []
         var before: Int64?
         repeat {
             let page = try await client.jobs(before: before, limit: JobPage.mostJobs).document
             jobs += page.jobs.filter { job in
-                !ended.contains(job.state) && !(pausing && job.waiting.map(pauses.contains) ?? false)
+                !ended.contains(job.state) && !(pausing && isPausing(job))
             }
             before = page.next
         } while before != nil
         return jobs
+    }
+
+    /// It has a time of its own that has not come yet. A hold of its lane is shown in place of that.
+    private static func isPausing(_ job: JobDocument) -> Bool {
+        switch job.waiting.flatMap(Waiting.init) {
+        case .backoff, .scheduled: true
+        case .held: job.notBefore.map { $0.timestamp.rawValue > Int64(Date().timeIntervalSince1970 * 1000) } ?? false
+        default: false
+        }
     }
 }
