@@ -1,15 +1,15 @@
-/// What came of one call of the images API: one case for each row of the outcome table, and nothing in between.
+/// The outcome of one call of the images API: one case for each row of the outcome table, and nothing in between.
 ///
 /// ```
-/// outcome        billed?        what becomes of the job
+/// outcome        billed?        the job and its lane
 /// answered       yes            archiving
 /// noImage        yes            failed: no_image
 /// rejected       no             failed: rejected
 /// moderated      no             failed: moderated
-/// notSent        no             queued, not an attempt; the queue is held as unreachable
-/// accountClosed  no             queued, not an attempt; the queue is held until the account is mended
+/// notSent        no             queued, not an attempt; the lane is held as unreachable
+/// accountClosed  no             queued, not an attempt; the lane is held until the account is mended
 /// wrongAddress   no             queued, not an attempt; the lane is held until the address is corrected
-/// rateLimited    no             queued, not an attempt; every worker waits
+/// rateLimited    no             queued, not an attempt; the lane waits
 /// serverError    presumed no    queued with backoff; failed: exhausted after the last attempt
 /// unknown        nobody knows   failed: outcome_unknown, unless the job was submitted with on_unknown: retry
 /// webPage        nobody knows   the same; the lane is held as a wrong address

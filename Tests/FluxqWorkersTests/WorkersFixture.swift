@@ -16,13 +16,17 @@ final class WorkersFixture: Sendable {
     let store: Store
     let archive: Archive
     let api = SimulatedAPI()
+    /// By endpoint; `api` is the default one's.
+    let apis: [String: SimulatedAPI]
     let settings: Workers.Settings
     let clock: any WorkClock
 
-    /// - Parameter directory: what an earlier one has left; nil for a new one.
+    /// - Parameters:
+    ///   - directory: what an earlier one has left; nil for a new one.
+    ///   - endpoints: besides the default one; the policy's catalog says what they offer.
     init(
-        in directory: TemporaryDirectory? = nil, _ change: (inout Workers.Settings) -> Void = { _ in },
-        clock: any WorkClock = FluxqWorkers.SystemClock(),
+        in directory: TemporaryDirectory? = nil, endpoints: [String] = [],
+        _ change: (inout Workers.Settings) -> Void = { _ in }, clock: any WorkClock = FluxqWorkers.SystemClock(),
         concurrency: Int = 4, policy: (inout StorePolicy) -> Void = { _ in }
     ) throws {
         let directory = try directory ?? TemporaryDirectory()
@@ -31,6 +35,9 @@ final class WorkersFixture: Sendable {
         change(&settings)
         self.settings = settings
         self.clock = clock
+        var apis = [Lane.defaultEndpoint: api]
+        for name in endpoints { apis[name] = SimulatedAPI() }
+        self.apis = apis
         var rules = StorePolicy()
         rules.downloadBackoff = Backoff(base: .milliseconds(1), cap: .milliseconds(1))
         rules.catalog.endpoints[0].concurrency = concurrency
@@ -63,7 +70,7 @@ final class WorkersFixture: Sendable {
         logger.logLevel = .critical
         let workers = Workers(
             .init(
-                store: store, archive: archive, apis: [Lane.defaultEndpoint: api], clock: clock, settings: settings,
+                store: store, archive: archive, apis: apis, clock: clock, settings: settings,
                 logger: logger))
         let watched = WatchedWorkers(workers: workers)
         let services = ServiceGroup(services: [watched], logger: logger)
@@ -79,9 +86,10 @@ final class WorkersFixture: Sendable {
     }
 
     @discardableResult
-    func submit(_ prompt: String, n: Int? = nil) async throws -> JobID {
+    func submit(_ prompt: String, n: Int? = nil, model: String? = nil) async throws -> JobID {
         var draft = EditRequest.Draft()
         draft.prompt = prompt
+        draft.model = model
         draft.n = n
         let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
         guard case .created(let job) = try await store.submit(.init(owner: Self.alice, request: request)) else {
