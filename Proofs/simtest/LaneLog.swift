@@ -109,6 +109,10 @@ struct LaneLog {
                 break
             }
             add(.refused, Trouble(call, number: Int64(call.number)))
+        // The host has answered, and knows the account. What an outage would have done, a limit came before.
+        case (_, .tooMany),
+            (.outage, _) where call.isFailure && call.isTooMany:
+            end(.refused, by: call, at: time)
         case (.outage, _) where call.isFailure:
             if call.begunAt >= clearedAt {
                 add(.failing, Trouble(call, number: call.attempt.job.rawValue))
@@ -118,8 +122,6 @@ struct LaneLog {
         // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
         case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage):
             refusedByChance.insert(call.owner)
-        // The host has answered, and knows the account.
-        case (_, .tooMany): end(.refused, by: call, at: time)
         case (.hostility, _) where call.isFailure:
             // The API has answered, though not with what was asked for, or with something that is no picture.
             if let kind = call.report?.outcome.kind, [.noImage, .answered].contains(kind) {
