@@ -1,7 +1,5 @@
 import ArgumentParser
 import FluxqMaintenance
-import FluxqStore
-import FluxqWorkers
 import Foundation
 import Glibc
 
@@ -12,10 +10,11 @@ struct Backup: AsyncParsableCommand {
         abstract: "Copy the database and every file it refers to; with the daemon running or stopped.",
         discussion: """
             Into a directory: the layout of a state directory. What is there from an earlier backup is read and held against \
-            its hash; what is whole is not copied again (--quick looks at sizes alone, which is no proof). The database is put in its place last, so the directory is a whole backup at every moment. Into a file whose name ends in .tar: the same, packed; it needs the space of the backup twice while it is made.
+            its hash; what is whole is not copied again (--quick looks at sizes alone, which is no proof). The database is put in its place last, so the directory is a whole backup at every moment. Into a file whose name ends in .tar: the same, packed.
 
             There is no API key and no socket in a backup, but everybody's prompts and pictures: it is made for its owner \
-            alone. To restore one, stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, \
+            alone, and only where nobody else can write or lead the path elsewhere. As root it reads the state as the \
+            state's owner, who needs room for the database in /var/tmp or $TMPDIR meanwhile. To restore one, stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, \
             start fluxqd. What was queued when the backup was made may have been called since: those jobs come back as \
             failed: outcome_unknown, for their owners to retry, also those that wait for a time or were submitted with \
             on_unknown: retry. New jobs get numbers that were not given before.
@@ -47,12 +46,18 @@ struct Backup: AsyncParsableCommand {
         try await Maintenance.run { terminal in
             let path = state.path
             try Maintenance.checkIsThere(path)
-            let store = try ReadOnlyStore(path: "\(path)/queue.sqlite")
-            let summary = try await StateBackup(
-                of: path, store: store, now: SystemClock().now(), scrutiny: quick ? .sizes : .everyByte,
-                progress: { terminal.show("backing up: \($0.files) files, \($0.copiedBytes >> 20) MiB copied") }
-            ).write(to: destination)
-            try store.close()
+            let reader = try StateReader(of: path, quick: quick)
+            let summary: StateBackup.Summary
+            do {
+                summary = try await StateBackup(
+                    from: reader.stream, scrutiny: quick ? .sizes : .everyByte,
+                    progress: { terminal.show("backing up: \($0.files) files, \($0.copiedBytes >> 20) MiB copied") }
+                ).write(to: destination)
+            } catch {
+                await reader.end()
+                throw error
+            }
+            await reader.end()
             terminal.clear()
             print(
                 "\(destination): \(summary.files) files of the archive, \(summary.copied) of them new "

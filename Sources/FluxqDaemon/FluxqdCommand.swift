@@ -11,11 +11,12 @@ struct FluxqdCommand: AsyncParsableCommand {
 
             Try it without a key and without costs, in a directory of its own:
 
-              fluxqd --sandbox --state-directory /tmp/fluxq --socket /tmp/fluxq.sock
-              fluxq submit --socket /tmp/fluxq.sock --image photo.jpg --wait --output . "Make it a pencil sketch"
+              dir=$(mktemp -d)
+              fluxqd --sandbox --state-directory $dir/state --socket $dir/fluxq.sock &
+              fluxq submit --socket $dir/fluxq.sock --image photo.jpg --wait --output . "Make it a pencil sketch"
             """,
         version: "fluxqd 0.1.0",
-        subcommands: [Run.self, Check.self, Backup.self],
+        subcommands: [Run.self, Check.self, Backup.self, ReadState.self],
         defaultSubcommand: Run.self)
 
     init() {}

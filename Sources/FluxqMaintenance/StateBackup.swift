@@ -1,7 +1,7 @@
 import FluxqArchive
 package import FluxqModel
-package import FluxqStore
 import Foundation
+import Glibc
 import NIOCore
 
 /// A copy of a state directory, made beside the running daemon: a snapshot of the database and every file it refers to.
@@ -9,10 +9,13 @@ import NIOCore
 /// ```
 /// DIRECTORY  objects/… first, as an archive of its own: what is there already and whole stays
 ///            queue.sqlite last, by rename: the snapshot that all of objects/ was copied for
-/// FILE.tar   the same, packed by tar
+/// FILE.tar   the same, packed
 /// ```
 ///
 /// Until the rename an earlier backup in the directory is as it was, so an interrupted one is simply made again.
+///
+/// This half writes, and may be root: it trusts nothing at its destination, and reads nothing of the state, which a
+/// `BackupSource` sends. The destination is opened once, and everything in it is found from there.
 package struct StateBackup: Sendable {
     /// What a backup holds.
     package struct Summary: Hashable, Sendable {
@@ -42,6 +45,8 @@ package struct StateBackup: Sendable {
         case alreadyThere(String)
         case isTheState(String)
         case inUse(String)
+        /// Somebody else can write there, or lead its path elsewhere.
+        case untrusted(String, why: String)
         case failed(String, String)
 
         package var description: String {
@@ -53,175 +58,277 @@ package struct StateBackup: Sendable {
                 "\(path) is a state directory that a fluxqd runs or ran on; nothing was written. Name another."
             case .inUse(let path):
                 "Another backup into \(path) is just being made, or a repair of it. Wait for it, or name another directory."
+            case .untrusted(let path, let why):
+                "\(path) \(why), so somebody else might get the backup, or have put something in its place; nothing was "
+                    + "written. Name a place that is yours and that only you can write, such as one made with: "
+                    + "mkdir -m 700 DIRECTORY"
             case .failed(let path, let why): "The backup cannot be written to \(path): \(why)"
             }
         }
     }
 
     private static let database = "queue.sqlite"
+    private static let unfinished = "queue.sqlite.unfinished"
     private static let lockName = "lock"
     private static let pieceBytes = 1 << 20
 
-    private let source: String
-    private let store: ReadOnlyStore
-    private let now: Timestamp
+    private let source: BackupStream
     private let scrutiny: Scrutiny
     private let progress: @Sendable (Summary) -> Void
 
-    /// - Parameters:
-    ///   - source: the state directory.
-    ///   - store: its database.
+    /// - Parameter source: at its other end a `BackupSource` serves, with the same scrutiny.
     package init(
-        of source: String, store: ReadOnlyStore, now: Timestamp, scrutiny: Scrutiny = .everyByte,
+        from source: BackupStream, scrutiny: Scrutiny = .everyByte,
         progress: @escaping @Sendable (Summary) -> Void = { _ in }
     ) {
         self.source = source
-        self.store = store
-        self.now = now
         self.scrutiny = scrutiny
         self.progress = progress
     }
 
     /// - Parameter path: a directory, or a file whose name ends in `.tar`.
     package func write(to path: String) async throws -> Summary {
-        path.hasSuffix(".tar") ? try await writeFile(path) : try await writeDirectory(path)
+        do {
+            return path.hasSuffix(".tar") ? try await writeFile(path) : try await writeDirectory(path)
+        } catch let error as TrustedDirectory.Distrust {
+            throw Refusal.untrusted(error.path, why: error.why)
+        } catch let error as BackupStream.Failure {
+            try Task.checkCancellation()
+            throw Refusal.failed(path, error.description)
+        }
     }
 
     private func writeFile(_ path: String) async throws -> Summary {
-        guard access(path, F_OK) != 0 else { throw Refusal.alreadyThere(path) }
-        let unpacked = "\(path).unpacked"
-        let unfinished = "\(path).unfinished"
-        // Nothing is removed in the end that an earlier backup has not left.
-        try Self.makeDirectory(unpacked)
-        try await Self.checkIsBackup(unpacked)
-        defer {
-            // What is left of an interrupted one goes with the next.
-            for leftover in [unpacked, unfinished] where access(leftover, F_OK) == 0 {
-                do { try FileManager.default.removeItem(atPath: leftover) } catch {}
+        let (above, name) = Self.split(path)
+        let directory = try TrustedDirectory(above)
+        try directory.checkIsOwn(above, isRootTrusted: true)
+        guard faccessat(directory.descriptor, name, F_OK, Int32(AT_SYMLINK_NOFOLLOW)) != 0 else {
+            throw Refusal.alreadyThere(path)
+        }
+        let tar = try TarFile(in: directory.descriptor, time: time(nil))
+        for name in [".", "./objects", "./objects/sha256"] { try tar.addDirectory(name) }
+        try await source.send("none")
+        guard try await source.line() == ["backup"] else { throw BackupStream.Failure.unexpected("no snapshot") }
+        try await receiveDatabase { bytes in
+            try tar.beginFile("./\(Self.database)", mode: 0o600, bytes: bytes)
+            try await source.bytes(bytes) { try tar.write($0) }
+            try tar.endFile(bytes: bytes)
+        }
+        var summary = Summary()
+        for _ in ObjectFiles.buckets {
+            try await source.send("end")
+            var isNew = true
+            while let word = try await next() {
+                switch word {
+                case .file(let hash, let bytes):
+                    let bucket = "./objects/sha256/\(hash.hex.prefix(2))"
+                    if isNew { try tar.addDirectory(bucket) }
+                    isNew = false
+                    try tar.beginFile("\(bucket)/\(hash.hex)", mode: 0o400, bytes: bytes)
+                    try await source.bytes(bytes) { try tar.write($0) }
+                    try tar.endFile(bytes: bytes)
+                    summary.count(copied: bytes)
+                case .damaged(let hash): summary.damaged.append(hash)
+                case .kept, .only, .doubtful: throw BackupStream.Failure.unexpected("of a file that is not there")
+                }
+                progress(summary)
             }
         }
-        let summary = try await writeDirectory(unpacked)
-        try await Self.pack(unpacked, into: unfinished)
-        try Self.sync(unfinished)
-        let code = ExclusiveRename.move(unfinished, to: path, in: AT_FDCWD)
-        guard code == 0 else {
-            throw code == EEXIST ? Refusal.alreadyThere(path) : Refusal.failed(path, String(cString: strerror(code)))
-        }
-        try Self.sync((path as NSString).deletingLastPathComponent)
+        guard try tar.finish(as: name) else { throw Refusal.alreadyThere(path) }
+        try Self.sync(directory.descriptor, path)
         return summary
     }
 
     private func writeDirectory(_ path: String) async throws -> Summary {
-        try Self.makeDirectory(path)
-        let lock = try Self.lock(path)
-        defer { close(lock) }
-        try await Self.checkIsBackup(path)
-        let repairLock = try Self.lockAgainstRepair(path)
+        let directory = try Self.directory(path)
+        try directory.checkIsOwn(path)
+        try Self.lock(directory, path)
+        let names = Set(try FileManager.default.contentsOfDirectory(atPath: directory.path))
+        try directory.checkIsOwn(Self.directories, of: path)
+        try await checkIsBackup(directory, names, path)
+        let repairLock = try Self.lockAgainstRepair(directory, path)
         defer { if let repairLock { close(repairLock) } }
-        let copy = "\(path)/\(Self.database).unfinished"
-        for suffix in ["", "-journal"] { unlink(copy + suffix) }
-        try await store.copy(to: copy, at: now)
-        let archive: Archive
-        archive = try Archive(directory: path)
 
-        let snapshot = try ReadOnlyStore(path: copy)
-        var summary = Summary()
-        for bucket in ObjectFiles.buckets {
-            for reference in try await snapshot.references(in: bucket) {
-                try Task.checkCancellation()
-                try await copyContent(reference, to: archive, &summary)
-                progress(summary)
-            }
+        for suffix in ["", "-journal"] { unlinkat(directory.descriptor, Self.unfinished + suffix, 0) }
+        let copy = openat(
+            directory.descriptor, Self.unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard copy >= 0 else { throw Refusal.failed(path, Self.systemError()) }
+        let handle = FileHandle(fileDescriptor: copy, closeOnDealloc: true)
+        try await receiveDatabase { bytes in
+            try await source.bytes(bytes) { try handle.write(contentsOf: Data($0)) }
         }
-        try snapshot.close()
-        try Self.sync(copy)
-        guard rename(copy, "\(path)/\(Self.database)") == 0 else { throw Refusal.failed(path, Self.systemError()) }
-        try Self.sync(path)
+        let archive = try Archive(directory: directory.path)
+        var summary = Summary()
+        for bucket in ObjectFiles.buckets { try await receive(bucket, into: archive, &summary) }
+        try Self.sync(copy, path)
+        guard
+            renameat(directory.descriptor, Self.unfinished, directory.descriptor, Self.database) == 0
+        else { throw Refusal.failed(path, Self.systemError()) }
+        // The log of a database that was looked at there belongs to the one that is gone.
+        for suffix in ["-wal", "-shm"] { unlinkat(directory.descriptor, Self.database + suffix, 0) }
+        try Self.sync(directory.descriptor, path)
+        try handle.close()
         return summary
     }
 
-    /// Content never changes under its name, so what is there and whole was copied before.
-    private func copyContent(
-        _ reference: ContentReference, to archive: Archive, _ summary: inout Summary
-    ) async throws {
-        let hash = reference.hash
-        let files = ObjectFiles(directory: source)
-        let isThere = try await archive.files.size(of: hash) != nil
-        if isThere, try await isCopy(of: hash, in: archive, files) {
-            summary.files += 1
-            // Each is looked at in the archive as well, but only to say so: the backup has it.
-            if reference.isExpected, try await Self.size(of: hash, files) == nil { summary.onlyHere.append(hash) }
-            return
-        }
-        guard let original = try await Self.whole(hash, files) else {
-            // The sizes differ: the copy may be the one that is whole.
-            if isThere, case .whole = try await archive.files.condition(of: hash) {
-                summary.files += 1
-                if reference.isExpected { summary.onlyHere.append(hash) }
-                return
+    /// Tells what the backup has of a bucket, and takes what it has not.
+    private func receive(_ bucket: UInt8, into archive: Archive, _ summary: inout Summary) async throws {
+        var unsound: Set<ContentHash> = []
+        for entry in try await archive.files.entries(in: bucket) ?? [] {
+            guard let hash = entry.hash else { continue }
+            try Task.checkCancellation()
+            if scrutiny == .sizes {
+                try await source.send(hash.hex, "\(entry.bytes)")
+            } else if case .whole(let bytes) = try await archive.files.condition(of: hash) {
+                try await source.send(hash.hex, "\(bytes)")
+            } else {
+                unsound.insert(hash)
             }
-            // What its rows know as damaged is no news, and an input that nobody used may have been forgotten since the
-            // snapshot.
-            if reference.isExpected, try await !store.uses(of: hash).isEmpty { summary.damaged.append(hash) }
+        }
+        try await source.send("end")
+        while let word = try await next() {
+            switch word {
+            case .kept: summary.files += 1
+            case .only(let hash):
+                summary.files += 1
+                summary.onlyHere.append(hash)
+            case .doubtful(let hash):
+                // The sizes differ: the copy may be the one that is whole.
+                if case .whole = try await archive.files.condition(of: hash) {
+                    summary.files += 1
+                    summary.onlyHere.append(hash)
+                } else {
+                    summary.damaged.append(hash)
+                }
+            case .damaged(let hash): summary.damaged.append(hash)
+            case .file(let hash, let bytes):
+                let wasThere = try await archive.files.size(of: hash) != nil
+                let file = try await archive.receive(limit: bytes)
+                try await source.bytes(bytes) { try await file.write(ByteBuffer(bytes: $0)) }
+                guard try await archive.hash(of: file) == hash else {
+                    await archive.discard(file)
+                    throw BackupStream.Failure.unexpected("other bytes than those of \(hash)")
+                }
+                _ = try await archive.store(file)
+                if wasThere || unsound.contains(hash) { summary.mended.append(hash) }
+                summary.count(copied: bytes)
+            }
+            progress(summary)
+        }
+    }
+
+    private enum Word {
+        case file(ContentHash, bytes: Int64)
+        case kept(ContentHash), only(ContentHash), doubtful(ContentHash), damaged(ContentHash)
+    }
+
+    /// nil at the end of the bucket.
+    private func next() async throws -> Word? {
+        try Task.checkCancellation()
+        let line = try await source.line()
+        if line == ["end"] { return nil }
+        let unexpected = BackupStream.Failure.unexpected(line.joined(separator: " "))
+        guard line.count >= 2, let hash = ContentHash(hex: line[1]) else { throw unexpected }
+        switch (line[0], line.count) {
+        case ("file", 3):
+            guard let bytes = Int64(line[2]), bytes >= 0 else { throw unexpected }
+            return .file(hash, bytes: bytes)
+        case ("kept", 2): return .kept(hash)
+        case ("only", 2): return .only(hash)
+        case ("doubtful", 2): return .doubtful(hash)
+        case ("damaged", 2): return .damaged(hash)
+        default: throw unexpected
+        }
+    }
+
+    private func receiveDatabase(_ take: (Int64) async throws -> Void) async throws {
+        let line = try await source.line()
+        guard line.count == 2, line[0] == "database", let bytes = Int64(line[1]), bytes > 0 else {
+            throw BackupStream.Failure.unexpected(line.joined(separator: " "))
+        }
+        try await take(bytes)
+    }
+
+    /// Empty, an unfinished backup, or one whose database says that it is one.
+    private func checkIsBackup(_ directory: TrustedDirectory, _ names: Set<String>, _ path: String) async throws {
+        guard names.isSubset(of: Self.files.union(Self.directories)) else { throw Refusal.notABackup(path) }
+        guard names.contains(Self.database) else {
+            if names.contains(Self.lockName) { throw Refusal.isTheState(path) }
+            try await source.send("none")
+            _ = try await source.line()
             return
         }
-        summary.files += 1
-        if isThere { summary.mended.append(hash) }
-        let file = try await archive.receive(limit: original.size)
-        var offset: Int64 = 0
-        while offset < original.size {
-            let piece = try await original.read(at: offset, count: Self.pieceBytes)
-            guard piece.readableBytes > 0 else { break }
-            offset += Int64(piece.readableBytes)
-            try await file.write(piece)
+        for (word, name) in [("earlier", Self.database), ("log", "\(Self.database)-wal")] where names.contains(name) {
+            let descriptor = openat(directory.descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Refusal.failed(path, Self.systemError()) }
+            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                throw Refusal.notABackup(path)
+            }
+            try await source.send(word, "\(try handle.seekToEnd())")
+            try handle.seek(toOffset: 0)
+            while let piece = try handle.read(upToCount: Self.pieceBytes), !piece.isEmpty {
+                try await source.send(ArraySlice(piece))
+            }
+            try handle.close()
         }
-        _ = try await archive.store(file)
-        summary.copied += 1
-        summary.copiedBytes += offset
-    }
-
-    private func isCopy(of hash: ContentHash, in archive: Archive, _ files: ObjectFiles) async throws -> Bool {
-        switch scrutiny {
-        case .everyByte:
-            if case .whole = try await archive.files.condition(of: hash) { true } else { false }
-        case .sizes:
-            try await archive.files.size(of: hash) == Self.size(of: hash, files)
+        try await source.send("end")
+        guard try await source.line() == ["backup"] else {
+            throw names.contains(Self.lockName) ? Refusal.isTheState(path) : Refusal.notABackup(path)
         }
-    }
-
-    /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
-    private static func size(of hash: ContentHash, _ files: ObjectFiles) async throws -> Int64? {
-        do { return try await files.size(of: hash) } catch { return nil }
-    }
-
-    private static func whole(_ hash: ContentHash, _ files: ObjectFiles) async throws -> ArchivedFile? {
-        do { return try await files.openVerified(hash) } catch { return nil }
     }
 }
 
 extension StateBackup {
-    private static func makeDirectory(_ path: String) throws {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Refusal.failed(path, systemError()) }
+    /// What there may be in a backup.
+    private static let directories =
+        ["objects", "incoming", Archive.damagedName, Archive.strayName, "objects/sha256"]
+        + ObjectFiles.buckets.map { "objects/sha256/" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+    private static let files: Set = [
+        lockName, database, "\(database)-shm", "\(database)-wal", unfinished, "\(unfinished)-journal",
+    ]
+
+    /// The directory above, and the name in it.
+    private static func split(_ path: String) -> (above: String, name: String) {
+        var trimmed = path[...]
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
+        guard let slash = trimmed.lastIndex(of: "/") else { return (".", String(trimmed)) }
+        let above = trimmed[..<slash]
+        return (above.isEmpty ? "/" : String(above), String(trimmed[trimmed.index(after: slash)...]))
     }
 
-    /// One backup at a time into a directory.
-    private static func lock(_ path: String) throws -> CInt {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw errno == ENOTDIR ? Refusal.notABackup(path) : Refusal.failed(path, systemError())
+    /// The one that is there, unless it is a link, or a new one.
+    private static func directory(_ path: String) throws -> TrustedDirectory {
+        let (above, name) = split(path)
+        // The last one may be given as `.` or `/`, which have no name in another one.
+        guard !name.isEmpty, name != ".", name != ".." else { return try TrustedDirectory(path) }
+        let parent = try TrustedDirectory(above)
+        if mkdirat(parent.descriptor, name, 0o700) != 0 {
+            guard errno == EEXIST else { throw Refusal.failed(path, systemError()) }
+            var status = stat()
+            guard fstatat(parent.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+                throw Refusal.failed(path, systemError())
+            }
+            switch status.st_mode & S_IFMT {
+            case S_IFDIR: break
+            case S_IFLNK: throw Refusal.untrusted(path, why: "is a link")
+            default: throw Refusal.notABackup(path)
+            }
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw Refusal.inUse(path)
-        }
-        return descriptor
+        return try TrustedDirectory(name, in: parent, path: path)
+    }
+
+    /// One backup at a time into a directory; until it is let go.
+    private static func lock(_ directory: TrustedDirectory, _ path: String) throws {
+        guard flock(directory.descriptor, LOCK_EX | LOCK_NB) == 0 else { throw Refusal.inUse(path) }
     }
 
     /// A repair of the backup locks it as a state directory is locked, and leaves the file.
     ///
     /// - Returns: nil where none was ever made.
-    private static func lockAgainstRepair(_ path: String) throws -> CInt? {
-        let descriptor = open("\(path)/\(lockName)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    private static func lockAgainstRepair(_ directory: TrustedDirectory, _ path: String) throws -> CInt? {
+        let descriptor = openat(directory.descriptor, lockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw Refusal.failed(path, systemError())
@@ -233,54 +340,7 @@ extension StateBackup {
         return descriptor
     }
 
-    /// Empty, an unfinished backup, or one whose database says that it is one: a fluxqd that runs on a database has it say
-    /// that it is none.
-    private static func checkIsBackup(_ path: String) async throws {
-        let names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
-        let own: Set = [
-            "objects", "incoming", Archive.damagedName, Archive.strayName, lockName, database, "\(database)-shm",
-            "\(database)-wal", "\(database).unfinished", "\(database).unfinished-journal",
-        ]
-        guard names.isSubset(of: own) else { throw Refusal.notABackup(path) }
-        guard names.contains(database) else {
-            if names.contains(lockName) { throw Refusal.isTheState(path) }
-            return
-        }
-        let earlier: ReadOnlyStore
-        do {
-            earlier = try ReadOnlyStore(path: "\(path)/\(database)")
-        } catch .olderSchema {
-            // Nothing of it is kept but files that are named by their content.
-            return
-        } catch {
-            throw Refusal.notABackup(path)
-        }
-        let time = try await earlier.backupTime()
-        try earlier.close()
-        guard time != nil else {
-            throw names.contains(lockName) ? Refusal.isTheState(path) : Refusal.notABackup(path)
-        }
-    }
-
-    /// With the system's tar; as it is in the directory, for whoever unpacks it.
-    private static func pack(_ directory: String, into file: String) async throws {
-        let tar = Process()
-        tar.executableURL = URL(filePath: "/usr/bin/env")
-        tar.arguments = [
-            "tar", "--create", "--file", file, "--directory", directory, "--exclude", "./incoming", "--sort=name",
-            "--numeric-owner", ".",
-        ]
-        let status = try await withCheckedThrowingContinuation { (end: CheckedContinuation<Int32, any Error>) in
-            tar.terminationHandler = { end.resume(returning: $0.terminationStatus) }
-            do { try tar.run() } catch { end.resume(throwing: error) }
-        }
-        guard status == 0 else { throw Refusal.failed(file, "tar ended with \(status)") }
-    }
-
-    private static func sync(_ path: String) throws {
-        let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Refusal.failed(path, systemError()) }
-        defer { close(descriptor) }
+    private static func sync(_ descriptor: CInt, _ path: String) throws {
         // A file system that cannot sync a directory makes its names durable by other means, or not at all.
         guard fsync(descriptor) == 0 || ExclusiveRename.isUnsupported(errno) else {
             throw Refusal.failed(path, systemError())
@@ -288,4 +348,12 @@ extension StateBackup {
     }
 
     private static func systemError() -> String { String(cString: strerror(errno)) }
+}
+
+extension StateBackup.Summary {
+    fileprivate mutating func count(copied bytes: Int64) {
+        files += 1
+        copied += 1
+        copiedBytes += bytes
+    }
 }

@@ -95,15 +95,113 @@ struct StateBackupTests {
         _ = try await StateFixture.Restored(path, now: state.now).store.recover()
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
         await #expect(throws: StateBackup.Refusal.self) { try await state.backUp(to: "/proc/backup") }
+    }
 
-        // What is named as the intermediate steps of a packed backup, and is none, stays as well.
-        let unpacked = state.directory.path("b.tar.unpacked")
-        try files.createDirectory(atPath: unpacked, withIntermediateDirectories: false)
-        #expect(files.createFile(atPath: "\(unpacked)/thesis.txt", contents: Data([1])))
-        await #expect(throws: StateBackup.Refusal.notABackup(unpacked)) {
-            try await state.backUp(to: state.directory.path("b.tar"))
+    @Test(
+        "is refused where somebody else can write or lead its path elsewhere, and nothing is written or removed there")
+    func untrusted() async throws {
+        let state = try StateFixture()
+        try await state.done([.png])
+        let root = state.directory.path("places")
+        try files.createDirectory(
+            atPath: root, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+        func place(_ name: String, mode: Int, owner: UInt32? = nil) throws -> String {
+            let path = "\(root)/\(name)"
+            try files.createDirectory(atPath: path, withIntermediateDirectories: false)
+            #expect(files.createFile(atPath: "\(path)/thesis.txt", contents: Data([1])))
+            if let owner { try #require(chown(path, owner, owner) == 0) }
+            try #require(chmod(path, mode_t(mode)) == 0)
+            return path
         }
-        #expect(files.fileExists(atPath: "\(unpacked)/thesis.txt"))
+        let open = try place("open", mode: 0o777)
+        let group = try place("group", mode: 0o775)
+        let sticky = try place("sticky", mode: 0o1777)
+        let own = try place("own", mode: 0o700)
+        try files.createSymbolicLink(atPath: "\(root)/link", withDestinationPath: own)
+        try files.createSymbolicLink(atPath: "\(root)/dangling", withDestinationPath: "\(root)/nowhere")
+        var paths = [
+            open, group, "\(open)/b.tar", "\(group)/b.tar", "\(sticky)/b.tar", "\(open)/b", "\(group)/a/b.tar",
+            "\(root)/link", "\(root)/dangling",
+        ]
+        if geteuid() == 0 {
+            let theirs = try place("theirs", mode: 0o700, owner: 4321)
+            paths += [theirs, "\(theirs)/b.tar", "\(theirs)/b", "\(theirs)/../own/b.tar"]
+            // A link of another user's in a directory where everybody may put one.
+            let link = "\(sticky)/link"
+            try files.createSymbolicLink(atPath: link, withDestinationPath: own)
+            try #require(lchown(link, 4321, 4321) == 0)
+            paths += ["\(link)/b.tar", "\(link)/b"]
+        }
+        let before = try Set(files.subpathsOfDirectory(atPath: root))
+        for path in paths {
+            await #expect(throws: StateBackup.Refusal.self, "\(path)") { try await state.backUp(to: path) }
+        }
+        #expect(try Set(files.subpathsOfDirectory(atPath: root)) == before)
+        // A link of one's own on the way, and a directory of root's that is sticky, are as good as none.
+        try files.createDirectory(
+            atPath: "\(own)/backups", withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        _ = try await state.backUp(to: "\(root)/link/backups/b.tar")
+        _ = try await state.backUp(to: "\(root)/link/backups/b/")
+        #expect(try Set(files.contentsOfDirectory(atPath: "\(own)/backups")) == ["b", "b.tar"])
+    }
+
+    @Test("follows no link in the directory that it goes to, and opens nothing else there than files")
+    func planted() async throws {
+        let state = try StateFixture()
+        try await state.done([.png])
+        let target = state.directory.path("target")
+        try files.createDirectory(atPath: target, withIntermediateDirectories: false)
+        #expect(files.createFile(atPath: "\(target)/thesis.txt", contents: Data([1])))
+        for name in ["incoming", "objects", "damaged", "stray", "objects/sha256", "objects/sha256/0f"] {
+            let path = state.directory.path("to-\(name.replacing("/", with: "-"))")
+            let above = ("\(path)/\(name)" as NSString).deletingLastPathComponent
+            try files.createDirectory(atPath: above, withIntermediateDirectories: true)
+            try files.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: target)
+            await #expect(throws: StateBackup.Refusal.self, "\(name)") { try await state.backUp(to: path) }
+        }
+        for name in ["queue.sqlite", "queue.sqlite.unfinished", "lock"] {
+            let path = state.directory.path("file-\(name)")
+            try files.createDirectory(atPath: path, withIntermediateDirectories: false)
+            try files.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: "\(target)/thesis.txt")
+            do { _ = try await state.backUp(to: path) } catch is StateBackup.Refusal {}
+        }
+        let path = state.directory.path("fifo")
+        try files.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try #require(mkfifo("\(path)/queue.sqlite", 0o600) == 0)
+        await #expect(throws: StateBackup.Refusal.self) { try await state.backUp(to: path) }
+        #expect(try files.contentsOfDirectory(atPath: target) == ["thesis.txt"])
+        #expect(files.contents(atPath: "\(target)/thesis.txt") == Data([1]))
+    }
+
+    @Test("that fails on the way leaves nothing of a packed one, and an earlier directory as it was")
+    func brokenOff() async throws {
+        let state = try StateFixture()
+        try await state.done([.png])
+        let place = state.directory.path("place")
+        try files.createDirectory(
+            atPath: place, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        _ = try await state.backUp(to: "\(place)/b")
+        let database = try Data(contentsOf: URL(filePath: "\(place)/b/queue.sqlite"))
+        for path in ["\(place)/b", "\(place)/b.tar"] {
+            for talk in [
+                "", "backup\n", "backup\ndatabase 9\n123", "backup\ndatabase 3\n123failed so it is\n",
+                "backup\ndatabase 3\n123file x 5\n", "backup\ndatabase -3\n", "\n\n\n",
+                String(repeating: "x", count: 9999),
+            ] {
+                var pair: [CInt] = [-1, -1]
+                try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0)
+                defer { for descriptor in pair { close(descriptor) } }
+                try #require(send(pair[1], talk, talk.utf8.count, 0) == talk.utf8.count)
+                // Nobody hears what the backup says, and after that nothing more comes.
+                shutdown(pair[1], CInt(SHUT_RDWR))
+                await #expect(throws: StateBackup.Refusal.self, "\(talk)") {
+                    try await StateBackup(from: BackupStream(pair[0])).write(to: path)
+                }
+            }
+        }
+        #expect(try files.contentsOfDirectory(atPath: place) == ["b"])
+        #expect(try Data(contentsOf: URL(filePath: "\(place)/b/queue.sqlite")) == database)
+        #expect(try await state.backUp(to: "\(place)/b").files == 1)
     }
 
     @Test("leaves out what is damaged, and says so")
@@ -208,14 +306,31 @@ struct StateBackupTests {
 }
 
 extension StateFixture {
+    /// Both halves of a backup, in this process.
     fileprivate func backUp(
         to path: String, scrutiny: StateBackup.Scrutiny = .everyByte
     ) async throws -> StateBackup.Summary {
-        let source = try ReadOnlyStore(path: directory.path("queue.sqlite"))
-        let summary = try await StateBackup(of: directory.path, store: source, now: now, scrutiny: scrutiny).write(
-            to: path)
-        try source.close()
-        return summary
+        let store = try ReadOnlyStore(path: directory.path("queue.sqlite"))
+        var pair: [CInt] = [-1, -1]
+        try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        defer { for descriptor in pair { close(descriptor) } }
+        let source = BackupSource(
+            of: directory.path, store: store, now: now, scrutiny: scrutiny, on: BackupStream(pair[1]))
+        let temporary = directory.path("temporary")
+        try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+        async let served: Void = source.serve(temporary: temporary)
+        let stream = BackupStream(pair[0])
+        do {
+            let summary = try await StateBackup(from: stream, scrutiny: scrutiny).write(to: path)
+            await served
+            #expect(try FileManager.default.contentsOfDirectory(atPath: temporary) == [])
+            try store.close()
+            return summary
+        } catch {
+            stream.end()
+            await served
+            throw error
+        }
     }
 
     fileprivate func check(_ path: String) async throws -> CheckReport {

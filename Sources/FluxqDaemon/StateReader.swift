@@ -1,0 +1,94 @@
+import ArgumentParser
+import FluxqMaintenance
+import FluxqStore
+import FluxqWorkers
+import Foundation
+import Glibc
+
+/// `fluxqd read-state`: the half of `fluxqd backup` that reads the state, as its owner, so that root opens nothing that
+/// fluxqd's user has made. Standard input is its end of the pair of sockets.
+struct ReadState: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "read-state", abstract: "Part of fluxqd backup.", shouldDisplay: false)
+
+    @OptionGroup var state: StateOptions
+
+    @Flag var quick = false
+
+    init() {}
+
+    func run() async throws {
+        umask(0o077)
+        // The other half says when it is over.
+        signal(SIGINT, SIG_IGN)
+        let stream = BackupStream(STDIN_FILENO)
+        do {
+            try StateOwner.become(ownerOf: state.path)
+            let store = try ReadOnlyStore(path: "\(state.path)/queue.sqlite")
+            await BackupSource(
+                of: state.path, store: store, now: SystemClock().now(), scrutiny: quick ? .sizes : .everyByte,
+                on: stream
+            ).serve(temporary: Self.temporaryDirectory)
+            try store.close()
+        } catch {
+            await stream.send(failure: error)
+            throw ExitCode(EX_OSERR)
+        }
+    }
+
+    /// `$TMPDIR`, if this user can write there.
+    private static var temporaryDirectory: String? {
+        let path = ProcessInfo.processInfo.environment["TMPDIR"] ?? ""
+        return !path.isEmpty && access(path, W_OK | X_OK) == 0 ? path : nil
+    }
+}
+
+/// A running `fluxqd read-state`.
+final class StateReader: Sendable {
+    /// How long it may take to end when nobody listens to it any more.
+    private static let patience = DispatchTimeInterval.seconds(5)
+
+    let stream: BackupStream
+    private let descriptor: CInt
+    /// `Process` may be used from one place at a time; after `init` that is `end`.
+    private nonisolated(unsafe) let process = Process()
+    private let ended: AsyncStream<Never>
+
+    init(of state: String, quick: Bool) throws {
+        var pair: [CInt] = [-1, -1]
+        guard
+            socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0
+        else { throw BackupStream.Failure.system(errno) }
+        descriptor = pair[0]
+        stream = BackupStream(pair[0])
+        let theirs = FileHandle(fileDescriptor: pair[1], closeOnDealloc: true)
+        let (ended, continuation) = AsyncStream<Never>.makeStream()
+        self.ended = ended
+        process.executableURL = URL(filePath: "/proc/self/exe")
+        process.arguments = ["read-state", "--state-directory", state] + (quick ? ["--quick"] : [])
+        // Nothing of a caller's environment but where there is room for the snapshot.
+        process.environment = ProcessInfo.processInfo.environment.filter { ["PATH", "TMPDIR"].contains($0.key) }
+        process.standardInput = theirs
+        process.standardOutput = FileHandle.nullDevice
+        process.terminationHandler = { _ in continuation.finish() }
+        do {
+            try process.run()
+        } catch {
+            close(pair[0])
+            throw error
+        }
+        try theirs.close()
+    }
+
+    /// Waits for its end, which comes soon once nobody listens to it.
+    func end() async {
+        stream.end()
+        let id = process.processIdentifier
+        let killer = DispatchWorkItem { kill(id, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience, execute: killer)
+        // Whoever cancels the backup waits for this all the same.
+        await Task { for await _ in ended {} }.value
+        killer.cancel()
+        close(descriptor)
+    }
+}

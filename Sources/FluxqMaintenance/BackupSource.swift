@@ -1,0 +1,177 @@
+import FluxqArchive
+package import FluxqModel
+package import FluxqStore
+import Foundation
+import Glibc
+import NIOCore
+
+/// The half of a backup that reads the state; see `BackupStream`. It opens nothing but the state and a directory of its own for
+/// the snapshot, so it can run as the state's owner.
+package struct BackupSource: Sendable {
+    private static let snapshotName = "snapshot.sqlite"
+    private static let earlierName = "earlier.sqlite"
+    private static let pieceBytes = 1 << 20
+
+    private let source: String
+    private let store: ReadOnlyStore
+    private let now: Timestamp
+    private let scrutiny: StateBackup.Scrutiny
+    private let stream: BackupStream
+
+    /// - Parameters:
+    ///   - source: the state directory.
+    ///   - store: its database.
+    package init(
+        of source: String, store: ReadOnlyStore, now: Timestamp, scrutiny: StateBackup.Scrutiny, on stream: BackupStream
+    ) {
+        self.source = source
+        self.store = store
+        self.now = now
+        self.scrutiny = scrutiny
+        self.stream = stream
+    }
+
+    /// Returns when the backup has everything, or the other half what kept it from that.
+    ///
+    /// - Parameter temporary: a directory in which there is room for the database; nil is `/var/tmp`.
+    package func serve(temporary: String? = nil) async {
+        do {
+            let workplace = try Self.makeWorkplace(in: temporary ?? "/var/tmp")
+            do {
+                try await serve(in: workplace)
+            } catch {
+                await stream.send(failure: error)
+            }
+            try FileManager.default.removeItem(atPath: workplace)
+        } catch {
+            await stream.send(failure: error)
+        }
+    }
+
+    private func serve(in workplace: String) async throws {
+        try await answerWhatIsThere(in: workplace)
+        let path = "\(workplace)/\(Self.snapshotName)"
+        try await store.copy(to: path, at: now)
+        try await sendDatabase(path)
+        let snapshot = try ReadOnlyStore(path: path)
+        for bucket in ObjectFiles.buckets {
+            let there = try await inventory()
+            for reference in try await snapshot.references(in: bucket) {
+                try await send(reference, there: there[reference.hash])
+            }
+            try await stream.send("end")
+        }
+        try snapshot.close()
+    }
+
+    /// A database says whether it is one of a backup: a fluxqd that runs on it has it say that it is none.
+    private func answerWhatIsThere(in workplace: String) async throws {
+        let path = "\(workplace)/\(Self.earlierName)"
+        var line = try await stream.line()
+        guard line != ["none"] else { return try await stream.send("backup") }
+        for (word, file) in [("earlier", path), ("log", "\(path)-wal")] {
+            if line == ["end"] { break }
+            guard line.count == 2, line[0] == word, let count = Int64(line[1]), count >= 0 else {
+                throw BackupStream.Failure.unexpected(line.joined(separator: " "))
+            }
+            guard FileManager.default.createFile(atPath: file, contents: nil),
+                let handle = FileHandle(forWritingAtPath: file)
+            else { throw BackupStream.Failure.system(errno) }
+            try await stream.bytes(count) { try handle.write(contentsOf: Data($0)) }
+            try handle.close()
+            line = try await stream.line()
+        }
+        guard line == ["end"] else { throw BackupStream.Failure.unexpected(line.joined(separator: " ")) }
+        try await stream.send(try await isBackup(path) ? "backup" : "other")
+    }
+
+    private func isBackup(_ path: String) async throws -> Bool {
+        let earlier: ReadOnlyStore
+        do throws(StoreError) {
+            // A log is only read by one who may make the file beside it.
+            earlier = try ReadOnlyStore(path: path)
+        } catch .olderSchema {
+            // Nothing of it is kept but files that are named by their content.
+            return true
+        } catch {
+            return false
+        }
+        let time = try await earlier.backupTime()
+        try earlier.close()
+        return time != nil
+    }
+
+    private func sendDatabase(_ path: String) async throws {
+        let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+        try await stream.send("database", "\(try handle.seekToEnd())")
+        try handle.seek(toOffset: 0)
+        while let piece = try handle.read(upToCount: Self.pieceBytes), !piece.isEmpty {
+            try await stream.send(ArraySlice(piece))
+        }
+        try handle.close()
+    }
+
+    /// What the backup has of a bucket, with how many bytes.
+    private func inventory() async throws -> [ContentHash: Int64] {
+        var there: [ContentHash: Int64] = [:]
+        while case let line = try await stream.line(), line != ["end"] {
+            guard line.count == 2, let hash = ContentHash(hex: line[0]), let bytes = Int64(line[1]) else {
+                throw BackupStream.Failure.unexpected(line.joined(separator: " "))
+            }
+            there[hash] = bytes
+        }
+        return there
+    }
+
+    /// - Parameter there: how many bytes the backup has of it; nil if it has none. Content never changes under its name, so what
+    ///   is there and whole was copied before.
+    private func send(_ reference: ContentReference, there: Int64?) async throws {
+        let hash = reference.hash
+        let files = ObjectFiles(directory: source)
+        let size = await Self.size(of: hash, files)
+        if let there, scrutiny == .everyByte || there == size {
+            return try await stream.send(reference.isExpected && size == nil ? "only" : "kept", hash.hex)
+        }
+        if let original = await Self.whole(hash, files) { return try await send(hash, original) }
+        // What its rows know as damaged is no news, and an input that nobody used may have been forgotten since the snapshot.
+        guard reference.isExpected else { return }
+        if there != nil {
+            try await stream.send("doubtful", hash.hex)
+        } else if try await !store.uses(of: hash).isEmpty {
+            try await stream.send("damaged", hash.hex)
+        }
+    }
+
+    private func send(_ hash: ContentHash, _ original: ArchivedFile) async throws {
+        try await stream.send("file", hash.hex, "\(original.size)")
+        var offset: Int64 = 0
+        while offset < original.size {
+            let piece = try await original.read(at: offset, count: Self.pieceBytes)
+            // One that has been cut since it was verified.
+            guard piece.readableBytes > 0 else {
+                throw BackupStream.Failure.other("\(hash) has changed while it was read")
+            }
+            offset += Int64(piece.readableBytes)
+            try await stream.send(ArraySlice(piece.readableBytesView))
+        }
+    }
+
+    /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
+    private static func size(of hash: ContentHash, _ files: ObjectFiles) async -> Int64? {
+        do { return try await files.size(of: hash) } catch { return nil }
+    }
+
+    private static func whole(_ hash: ContentHash, _ files: ObjectFiles) async -> ArchivedFile? {
+        do { return try await files.openVerified(hash) } catch { return nil }
+    }
+
+    private static func makeWorkplace(in directory: String) throws -> String {
+        var template = Array("\(directory)/fluxq-backup.XXXXXX".utf8CString)
+        guard let path = mkdtemp(&template) else {
+            throw BackupStream.Failure.other(
+                "a directory for the snapshot of the database cannot be made in \(directory): "
+                    + String(cString: strerror(errno)))
+        }
+        return String(cString: path)
+    }
+}
