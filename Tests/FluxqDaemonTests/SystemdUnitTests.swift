@@ -28,9 +28,32 @@ import Testing
         #expect(credentials == ["\(Configuration.credentialName):/etc/fluxq/api-key"])
         #expect(try values("PrivateUsers", in: "fluxqd.service") == [])
         #expect(try values("ListenStream", in: "fluxqd.socket") == ["/run/fluxq/control.sock"])
-        let mode = String(format: "%04o", ListeningSocket.standardMode)
-        #expect(try values("SocketMode", in: "fluxqd.socket") == [mode])
         #expect(try values("Backlog", in: "fluxqd.socket") == ["\(ListeningSocket.backlog)"])
+    }
+
+    @Test("the socket is open to one group alone, which the package makes, and is no way past the kernel's word")
+    func group() throws {
+        #expect(try values("SocketMode", in: "fluxqd.socket") == ["0660"])
+        #expect(try values("SocketGroup", in: "fluxqd.socket") == ["fluxq-users"])
+        #expect(try RepositoryFile.text("systemd/fluxq.sysusers").split(separator: "\n").contains("g fluxq-users -"))
+    }
+
+    @Test("whatever ends the service, it is started again for ever, so that the socket never goes down with it")
+    func restarts() throws {
+        #expect(try values("Restart", in: "fluxqd.service") == ["on-failure"])
+        #expect(try values("RestartPreventExitStatus", in: "fluxqd.service") == [])
+        #expect(try values("StartLimitIntervalSec", in: "fluxqd.service") == ["0"])
+        // Twenty starts in two seconds are what the socket takes.
+        let pause = try #require(try values("RestartSec", in: "fluxqd.service").first.flatMap(Double.init))
+        #expect(pause >= 1)
+        #expect(try values("BindsTo", in: "fluxqd.socket") + values("PartOf", in: "fluxqd.socket") == [])
+    }
+
+    @Test("the service comes after the user database, and its memory is bounded")
+    func surroundings() throws {
+        let after = try values("After", in: "fluxqd.service").flatMap { $0.split(separator: " ") }
+        #expect(after.contains("nss-user-lookup.target"))
+        #expect(try values("MemoryMax", in: "fluxqd.service").count == 1)
     }
 
     @Test("systemd finds nothing wrong with the units", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
