@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/prctl.h>
+
 // Declared by the C library for GNU programs alone.
 
 /// Linux's `fallocate`: makes sure that a file has room for so many bytes.
@@ -13,3 +15,7 @@ int renameat2(int fromDirectory, const char *from, int toDirectory, const char *
 
 /// `flags`: fails if the new name is taken.
 enum { FLUXQ_RENAME_NOREPLACE = 1 };
+
+/// Linux's `prctl` takes any number of arguments, and Swift imports no such function: no core, not even for a program that is
+/// told of crashes, and no other process of this user reads this one's memory or environment.
+static inline int fluxq_forgo_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -41,12 +41,21 @@ struct GlobalOptions: ParsableArguments {
             : "fluxqd does not answer; waiting for it to come back"
     }
 
+    /// Once for each verb, however often it connects.
+    private func warnOfSocket(_ console: Console) {
+        guard let uid = controlSocket.foreignOwner() else { return }
+        console.note(
+            "$\(SocketPath.environmentVariable) names a socket of the user with number \(uid), who gets your prompts and pictures. "
+                + "If you trust that user, name it with: --socket PATH")
+    }
+
     /// Runs a verb: whatever it throws is told to the person or program, and becomes the exit status.
     ///
     /// - Parameter changes: the verb changes something. Then standard output is looked at first: nobody may have to guess what
     ///   was done.
     func run(changes: Bool = false, _ verb: (Console) async throws -> ExitStatus) async throws {
         let console = Console(json: json, endsWithReader: !changes)
+        warnOfSocket(console)
         let status: ExitStatus
         do {
             if changes { try console.checkOutput() }

@@ -21,6 +21,9 @@ struct QueueSummary {
         }
         for lane in queue.lanes { result += LaneSummary(lane: lane).lines(presentation) }
         if result.isEmpty { result.append(palette("The queue is running.", .good)) }
+        for warning in queue.warnings ?? [] {
+            result.append(palette("Warning:", .bad) + " \(TerminalText.line(warning))")
+        }
         let counts = queue.counts
         let images = queue.usage.imagesToday
         let left = queue.usage.limits[LimitKind.imagesPerDay.rawValue]?.left.map { ", \(Int64($0)) left" } ?? ""

@@ -8,6 +8,8 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     package var lanes: [LaneDocument]
     /// The disk has no room: nothing new is called, and what has been paid for waits.
     package var short: Short?
+    /// For administrators: what the configuration allows and should not stay so.
+    package var warnings: [String]?
     /// The caller's use and limits.
     package var usage: UsageDocument
 
@@ -49,18 +51,20 @@ package struct QueueDocument: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case counts, paused, lanes
+        case counts, paused, lanes, warnings
         case short = "disk_full"
         case usage
     }
 
     package init(
-        counts: Counts, paused: Paused?, lanes: [LaneDocument] = [], short: Short? = nil, usage: UsageDocument
+        counts: Counts, paused: Paused?, lanes: [LaneDocument] = [], short: Short? = nil,
+        warnings: [String]? = nil, usage: UsageDocument
     ) {
         self.counts = counts
         self.paused = paused
         self.lanes = lanes
         self.short = short
+        self.warnings = warnings
         self.usage = usage
     }
 }

@@ -6,6 +6,8 @@ package struct ControlSocket: Hashable, Sendable {
     package let location: BytePath
     /// The user named it: whose it is is the user's business.
     package let chosen: Bool
+    /// The user named it in the environment, perhaps long ago, or somebody did for the user.
+    private let isOfEnvironment: Bool
 
     /// For people.
     package var path: String { location.text }
@@ -17,6 +19,7 @@ package struct ControlSocket: Hashable, Sendable {
         let named = option ?? environment.flatMap { $0.bytes.isEmpty ? nil : $0 }
         location = named ?? BytePath(SocketPath.standard)
         chosen = named != nil
+        isOfEnvironment = option == nil && named != nil
     }
 
     package init(option: String?, environment: String?) {
@@ -51,6 +54,15 @@ package struct ControlSocket: Hashable, Sendable {
         {
             throw .untrustedSocket(path: path, distrust)
         }
+    }
+
+    /// The owner of a socket that the environment names, if that is neither root nor the caller: whoever listens there gets
+    /// the pictures.
+    package func foreignOwner(caller: UInt32 = geteuid()) -> UInt32? {
+        var file = stat()
+        guard isOfEnvironment, location.withCString({ stat($0, &file) }) == 0, file.st_uid != 0, file.st_uid != caller
+        else { return nil }
+        return file.st_uid
     }
 
     /// Why the socket cannot be trusted; nil if it can. Root can do anything anyway, so what is root's is trusted.

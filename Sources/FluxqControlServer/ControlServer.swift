@@ -27,6 +27,8 @@ package struct ControlServer: Service {
         /// One of `EditRequest.Bounds.drawnSeeds`.
         package var drawSeed: @Sendable () -> Int64
         package var administrators: Administrators
+        /// For administrators, in the overview of the queue: what is allowed and should not stay so.
+        package var warnings: [String] = []
         package var maxConnections = 512
         package var maxConnectionsPerUser = 64
         /// A connection on which nothing is asked or sent for so long is closed. A request's head has to be there whole by

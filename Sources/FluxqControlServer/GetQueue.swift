@@ -8,7 +8,10 @@ extension Routes {
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await turns.take(call.caller.uid) {
-            try Response(QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller))
+            var document = QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller)
+            let warnings = settings.warnings
+            if call.caller.isAdministrator, !warnings.isEmpty { document.warnings = warnings }
+            return try Response(document)
         }
     }
 }

@@ -68,6 +68,11 @@ package struct Daemon: Sendable {
         let store = try Store(
             path: "\(directory.path)/queue.sqlite", policy: configuration.storePolicy, now: { clock.now() },
             onFatal: exitAtOnce)
+        let kind = options.isSandboxed ? Store.APIKind.sandbox : .real
+        guard
+            try await store.belongs(
+                to: kind, ifUnknown: access(Self.sandboxDirectory(of: directory.path), F_OK) == 0 ? .sandbox : .real)
+        else { throw StateDirectoryError.ofAnotherAPI(path: directory.path, isSandboxed: options.isSandboxed) }
         for job in try await store.recover(keeping: Set(archive.leftAnswers.map(\.call))) {
             logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
         }
@@ -91,6 +96,14 @@ package struct Daemon: Sendable {
                 "socket": "\(socket.name)", "state_directory": "\(directory.path)",
                 "api": "\(options.isSandboxed ? "sandbox" : configuration.addresses)",
             ])
+        let serving = {
+            @Sendable [isSandboxed = options.isSandboxed] (configuration: Configuration) -> ControlServer.Settings in
+            var settings = configuration.controlSettings
+            // The stand-in takes any key.
+            if !isSandboxed { settings.warnings = configuration.warnings }
+            return settings
+        }
+        for warning in serving(written).warnings { logger.warning("\(warning)") }
         let workers = Workers(
             .init(
                 store: store, archive: archive, apis: apis, clock: clock,
@@ -98,7 +111,7 @@ package struct Daemon: Sendable {
                 logger: logger))
         let server = ControlServer(
             socket: socket.descriptor, store: store, archive: archive,
-            settings: configuration.controlSettings, logger: logger)
+            settings: serving(written), logger: logger)
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, workers: workers,
             logger: logger)
@@ -106,7 +119,7 @@ package struct Daemon: Sendable {
         let reload = Reload(
             .init(store: store, workers: workers, server: server, apis: Array(apis.values)), present: written,
             notifier: notifier,
-            logger: logger, read: read, complete: complete)
+            logger: logger, read: read, complete: complete, serving: serving)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
         let services: [any Service] = [
@@ -135,6 +148,7 @@ package struct Daemon: Sendable {
     /// What `run` threw, as sysexits has it.
     package static func exitStatus(of error: any Error) -> Int32 {
         switch error {
+        case StateDirectoryError.ofAnotherAPI: EX_CONFIG
         case is ConfigurationError: EX_CONFIG
         case let error as StoreError where error.isFatal: EX_IOERR
         case let error as ArchiveError where error.isFatal: EX_IOERR
@@ -143,12 +157,14 @@ package struct Daemon: Sendable {
         }
     }
 
+    private static func sandboxDirectory(of directory: String) -> String { "\(directory)/sandbox" }
+
     /// The stand-in of the images API, where that was asked for.
     private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> Sandbox? {
         guard options.isSandboxed else { return nil }
         return try await Sandbox.start(
             .init(
-                directory: "\(directory)/sandbox", latency: configuration.sandbox.latency,
+                directory: Self.sandboxDirectory(of: directory), latency: configuration.sandbox.latency,
                 linkLifetime: configuration.sandbox.linkLifetime),
             logger: logger)
     }

@@ -24,16 +24,19 @@ final class Reload: Sendable {
     private let read: @Sendable () throws -> Configuration
     /// What of a configuration the command line decides.
     private let complete: @Sendable (Configuration) -> Configuration
+    private let serving: @Sendable (Configuration) -> ControlServer.Settings
     private let present: Mutex<Configuration>
 
     /// - Parameters:
     ///   - present: as it was read at the start.
     ///   - read: reads file and environment; blocks.
     ///   - complete: such as the stand-in's address in the place of the API's.
+    ///   - serving: what the control interface needs to know of a configuration.
     init(
         _ parts: Parts, present: Configuration, notifier: ServiceNotifier, logger: Logger,
         read: @escaping @Sendable () throws -> Configuration,
-        complete: @escaping @Sendable (Configuration) -> Configuration
+        complete: @escaping @Sendable (Configuration) -> Configuration,
+        serving: @escaping @Sendable (Configuration) -> ControlServer.Settings
     ) {
         self.parts = parts
         self.present = Mutex(present)
@@ -41,6 +44,7 @@ final class Reload: Sendable {
         self.logger = logger
         self.read = read
         self.complete = complete
+        self.serving = serving
     }
 
     /// One reload, from the word to the service manager that it has begun to the word that it is over, whatever came of it.
@@ -76,7 +80,7 @@ final class Reload: Sendable {
         }
         parts.store.adopt(taken.storePolicy)
         parts.workers.adopt(taken.workerSettings)
-        await parts.server.adopt(taken.controlSettings)
+        await parts.server.adopt(serving(taken))
         present.withLock { $0 = taken }
         for key in late {
             logger.warning("A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(key)"])

@@ -31,8 +31,9 @@ struct Run: AsyncParsableCommand {
     init() {}
 
     func run() async throws {
-        Self.forgoCores()
-        let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: ProcessInfo.processInfo.environment)
+        Secrecy.begin()
+        let environment = Secrecy.takeEnvironment()
+        let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: environment)
         LoggingSystem.bootstrap { label -> any LogHandler in
             if isJournaled { return JournalLog(descriptor: STDERR_FILENO) }
             return StreamLogHandler.standardError(label: label)
@@ -41,7 +42,7 @@ struct Run: AsyncParsableCommand {
         let daemon = Daemon(
             options: .init(
                 configurationFile: config, stateDirectory: state.stateDirectory, socket: socket, isSandboxed: sandbox),
-            environment: ProcessInfo.processInfo.environment, logger: logger)
+            environment: environment, logger: logger)
         do {
             try await daemon.run()
         } catch {
@@ -52,12 +53,6 @@ struct Run: AsyncParsableCommand {
             }
             throw ExitCode(Daemon.exitStatus(of: error))
         }
-    }
-
-    /// The key lies in this process's memory and must not be left in a file by a crash. Lowering a limit cannot fail.
-    private static func forgoCores() {
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     }
 }
 

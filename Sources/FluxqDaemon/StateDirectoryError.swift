@@ -9,6 +9,8 @@ package enum StateDirectoryError: Error, Hashable, Sendable {
     case writableByOthers(path: String)
     /// `processID` is nil where the other daemon could not write it down.
     case inUse(path: String, processID: Int32?)
+    /// Its jobs were called at the stand-in of the API, and now are to be called at a real one; or the other way round.
+    case ofAnotherAPI(path: String, isSandboxed: Bool)
     case failed(path: String, SystemError)
 }
 
@@ -40,6 +42,12 @@ extension StateDirectoryError: CustomStringConvertible {
         case .inUse(let path, nil):
             "State directory \(path) is in use by another fluxqd. Stop that one first, or name another with "
                 + "--state-directory."
+        case .ofAnotherAPI(let path, isSandboxed: true):
+            "State directory \(path) belongs to a fluxqd that calls a real API, and --sandbox would answer its jobs with made-up "
+                + "pictures. Name another with --state-directory, or leave --sandbox out."
+        case .ofAnotherAPI(let path, isSandboxed: false):
+            "State directory \(path) belongs to fluxqd --sandbox, and its jobs would really be bought. Name another with "
+                + "--state-directory, or start with --sandbox."
         case .failed(let path, let error):
             "State directory \(path) cannot be used (\(error)). Look at the file system, or name another "
                 + "with --state-directory."

@@ -23,6 +23,8 @@ package final class ImagesClient: ImagesAPI {
     let proxy: Configuration.Proxy?
     let quotation: Quotation
     private let endpoint: String
+    /// nil for an API that is reached over the network.
+    private let socket: SocketURL?
     /// What relative links of answers are relative to.
     private let base: AnswerBase
     private let http: HTTPClient
@@ -31,12 +33,16 @@ package final class ImagesClient: ImagesAPI {
     /// - Throws: `InvalidConfiguration` where a value cannot be.
     package init(_ configuration: Configuration) throws(InvalidConfiguration) {
         base = try Self.base(of: configuration.baseURL, section: configuration.section)
-        endpoint = "\(base.scheme)://\(base.authority)\(base.path)/images/generations"
+        socket = SocketURL(configuration.baseURL)
+        endpoint =
+            "\(socket.map { SocketURL.scheme + $0.authority } ?? "\(base.scheme)://\(base.authority)")\(base.path)"
+            + "/images/generations"
         apiKey = configuration.apiKey
         proxy = configuration.proxy
         quotation = Quotation(hiding: [configuration.apiKey] + configuration.otherKeys)
         reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
-        var settings = Self.httpConfiguration(proxy: configuration.proxy)
+        // A proxy is for the network; downloads still go through it.
+        var settings = Self.httpConfiguration(proxy: socket == nil ? configuration.proxy : nil)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel, calls).flatMap {
                 OutgoingCall.install(in: channel, calls, clock: Self.now)
@@ -114,6 +120,8 @@ package final class ImagesClient: ImagesAPI {
             "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fluxq",
             "Connection": "close", CallsInFlight.header: name,
         ]
+        // A path is no host; servers behind a socket take any name.
+        if socket != nil { request.headers.add(name: "Host", value: base.authority) }
         request.body = .stream(body, length: .known(body.length))
         do {
             // The time limit is around all of this; the library's own would end with the answer's head.
@@ -316,6 +324,10 @@ package final class ImagesClient: ImagesAPI {
     private static func base(
         of baseURL: String, section: String
     ) throws(InvalidConfiguration) -> AnswerBase {
+        if let socket = SocketURL(baseURL) {
+            let path = String(socket.path.reversed().drop { $0 == "/" }.reversed())
+            return AnswerBase(scheme: "http", authority: "localhost", path: path)
+        }
         let link: Link
         do {
             link = try Link(baseURL)

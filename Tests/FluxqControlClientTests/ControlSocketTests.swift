@@ -72,6 +72,28 @@ struct ControlSocketTests {
         #expect(ControlSocket(option: "/s", environment: nil).unreachable(code) == error)
     }
 
+    @Test("a socket that the environment names is told of if it is neither root's nor the caller's")
+    func foreignOwner() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("s")
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
+        func owner(option: String? = nil, environment: String?, caller: UInt32) -> UInt32? {
+            ControlSocket(option: option, environment: environment).foreignOwner(caller: caller)
+        }
+        let mine = geteuid()
+        #expect(owner(environment: path, caller: mine) == nil)
+        #expect(owner(environment: path, caller: mine + 1) == (mine == 0 ? nil : mine))
+        #expect(owner(environment: directory.path("none"), caller: mine + 1) == nil)
+        #expect(owner(environment: nil, caller: mine + 1) == nil)
+        guard mine == 0 else { return }
+        try #require(chown(path, 4321, 4321) == 0)
+        #expect(owner(environment: path, caller: 4322) == 4321)
+        #expect(owner(environment: path, caller: 0) == 4321)
+        #expect(owner(environment: path, caller: 4321) == nil)
+        // Who names it at the prompt knows whose it is.
+        #expect(owner(option: path, environment: path, caller: 4322) == nil)
+    }
+
     typealias Ownership = ControlSocket.Ownership
 
     @Test(

@@ -181,18 +181,72 @@ import Testing
             (
                 "http://example.org/v1",
                 "must begin with https://, because http shows the API key and the pictures to the network. "
-                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1]"
+                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1], "
+                    + "or a Unix socket (http+unix://%2Frun%2Fapi%2Fhttp.sock/v1)"
             ),
             (
                 "http://127.0.0.1.example.org/v1",
                 "must begin with https://, because http shows the API key and the pictures to the network. "
-                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1]"
+                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1], "
+                    + "or a Unix socket (http+unix://%2Frun%2Fapi%2Fhttp.sock/v1)"
             ),
         ])
     func baseURL(_ url: String, _ complaint: String) throws {
         #expect(
             try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == ["FILE:1: api.base_url \(complaint)."]
         )
+    }
+
+    private static let socketExample =
+        "must hold the absolute path of a socket, with every slash as %2F, such as "
+        + "http+unix://%2Frun%2Fapi%2Fhttp.sock/v1"
+
+    private static func unsafe(_ why: String) -> String {
+        """
+        leads to a socket in a directory that is not safe: \(why). Whoever can put a socket there gets the API key; give it, \
+        and every directory above it, to root, writable for root alone
+        """
+    }
+
+    private static let socketURLs: [String: String] = [
+        "http+unix://": socketExample,
+        "http+unix:///run/api.sock/v1": socketExample,
+        "http+unix://run%2Fapi.sock/v1": socketExample,
+        "http+unix://%2Frun%2F/v1": socketExample,
+        "http+unix://%2Frun%2Fapi.sock%/v1": socketExample,
+        "http+unix://%2Frun%2Fapi.sock/v1?key=secret": socketExample,
+        "http+unix://me:secret@%2Frun%2Fapi.sock/v1": socketExample,
+        "http+unix://%2Frun%2F\(String(repeating: "x", count: 200))/v1": socketExample,
+        "HTTP+UNIX://%2Fno%2Fsuch%2Fapi.sock/v1": unsafe("/no cannot be opened: No such file or directory"),
+        "http+unix://%2Ftmp%2Fapi.sock/v1": unsafe("/tmp/ can be written by other users"),
+    ]
+
+    @Test("the URL of a socket that cannot be used is refused without being repeated", arguments: socketURLs)
+    func socketURL(_ url: String, _ complaint: String) throws {
+        #expect(
+            try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == ["FILE:1: api.base_url \(complaint)."]
+        )
+    }
+
+    @Test("a socket in a directory that only root can write is taken, and no warning is given of it")
+    func socketOfRoot() throws {
+        let url = "http+unix://%2Fetc%2Fapi.sock/v1"
+        let configuration = try ConfigurationFixture().load("api: {base_url: '\(url)/'}")
+        #expect(configuration.api.baseURL == url)
+        #expect(configuration.warnings == [])
+    }
+
+    @Test(
+        "plain http to a port of this host is warned of, for each endpoint by its name",
+        arguments: ["http://localhost:8080/v1", "http://127.0.0.1/v1", "HTTP://[::1]:8080"])
+    func warned(url: String) throws {
+        let one = try ConfigurationFixture().load("api: {base_url: '\(url)'}").warnings
+        #expect(one.count == 1 && one[0].hasPrefix("api.base_url is plain http"))
+        let two = try ConfigurationFixture().load(
+            "endpoints: {a: {base_url: '\(url)', models: [x]}, b: {base_url: 'https://h/v1', models: [y]}}"
+        ).warnings
+        #expect(two.count == 1 && two[0].hasPrefix("endpoints.a.base_url is plain http"))
+        #expect(Configuration().warnings == [])
     }
 
     @Test(
@@ -276,7 +330,8 @@ import Testing
                 "endpoints:\n  a:\n    base_url: http://h.example/v1\n    key_file: sk-secret\n    concurrency: 0\n"
                     + "    rate_per_minute: often\n    proxy: proxy:3128\n    models: gpt\n",
                 "FILE:3: endpoints of \"a\" with \"base_url\" must begin with https://, because http shows the API key and "
-                    + "the pictures to the network. Plain http is for this host alone: localhost, 127.0.0.1 or [::1].",
+                    + "the pictures to the network. Plain http is for this host alone: localhost, 127.0.0.1 or [::1], "
+                    + "or a Unix socket (http+unix://%2Frun%2Fapi%2Fhttp.sock/v1).",
                 "FILE:4: endpoints of \"a\" with \"key_file\" must be an absolute path, such as /etc/fluxq/api-key.",
                 "FILE:5: endpoints of \"a\" with \"concurrency\" must be a whole number from 1 to 64, but is \"0\".",
                 "FILE:6: endpoints of \"a\" with \"rate_per_minute\" must be a whole number from 1 to 6000, but is "

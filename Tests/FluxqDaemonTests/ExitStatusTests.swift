@@ -17,3 +17,7 @@ struct ExitStatusTests {
         #expect(Daemon.exitStatus(of: StateDirectoryError.noSpace(path: "/")) == EX_OSERR)
     }
 }
+        for isSandboxed in [true, false] {
+            let error = StateDirectoryError.ofAnotherAPI(path: "/", isSandboxed: isSandboxed)
+            #expect(Daemon.exitStatus(of: error) == EX_CONFIG)
+        }

@@ -43,6 +43,73 @@ struct StartTests {
         #expect(errors.contains("9999_from_the_future") && errors.contains("newer"), "\(errors)")
     }
 
+    @Test("a state directory of the stand-in is refused with a real API, and one of a real API with the stand-in")
+    func otherAPI() async throws {
+        let sandboxed = try await RunningDaemon()
+        #expect(
+            try await sandboxed.fluxq("submit", "--image", "-", "a", input: SamplePictures.png.bytes).end == .exit(0))
+        let real = try await RunningDaemon(api: try sandboxed.sandboxAddress())
+        #expect(try await real.fluxq("status").output.contains("plain http"))
+        #expect(try await !sandboxed.fluxq("status").output.contains("plain http"))
+        await real.stop()
+        let environment = ["FLUXQ_API_KEY": "sk-test"]
+        func start(_ daemon: RunningDaemon, _ arguments: [String]) async throws -> (
+            end: ChildProcess.End, errors: String
+        ) {
+            try await fluxqd(
+                arguments + ["--state-directory", daemon.directory.path("state"), "--socket", daemon.socket],
+                daemon.directory, environment: environment)
+        }
+        let refused = try await start(real, ["--sandbox"])
+        #expect(refused.end == .exit(78) && refused.errors.contains("made-up"), "\(refused)")
+        await sandboxed.stop()
+        let bought = try await start(sandboxed, [])
+        #expect(bought.end == .exit(78) && bought.errors.contains("really be bought"), "\(bought)")
+        // Each goes on with its own.
+        let again = try await RunningDaemon(in: sandboxed.directory)
+        #expect(try await again.fluxq("wait", "1").end == .exit(0))
+        await again.stop()
+    }
+
+    @Test("a key in the environment is gone from it, for whoever looks and for every program that it starts")
+    func keyOfEnvironment() async throws {
+        let daemon = try await RunningDaemon(
+            environment: [
+                "FLUXQ_API_KEY": "sk-canary-1", "MODELVERSE_API_KEY": "sk-canary-2", "UNRELATED": "stays",
+                "FLUXQ_API_BASE_URL": "http://127.0.0.1:9/v1",
+            ], isSandboxed: false)
+        let environment = try Data(contentsOf: URL(filePath: "/proc/\(daemon.process.id)/environ"))
+        #expect(environment.range(of: Data("sk-canary".utf8)) == nil)
+        #expect(environment.range(of: Data("UNRELATED=stays".utf8)) != nil)
+    }
+
+    @Test("no process of fluxqd's user reads its memory or its environment", .enabled(if: OtherUser.isPossible))
+    func notDumpable() async throws {
+        let directory = try TemporaryDirectory()
+        let notices = try NoticeSocket(path: directory.path("notify"))
+        try #require(chmod(directory.path("notify"), 0o666) == 0)
+        let uid: UInt32 = 4321
+        let own = directory.path("own")
+        try FileManager.default.createDirectory(
+            atPath: own, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+        try #require(chown(own, uid, uid) == 0)
+        let daemon = try ChildProcess(
+            OtherUser.setpriv,
+            OtherUser.options(uid) + [
+                RunningDaemon.executable("fluxqd"), "--sandbox", "--state-directory", "\(own)/state", "--socket",
+                "\(own)/s",
+            ], environment: RunningDaemon.baseEnvironment.merging(["NOTIFY_SOCKET": directory.path("notify")]) { $1 },
+            directory: directory.path)
+        defer { daemon.send(SIGTERM) }
+        #expect(await notices.receive().contains("READY=1"), "\(daemon.errors)")
+        for name in ["environ", "mem", "maps"] {
+            let reader = try ChildProcess(
+                OtherUser.setpriv, OtherUser.options(uid) + ["head", "-c", "1", "/proc/\(daemon.id)/\(name)"],
+                environment: RunningDaemon.baseEnvironment, directory: directory.path)
+            #expect(await reader.wait() != .exit(0), "\(name)")
+        }
+    }
+
     @Test("what the journal reads has a level on every line, from the first mistake to a job's number")
     func journal() async throws {
         let directory = try TemporaryDirectory()

@@ -57,12 +57,14 @@ final class RawServer: Sendable {
     private let channel: any Channel
     private let requests: Requests
 
-    /// - Parameter scripts: of the first connection, the second, …; the last one serves all that follow.
-    init(_ scripts: Script...) async throws {
+    /// - Parameters:
+    ///   - scripts: of the first connection, the second, …; the last one serves all that follow.
+    ///   - socket: the path of a Unix socket to listen at; nil for a port of 127.0.0.1.
+    init(_ scripts: Script..., socket: String? = nil) async throws {
         let requests = Requests()
         let (moments, continuation) = AsyncStream.makeStream(of: Void.self)
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: socket == nil ? 1 : 0)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let number = requests.open()
@@ -72,9 +74,14 @@ final class RawServer: Sendable {
                             script, append: { requests.append($0, to: number) }, tell: { continuation.yield() }))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
-        guard let port = channel.localAddress?.port else { throw NoPort() }
-        self.port = port
+        if let socket {
+            channel = try await bootstrap.bind(unixDomainSocketPath: socket).get()
+            port = 0
+        } else {
+            channel = try await bootstrap.bind(host: "127.0.0.1", port: 0).get()
+            guard let port = channel.localAddress?.port else { throw NoPort() }
+            self.port = port
+        }
         self.moments = moments
         self.requests = requests
     }

@@ -11,11 +11,11 @@ let secret = "sk-test-0123456789"
 func withScene<Value>(
     _ server: RawServer, timeout: Duration = .seconds(3600), unbilledStatuses: Set<Int> = [500, 503],
     downloads: ImagesClient.Configuration.Downloads? = nil, path: String = "/v1",
-    _ body: (ImagesClient) async throws -> Value
+    host: String? = nil, _ body: (ImagesClient) async throws -> Value
 ) async throws -> Value {
     let client = try ImagesClient(
         .init(
-            baseURL: "http://127.0.0.1:\(server.port)\(path)", apiKey: APIKey(secret), timeout: timeout,
+            baseURL: (host ?? "http://127.0.0.1:\(server.port)") + path, apiKey: APIKey(secret), timeout: timeout,
             unbilledStatuses: unbilledStatuses, downloads: downloads ?? .init(trustedHosts: ["127.0.0.1"])))
     let result: Result<Value, any Error>
     do {

@@ -47,6 +47,41 @@ struct SendingTests {
         #expect(try split(server.received[0]).head.first == "POST \(expected)/images/generations HTTP/1.1")
     }
 
+    @Test("an API behind a Unix socket is called like any other, and whether the request was sent is known as well")
+    func unixSocket() async throws {
+        let directory = try TemporaryDirectory()
+        let socket = directory.path("a.sock")
+        let host = "http+unix://\(socket.replacing("/", with: "%2F"))"
+        let server = try await RawServer(.answer(Self.picture), .raw("", at: .wholeRequest), socket: socket)
+        let (answered, lost) = try await withScene(server, host: host) { client in
+            (
+                await client.generate(try request(), picture: nil, receiver: Album()),
+                await client.generate(try request(), picture: nil, receiver: Album())
+            )
+        }
+        guard case .answered(let answer) = answered.outcome else {
+            Issue.record("\(answered)")
+            return
+        }
+        #expect(answer.items.count == 1 && answered.sentAt != nil)
+        let head = try split(server.received[0]).head
+        #expect(head.first == "POST /v1/images/generations HTTP/1.1")
+        #expect(head.map { $0.lowercased() }.filter { $0.hasPrefix("host:") } == ["host: localhost"])
+        guard case .unknown = lost.outcome else {
+            Issue.record("\(lost)")
+            return
+        }
+        // Nobody listens any more.
+        let gone = try await RawServer(.answer(Self.picture))
+        let notSent = try await withScene(gone, host: "\(host)x") { client in
+            await client.generate(try request(), picture: nil, receiver: Album())
+        }
+        guard case .notSent = notSent.outcome else {
+            Issue.record("\(notSent)")
+            return
+        }
+    }
+
     @Test("every field that is set is sent, and no other")
     func fields() async throws {
         let server = try await RawServer(.answer(Self.picture))

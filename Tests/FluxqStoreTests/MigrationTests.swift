@@ -131,7 +131,7 @@ struct MigrationTests {
                 == ["default m 1000 1 \(Self.begun + 3_600_000)", "default other 1000 1 NULL"])
         #expect(try await rows("SELECT * FROM shares") == ["1000 default 7000000 3"])
         #expect(try await rows("SELECT * FROM endpoints") == ["default 5000000 3 \(Self.begun)"])
-        #expect(try await rows("SELECT * FROM queue") == ["1 \(Self.begun) 7 NULL NULL"])
+        #expect(try await rows("SELECT * FROM queue") == ["1 \(Self.begun) 7 NULL NULL NULL"])
         for model in ["m", "other"] {
             let gate = try await store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: model))
             #expect(gate.hold?.cause == .account && gate.hold?.message == "no money" && gate.hold?.probes == 2)

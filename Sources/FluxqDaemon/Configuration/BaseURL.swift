@@ -1,3 +1,5 @@
+import FluxqImagesAPI
+import FluxqMaintenance
 import FoundationEssentials
 
 /// Checks `api.base_url`. Messages never repeat the value: people paste keys into URLs.
@@ -9,6 +11,7 @@ enum BaseURL {
 
     /// - Returns: the URL without slashes at its end.
     static func checked(_ text: String) throws(Invalid) -> String {
+        if text.lowercased().hasPrefix(SocketURL.scheme) { return try checkedSocket(text) }
         let example = "such as \(Configuration.API().baseURL)"
         guard let parts = URLComponents(string: text, encodingInvalidCharacters: false),
             let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme)
@@ -30,7 +33,8 @@ enum BaseURL {
         if scheme == "http", !HostAndPort.isLoopback(host) {
             throw Invalid(
                 text: "must begin with https://, because http shows the API key and the pictures to the network. "
-                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1]")
+                    + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1], or a Unix socket "
+                    + "(\(socketExample))")
         }
         var trimmed = Substring(text)
         while trimmed.last == "/" { trimmed = trimmed.dropLast() }
@@ -38,5 +42,42 @@ enum BaseURL {
             throw Invalid(text: "must end before /images/generations, \(example)")
         }
         return String(trimmed)
+    }
+
+    private static let socketExample = "\(SocketURL.scheme)%2Frun%2Fapi%2Fhttp.sock/v1"
+
+    /// Whoever can put a socket there gets the key: nobody else must be able to.
+    private static func checkedSocket(_ text: String) throws(Invalid) -> String {
+        guard let url = SocketURL(text) else {
+            throw Invalid(
+                text: "must hold the absolute path of a socket, with every slash as %2F, such as \(socketExample)")
+        }
+        let directory = String(url.socket.prefix(through: url.socket.lastIndex(of: "/") ?? url.socket.startIndex))
+        do throws(TrustedDirectory.Distrust) {
+            try TrustedDirectory(directory).checkIsOwn(directory, isRootTrusted: true)
+        } catch {
+            throw Invalid(
+                text:
+                    "leads to a socket in a directory that is not safe: \(error.path) \(error.why). Whoever can put a "
+                    + "socket there gets the API key; give it, and every directory above it, to root, writable for root alone"
+            )
+        }
+        var trimmed = Substring(text)
+        while trimmed.last == "/" { trimmed = trimmed.dropLast() }
+        if trimmed.hasSuffix("/images/generations") {
+            throw Invalid(text: "must end before /images/generations, such as \(socketExample)")
+        }
+        return String(trimmed)
+    }
+
+    /// What an administrator should know of an address that is allowed.
+    ///
+    /// - Parameter key: of the configuration, such as `api.base_url`.
+    static func warning(about url: String, _ key: String) -> String? {
+        guard url.lowercased().hasPrefix("http://") else { return nil }
+        return
+            "\(key) is plain http to a port of this host: whoever listens there gets the API key, and while the server is "
+            + "not running every user of this host can. Better: https, or a socket in a directory of root's "
+            + "(\(socketExample))."
     }
 }

@@ -25,6 +25,13 @@ extension Configuration {
             administrators: Administrators(users: access.admins, group: access.adminGroup))
     }
 
+    /// What administrators should know of a configuration that is allowed.
+    var warnings: [String] {
+        endpoints.isEmpty
+            ? [BaseURL.warning(about: api.baseURL, "api.base_url")].compactMap(\.self)
+            : endpoints.compactMap { BaseURL.warning(about: $0.baseURL, "endpoints.\($0.name).base_url") }
+    }
+
     var workerSettings: FluxqWorkers.Workers.Settings {
         var settings = FluxqWorkers.Workers.Settings()
         settings.drain = workers.drain
