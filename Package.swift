@@ -139,7 +139,7 @@ let package = Package(
                 .embedInCode("0004_repair.sql"), .embedInCode("0005_holding.sql"), .embedInCode("0006_worked.sql"),
                 .embedInCode("0007_line.sql"), .embedInCode("0008_lanes.sql"), .embedInCode("0009_answers.sql"),
                 .embedInCode("0010_downloads.sql"), .embedInCode("0011_books.sql"),
-                .embedInCode("0012_api.sql"),
+                .embedInCode("0012_api.sql"), .embedInCode("0013_names.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.

@@ -17,5 +17,6 @@ package struct Migration: Sendable {
         Migration(name: "0010_downloads", sql: String(decoding: PackageResources._010_downloads_sql, as: UTF8.self)),
         Migration(name: "0011_books", sql: String(decoding: PackageResources._011_books_sql, as: UTF8.self)),
         Migration(name: "0012_api", sql: String(decoding: PackageResources._012_api_sql, as: UTF8.self)),
+        Migration(name: "0013_names", sql: String(decoding: PackageResources._013_names_sql, as: UTF8.self)),
     ]
 }

@@ -4,6 +4,8 @@ import ArgumentParser
 enum Attack: String, CaseIterable, ExpressibleByArgument {
     /// As many connections as can be had, held without a word.
     case connections
+    /// The same as hundreds of users, whose numbers are none of their own: as with subordinate uids in a user namespace.
+    case subordinates
     /// Connects and goes away, as fast as it can.
     case storm
     /// Requests whose head comes a byte at a time.
@@ -34,6 +36,9 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case pictures
     /// Event streams and long polls, half as many as can be had, and on the other half jobs, which wake the streams.
     case waits
+
+    /// Whether the attacker takes on other numbers than its own, which only root can here.
+    var changesUser: Bool { self == .subordinates }
 
     /// What the attacker's own job has to be, which is submitted before the time begins.
     var own: Own? {

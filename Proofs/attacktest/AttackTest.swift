@@ -47,7 +47,10 @@ struct Run: AsyncParsableCommand {
         chmod(directory.path, 0o755)
         let api = try await ProofAPI.start(directory: directory.path("api"))
         // As the service sets it.
-        let environment = api.environment.merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
+        let environment = api.environment.merging(
+            // The attackers' uids have no entry in the user database.
+            ["MALLOC_ARENA_MAX": "2", "FLUXQ_ACCESS_UNKNOWN_USERS": "allow"]
+        ) { $1 }
         let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: environment))
         // What is queued stays ready and in the line, so that whoever looks at it has the line played.
         try await pause(daemon)
@@ -102,9 +105,10 @@ struct Run: AsyncParsableCommand {
         on attack: Attack, _ daemon: DaemonProcess, job: Int64, since beginning: Vitals
     ) async throws -> Verdict {
         func start(uid: UInt32, _ arguments: [String]) throws -> ChildProcess {
-            try ChildProcess(
+            let user = attack.changesUser && uid != Victim.uid ? [] : OtherUser.options(uid)
+            return try ChildProcess(
                 OtherUser.setpriv,
-                OtherUser.options(uid) + [RunningDaemon.executable("attacktest")] + arguments + [
+                user + [RunningDaemon.executable("attacktest")] + arguments + [
                     "--socket", daemon.setup.socketPath, "--job", "\(job)", "--seconds", "\(seconds)",
                 ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
         }

@@ -66,6 +66,7 @@ private struct Play {
     mutating func run() {
         switch attack {
         case .connections: hold("")
+        case .subordinates: comeAsMany()
         case .storm: again { play in _ = RawSocket(play.socket) }
         case .slowHead: hold("GET /v1/queue HTTP/1.1\r\nX: ", then: "a")
         case .slowBody: hold("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n", then: "a")
@@ -234,6 +235,31 @@ private struct Play {
             }
             if more.isEmpty { usleep(20_000) } else { held.removeAll { !$0.send(more) } }
             if held.count >= 1000 { held.removeFirst(500) }
+        }
+    }
+
+    /// Keeps as many connections as it can get, each as another user of a range that belongs to nobody.
+    private mutating func comeAsMany() {
+        var held: [RawSocket] = []
+        while ContinuousClock.now < end, failure == nil {
+            guard seteuid(UInt32.random(in: 61184...65519, using: &dice)) == 0 else {
+                failure = "cannot take on another user"
+                return
+            }
+            let connection = RawSocket(socket)
+            seteuid(0)
+            guard let connection else { continue }
+            cases += 1
+            if cases.isMultiple(of: 50) {
+                connection.send("GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n")
+                let answer = connection.receiveAll()
+                // Nobody answers a connection that is turned away.
+                if !answer.isEmpty, !answer.contains("not_allowed") {
+                    failure = "a number that is nobody's is served: \(answer.prefix(400))"
+                }
+            }
+            held.append(connection)
+            if held.count >= 500 { held.removeFirst(250) }
         }
     }
 

@@ -31,7 +31,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .noSuchRoute, .methodNotAllowed, .rangeNotSatisfiable, .internal: .unavailable
             case .notAllowed: .notAllowed
             case .pictureDamaged: .jobFailed
-            case .overLimit, .storageFull, .databaseLocked, .pictureRefetched: .tryLater
+            case .overLimit, .storageFull, .databaseLocked, .userDatabaseSilent, .pictureRefetched: .tryLater
             }
     }
 

@@ -12,7 +12,7 @@ struct VerbWords: Hashable, Sendable {
     enum Rest: Hashable, Sendable {
         /// One text, which may begin with a dash.
         case prompt
-        /// Jobs' numbers, or nothing.
+        /// Numbers and the like, or nothing.
         case others
     }
 
@@ -53,5 +53,6 @@ struct VerbWords: Hashable, Sendable {
         "resume": VerbWords(),
         "usage": VerbWords(flags: ["all"]),
         "models": VerbWords(),
+        "user": VerbWords(),
     ]
 }

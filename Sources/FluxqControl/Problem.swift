@@ -39,6 +39,8 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case storageFull = "storage_full"
         /// Another program holds the lock on the database.
         case databaseLocked = "database_locked"
+        /// The host's user database does not answer.
+        case userDatabaseSilent = "user_database_silent"
         case `internal` = "internal"
     }
 

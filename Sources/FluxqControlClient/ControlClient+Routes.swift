@@ -58,6 +58,11 @@ extension ControlClient {
         try await document(.GET, "/v1/queue")
     }
 
+    /// `POST /v1/users/{uid}/renamed` or `/replaced`.
+    package func settleUser(_ uid: UInt32, _ verdict: String) async throws -> Answered<QueueDocument> {
+        try await document(.POST, "/v1/users/\(uid)/\(verdict)")
+    }
+
     /// `GET /v1/events`: each event after the one numbered `since`, as it comes, until the daemon stops.
     package func events(since: Int64, receive: (EventDocument) async throws -> Void) async throws {
         var line: [UInt8] = []

@@ -20,6 +20,9 @@ package struct Administrators: Hashable, Sendable {
 
     /// - Parameter groups: those that the host's user database puts the user in.
     func contains(uid: UInt32, groups: Set<UInt32>) -> Bool {
-        users.contains(uid) || group.map(groups.contains) == true
+        names(uid) || group.map(groups.contains) == true
     }
+
+    /// Whether the user is one by number, whatever groups the user is in.
+    func names(_ uid: UInt32) -> Bool { users.contains(uid) }
 }

@@ -12,7 +12,7 @@ extension Routes {
         switch try await store.cancel(id, by: call.caller) {
         case .granted(let job):
             CrashPoint.cancelCommitted.pass()
-            logger.info("A job was canceled.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
+            userLog.log(.info, "A job was canceled.", of: call.caller.uid, ["job.id": "\(id)"])
             return try await response(with: job, to: call)
         case .forbidden(let job): throw Problem.cannot("canceled", job)
         case .noSuchJob: throw Problem.noSuchJob

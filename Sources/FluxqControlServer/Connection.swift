@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqModel
+import FluxqUsers
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -15,25 +16,28 @@ struct Connection: Sendable {
     /// Held until it is closed and whatever it asked for has ended: who asks for much and goes away has not left before.
     let place: ConnectionCap.Place
     let routes: Routes
-    let users: KnownUsers
     let logger: Logger
 
     /// Returns when the connection is closed.
     func run() async {
-        guard case .admitted(let uid) = place.entry else {
-            if case .refused(isNews: true) = place.entry {
-                logger.info(
-                    "Connections of a user are refused.", metadata: ["uid": "\(uid.map { "\($0)" } ?? "unknown")"])
-            }
-            return await refuse(uid == nil ? .nobody : .tooManyConnections)
+        guard let uid, case .admitted = place.entry else {
+            return await refuse(place.entry, reasonForRefusal)
         }
-        let peer = Peer(uid: uid, user: await users.entry(of: uid))
+        do throws(Problem) {
+            let caller = try await routes.callers.caller(uid)
+            let entry = place.settle(caller.isAdministrator ? .administrator(uid) : .user(uid))
+            guard case .admitted = entry else { return await refuse(explained(entry), .tooManyConnections) }
+        } catch  where error.code == .notAllowed {
+            return await refuse(place.refuse(.stranger), error)
+        } catch {
+            return await refuse(explained(place.refuse(.newcomer(uid))), error)
+        }
         let state = ConnectionState()
         channel.channel.closeFuture.whenComplete { _ in state.clientLeft() }
 
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await converse(with: peer, state)
+                await converse(as: uid, state)
             } onGracefulShutdown: {
                 // Who connected just before may be about to say why, and who has brought a picture what to do with it.
                 // A body on its way in is let through.
@@ -47,7 +51,7 @@ struct Connection: Sendable {
         }
     }
 
-    private func converse(with peer: Peer, _ state: ConnectionState) async {
+    private func converse(as uid: UInt32, _ state: ConnectionState) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let requests = RequestReader(
@@ -55,7 +59,7 @@ struct Connection: Sendable {
                     settings: routes.settings)
                 do {
                     while let head = try await requests.next() {
-                        guard try await answer(head, requests, peer, state, outbound) else { break }
+                        guard try await answer(head, requests, uid, state, outbound) else { break }
                     }
                 } catch is RequestReader.Failure {
                     var response = Response(.notHTTP)
@@ -64,18 +68,23 @@ struct Connection: Sendable {
                 }
             }
         } catch {
-            logger.debug("A connection broke.", metadata: ["uid": "\(peer.uid)", "error": "\(error)"])
+            logger.debug("A connection broke.", metadata: ["uid": "\(uid)", "error": "\(error)"])
         }
     }
 
     /// - Returns: whether another request may follow.
     private func answer(
-        _ head: HTTPRequest, _ requests: RequestReader, _ peer: Peer, _ state: ConnectionState,
+        _ head: HTTPRequest, _ requests: RequestReader, _ uid: UInt32, _ state: ConnectionState,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     ) async throws -> Bool {
-        // Anew for each request: who is an administrator may have been configured anew.
-        let call = Call(head: head, body: requests, caller: routes.caller(peer), connection: state)
-        var response = await routes.response(to: call)
+        var response: Response
+        do throws(Problem) {
+            let caller = try await routes.callers.caller(uid)
+            response = await routes.response(to: Call(head: head, body: requests, caller: caller, connection: state))
+        } catch {
+            response = Response(error)
+            response.headers[.connection] = "close"
+        }
         // Who is refused before the end of the body may stop sending it.
         let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
         let isLast =
@@ -85,7 +94,7 @@ struct Connection: Sendable {
         if head.method == .head { response = response.createHeadResponse() }
         logger.debug(
             "A request was answered.",
-            metadata: ["uid": "\(peer.uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
+            metadata: ["uid": "\(uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
         try await write(response, to: outbound)
         return await requests.drain() && !isLast
     }
@@ -93,7 +102,37 @@ struct Connection: Sendable {
     /// How long somebody who is refused may take for a request's head; then the answer comes without it.
     private static let patienceWithRefused = Duration.seconds(1)
 
-    /// Says why and closes. What a client has sent and nobody has read when the connection closes can take the answer with
+    /// Of a connection that found no place.
+    private var reasonForRefusal: Problem {
+        guard let uid else { return .nobody }
+        return Account.isDynamic(uid) ? .dynamicUser(uid) : .tooManyConnections
+    }
+
+    /// A user always gets to know why: what the user has sent may have been read, and without a word nobody could tell whether
+    /// anything was done.
+    private func explained(_ entry: ConnectionCap.Entry) -> ConnectionCap.Entry {
+        entry == .turnedAway ? .refused(isNews: false) : entry
+    }
+
+    /// Says why, if there is time for that, and closes.
+    private func refuse(_ entry: ConnectionCap.Entry, _ problem: Problem) async {
+        guard case .refused(let isNews) = entry else {
+            do {
+                try await channel.executeThenClose { _, _ in }
+            } catch {
+                logger.debug("A connection broke.", metadata: ["error": "\(error)"])
+            }
+            return
+        }
+        if isNews {
+            logger.info(
+                "Connections are refused.",
+                metadata: ["uid": "\(uid.map { "\($0)" } ?? "unknown")", "why": "\(problem.title)"])
+        }
+        await refuse(problem)
+    }
+
+    /// What a client has sent and nobody has read when the connection closes can take the answer with
     /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up.
     private func refuse(_ problem: Problem) async {
         do {
@@ -117,20 +156,6 @@ struct Connection: Sendable {
         try await response.body.write(
             ResponseStream(
                 response.head, channel: channel, outbound: outbound, patience: routes.settings.idleTime))
-    }
-}
-
-/// Who is at the other end: by the kernel, and by the host's user database at the time of the connection.
-private struct Peer: Hashable, Sendable {
-    let uid: UInt32
-    let user: KnownUsers.Entry
-}
-
-extension Routes {
-    fileprivate func caller(_ peer: Peer) -> Caller {
-        Caller(
-            uid: peer.uid, name: peer.user.name, groups: peer.user.groups,
-            isAdministrator: settings.administrators.contains(uid: peer.uid, groups: peer.user.groups))
     }
 }
 

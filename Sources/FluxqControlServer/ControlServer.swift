@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// The control interface: HTTP/1.1 with JSON on a Unix socket.
 ///
 /// ```
-/// accept ──> who is it? (SO_PEERCRED) ──> Connection ──> Routes ──> one file per route
+/// accept ──> which uid? (SO_PEERCRED) ──> Connection ──> whose is it? (Callers) ──> Routes ──> one file per route
 /// ```
 package struct ControlServer: Service {
     /// What configuration decides, and limits that only tests change.
@@ -27,9 +27,13 @@ package struct ControlServer: Service {
         /// One of `EditRequest.Bounds.drawnSeeds`.
         package var drawSeed: @Sendable () -> Int64
         package var administrators: Administrators
+        /// Whether a uid that the user database does not know is a user: `access.unknown_users`.
+        package var admitsUnknownUsers: Bool
         /// For administrators, in the overview of the queue: what is allowed and should not stay so.
         package var warnings: [String] = []
         package var maxConnections = 512
+        /// Of all, for administrators alone.
+        package var administratorsConnections = 8
         package var maxConnectionsPerUser = 64
         /// A connection on which nothing is asked or sent for so long is closed. A request's head has to be there whole by
         /// then, and each piece of an answer taken.
@@ -45,13 +49,14 @@ package struct ControlServer: Service {
 
         package init(
             catalog: ModelCatalog, prices: [String: StorePolicy.Price] = [:], maxInputBytes: Int64 = 20 << 20,
-            administrators: Administrators = .init(),
+            administrators: Administrators = .init(), admitsUnknownUsers: Bool = false,
             drawSeed: @escaping @Sendable () -> Int64 = { .random(in: EditRequest.Bounds.drawnSeeds) }
         ) {
             self.catalog = catalog
             self.prices = prices
             self.maxInputBytes = maxInputBytes
             self.administrators = administrators
+            self.admitsUnknownUsers = admitsUnknownUsers
             self.drawSeed = drawSeed
         }
     }
@@ -72,10 +77,14 @@ package struct ControlServer: Service {
         self.users = users
         self.settings = Reloadable(settings)
         self.logger = logger
+        let userLog = UserLog(logger)
         routes = Routes(
             store: store, archive: archive, quarantine: Quarantine(store: store, archive: archive, logger: logger),
-            settings: self.settings, logger: logger)
-        cap = ConnectionCap(perUser: settings.maxConnectionsPerUser, total: settings.maxConnections)
+            callers: Callers(users, store: store, settings: self.settings, logger: logger, userLog: userLog),
+            settings: self.settings, logger: logger, userLog: userLog)
+        cap = ConnectionCap(
+            perUser: settings.maxConnectionsPerUser, total: settings.maxConnections,
+            administrators: settings.administratorsConnections)
     }
 
     /// Serves until graceful shutdown: then nobody new is let in, long polls and event streams end at once, other
@@ -100,9 +109,9 @@ package struct ControlServer: Service {
     }
 
     /// Takes on what has been configured anew: requests that begin from now on go by it. The caps on connections stay.
-    package func adopt(_ settings: Settings) async {
+    package func adopt(_ settings: Settings) {
         self.settings.replace(with: settings)
-        await users.forget()
+        users.forget()
     }
 
     private func serve(_ listener: NIOAsyncChannel<Arrival, Never>) async throws {
@@ -153,7 +162,7 @@ package struct ControlServer: Service {
                     maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
                     maxHeaderFieldCount: Limits.headerFields)))
         return PeerCredential.uid(of: channel).flatMap { uid in
-            let place = cap.enter(uid: uid)
+            let place = cap.enter(uid.map(routes.callers.visitor) ?? .stranger)
             if place.entry == .turnedAway {
                 // Nothing of it is read, so that the kernel tells the client that nobody has: it can ask again.
                 return channel.setOption(.autoRead, value: false).map { Arrival(channel, nil) }
@@ -161,7 +170,7 @@ package struct ControlServer: Service {
             return http.setup(channel: channel, logger: logger).map { http in
                 Arrival(
                     channel,
-                    Connection(channel: http, uid: uid, place: place, routes: routes, users: users, logger: logger))
+                    Connection(channel: http, uid: uid, place: place, routes: routes, logger: logger))
             }
         }
     }

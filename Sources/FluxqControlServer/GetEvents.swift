@@ -51,8 +51,9 @@ extension Routes {
         var nextSign = ContinuousClock.now + settings.eventPause
         while true {
             let seen = store.signal.count
-            // Who has become an ordinary user since sees no more of others.
-            if all, !settings.administrators.contains(uid: caller.uid, groups: caller.groups) { return }
+            // Stops for an account that is gone, and streaming others' events for one that is no longer an administrator's.
+            let caller = try await callers.caller(caller.uid)
+            if all, !caller.isAdministrator { return }
             let page = try await turns.take(caller.uid) {
                 let events = try await store.events(
                     for: caller, everybody: all, since: cursor, limit: Limits.eventsPerRead)

@@ -12,16 +12,18 @@ extension Routes {
         try query.finish()
         let id = try call.jobID()
         let deadline = ContinuousClock.now + .seconds(wait)
+        var caller = call.caller
         while true {
             let seen = store.signal.count
-            var (response, isOver) = try await turns.take(call.caller.uid) {
-                guard let job = try await store.job(id, for: call.caller) else { throw Problem.noSuchJob }
+            var (response, isOver) = try await turns.take(caller.uid) {
+                guard let job = try await store.job(id, for: caller) else { throw Problem.noSuchJob }
                 let state = JobState(job.lifecycle.state)
-                return (try Response(JobDocument(job, for: call.caller)), state == .done || state == .failed)
+                return (try Response(JobDocument(job, for: caller)), state == .done || state == .failed)
             }
             if isOver || wait == 0 { return response }
             switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
-            case .changed: continue
+            // Who has lost the right to see the job while waiting for it no longer sees it.
+            case .changed: caller = try await callers.caller(caller.uid)
             case .timeUp: return response
             case .over:
                 // Whoever asks again has to ask the next fluxqd.

@@ -9,8 +9,10 @@ extension Routes {
         try call.takesNoQuery()
         return try await turns.take(call.caller.uid) {
             var document = QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller)
-            let warnings = settings.warnings
-            if call.caller.isAdministrator, !warnings.isEmpty { document.warnings = warnings }
+            if call.caller.isAdministrator {
+                let warnings = try await settings.warnings + store.heldUsers().map(\.warning)
+                document.warnings = warnings.isEmpty ? nil : warnings
+            }
             return try Response(document)
         }
     }
@@ -29,6 +31,14 @@ extension QueueDocument {
             lanes: overview.lanes.map { LaneDocument($0, for: caller) },
             short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.message) },
             usage: UsageDocument(overview.usage))
+    }
+}
+
+extension HeldUser {
+    fileprivate var warning: String {
+        "The number \(uid) was \(name)'s and now comes as \(cameAs). It is held back and its jobs wait. If that is the same "
+            + "person: fluxq user \(uid) renamed; if it is another, who must not get what \(name) left: fluxq user \(uid) "
+            + "replaced."
     }
 }
 

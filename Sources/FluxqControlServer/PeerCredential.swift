@@ -8,8 +8,8 @@ struct PeerCredential: Sendable {
     private let gid: UInt32
 
     /// What the kernel gives where it has no user to name: none at all, and the one that every user of a foreign user
-    /// namespace arrives as.
-    private static let nobody: Set<UInt32> = [.max, 65534]
+    /// namespace arrives as. 65535 is none at all in 16 bits.
+    private static let nobody: Set<UInt32> = [.max, 65534, 65535]
 
     /// The user at the other end; nil where the kernel cannot tell who that is.
     static func uid(of channel: any Channel) -> EventLoopFuture<UInt32?> {

@@ -146,7 +146,7 @@ extension Routes {
         switch result {
         case .created(let job):
             CrashPoint.submitCommitted.pass()
-            logger.info("A job was submitted.", metadata: ["job.id": "\(job.id)", "uid": "\(call.caller.uid)"])
+            userLog.log(.info, "A job was submitted.", of: call.caller.uid, ["job.id": "\(job.id)"])
             var response = try await response(with: job, to: call, status: .created)
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response

@@ -170,6 +170,61 @@ extension Problem {
         detail: "The kernel names no user for this connection, or the one that stands for users of another "
             + "namespace. Connect as a user of this host.")
 
+    static func unknownUser(_ uid: UInt32) -> Problem {
+        .init(
+            status: 403, code: .notAllowed, title: "Not a user of this host",
+            detail:
+                "The user database of fluxqd's host knows no user with your number, \(uid). Connect as a user that it "
+                + "knows (getent passwd \(uid)), or have an administrator set access.unknown_users to allow.")
+    }
+
+    /// - Parameter owner: by name or number, as /etc/subuid has it.
+    static func subordinateUser(_ uid: UInt32, of owner: String) -> Problem {
+        .init(
+            status: 403, code: .notAllowed, title: "Not a user of its own",
+            detail: "Your number, \(uid), is one of those that \(owner) may take on in a user namespace (/etc/subuid). "
+                + "Connect as \(owner), outside of the namespace or as its root.")
+    }
+
+    static func dynamicUser(_ uid: UInt32) -> Problem {
+        .init(
+            status: 403, code: .notAllowed, title: "Not a lasting user",
+            detail: "Your number, \(uid), is one of those that systemd gives to services for as long as they run "
+                + "(DynamicUser=), and what it queues would be the next service's. Run the service as a user of its own "
+                + "(User=).")
+    }
+
+    static func numberOfAnother(_ uid: UInt32) -> Problem {
+        .init(
+            status: 403, code: .notAllowed, title: "The number was another's",
+            detail:
+                "Your number, \(uid), belonged to a user of another name when fluxqd last saw it. Ask an administrator to "
+                + "say whose it is: fluxq user \(uid) renamed, if you are the same person, or replaced, if you are not. Until "
+                + "then it can do nothing.")
+    }
+
+    static func notHeld(_ uid: UInt32) -> Problem {
+        .init(
+            status: 409, code: .conflict, title: "The number is not in doubt",
+            detail:
+                "The number \(uid) is not held back: it has not come under another name than its owner's. Nothing was "
+                + "changed.")
+    }
+
+    static func stillRunning(_ uid: UInt32) -> Problem {
+        .init(
+            status: 409, code: .conflict, title: "Jobs are still running",
+            detail:
+                "Jobs of the earlier owner of the number \(uid) are still running. Wait until they have ended, or cancel "
+                + "them (fluxq list --all --state running), then try again. Nothing was changed.")
+    }
+
+    static let userDatabaseSilent = Problem(
+        status: 503, code: .userDatabaseSilent, title: "Users cannot be looked up",
+        detail:
+            "The user database of fluxqd's host does not answer, so fluxqd cannot tell who you are. Nothing was done; "
+            + "try again later.")
+
     static let administratorsOnly = Problem(
         status: 403, code: .notAllowed, title: "For administrators",
         detail: "Only administrators of fluxqd may do that: root, and whom access.admins or access.admin_group of its "

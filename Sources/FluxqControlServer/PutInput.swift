@@ -18,7 +18,7 @@ extension Routes {
             CrashPoint.inputReceived.pass()
             guard file.bytes > 0 else { throw Problem.emptyInput }
             let picture = try await keep(file, for: call.caller)
-            logger.info("An input was kept.", metadata: ["uid": "\(call.caller.uid)", "bytes": "\(picture.bytes)"])
+            userLog.log(.info, "An input was kept.", of: call.caller.uid, ["bytes": "\(picture.bytes)"])
             return try Response(
                 InputDocument(
                     image: picture.hash.description, mediaType: picture.mediaType, width: picture.width,

@@ -12,7 +12,7 @@ extension Routes {
         switch try await store.retry(id, by: call.caller) {
         case .granted(let job):
             CrashPoint.retryCommitted.pass()
-            logger.info("A job was put back.", metadata: ["job.id": "\(id)", "uid": "\(call.caller.uid)"])
+            userLog.log(.info, "A job was put back.", of: call.caller.uid, ["job.id": "\(id)"])
             return try await response(with: job, to: call)
         case .forbidden(let job): throw Problem.cannot("retried", job)
         case .noSuchJob: throw Problem.noSuchJob

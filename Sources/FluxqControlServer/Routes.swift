@@ -12,23 +12,27 @@ struct Routes: Sendable {
     let store: Store
     let archive: Archive
     let quarantine: Quarantine
+    let callers: Callers
     /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
     /// user waits for no more than one such piece of it.
     let turns = Turns()
     let uploadTurns = Turns()
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
+    let userLog: UserLog
 
     /// - Parameter settings: read anew whenever they are looked at.
     init(
-        store: Store, archive: Archive, quarantine: Quarantine, settings: Reloadable<ControlServer.Settings>,
-        logger: Logger
+        store: Store, archive: Archive, quarantine: Quarantine, callers: Callers,
+        settings: Reloadable<ControlServer.Settings>, logger: Logger, userLog: UserLog
     ) {
         self.store = store
         self.archive = archive
         self.quarantine = quarantine
+        self.callers = callers
         reloadable = settings
         self.logger = logger
+        self.userLog = userLog
     }
 
     var settings: ControlServer.Settings { reloadable.current }
@@ -46,6 +50,8 @@ struct Routes: Sendable {
         Route(.get, "/v1/queue", .everybody, Routes.getQueue),
         Route(.post, "/v1/queue/pause", .administrators, Routes.pauseQueue),
         Route(.post, "/v1/queue/resume", .administrators, Routes.resumeQueue),
+        Route(.post, "/v1/users/{uid}/renamed", .administrators, Routes.renameUser),
+        Route(.post, "/v1/users/{uid}/replaced", .administrators, Routes.replaceUser),
         Route(.get, "/v1/usage", .everybody, Routes.getUsage),
         Route(.get, "/v1/models", .everybody, Routes.listModels),
     ]
@@ -62,9 +68,9 @@ struct Routes: Sendable {
         } catch {
             let problem = Problem(error)
             if problem.code == .internal {
-                logger.error(
-                    "A request failed.",
-                    metadata: ["uid": "\(call.caller.uid)", "method": "\(call.head.method)", "error": "\(error)"])
+                userLog.log(
+                    .error, "A request failed.", of: call.caller.uid,
+                    ["method": "\(call.head.method)", "error": "\(error)"])
             }
             return Response(problem)
         }

@@ -149,7 +149,7 @@ package struct Daemon: Sendable {
     package static func exitStatus(of error: any Error) -> Int32 {
         switch error {
         case StateDirectoryError.ofAnotherAPI: EX_CONFIG
-        case is ConfigurationError: EX_CONFIG
+        case let error as ConfigurationError: error.isPassing ? EX_TEMPFAIL : EX_CONFIG
         case let error as StoreError where error.isFatal: EX_IOERR
         case let error as ArchiveError where error.isFatal: EX_IOERR
         case StateDirectoryError.failed(_, let error) where error.code == EIO: EX_IOERR
@@ -179,13 +179,14 @@ package struct Daemon: Sendable {
                 var isDraining = false
                 for await signal in signals {
                     if signal == .sighup {
-                        if !isDraining { await reload.run() }
+                        reload.begin()
                     } else if isDraining {
                         logger.warning("A second signal: calls in flight are given up; their outcome is unknown.")
                         return
                     } else {
                         logger.notice("Stopping: no new calls; those in flight are waited for.")
                         isDraining = true
+                        reload.end()
                         await services.triggerGracefulShutdown()
                         CrashPoint.drainBegun.pass()
                     }

@@ -4,14 +4,14 @@ import FluxqUsers
 import Logging
 import ServiceLifecycle
 
-/// Looks up, once after a start, the groups of users whose jobs go on without a visit of theirs: exceptions of limits may hold
-/// for them. One that cannot be looked up keeps what was known, and so does everybody until the user database answers.
+/// Looks up, once after a start, the names and groups of users whose jobs go on without a visit of theirs: their numbers may
+/// be other people's by now, and exceptions of limits may hold for them. One that cannot be looked up keeps what was known, and so does everybody until the user database answers.
 struct GroupRefresh: Service {
     let store: Store
     let logger: Logger
     /// nil where nobody has that number. It may block, for however long.
-    var lookUp: @Sendable (UInt32) throws -> Set<UInt32>? = { uid in
-        try UserDatabase.user(uid: uid).map { UserDatabase.groups(of: $0) }
+    var lookUp: @Sendable (UInt32) throws -> (name: String, groups: Set<UInt32>)? = { uid in
+        try UserDatabase.user(uid: uid).map { ($0.name, UserDatabase.groups(of: $0)) }
     }
 
     func run() async throws {
@@ -25,10 +25,11 @@ struct GroupRefresh: Service {
         do {
             for owner in try await store.ownersWithWork() where !Task.isCancelled {
                 do {
-                    guard let groups = try await LookupThread.run({ [lookUp] in try lookUp(owner.uid) }) else {
+                    guard let found = try await LookupThread.run({ [lookUp] in try lookUp(owner.uid) }) else {
                         continue
                     }
-                    try await store.meet(Owner(uid: owner.uid, name: owner.name, groups: groups))
+                    guard try await store.recognize(owner.uid, as: found.name) == nil else { continue }
+                    try await store.meet(Owner(uid: owner.uid, name: found.name, groups: found.groups))
                 } catch {
                     warn(error)
                 }

@@ -1,10 +1,10 @@
 import FluxqControlServer
 import FluxqImagesAPI
 import FluxqStore
+import FluxqUsers
 import FluxqWorkers
 import Glibc
 import Logging
-import NIOPosix
 import Synchronization
 
 /// Reads the configuration again while fluxqd runs, and hands on what can change. A configuration with any mistake changes
@@ -26,6 +26,14 @@ final class Reload: Sendable {
     private let complete: @Sendable (Configuration) -> Configuration
     private let serving: @Sendable (Configuration) -> ControlServer.Settings
     private let present: Mutex<Configuration>
+    private let progress = Mutex(Progress.idle)
+
+    private enum Progress {
+        case idle
+        case running(isAskedAgain: Bool)
+        /// fluxqd is stopping.
+        case over
+    }
 
     /// - Parameters:
     ///   - present: as it was read at the start.
@@ -47,20 +55,62 @@ final class Reload: Sendable {
         self.serving = serving
     }
 
-    /// One reload, from the word to the service manager that it has begun to the word that it is over, whatever came of it.
-    func run() async {
+    /// Begins a reload, or has another one follow the one that is under way. Nobody waits for it: the configuration may name
+    /// users, and to look them up may take as long as it likes.
+    func begin() {
+        let isFirst = progress.withLock { progress in
+            switch progress {
+            case .idle:
+                progress = .running(isAskedAgain: false)
+                return true
+            case .running:
+                progress = .running(isAskedAgain: true)
+                return false
+            case .over: return false
+            }
+        }
+        guard isFirst else { return }
+        Task { repeat { await run() } while isAskedAgain() }
+    }
+
+    /// For a stop: no reload begins any more, and one that is under way changes nothing and says nothing.
+    func end() {
+        progress.withLock { $0 = .over }
+    }
+
+    private func isAskedAgain() -> Bool {
+        progress.withLock { progress in
+            switch progress {
+            case .running(isAskedAgain: true):
+                progress = .running(isAskedAgain: false)
+                return true
+            case .running, .idle:
+                progress = .idle
+                return false
+            case .over: return false
+            }
+        }
+    }
+
+    private var isOver: Bool {
+        progress.withLock { if case .over = $0 { true } else { false } }
+    }
+
+    /// One reload, from the word to the service manager that it has begun to the word that it is over, whatever its result.
+    private func run() async {
         tell { () throws(ServiceNotifier.Failure) in
             try notifier.send(.reloading(at: Self.monotonicMicroseconds()))
         }
-        let outcome = await apply()
+        guard let outcome = await apply(), !isOver else { return }
         tell { () throws(ServiceNotifier.Failure) in try notifier.send(.ready, .status(outcome)) }
     }
 
-    /// - Returns: one line about what came of it.
-    private func apply() async -> String {
+    /// - Returns: one line about the result; nil if a stop came first.
+    private func apply() async -> String? {
         let next: Configuration
         do {
-            next = try await NIOThreadPool.singleton.runIfActive { [read] in try read() }
+            // It looks users up, which may hang; then it holds up nobody else.
+            next = try await LookupThread.run(read)
         } catch {
             // One record for each mistake.
             for line in "\(error)".split(separator: "\n") {
@@ -68,6 +118,7 @@ final class Reload: Sendable {
             }
             return "The last reload failed: the configuration has a mistake, which the log names."
         }
+        if isOver { return nil }
         let before = present.withLock { $0 }
         // What only a start changes stays as it is, so that it is still told apart at the next reload.
         let (taken, changed, late) = before.takingOn(next)
@@ -80,7 +131,7 @@ final class Reload: Sendable {
         }
         parts.store.adopt(taken.storePolicy)
         parts.workers.adopt(taken.workerSettings)
-        await parts.server.adopt(serving(taken))
+        parts.server.adopt(serving(taken))
         present.withLock { $0 = taken }
         for key in late {
             logger.warning("A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(key)"])

@@ -10,8 +10,8 @@ struct Run: AsyncParsableCommand {
         abstract: "Run the daemon; what fluxqd does when nothing else is asked for.",
         discussion: """
             SIGTERM or SIGINT: no new calls; those in flight are waited for, then it exits with 0. A second signal gives \
-            them up. Exit codes: 64 usage, 74 the disk failed, 78 configuration, 71 anything else that keeps it from \
-            running.
+            them up. Exit codes: 64 usage, 74 the disk failed, 75 users of the configuration cannot be looked up now, \
+            78 configuration, 71 anything else that keeps it from running.
             """)
 
     @Option(help: ArgumentHelp("The configuration (default: /etc/fluxq/fluxqd.yaml, if it exists).", valueName: "file"))

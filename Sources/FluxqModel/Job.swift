@@ -64,6 +64,10 @@ package struct Job: Hashable, Sendable {
 
 /// Whose job it is: the number decides, the name is for people.
 package struct Owner: Hashable, Sendable {
+    /// Of owners whose own number was given to somebody else. No user of any host has one of them, and who comes with one is
+    /// refused.
+    package static let numbersOfNobody: ClosedRange<UInt32> = 4_294_900_000...4_294_967_293
+
     package let uid: UInt32
     package let name: String
     /// Numbers of the system's groups, as last looked up; nil where nobody has looked.

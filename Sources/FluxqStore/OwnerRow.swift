@@ -5,6 +5,8 @@ import GRDB
 struct OwnerRow {
     let uid: UInt32
     let name: String
+    /// Nobody knows whose the number is.
+    let isHeldBack: Bool
     let queued: Int64
     let running: Int64
     let archiveBytes: Int64
@@ -15,6 +17,7 @@ struct OwnerRow {
         self.row = row
         uid = row["uid"]
         name = row["name"]
+        isHeldBack = row["came_as"] != nil
         queued = row["queued"]
         running = row["running"]
         archiveBytes = row["archive_bytes"]

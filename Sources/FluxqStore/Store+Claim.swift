@@ -135,6 +135,11 @@ extension Transaction {
             else {
                 throw StoreError.damaged("owner \(uid) has ready jobs by their count and none by their rows")
             }
+            if owner.isHeldBack {
+                memory.use { $0.mark(uid, in: best.lane, .init(since: now, until: nil)) }
+                left -= 1
+                continue
+            }
             if let reached = try LimitsReader(db: db, policy: policy, now: now).obstacle(to: job.request, of: owner) {
                 // The mark costs once; until something changes, no claim looks at this owner again.
                 memory.use { state in

@@ -103,13 +103,13 @@ extension Transaction {
         return .created(job)
     }
 
-    /// Owners are known by number; name and groups are as of their last visit. With other ones, other limits may hold.
+    /// Owners are known by number; groups are as of their last visit. With other ones, other limits may hold. A name stays until
+    /// an administrator has said that it is the same person's: see `Store.recognize`.
     func remember(_ owner: Owner) throws {
         let changed = try execute(
             """
             INSERT INTO owners (uid, name, groups) VALUES (?1, ?2, coalesce(?3, '[]'))
-            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, groups = coalesce(?3, groups)
-            WHERE name <> excluded.name OR groups <> coalesce(?3, groups)
+            ON CONFLICT (uid) DO UPDATE SET groups = excluded.groups WHERE ?3 IS NOT NULL AND groups <> ?3
             """,
             [owner.uid, owner.name, try owner.groups.map { try jsonText($0.sorted()) }])
         if changed > 0 {

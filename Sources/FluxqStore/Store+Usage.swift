@@ -55,7 +55,7 @@ extension Store {
         }
     }
 
-    /// Takes down a user's name and groups.
+    /// Records a user's groups, and the name of one who is new.
     package func meet(_ owner: Owner) async throws(StoreError) {
         try await write { transaction in try transaction.remember(owner) }
     }

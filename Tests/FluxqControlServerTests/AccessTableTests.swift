@@ -39,6 +39,8 @@ struct AccessTableTests {
     private static let administrator: UInt32 = 4203
     private static let nobody: UInt32 = 65534
     private static let missing = "999999"
+    /// A number that has come under another name.
+    private static let reused: UInt32 = 4299
 
     private static let table = [
         //                                               owner     another    administrator  no credential
@@ -55,6 +57,8 @@ struct AccessTableTests {
         Row("GET /v1/usage", /*                       */ .allowed, .allowed, .allowed, .forbidden),
         Row("GET /v1/models", /*                      */ .allowed, .allowed, .allowed, .forbidden),
         Row("POST /v1/queue/pause", /*                */ .forbidden, .forbidden, .allowed, .forbidden),
+        Row("POST /v1/users/{uid}/renamed", /*        */ .forbidden, .forbidden, .allowed, .forbidden),
+        Row("POST /v1/users/{uid}/replaced", /*       */ .forbidden, .forbidden, .allowed, .forbidden),
         Row("POST /v1/queue/resume", /*               */ .forbidden, .forbidden, .allowed, .forbidden),
     ]
 
@@ -255,9 +259,10 @@ struct AccessTableTests {
                     == .init(
                         since: WireTime(TestServer.now), by: "\(Self.administrator)", uid: Self.administrator))
             var settings = ControlServer.Settings(
-                catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [Self.other]))
+                catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [Self.other]),
+                admitsUnknownUsers: true)
             settings.shutdownGrace = .seconds(1)
-            await server.adopt(settings)
+            server.adopt(settings)
             let resume = ["-X", "POST", "http://localhost/v1/queue/resume"]
             #expect(try await ask(server, as: Self.administrator, resume).status == 403)
             #expect(try await ask(server, as: Self.other, resume).status == 200)
@@ -266,6 +271,10 @@ struct AccessTableTests {
 
     /// What the row's route needs: a job of the owner's in a state that allows it. Empty for a route without.
     private func job(for route: String, _ server: TestServer) async throws -> String {
+        if route.contains("{uid}") {
+            try await server.store.meet(Owner(uid: Self.reused, name: "before"))
+            _ = try await server.store.recognize(Self.reused, as: "after")
+        }
         guard route.contains("{id}") else { return "" }
         let picture = try await server.archived(SamplePictures.png)
         try await server.store.addInput(picture, owner: Self.owner)
@@ -294,7 +303,9 @@ struct AccessTableTests {
     private func arguments(_ route: String, id: String, _ server: TestServer) throws -> [String] {
         let parts = route.split(separator: " ")
         let url =
-            "http://localhost" + parts[1].replacing("{id}", with: id).replacing("{index}", with: "1")
+            "http://localhost"
+            + parts[1].replacing("{id}", with: id).replacing("{index}", with: "1")
+            .replacing("{uid}", with: "\(Self.reused)")
         switch route {
         case "PUT /v1/inputs":
             let file = server.directory.path("input.png")

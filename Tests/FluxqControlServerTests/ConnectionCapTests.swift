@@ -12,7 +12,7 @@ struct ConnectionCapTests {
         var held: [UInt32: Int] = [:]
         var isTaken = true
         func take(_ uid: UInt32) -> Bool {
-            let place = cap.enter(uid: uid)
+            let place = cap.enter(.user(uid))
             guard place.entry == .admitted(uid: uid) else { return false }
             places.append(place)
             return true
@@ -43,7 +43,7 @@ struct ConnectionCapTests {
             if Bool.random(using: &generator) {
                 let mine = held[uid, default: []].count
                 let free = 12 - held.values.reduce(0) { $0 + $1.count }
-                let place = cap.enter(uid: uid)
+                let place = cap.enter(.user(uid))
                 #expect((place.entry == .admitted(uid: uid)) == (mine < 5 && mine < free))
                 if mine < 5, mine < free { held[uid, default: []].append(place) }
             } else {
@@ -57,7 +57,7 @@ struct ConnectionCapTests {
         let cap = ConnectionCap(perUser: 0, total: 1)
         var refused: [ConnectionCap.Place] = []
         func enter(_ uid: UInt32?) -> ConnectionCap.Entry {
-            let place = cap.enter(uid: uid)
+            let place = cap.enter(uid.map(ConnectionCap.Visitor.user) ?? .stranger)
             if place.entry != .turnedAway { refused.append(place) }
             return place.entry
         }
@@ -71,5 +71,52 @@ struct ConnectionCapTests {
         #expect(enter(1000) == .turnedAway)
         refused.removeFirst()
         #expect(enter(1000) == .refused(isNews: true))
+    }
+
+    @Test("leave some to administrators, however many users take all that they can get")
+    func administrators() {
+        let cap = ConnectionCap(perUser: 64, total: 512, administrators: 8)
+        var places: [ConnectionCap.Place] = []
+        func take(_ visitor: ConnectionCap.Visitor) -> Bool {
+            let place = cap.enter(visitor)
+            guard case .admitted = place.entry else { return false }
+            places.append(place)
+            return true
+        }
+        for uid in 1...2000 as ClosedRange<UInt32> { while take(.user(uid)) {} }
+        #expect(places.count == 504)
+        #expect(!take(.user(3000)))
+        // As many as they are, each finds one.
+        for uid in 4000...4002 as ClosedRange<UInt32> { #expect(take(.administrator(uid))) }
+        var more = 0
+        while take(.administrator(4000)) { more += 1 }
+        #expect(more > 0)
+        #expect(take(.administrator(4003)))
+        #expect(places.count <= 512)
+    }
+
+    @Test("are not taken from users by newcomers, who get one when it is known who they are")
+    func newcomers() {
+        let cap = ConnectionCap(perUser: 2, total: 2, administrators: 1, newcomers: 4)
+        let newcomers = (1...3).map { cap.enter(.newcomer($0)) }
+        #expect(newcomers.map(\.entry) == (1...3).map { .admitted(uid: $0) })
+        let user = cap.enter(.user(9))
+        #expect(user.entry == .admitted(uid: 9))
+        // There is no place left for a user, but there is for an administrator.
+        #expect(newcomers[0].settle(.user(1)) == .refused(isNews: true))
+        #expect(newcomers[1].settle(.administrator(2)) == .admitted(uid: 2))
+        #expect(newcomers[2].refuse(.stranger) == .refused(isNews: true))
+        // Whatever became of them, their places among the newcomers are free again.
+        let others = (11...13).map { cap.enter(.newcomer($0)) }
+        #expect(others.map(\.entry) == (11...13).map { .admitted(uid: $0) })
+    }
+
+    @Test("strangers are one, however many uids they have")
+    func strangers() {
+        let cap = ConnectionCap(perUser: 64, total: 512)
+        let entries = (100_000..<101_000 as Range<UInt32>).map { uid in
+            cap.enter(.newcomer(uid)).refuse(.stranger)
+        }
+        #expect(entries.filter { $0 == .refused(isNews: true) }.count == 1)
     }
 }

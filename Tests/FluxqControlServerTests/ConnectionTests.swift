@@ -89,6 +89,7 @@ struct ConnectionTests {
         try await TestServer.run(settings: {
             $0.maxConnectionsPerUser = perUser
             $0.maxConnections = total
+            $0.administratorsConnections = 0
         }) { server in
             try await RawClient.connect(to: server) { first in
                 try await first.send(Self.queue)
@@ -154,7 +155,7 @@ struct ConnectionTests {
                 }
                 return
             }
-            await server.adopt(ControlServer.Settings(catalog: ModelCatalog(offering: ["m"])))
+            server.adopt(ControlServer.Settings(catalog: ModelCatalog(offering: ["m"])))
             #expect(try await server.get("/v1/queue").status == 200)
         }
     }

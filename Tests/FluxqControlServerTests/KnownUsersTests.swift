@@ -11,32 +11,71 @@ import Testing
 
 @Suite("Looks into the user database", .timeLimit(.minutes(30)))
 struct KnownUsersTests {
-    /// A user database that does not answer until it is told to.
-    private final class HangingDatabase: Sendable {
-        private let gate = DispatchSemaphore(value: 0)
-        private let asked = Mutex(0)
+    private typealias Entry = KnownUsers.Entry
 
-        var lookups: Int { asked.withLock { $0 } }
+    private struct Failure: Error {}
 
-        func lookUp(_ uid: UInt32) -> KnownUsers.Entry? {
-            asked.withLock { $0 += 1 }
-            gate.wait()
-            gate.signal()
-            return KnownUsers.Entry(name: "user-\(uid)", groups: [])
+    /// A user database that answers, fails, or does not answer until it is told to.
+    private final class Database: Sendable {
+        private struct State {
+            var standings: [UInt32: KnownUsers.Standing] = [:]
+            var isFailing = false
+            var gate: DispatchSemaphore?
+            var lookups: [UInt32: Int] = [:]
         }
 
-        func answer() { gate.signal() }
+        private let state = Mutex(State())
+
+        func set(_ uid: UInt32, _ standing: KnownUsers.Standing) { state.withLock { $0.standings[uid] = standing } }
+
+        func fail(_ isFailing: Bool) { state.withLock { $0.isFailing = isFailing } }
+
+        func hang() { state.withLock { $0.gate = DispatchSemaphore(value: 0) } }
+
+        func answer() {
+            state.withLock { state in
+                defer { state.gate = nil }
+                return state.gate
+            }?.signal()
+        }
+
+        func lookups(_ uid: UInt32) -> Int { state.withLock { $0.lookups[uid, default: 0] } }
+
+        var lookups: Int { state.withLock { $0.lookups.values.reduce(0, +) } }
+
+        func lookUp(_ uid: UInt32) throws -> KnownUsers.Standing {
+            let (gate, standing, fails) = state.withLock { state in
+                state.lookups[uid, default: 0] += 1
+                return (state.gate, state.standings[uid] ?? .unknown, state.isFailing)
+            }
+            if let gate {
+                gate.wait()
+                gate.signal()
+            }
+            if fails { throw Failure() }
+            return standing
+        }
+    }
+
+    /// Waits for no answer.
+    private static var none: KnownUsers.Patience {
+        var patience = KnownUsers.Patience()
+        (patience.known, patience.unknown) = (.zero, .zero)
+        return patience
     }
 
     @Test("that hang hold up nobody else: the archive goes on, and each user is looked for once")
     func hanging() async throws {
-        let database = HangingDatabase()
-        let users = KnownUsers { database.lookUp($0) }
+        let database = Database()
+        let uids = UInt32(KnownUsers.mostLookups)
+        for uid in 0..<uids { database.set(uid, .user(Entry(name: "user-\(uid)", groups: []))) }
+        database.hang()
+        let users = KnownUsers.patient { try database.lookUp($0) }
         let directory = try TemporaryDirectory()
         let archive = try Archive(directory: directory.path)
-        let entries = await withTaskGroup(of: KnownUsers.Entry.self) { group in
+        let standings = await withTaskGroup(of: KnownUsers.Standing?.self) { group in
             // Many more than the host has cores, and each from many connections.
-            for number in 0..<256 { group.addTask { await users.entry(of: UInt32(number % 64)) } }
+            for number in 0..<4 * uids { group.addTask { await users.standing(of: number % uids) } }
             // What a claim and an upload ask of the archive.
             do {
                 for _ in 0..<32 {
@@ -50,16 +89,106 @@ struct KnownUsersTests {
                 Issue.record(error)
             }
             database.answer()
-            return await group.reduce(into: Set<KnownUsers.Entry>()) { $0.insert($1) }
+            return await group.reduce(into: Set<KnownUsers.Standing?>()) { $0.insert($1) }
         }
-        #expect(entries.count == 64)
-        #expect(database.lookups == 64)
+        #expect(standings.count == Int(uids) && !standings.contains(nil))
+        #expect(database.lookups == Int(uids))
     }
 
-    @Test("that fail leave a user a number without groups")
-    func failing() async throws {
-        struct Failure: Error {}
-        let users = KnownUsers { _ in throw Failure() }
-        #expect(await users.entry(of: 4711) == KnownUsers.Entry(name: "4711", groups: []))
+    @Test("let what was last known hold while a new one is on its way, and while they fail")
+    func lastKnown() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        let users = KnownUsers.patient { try database.lookUp($0) }
+        #expect(users.lastKnown(7) == nil)
+        let grace = await users.standing(of: 7)
+        #expect(grace == .user(Entry(name: "grace", groups: [70])))
+
+        database.fail(true)
+        users.forget()
+        #expect(await users.standing(of: 7) == grace)
+        #expect(users.lastKnown(7)?.name == "grace")
+        // Somebody who was never known is neither a user nor none.
+        #expect(await users.standing(of: 8) == nil)
+        database.fail(false)
+        database.set(7, .user(Entry(name: "grace", groups: [])))
+        users.forget()
+        #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [])))
+    }
+
+    @Test("that hang are not waited for again and again: one lookup, and the last known entry at once")
+    func served() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        let users = KnownUsers(patience: Self.none) { try database.lookUp($0) }
+        // The first lookup is not waited for either, and its answer comes.
+        try await Observation.wait { await users.standing(of: 7) != nil }
+        let before = database.lookups(7)
+        database.hang()
+        users.forget()
+        for _ in 0..<100 {
+            #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [70])))
+        }
+        #expect(database.lookups(7) <= before + 1)
+        #expect(await users.standing(of: 8) == nil)
+        database.answer()
+    }
+
+    @Test("that were begun before a reload are asked again after it")
+    func outdated() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        database.hang()
+        let users = KnownUsers.patient { try database.lookUp($0) }
+        async let standing = users.standing(of: 7)
+        try await Observation.wait { database.lookups(7) > 0 }
+        database.set(7, .user(Entry(name: "grace", groups: [])))
+        users.forget()
+        database.answer()
+        #expect(await standing == .user(Entry(name: "grace", groups: [])))
+    }
+
+    @Test("say no of an account that is gone, and of one that another user may take on")
+    func gone() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [])))
+        let users = KnownUsers.patient { try database.lookUp($0) }
+        _ = await users.standing(of: 7)
+        for standing in [KnownUsers.Standing.unknown, .subordinate(of: "mallory"), .dynamic] {
+            database.set(7, standing)
+            users.forget()
+            #expect(await users.standing(of: 7) == standing)
+            #expect(users.lastKnown(7) == nil)
+        }
+    }
+
+    @Test("for thousands of strangers forget no user")
+    func strangers() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [])))
+        let users = KnownUsers.patient { try database.lookUp($0) }
+        _ = await users.standing(of: 7)
+        for uid in 100_000..<103_000 { #expect(await users.standing(of: UInt32(uid)) == .unknown) }
+        #expect(users.lastKnown(7)?.name == "grace")
+    }
+
+    @Test("are no more at once than there are threads for, and who is known is served all the same")
+    func many() async throws {
+        let database = Database()
+        database.set(7, .user(Entry(name: "grace", groups: [])))
+        let users = KnownUsers.patient { try database.lookUp($0) }
+        _ = await users.standing(of: 7)
+        database.hang()
+        users.forget()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Ends those that wait, whatever fails here.
+            defer { database.answer() }
+            for uid in 0..<UInt32(KnownUsers.mostLookups) {
+                group.addTask { _ = await users.standing(of: 100_000 + uid) }
+            }
+            try await Observation.wait { database.lookups >= 1 + KnownUsers.mostLookups }
+            #expect(await users.standing(of: 200_000) == nil)
+            #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [])))
+        }
     }
 }

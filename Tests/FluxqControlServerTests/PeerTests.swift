@@ -3,9 +3,11 @@ import FluxqModel
 import FluxqTestSupport
 import Foundation
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @testable import FluxqControlServer
+@testable import FluxqStore
 
 @Suite("The caller", .enabled(if: Asking.isPossible), .timeLimit(.minutes(30)))
 struct PeerTests {
@@ -95,6 +97,132 @@ struct PeerTests {
                 try await client.send("GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n")
                 _ = try await client.read(through: "\"usage\"")
                 #expect(try await ask(server, as: 1234, ["http://localhost/v1/queue"]).status == 200)
+            }
+        }
+    }
+
+    private static let asked = ["http://localhost/v1/queue"]
+
+    @Test("is refused without an entry in the user database, and says what to do; the configuration can allow it")
+    func unknown() async throws {
+        try await TestServer.run(settings: {
+            $0.admitsUnknownUsers = false
+            $0.administrators = .init(only: [1236])
+        }) { server in
+            let reply = try await ask(server, as: 1234, Self.asked)
+            #expect(reply.status == 403 && reply.body.contains("access.unknown_users"), "\(reply)")
+            // Whom the configuration names by number.
+            #expect(try await ask(server, as: 1236, Self.asked).status == 200)
+            // daemon, of every host.
+            #expect(try await ask(server, as: 1, Self.asked).status == 200)
+            var settings = ControlServer.Settings(catalog: ModelCatalog(offering: ["m"]), admitsUnknownUsers: true)
+            settings.shutdownGrace = .seconds(1)
+            server.adopt(settings)
+            #expect(try await ask(server, as: 1235, Self.asked).status == 200)
+        }
+    }
+
+    @Test("is refused as another user's subordinate and as a service's passing user, whatever is configured")
+    func subordinate() async throws {
+        let users = KnownUsers.patient { uid in
+            uid == 100_033 ? .subordinate(of: "mallory") : try KnownUsers.ofThisHost(uid)
+        }
+        try await TestServer.run(users: users) { server in
+            let subordinate = try await ask(server, as: 100_033, Self.asked)
+            #expect(subordinate.status == 403 && subordinate.body.contains("Connect as mallory"), "\(subordinate)")
+            let dynamic = try await ask(server, as: 61234, Self.asked)
+            #expect(dynamic.status == 403 && dynamic.body.contains("DynamicUser="), "\(dynamic)")
+        }
+    }
+
+    @Test("is told to try later while nobody can say who it is, and an administrator by number is served")
+    func silentDatabase() async throws {
+        struct Failure: Error {}
+        try await TestServer.run(
+            users: .patient { _ in throw Failure() }, settings: { $0.administrators = .init(only: [1236]) }
+        ) { server in
+            let reply = try await ask(server, as: 1234, Self.asked)
+            #expect(reply.status == 503 && reply.body.contains("\"code\":\"user_database_silent\""), "\(reply)")
+            #expect(try await ask(server, as: 1236, Self.asked).status == 200)
+        }
+    }
+
+    @Test("with hundreds of subordinate uids takes no place of another's, nor an administrator's")
+    func manySubordinates() async throws {
+        let users = KnownUsers.patient { uid in
+            uid >= 100_000 ? .subordinate(of: "mallory") : .user(.init(name: "\(uid)", groups: []))
+        }
+        try await TestServer.run(
+            users: users,
+            settings: {
+                $0.maxConnections = 6
+                $0.administratorsConnections = 2
+                $0.administrators = .init(only: [1236])
+            }
+        ) { server in
+            for uid in 100_000..<100_040 as Range<UInt32> {
+                let reply = try await ask(server, as: uid, Self.asked + ["--max-time", "1500"])
+                // 0: closed without a word, as after some refusals a second.
+                #expect(reply.status == 403 || reply.status == 0, "\(reply)")
+            }
+            #expect(try await ask(server, as: 1235, Self.asked).status == 200)
+            #expect(try await ask(server, as: 1236, Self.asked).status == 200)
+        }
+    }
+
+    @Test("as an administrator has places that no number of other users can take")
+    func administratorsPlaces() async throws {
+        try await TestServer.run(settings: {
+            $0.maxConnections = 6
+            $0.administratorsConnections = 2
+            $0.administrators = .init(only: [1236], group: nil)
+        }) { server in
+            let sleepers = try (0..<4).map { number in
+                try ChildProcess(
+                    OtherUser.setpriv,
+                    OtherUser.options(4300 + UInt32(number)) + [
+                        "curl", "--silent", "--no-buffer", "--unix-socket", server.socketPath,
+                        "http://localhost/v1/events",
+                    ], environment: ["PATH": "/usr/bin:/bin"], directory: server.directory.path)
+            }
+            defer { for sleeper in sleepers { sleeper.send(SIGTERM) } }
+            for sleeper in sleepers { try await Observation.wait { sleeper.output.contains("events of fluxqd") } }
+            #expect(try await ask(server, as: 1235, Self.asked).status == 503)
+            #expect(try await ask(server, as: 1236, Self.asked).status == 200)
+        }
+    }
+
+    @Test("loses an administrator's rights on every open connection, stream and wait when it loses the group")
+    func revoked() async throws {
+        let groups = Mutex<Set<UInt32>>([77])
+        let users = KnownUsers.patient { uid in .user(.init(name: "u\(uid)", groups: groups.withLock { $0 })) }
+        try await TestServer.run(users: users, settings: { $0.administrators = .init(only: [], group: 77) }) { server in
+            let theirs = try await server.submit(owner: TestServer.somebodyElse)
+            try await RawClient.connect(to: server) { client in
+                try await RawClient.connect(to: server) { stream in
+                    try await RawClient.connect(to: server) { waiting in
+                        try await client.send("GET /v1/usage?all=true HTTP/1.1\r\nHost: x\r\n\r\n")
+                        #expect(try await client.read(through: "\r\n").contains("200"))
+                        _ = try await client.read(through: "\"users\"")
+                        try await stream.send("GET /v1/events?all=true HTTP/1.1\r\nHost: x\r\n\r\n")
+                        _ = try await stream.read(through: ": events of fluxqd\n\n")
+                        try await waiting.send(
+                            "GET /v1/jobs/\(theirs.id)?wait=300 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                        try await Observation.wait { server.store.signal.waiting > 1 }
+
+                        groups.withLock { $0 = [] }
+                        var settings = ControlServer.Settings(
+                            catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [], group: 77))
+                        settings.shutdownGrace = .seconds(1)
+                        server.adopt(settings)
+                        try await client.send("POST /v1/queue/pause HTTP/1.1\r\nHost: x\r\n\r\n")
+                        _ = try await client.read(through: "HTTP/1.1 403")
+                        _ = try await server.submit(owner: TestServer.somebodyElse)
+                        #expect(try await !stream.readToEnd().contains("data:"))
+                        _ = try await server.store.cancel(theirs.id, uid: TestServer.somebodyElse.uid)
+                        #expect(try await waiting.readToEnd().hasPrefix("HTTP/1.1 404"))
+                    }
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ struct PostJobTests {
             #expect(reply.headers.first(name: "location") == "/v1/jobs/\(job.id)")
             #expect(job.state == "queued" && job.waiting == "scheduled")
             #expect(job.uid == TestServer.uid)
-            #expect(job.owner == String(cString: getpwuid(TestServer.uid).pointee.pw_name))
+            #expect(job.owner == TestServer.me.name)
             #expect(job.label == "holiday" && job.priority == 5)
             #expect(job.request.model == EditRequest.modelThatRequiresImage)
             #expect(job.request.seed == 4711)

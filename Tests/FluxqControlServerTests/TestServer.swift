@@ -30,9 +30,19 @@ struct TestServer: Sendable {
     static let uid = getuid()
     static let now = Timestamp(secondsSinceEpoch: 1_790_000_000)
 
+    /// Those of this host, but the test's own user is called as in its tests.
+    static var users: KnownUsers {
+        KnownUsers.patient { uid in
+            guard uid == Self.uid, case .user(let entry) = try KnownUsers.ofThisHost(uid) else {
+                return try KnownUsers.ofThisHost(uid)
+            }
+            return .user(.init(name: me.name, groups: entry.groups))
+        }
+    }
+
     /// Runs the server while `body` runs, then shuts it down and waits for it.
     static func run(
-        policy: StorePolicy = .init(), users: KnownUsers = KnownUsers(),
+        policy: StorePolicy = .init(), users: KnownUsers = TestServer.users,
         settings configure: (inout ControlServer.Settings) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
@@ -42,7 +52,7 @@ struct TestServer: Sendable {
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
             catalog: ModelCatalog(offering: [EditRequest.modelThatRequiresImage, "m"]), administrators: .init(only: []),
-            drawSeed: { 4711 })
+            admitsUnknownUsers: true, drawSeed: { 4711 })
         configure(&settings)
         let log = RecordedLog()
         var logger = Logger(label: "test") { _ in log }
@@ -100,8 +110,8 @@ struct TestServer: Sendable {
     }
 
     /// As a reload of the configuration does.
-    func adopt(_ settings: ControlServer.Settings) async {
-        await server.adopt(settings)
+    func adopt(_ settings: ControlServer.Settings) {
+        server.adopt(settings)
     }
 
     var turns: Turns { server.routes.turns }
@@ -220,3 +230,12 @@ extension TestServer {
 }
 
 struct Unexpected: Error {}
+
+extension KnownUsers {
+    /// Waits for every lookup, however slow this machine is.
+    static func patient(_ lookUp: @escaping @Sendable (UInt32) throws -> Standing) -> KnownUsers {
+        var patience = Patience()
+        (patience.known, patience.unknown) = (.seconds(1200), .seconds(1200))
+        return KnownUsers(patience: patience, lookUp: lookUp)
+    }
+}

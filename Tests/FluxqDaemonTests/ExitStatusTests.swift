@@ -7,6 +7,17 @@ import Testing
 
 @Suite("How fluxqd exits where it cannot start")
 struct ExitStatusTests {
+    @Test("75 where nothing is wrong but that users cannot be looked up now, 78 where anything else is")
+    func passing() throws {
+        typealias Problem = ConfigurationError.Problem
+        let passing = Problem(origin: .nowhere, text: "a", isPassing: true)
+        let mistake = Problem(origin: .nowhere, text: "b")
+        #expect(Daemon.exitStatus(of: ConfigurationError([passing])) == EX_TEMPFAIL)
+        #expect(Daemon.exitStatus(of: ConfigurationError([passing, passing])) == EX_TEMPFAIL)
+        #expect(Daemon.exitStatus(of: ConfigurationError([passing, mistake])) == EX_CONFIG)
+        #expect(Daemon.exitStatus(of: ConfigurationError([mistake])) == EX_CONFIG)
+    }
+
     @Test("74 where the disk has failed, 71 for anything else")
     func statuses() {
         #expect(Daemon.exitStatus(of: StoreError.failedDisk("fsync")) == EX_IOERR)
@@ -14,10 +25,10 @@ struct ExitStatusTests {
         #expect(
             Daemon.exitStatus(of: StateDirectoryError.failed(path: "/", SystemError("fsync", code: EIO))) == EX_IOERR)
         #expect(Daemon.exitStatus(of: StoreError.full) == EX_OSERR)
-        #expect(Daemon.exitStatus(of: StateDirectoryError.noSpace(path: "/")) == EX_OSERR)
-    }
-}
         for isSandboxed in [true, false] {
             let error = StateDirectoryError.ofAnotherAPI(path: "/", isSandboxed: isSandboxed)
             #expect(Daemon.exitStatus(of: error) == EX_CONFIG)
         }
+        #expect(Daemon.exitStatus(of: StateDirectoryError.noSpace(path: "/")) == EX_OSERR)
+    }
+}

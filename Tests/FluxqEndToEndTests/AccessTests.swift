@@ -44,6 +44,7 @@ struct AccessTests {
         Row("models", other: 0),
         Row("usage", other: 0),
         Row("usage", "--all", owner: 77, other: 77),
+        Row("user", "4299", "renamed", owner: 77, other: 77, administrator: 65),
         Row("pause", owner: 77, other: 77),
         Row("resume", owner: 77, other: 77),
     ]

@@ -57,6 +57,8 @@ package final class RunningDaemon: Sendable {
         var all = Self.baseEnvironment
         all["NOTIFY_SOCKET"] = notices.path
         all["FLUXQ_SANDBOX_LATENCY_SECONDS"] = "0"
+        // Tests come as uids without an entry.
+        all["FLUXQ_ACCESS_UNKNOWN_USERS"] = "allow"
         all.merge(api?.environment ?? [:]) { $1 }
         all.merge(environment) { $1 }
         process = try ChildProcess(

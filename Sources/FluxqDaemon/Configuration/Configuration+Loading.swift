@@ -181,7 +181,9 @@ private struct Reader {
         do throws(SettingRejection) {
             try setting.apply(node, &configuration)
         } catch {
-            for reason in error.reasons { reject(reason.origin, "\(setting.name) \(reason.text).") }
+            problems += error.reasons.map {
+                .init(origin: $0.origin, text: "\(setting.name) \($0.text).", isPassing: $0.isPassing)
+            }
         }
     }
 

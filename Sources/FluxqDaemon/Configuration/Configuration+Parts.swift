@@ -22,7 +22,8 @@ extension Configuration {
     var controlSettings: ControlServer.Settings {
         ControlServer.Settings(
             catalog: catalog, prices: modelPrices, maxInputBytes: inputs.maxBytes,
-            administrators: Administrators(users: access.admins, group: access.adminGroup))
+            administrators: Administrators(users: access.admins, group: access.adminGroup),
+            admitsUnknownUsers: access.unknownUsers == .allow)
     }
 
     /// What administrators should know of a configuration that is allowed.

@@ -92,6 +92,12 @@ package struct Configuration: Hashable, Sendable {
         package var admins: Set<UInt32> = []
         /// A group by number; nil for none.
         package var adminGroup: UInt32?
+        package var unknownUsers = UnknownUsers.refuse
+
+        /// What becomes of peers whose number this host's user database does not know.
+        package enum UnknownUsers: String, Hashable, Sendable, CaseIterable {
+            case refuse, allow
+        }
     }
 
     package struct Prices: Hashable, Sendable {

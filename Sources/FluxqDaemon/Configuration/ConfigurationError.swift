@@ -12,6 +12,8 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
         package var origin: Origin
         /// Whole sentences that begin with the key's name, where there is one.
         package var text: String
+        /// Nothing need be wrong with what is written: the next try may take it.
+        package var isPassing = false
     }
 
     /// Never empty; those of the file first, by line.
@@ -26,6 +28,9 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
     init(_ origin: Origin, _ text: String) {
         self.init([Problem(origin: origin, text: text)])
     }
+
+    /// Whether the next try may take it as it is: nothing in it has to be mended.
+    package var isPassing: Bool { problems.allSatisfy(\.isPassing) }
 
     /// One line for each problem.
     package var description: String {

@@ -31,7 +31,7 @@ struct GroupReader {
         do throws(SettingRejection) {
             return try type.read(entry.value)
         } catch {
-            for reason in error.reasons { reject("with \(key.quoted) \(reason.text)", at: reason.origin) }
+            reasons += error.reasons.map { $0.of("with \(key.quoted)") }
             return nil
         }
     }
@@ -66,9 +66,7 @@ extension SettingNode {
             do throws(SettingRejection) {
                 values.append(try read(entry))
             } catch {
-                reasons += error.reasons.map {
-                    .init(origin: $0.origin, text: "of \(entry.name.quoted) \($0.text)")
-                }
+                reasons += error.reasons.map { $0.of("of \(entry.name.quoted)") }
             }
         }
         guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }

@@ -175,6 +175,10 @@ struct Setting: Sendable {
         Setting(
             "access.admin_group", .group, \.access.adminGroup, example: "sudo",
             "A group, by name or number, whose members do as well. None by default."),
+        Setting(
+            "access.unknown_users", .oneOf(Configuration.Access.UnknownUsers.self), \.access.unknownUsers,
+            "Whether users whose number this host's user database does not know may use fluxqd: refuse or allow. "
+                + "Subordinate numbers (/etc/subuid) and systemd's dynamic ones are refused either way."),
 
         Setting("prices.currency", .currency, \.prices.currency, "The currency of all prices."),
         Setting(

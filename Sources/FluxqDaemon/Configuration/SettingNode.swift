@@ -63,6 +63,13 @@ struct SettingRejection: Error {
         var origin: ConfigurationError.Origin
         /// What follows the key's name in a sentence: "must be …, but is …".
         var text: String
+        /// Nothing need be wrong with the value: the next try may take it.
+        var isPassing = false
+
+        /// As it reads for what the value is a part of.
+        func of(_ whole: String) -> Reason {
+            Reason(origin: origin, text: "\(whole) \(text)", isPassing: isPassing)
+        }
     }
 
     var reasons: [Reason]

@@ -63,9 +63,7 @@ extension SettingType<LimitRules.Exceptions> {
                     do throws(SettingRejection) {
                         try exceptions.add(entry)
                     } catch {
-                        reasons += error.reasons.map {
-                            .init(origin: $0.origin, text: "of \(entry.name.quoted) \($0.text)")
-                        }
+                        reasons += error.reasons.map { $0.of("of \(entry.name.quoted)") }
                     }
                 }
                 guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }
@@ -111,9 +109,7 @@ extension LimitRules.Exception {
                         "is no limit; \(near ?? "they are \(Self.keys.joined(separator: ", "))")")
                 }
             } catch {
-                reasons += error.reasons.map {
-                    .init(origin: $0.origin, text: "with \(entry.name.quoted) \($0.text)")
-                }
+                reasons += error.reasons.map { $0.of("with \(entry.name.quoted)") }
             }
         }
         guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }

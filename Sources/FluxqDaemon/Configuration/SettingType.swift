@@ -47,15 +47,22 @@ extension SettingType {
                     do throws(SettingRejection) {
                         values.append(try element.read(node))
                     } catch {
-                        reasons += error.reasons.map {
-                            .init(origin: $0.origin, text: "has an element that \($0.text)")
-                        }
+                        reasons += error.reasons.map { $0.of("has an element that") }
                     }
                 }
                 guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }
                 return make(values)
             },
             write: { "[\(elements($0).compactMap(element.write).joined(separator: ", "))]" })
+    }
+}
+
+extension SettingType where Value: RawRepresentable<String> & CaseIterable {
+    /// One of a few words.
+    static func oneOf(_ type: Value.Type) -> SettingType {
+        .one(
+            type.allCases.map(\.rawValue).joined(separator: " or "), write: { $0.rawValue },
+            parse: { Value(rawValue: $0) })
     }
 }
 
@@ -207,7 +214,8 @@ extension SettingType<UInt32> {
                 do throws(UserDatabase.Failure) {
                     if let number = try lookUp(text) { return number }
                 } catch {
-                    throw node.rejection("cannot be looked up now: \(error). Try again, or write the number")
+                    throw node.rejection(
+                        "cannot be looked up now: \(error). Try again, or write the number", isPassing: true)
                 }
                 throw node.rejection(
                     "must be \(expectation), but this host knows no \(text.quoted). "
@@ -252,9 +260,7 @@ extension SettingType<[String: Int64]> {
                         if prices[entry.name] != nil { throw entry.value.rejection("gives \(entry.name.quoted) twice") }
                         prices[entry.name] = try price.read(entry.value)
                     } catch {
-                        reasons += error.reasons.map { reason in
-                            .init(origin: reason.origin, text: "of \(entry.name.quoted) \(reason.text)")
-                        }
+                        reasons += error.reasons.map { $0.of("of \(entry.name.quoted)") }
                     }
                 }
                 guard reasons.isEmpty else { throw SettingRejection(reasons: reasons) }
@@ -276,8 +282,8 @@ extension SettingNode {
         }
     }
 
-    func rejection(_ text: String) -> SettingRejection {
-        SettingRejection(reasons: [.init(origin: origin, text: text)])
+    func rejection(_ text: String, isPassing: Bool = false) -> SettingRejection {
+        SettingRejection(reasons: [.init(origin: origin, text: text, isPassing: isPassing)])
     }
 
     var kind: String {

@@ -1,0 +1,104 @@
+import FluxqControl
+import FluxqModel
+import FluxqStore
+import FluxqUsers
+import Logging
+import Synchronization
+
+/// Says who a uid is to fluxqd, anew for each request: what the host's user database and the configuration make of it may
+/// have changed since the last one.
+final class Callers: Sendable {
+    private let users: KnownUsers
+    private let store: Store
+    /// Names under which numbers have come and been found to be their owners'.
+    private let recognized = Mutex<[UInt32: String]>([:])
+    private let settings: Reloadable<ControlServer.Settings>
+    private let logger: Logger
+    private let userLog: UserLog
+    private let toldAt = Mutex(ContinuousClock.Instant?.none)
+    /// Between two lines in the log about a user database that does not answer.
+    private static let pauseOfLog = Duration.seconds(60)
+    private static let mostRecognized = 16384
+
+    init(
+        _ users: KnownUsers, store: Store, settings: Reloadable<ControlServer.Settings>, logger: Logger,
+        userLog: UserLog
+    ) {
+        self.users = users
+        self.store = store
+        self.settings = settings
+        self.logger = logger
+        self.userLog = userLog
+    }
+
+    /// At once, by what was last known, to find the place for a connection before the lookup.
+    func visitor(_ uid: UInt32) -> ConnectionCap.Visitor {
+        let administrators = settings.current.administrators
+        // Not even an administrator can be one: whoever has the number next would be as well.
+        if Account.isDynamic(uid) { return .stranger }
+        if administrators.names(uid) { return .administrator(uid) }
+        guard let entry = users.lastKnown(uid) else { return .newcomer(uid) }
+        return administrators.contains(uid: uid, groups: entry.groups) ? .administrator(uid) : .user(uid)
+    }
+
+    /// - Throws: why the uid is no user here, or that nobody can say so now.
+    func caller(_ uid: UInt32) async throws(Problem) -> Caller {
+        let standing = await users.standing(of: uid)
+        let settings = self.settings.current
+        let isNamed = settings.administrators.names(uid)
+        if Owner.numbersOfNobody.contains(uid) { throw .unknownUser(uid) }
+        switch standing {
+        case .user(let entry):
+            // Whom the configuration names by number has to be able to say whose numbers are.
+            if !isNamed, try await !isRecognized(uid, as: entry.name) { throw .numberOfAnother(uid) }
+            return Caller(
+                uid: uid, name: entry.name, groups: entry.groups,
+                isAdministrator: settings.administrators.contains(uid: uid, groups: entry.groups))
+        case .unknown where isNamed || settings.admitsUnknownUsers:
+            return Caller(uid: uid, name: String(uid), isAdministrator: isNamed)
+        case .unknown: throw .unknownUser(uid)
+        case .subordinate(let owner): throw .subordinateUser(uid, of: owner)
+        case .dynamic: throw .dynamicUser(uid)
+        case nil:
+            tell(uid)
+            // Whom the configuration names needs no entry, and may have come to see what is wrong.
+            if isNamed { return Caller(uid: uid, name: String(uid), isAdministrator: true) }
+            throw .userDatabaseSilent
+        }
+    }
+
+    /// Whether the number still is its owner's, by the name.
+    private func isRecognized(_ uid: UInt32, as name: String) async throws(Problem) -> Bool {
+        if recognized.withLock({ $0[uid] == name }) { return true }
+        do {
+            if let held = try await store.recognize(uid, as: name) {
+                userLog.log(
+                    .warning,
+                    "A number has come under another name and is held back: fluxq user UID renamed, or replaced.",
+                    of: uid, ["name": "\(held.name)", "came_as": "\(held.cameAs)"])
+                return false
+            }
+        } catch {
+            throw Problem(error)
+        }
+        recognized.withLock { recognized in
+            if recognized.count >= Self.mostRecognized { recognized.removeAll() }
+            recognized[uid] = name
+        }
+        return true
+    }
+
+    private func tell(_ uid: UInt32) {
+        let isDue = toldAt.withLock { toldAt in
+            let now = ContinuousClock.now
+            if let last = toldAt, now - last < Self.pauseOfLog { return false }
+            toldAt = now
+            return true
+        }
+        if isDue {
+            logger.warning(
+                "The user database does not answer; users who are not known yet are told to try again later.",
+                metadata: ["uid": "\(uid)"])
+        }
+    }
+}

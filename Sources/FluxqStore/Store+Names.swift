@@ -1,0 +1,126 @@
+package import FluxqModel
+import GRDB
+
+/// A number that came under another name than its owner's. It asks for nothing and its jobs wait, until an administrator has
+/// said whose it is.
+package struct HeldUser: Hashable, Sendable {
+    package let uid: UInt32
+    /// When it was last its owner's.
+    package let name: String
+    package let cameAs: String
+}
+
+extension Store {
+    /// What an administrator says of a number that came under another name.
+    package enum Verdict: String, Hashable, Sendable, CaseIterable {
+        /// It is the same person under a new name.
+        case renamed
+        /// It is another person. What the earlier one left goes to a number that nobody can have.
+        case replaced
+    }
+
+    package enum VerdictResult: Hashable, Sendable {
+        case settled
+        /// The number is not held back.
+        case notHeld
+        /// Jobs of the earlier owner are still running.
+        case running
+        case notAllowed
+    }
+
+    /// Holds a number back if it comes under another name than its owner's, and no longer if it is its owner's again.
+    ///
+    /// A name that is the number itself stands for none: the user database had no entry then, or did not answer.
+    ///
+    /// - Returns: nil if it is its owner's, or nobody's yet.
+    package func recognize(_ uid: UInt32, as name: String) async throws(StoreError) -> HeldUser? {
+        let known = try await read { db, _ in try HeldUser.owner(uid, db) }
+        guard let known, known.name != name || known.cameAs != nil, name != String(uid) else { return nil }
+        return try await write { transaction in
+            guard let known = try HeldUser.owner(uid, transaction.db) else { return nil }
+            guard known.name != String(uid), known.name != name else {
+                try transaction.execute("UPDATE owners SET name = ?, came_as = NULL WHERE uid = ?", [name, uid])
+                transaction.release(uid)
+                return nil
+            }
+            try transaction.execute("UPDATE owners SET came_as = ? WHERE uid = ?", [name, uid])
+            return HeldUser(uid: uid, name: known.name, cameAs: name)
+        }
+    }
+
+    /// Numbers that are held back; the first thousand.
+    package func heldUsers() async throws(StoreError) -> [HeldUser] {
+        try await read { db, _ in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT uid, name, came_as FROM owners WHERE came_as IS NOT NULL ORDER BY uid LIMIT 1000")
+            ).map { HeldUser(uid: $0["uid"], name: $0["name"], cameAs: $0["came_as"]) }
+        }
+    }
+
+    /// Says whose a number is that is held back.
+    package func settle(
+        _ uid: UInt32, _ verdict: Verdict, by caller: Caller
+    ) async throws(StoreError) -> VerdictResult {
+        try await write { transaction in
+            guard caller.isAdministrator else { return .notAllowed }
+            guard let owner = try HeldUser.owner(uid, transaction.db), owner.cameAs != nil else { return .notHeld }
+            switch verdict {
+            case .renamed:
+                try transaction.execute("UPDATE owners SET name = came_as, came_as = NULL WHERE uid = ?", [uid])
+                transaction.release(uid)
+            case .replaced:
+                guard try transaction.owner(uid)?.running == 0 else { return .running }
+                try transaction.putAway(uid, by: caller)
+            }
+            return .settled
+        }
+    }
+}
+
+extension HeldUser {
+    /// The row of an owner, held back or not.
+    fileprivate static func owner(_ uid: UInt32, _ db: Database) throws -> (name: String, cameAs: String?)? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT name, came_as FROM owners WHERE uid = ?"), arguments: [uid]
+        ).map { ($0["name"], $0["came_as"]) }
+    }
+}
+
+extension Transaction {
+    /// Its jobs may be called again.
+    fileprivate func release(_ uid: UInt32) {
+        memory.touch(uid)
+        wakeWorkers()
+    }
+
+    /// Cancels what an owner has queued, and gives everything that is the owner's to a number that nobody can have: it stays in
+    /// the books, and administrators see it.
+    fileprivate func putAway(_ uid: UInt32, by caller: Caller) throws {
+        let queued = try Row.fetchAll(
+            db, sql: "SELECT * FROM jobs WHERE uid = ? AND state = 'queued'", arguments: [uid])
+        for job in try queued.map(JobRow.init) {
+            guard case .advanced(let state) = try advance(job, .canceled) else {
+                throw StoreError.damaged("job \(job.id) is queued and cannot be canceled")
+            }
+            try log(.failed, job: job.id, uid: uid, state: state, actor: caller.uid)
+        }
+        let last = try value(
+            Int64.self, "SELECT max(uid) FROM owners WHERE uid BETWEEN ? AND ?",
+            [Owner.numbersOfNobody.lowerBound, Owner.numbersOfNobody.upperBound])
+        let number = last.map { $0 + 1 } ?? Int64(Owner.numbersOfNobody.lowerBound)
+        try execute(
+            """
+            INSERT INTO owners (uid, name, queued, running, done, failed, archive_bytes, unused_input_bytes, groups)
+            SELECT ?, name || ' (was ' || uid || ')', queued, running, done, failed, archive_bytes, unused_input_bytes, '[]'
+            FROM owners WHERE uid = ?
+            """, [number, uid])
+        for column in ["jobs.uid", "inputs.uid", "usage.uid", "shares.uid", "lines.uid", "events.uid", "events.actor"] {
+            let parts = column.split(separator: ".")
+            try execute("UPDATE \(parts[0]) SET \(parts[1]) = ? WHERE \(parts[1]) = ?", [number, uid])
+        }
+        try execute("DELETE FROM owners WHERE uid = ?", [uid])
+        memory.forget()
+        wakeWorkers()
+    }
+}

@@ -1,0 +1,68 @@
+import Glibc
+
+/// The ranges of uids that users may take on inside user namespaces, as subuid(5) lists them: `NAME-OR-UID:FIRST:COUNT`.
+///
+/// To everybody outside of the namespace such a uid looks like a user of its own, and one person may have 65,536 of them.
+package struct SubordinateRanges: Hashable, Sendable {
+    package static let standardFile = "/etc/subuid"
+    private static let largestFileBytes = 16 << 20
+
+    private struct Range: Hashable, Sendable {
+        var owner: String
+        var first: UInt64
+        var count: UInt64
+    }
+
+    private let ranges: [Range]
+
+    /// Lines that are no range are left out, as the programs that use the file do.
+    package init(_ text: String) {
+        ranges = text.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count == 3, !fields[0].isEmpty, let first = Self.number(fields[1]),
+                let count = Self.number(fields[2])
+            else { return nil }
+            return Range(owner: String(fields[0]), first: first, count: count)
+        }
+    }
+
+    /// Blocks. A file that is not there grants nothing.
+    package static func read(_ path: String = standardFile) throws(UserDatabase.Failure) -> SubordinateRanges {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else {
+            if errno == ENOENT { return SubordinateRanges("") }
+            throw failure(path)
+        }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count <= largestFileBytes {
+            let count = Glibc.read(file, &piece, piece.count)
+            if count == 0 { return SubordinateRanges(String(decoding: bytes, as: UTF8.self)) }
+            if count < 0, errno != EINTR { throw failure(path) }
+            bytes += piece.prefix(max(0, count))
+        }
+        throw UserDatabase.Failure(description: "\(path) is longer than \(largestFileBytes) bytes")
+    }
+
+    /// Those who may take on that uid, by name or number, besides root, who may take on every uid anyway, and besides the
+    /// uid's own number.
+    package func owners(of uid: UInt32) -> [String] {
+        let number = UInt64(uid)
+        return ranges.filter { range in
+            number >= range.first && number - range.first < range.count
+                && !["root", "0", String(uid)].contains(range.owner)
+        }.map(\.owner)
+    }
+
+    /// As strtoul(3) reads it with a base of 0, which the programs that use the file do.
+    private static func number(_ text: Substring) -> UInt64? {
+        if text.hasPrefix("0x") || text.hasPrefix("0X") { return UInt64(text.dropFirst(2), radix: 16) }
+        if text.hasPrefix("0"), text.count > 1 { return UInt64(text.dropFirst(), radix: 8) }
+        return UInt64(text)
+    }
+
+    private static func failure(_ path: String) -> UserDatabase.Failure {
+        .init(description: "\(path) cannot be read (error \(errno))")
+    }
+}
