@@ -103,11 +103,10 @@ package struct BackupSource: Sendable {
 
     private func sendDatabase(_ path: String) async throws {
         let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-        try await stream.send("database", "\(try handle.seekToEnd())")
+        let bytes = try handle.seekToEnd()
+        try await stream.send("database", "\(bytes)")
         try handle.seek(toOffset: 0)
-        while let piece = try handle.read(upToCount: Self.pieceBytes), !piece.isEmpty {
-            try await stream.send(ArraySlice(piece))
-        }
+        try await stream.send(bytes, of: handle, path: path)
         try handle.close()
     }
 

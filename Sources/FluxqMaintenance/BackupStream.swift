@@ -77,6 +77,21 @@ package final class BackupStream: Sendable {
         }
     }
 
+    /// Sends so many bytes of a file, from where it is read. If it grows meanwhile, what is added is left out: the other half
+    /// has been told how many bytes follow.
+    ///
+    /// - Parameter path: for the failure of a file that has been cut meanwhile.
+    func send(_ count: UInt64, of handle: FileHandle, path: String) async throws {
+        var left = count
+        while left > 0 {
+            guard let piece = try handle.read(upToCount: Int(min(left, UInt64(Self.pieceBytes)))), !piece.isEmpty else {
+                throw Failure.other("\(path) has changed while it was read. Try again")
+            }
+            left -= UInt64(piece.count)
+            try await send(ArraySlice(piece))
+        }
+    }
+
     /// Sends a failure, as one line. Nobody may be there to hear it any more.
     package func send(failure error: any Error) async {
         let text = "\(error)".replacing("\n", with: " ")

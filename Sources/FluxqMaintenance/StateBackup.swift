@@ -70,7 +70,6 @@ package struct StateBackup: Sendable {
     private static let database = "queue.sqlite"
     private static let unfinished = "queue.sqlite.unfinished"
     private static let lockName = "lock"
-    private static let pieceBytes = 1 << 20
 
     private let source: BackupStream
     private let scrutiny: Scrutiny
@@ -266,11 +265,10 @@ package struct StateBackup: Sendable {
             guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
                 throw Refusal.notABackup(path)
             }
-            try await source.send(word, "\(try handle.seekToEnd())")
+            let bytes = try handle.seekToEnd()
+            try await source.send(word, "\(bytes)")
             try handle.seek(toOffset: 0)
-            while let piece = try handle.read(upToCount: Self.pieceBytes), !piece.isEmpty {
-                try await source.send(ArraySlice(piece))
-            }
+            try await source.send(bytes, of: handle, path: "\(path)/\(name)")
             try handle.close()
         }
         try await source.send("end")

@@ -92,7 +92,11 @@ struct StateBackupTests {
         #expect(files.createFile(atPath: "\(path)/lock", contents: nil))
         // A repair of the backup has left that; it is one still.
         #expect(try await state.backUp(to: path).files == 1)
-        _ = try await StateFixture.Restored(path, now: state.now).store.recover()
+        let restored = try StateFixture.Restored(path, now: state.now)
+        _ = try await restored.store.recover()
+        // While it is open, and once it is not.
+        await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
+        try restored.store.close()
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
         await #expect(throws: StateBackup.Refusal.self) { try await state.backUp(to: "/proc/backup") }
     }
