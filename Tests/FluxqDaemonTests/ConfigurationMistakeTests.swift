@@ -218,7 +218,6 @@ import Testing
         "http+unix://me:secret@%2Frun%2Fapi.sock/v1": socketExample,
         "http+unix://%2Frun%2F\(String(repeating: "x", count: 200))/v1": socketExample,
         "HTTP+UNIX://%2Fno%2Fsuch%2Fapi.sock/v1": unsafe("/no cannot be opened: No such file or directory"),
-        "http+unix://%2Ftmp%2Fapi.sock/v1": unsafe("/tmp/ can be written by other users"),
     ]
 
     @Test("the URL of a socket that cannot be used is refused without being repeated", arguments: socketURLs)
@@ -226,6 +225,21 @@ import Testing
         #expect(
             try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == ["FILE:1: api.base_url \(complaint)."]
         )
+    }
+
+    @Test(
+        "a socket in a directory that others can write is refused, though entries be protected",
+        arguments: [0o1777, 0o770])
+    func openSocketDirectory(_ mode: Int) throws {
+        let directory = try TemporaryDirectory()
+        let open = directory.path("open")
+        try FileManager.default.createDirectory(atPath: open, withIntermediateDirectories: false)
+        try #require(chmod(open, mode_t(mode)) == 0)
+        let url = "http+unix://\("\(open)/api.sock".replacing("/", with: "%2F"))/v1"
+        #expect(
+            try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == [
+                "FILE:1: api.base_url \(Self.unsafe("\(open)/ can be written by other users"))."
+            ])
     }
 
     @Test("a socket in a directory that only root can write is taken, and no warning is given of it")
