@@ -238,7 +238,7 @@ import Testing
         let url = "http+unix://\("\(open)/api.sock".replacing("/", with: "%2F"))/v1"
         #expect(
             try ConfigurationFixture().complaints("api: {base_url: '\(url)'}") == [
-                "FILE:1: api.base_url \(Self.unsafe("\(open)/ can be written by other users"))."
+                "FILE:1: api.base_url \(Self.unsafe("\(open) can be written by other users"))."
             ])
     }
 

@@ -52,7 +52,8 @@ enum BaseURL {
             throw Invalid(
                 text: "must hold the absolute path of a socket, with every slash as %2F, such as \(socketExample)")
         }
-        let directory = String(url.socket.prefix(through: url.socket.lastIndex(of: "/") ?? url.socket.startIndex))
+        let above = url.socket.prefix(upTo: url.socket.lastIndex(of: "/") ?? url.socket.startIndex)
+        let directory = above.isEmpty ? "/" : String(above)
         do throws(TrustedDirectory.Distrust) {
             try TrustedDirectory(directory).checkIsOwn(directory, isRootTrusted: true)
         } catch {
