@@ -145,5 +145,5 @@ lint:
 # Root, and some 300 MB below build/.
 hosttest: deb
 	@scripts/install-packages debootstrap systemd-container
-	swift build --product sandbox-server
+	swift build --product fluxq-sandbox
 	scripts/hosttest

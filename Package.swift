@@ -59,6 +59,7 @@ let package = Package(
     products: [
         .executable(name: "fluxqd", targets: ["fluxqd"]),
         .executable(name: "fluxq", targets: ["fluxq"]),
+        .executable(name: "fluxq-sandbox", targets: ["fluxq-sandbox"]),
         .library(name: "FluxqSystemCallShim", type: .dynamic, targets: ["SystemCallShim"]),
     ],
     dependencies: [
@@ -78,6 +79,8 @@ let package = Package(
         // The roof: nothing but how to start.
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
+        .executableTarget(
+            name: "fluxq-sandbox", dependencies: ["FluxqSandbox", argumentParser, logging], swiftSettings: settings),
 
         // Floor 3: composition and verbs.
         room(
@@ -151,10 +154,6 @@ let package = Package(
             ],
             path: "Benchmarks/fluxq-bench", swiftSettings: settings),
 
-        // The stand-in of the API alone, for tests of a whole host.
-        .executableTarget(
-            name: "sandbox-server", dependencies: ["FluxqSandbox", argumentParser, logging],
-            path: "Proofs/sandbox-server", swiftSettings: settings),
         // `make simtest`.
         .executableTarget(
             name: "fluxq-simtest",

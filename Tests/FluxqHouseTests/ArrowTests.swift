@@ -31,7 +31,7 @@ struct ArrowTests {
         ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
         ["FluxqDaemon", "FluxqCommands"],
-        ["fluxqd", "fluxq"],
+        ["fluxqd", "fluxq", "fluxq-sandbox"],
     ]
 
     private func targets() async throws -> [Package.Target] {

@@ -3,6 +3,6 @@ enum Repository {
     /// Programs that measure or test fluxq and are no part of it.
     static let tools: Set<String> = [
         "FluxqDiskFaults", "FluxqProofKit", "SystemCallShim", "SystemCallShimInterface", "archive-probe",
-        "attacktest", "crashtest", "faulttest", "fluxq-bench", "fluxq-simtest", "powertest", "sandbox-server",
+        "attacktest", "crashtest", "faulttest", "fluxq-bench", "fluxq-simtest", "powertest",
     ]
 }

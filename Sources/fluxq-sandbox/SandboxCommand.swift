@@ -5,9 +5,9 @@ import Logging
 
 /// The stand-in of the images API as a process of its own: it outlives the daemons that call it, as the real one does.
 @main
-struct SandboxServer: AsyncParsableCommand {
+struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sandbox-server",
+        commandName: "fluxq-sandbox",
         abstract: "Run the stand-in of the images API on a loopback port until it is killed; print its base URL.")
 
     @Option(help: "Where its ledger lies.") var directory: String
@@ -24,7 +24,7 @@ struct SandboxServer: AsyncParsableCommand {
         }
         let sandbox = try await Sandbox.start(
             .init(directory: directory, latency: .seconds(latency), port: port == 0 ? nil : port, key: key),
-            logger: Logger(label: "sandbox-server"))
+            logger: Logger(label: "fluxq-sandbox"))
         FileHandle.standardOutput.write(Data("\(sandbox.baseURL)\n".utf8))
         while true { try await Task.sleep(for: .seconds(3600)) }
     }
