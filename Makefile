@@ -19,7 +19,7 @@ VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 .PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest attacktest
 
 help:
-	@echo "make demo     edit a picture end to end against the built-in stand-in of the API (IMAGE=… PROMPT=…)"
+	@echo "make demo     edit a picture end to end against a stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
 	@echo "make simtest  run the workers with a simulated clock, API and failures (SEEDS=5000, or SEED=n to replay one)"
 	@echo "make crashtest  kill the daemon between any two effects and at random times (ROUNDS=… SEED=…)"
@@ -28,7 +28,7 @@ help:
 	@echo "make attacktest  attack the daemon as users of its host can, and measure what another user notices (as root)"
 	@echo "make fuzz     try what reads bytes from outside on made-up ones (SECONDS=… or RUNS=10000000, TARGETS=…)"
 	@echo "make bench    measure a release build"
-	@echo "make release  build fluxqd and fluxq for installing, with manual pages and completions"
+	@echo "make release  build the programs for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
 	@echo "make deb      build a Debian package in build/"
 	@echo "make hosttest install that on a Debian 12 in a container, and use it as its users would (as root)"
@@ -42,10 +42,9 @@ build: packages
 	swift build
 
 release: packages
-	swift build $(RELEASE) --product fluxqd
-	swift build $(RELEASE) --product fluxq
+	for product in fluxqd fluxq fluxq-sandbox; do swift build $(RELEASE) --product $$product; done
 	@mkdir -p build/bin
-	cp "$$(swift build $(RELEASE) --show-bin-path)"/{fluxqd,fluxq} build/bin/
+	cp "$$(swift build $(RELEASE) --show-bin-path)"/{fluxqd,fluxq,fluxq-sandbox} build/bin/
 	scripts/man-pages build/man
 	scripts/completions build/completions build/bin
 
@@ -54,6 +53,8 @@ install:
 	@test -x build/bin/fluxqd || { echo "Nothing is built yet. First, as yourself: make release" >&2; exit 1; }
 	install -D -m 755 build/bin/fluxq "$(DESTDIR)$(PREFIX)/bin/fluxq"
 	install -D -m 755 build/bin/fluxqd "$(DESTDIR)$(PREFIX)/sbin/fluxqd"
+	@# fluxqd looks for it beside itself.
+	install -D -m 755 build/bin/fluxq-sandbox "$(DESTDIR)$(PREFIX)/sbin/fluxq-sandbox"
 	install -D -m 644 -t "$(DESTDIR)$(UNITDIR)" systemd/fluxqd.service systemd/fluxqd.socket
 	install -D -m 644 systemd/fluxq.sysusers "$(DESTDIR)/usr/lib/sysusers.d/fluxq.conf"
 	install -D -m 644 systemd/fluxq.tmpfiles "$(DESTDIR)/usr/lib/tmpfiles.d/fluxq.conf"
@@ -62,7 +63,7 @@ install:
 	    install -D -m 644 systemd/fluxqd.yaml "$(DESTDIR)$(SYSCONFDIR)/fluxq/fluxqd.yaml"
 	for page in build/man/*; do \
 	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}" "$$page"; done
-	for program in fluxq fluxqd; do \
+	for program in fluxq fluxqd fluxq-sandbox; do \
 	    install -D -m 644 build/completions/$$program.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program"; \
 	    install -D -m 644 build/completions/$$program.zsh "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$$program"; \
 	    install -D -m 644 build/completions/$$program.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish"; done
@@ -80,8 +81,7 @@ test: packages
 	swift test --skip-build --no-parallel --filter 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
 
 demo: packages
-	swift build --product fluxqd
-	swift build --product fluxq
+	for product in fluxqd fluxq fluxq-sandbox; do swift build --product $$product; done
 	@scripts/demo "$(IMAGE)" "$(PROMPT)"
 
 # About three minutes; BENCH=--quick takes a few seconds.

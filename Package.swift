@@ -80,22 +80,23 @@ let package = Package(
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
         .executableTarget(
-            name: "fluxq-sandbox", dependencies: ["FluxqSandbox", argumentParser, logging], swiftSettings: settings),
+            name: "fluxq-sandbox", dependencies: ["FluxqSandbox", "FluxqProcess", argumentParser, logging],
+            swiftSettings: settings),
 
         // Floor 3: composition and verbs.
         room(
             "FluxqDaemon",
             [
-                "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqSandbox",
-                "FluxqUsers", "FluxqMaintenance", "FluxqControlServer",
-                "FluxqWorkers", "CLinux", argumentParser, logging, serviceLifecycle, unixSignals, nioCore, nioPosix,
+                "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqUsers",
+                "FluxqProcess", "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", "CLinux", argumentParser,
+                logging, serviceLifecycle, unixSignals, nioCore, nioPosix,
                 yams,
             ]),
         room(
             "FluxqCommands",
             [
-                "CLinux", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto,
-                nioPosix,
+                "CLinux", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqProcess", "FluxqControlClient",
+                argumentParser, crypto, nioPosix,
             ]),
 
         // Floor 2: the two sides of the socket, and the work.
@@ -128,6 +129,7 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
         room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         room("FluxqUsers", []),
+        room("FluxqProcess", [logging]),
         room(
             "FluxqSandbox",
             ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
@@ -213,6 +215,7 @@ let package = Package(
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
         tests("FluxqUsers"),
+        tests("FluxqProcess", also: [logging]),
         tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
         // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
         .executableTarget(
@@ -242,7 +245,8 @@ let package = Package(
         .testTarget(
             name: "FluxqEndToEndTests",
             dependencies: [
-                "fluxq", "fluxqd", "FluxqTestSupport", "FluxqControl", "FluxqModel", "FluxqSandbox", grdb,
+                "fluxq", "fluxqd", "fluxq-sandbox", "FluxqTestSupport", "FluxqControl", "FluxqModel", "FluxqSandbox",
+                grdb,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <spawn.h>
 #include <sys/prctl.h>
 
 // Declared by the C library for GNU programs alone.
@@ -15,6 +16,12 @@ int renameat2(int fromDirectory, const char *from, int toDirectory, const char *
 
 /// `flags`: fails if the new name is taken.
 enum { FLUXQ_RENAME_NOREPLACE = 1 };
+
+/// Linux's `pipe2`: a pipe's two ends, to read and to write, with flags such as O_CLOEXEC.
+int pipe2(int ends[2], int flags);
+
+/// Has a program that is started begin with no descriptor from that number on.
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
 
 /// Linux's `prctl` takes any number of arguments, and Swift imports no such function: no core, not even for a program that is
 /// told of crashes, and no other process of this user reads this one's memory or environment.

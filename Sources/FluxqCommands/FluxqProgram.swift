@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxqProcess
 import Glibc
 
 /// The program `fluxq`.

@@ -3,7 +3,6 @@ import FluxqControl
 import FluxqControlServer
 import FluxqImagesAPI
 import FluxqModel
-import FluxqSandbox
 import FluxqStore
 import FluxqWorkers
 import Glibc
@@ -14,7 +13,7 @@ import UnixSignals
 /// Puts the parts together, runs them until a signal, and takes them apart again.
 ///
 /// ```
-/// state directory (lock) ─ archive ─ store ─┬─ workers ── images API (or the sandbox)
+/// state directory (lock) ─ archive ─ store ─┬─ workers ── images API (or fluxq-sandbox)
 ///                                           └─ control server ── socket
 /// ```
 package struct Daemon: Sendable {
@@ -87,7 +86,7 @@ package struct Daemon: Sendable {
         do {
             apis = try await Self.clients(configuration, keys: keys)
         } catch {
-            await sandbox?.shutdown()
+            await sandbox?.end()
             throw error
         }
         logger.notice(
@@ -122,10 +121,12 @@ package struct Daemon: Sendable {
             logger: logger, read: read, complete: complete, serving: serving)
 
         // Shut down in reverse: calls in flight are waited for while status can still be asked.
-        let services: [any Service] = [
-            health, server, workers, GroupRefresh(store: store, logger: logger),
-            StoppingNotice(notifier: notifier, drain: configuration.workers.drain, logger: logger),
-        ]
+        let watch: [any Service] = sandbox.map { [SandboxWatch(sandbox: $0, logger: logger)] } ?? []
+        let services: [any Service] =
+            watch + [
+                health, server, workers, GroupRefresh(store: store, logger: logger),
+                StoppingNotice(notifier: notifier, drain: configuration.workers.drain, logger: logger),
+            ]
         let end = await runUntilSignal(
             ServiceGroup(
                 configuration: .init(
@@ -136,7 +137,7 @@ package struct Daemon: Sendable {
 
         CrashPoint.drainEnded.pass()
         for api in apis.values { await api.shutdown() }
-        await sandbox?.shutdown()
+        await sandbox?.end()
         try end.get()
         try store.close()
         CrashPoint.databaseClosed.pass()
@@ -159,14 +160,11 @@ package struct Daemon: Sendable {
 
     private static func sandboxDirectory(of directory: String) -> String { "\(directory)/sandbox" }
 
-    /// The stand-in of the images API, where that was asked for.
-    private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> Sandbox? {
+    /// The stand-in of the images API, if it was asked for.
+    private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> SandboxProcess? {
         guard options.isSandboxed else { return nil }
-        return try await Sandbox.start(
-            .init(
-                directory: Self.sandboxDirectory(of: directory), latency: configuration.sandbox.latency,
-                linkLifetime: configuration.sandbox.linkLifetime),
-            logger: logger)
+        return try await SandboxProcess.start(
+            in: Self.sandboxDirectory(of: directory), configuration.sandbox, environment: environment)
     }
 
     /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up. SIGHUP reloads the configuration.
@@ -264,7 +262,7 @@ extension Configuration {
     }
 
     /// With the stand-in of the images API, if there is one, in the place of every real one.
-    fileprivate func calling(_ sandbox: FluxqSandbox.Sandbox?) -> Configuration {
+    fileprivate func calling(_ sandbox: SandboxProcess?) -> Configuration {
         guard let sandbox else { return self }
         var configuration = self
         configuration.api.baseURL = sandbox.baseURL

@@ -1,7 +1,6 @@
 import ArgumentParser
+import FluxqProcess
 import Foundation
-import Glibc
-import Logging
 
 /// `fluxqd`, or `fluxqd run`: the daemon itself.
 struct Run: AsyncParsableCommand {
@@ -25,7 +24,7 @@ struct Run: AsyncParsableCommand {
             valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Call a stand-in of the images API inside the daemon: real pictures, no key, no network, no bill.")
+    @Flag(help: "Start fluxq-sandbox, a stand-in of the images API, and call that: real pictures, no key, no bill.")
     var sandbox = false
 
     init() {}
@@ -33,24 +32,15 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         Secrecy.begin()
         let environment = Secrecy.takeEnvironment()
-        let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: environment)
-        LoggingSystem.bootstrap { label -> any LogHandler in
-            if isJournaled { return JournalLog(descriptor: STDERR_FILENO) }
-            return StreamLogHandler.standardError(label: label)
-        }
-        let logger = Logger(label: "fluxqd")
+        let log = ProgramLog.begin(of: "fluxqd", environment: environment)
         let daemon = Daemon(
             options: .init(
                 configurationFile: config, stateDirectory: state.stateDirectory, socket: socket, isSandboxed: sandbox),
-            environment: environment, logger: logger)
+            environment: environment, logger: log.logger)
         do {
             try await daemon.run()
         } catch {
-            if isJournaled {
-                for line in "\(error)".split(separator: "\n") { logger.critical("\(line)") }
-            } else {
-                FileHandle.standardError.write(Data("fluxqd: \(error)\n".utf8))
-            }
+            log.tell(error)
             throw ExitCode(Daemon.exitStatus(of: error))
         }
     }

@@ -149,7 +149,7 @@ struct StartTests {
         #expect(lines.contains { $0.hasPrefix("<5>fluxqd is ready. api=sandbox ") }, "\(running.errors)")
     }
 
-    @Test("the programs and the Debian package have one version", arguments: ["fluxq", "fluxqd"])
+    @Test("the programs and the Debian package have one version", arguments: ["fluxq", "fluxqd", "fluxq-sandbox"])
     func version(program: String) async throws {
         let directory = try TemporaryDirectory()
         let process = try ChildProcess(

@@ -27,7 +27,7 @@ struct ArrowTests {
     private static let floors: [[String]] = [
         ["CZlib", "CLinux"],
         ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
-        ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers"],
+        ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers", "FluxqProcess"],
         ["FluxqMaintenance"],
         ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
         ["FluxqDaemon", "FluxqCommands"],
@@ -59,7 +59,7 @@ struct ArrowTests {
         }
     }
 
-    @Test("the ground knows nothing, and fluxq links neither the database nor what opens it")
+    @Test("the ground knows nothing; fluxq links no database, and fluxqd no stand-in of the API")
     func reach() async throws {
         let targets = Dictionary(uniqueKeysWithValues: try await targets().map { ($0.name, $0) })
         for room in Self.floors[0] { #expect(try #require(targets[room]).dependencies.isEmpty) }
@@ -75,5 +75,7 @@ struct ArrowTests {
             rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon"])
         )
         #expect(products.contains("ArgumentParser"))
+        #expect(!reachable(from: "fluxqd").contains("FluxqSandbox"))
+        #expect(reachable(from: "fluxq-sandbox").isDisjoint(with: ["FluxqStore", "FluxqImagesAPI", "FluxqDaemon"]))
     }
 }

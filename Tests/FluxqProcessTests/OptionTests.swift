@@ -1,8 +1,8 @@
 import Testing
 
-@testable import FluxqDaemon
+@testable import FluxqProcess
 
-@Suite("The options of fluxqd")
+@Suite("The options of fluxqd and fluxq-sandbox")
 struct OptionTests {
     @Test(
         "each is given once",
@@ -12,6 +12,6 @@ struct OptionTests {
             (["--config", "a", "--socket", "a"], nil), (["backup", "--", "--quick", "--quick"], nil), ([], nil),
         ] as [([String], String?)])
     func once(words: [String], option: String?) {
-        #expect(FluxqdProgram.optionGivenTwice(words) == option)
+        #expect(ProgramArguments.optionGivenTwice(words) == option)
     }
 }

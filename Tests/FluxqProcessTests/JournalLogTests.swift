@@ -4,7 +4,7 @@ import Glibc
 import Logging
 import Testing
 
-@testable import FluxqDaemon
+@testable import FluxqProcess
 
 @Suite("The log for the journal")
 struct JournalLogTests {

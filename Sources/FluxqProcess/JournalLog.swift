@@ -1,5 +1,5 @@
 import Glibc
-import Logging
+package import Logging
 import Synchronization
 
 /// Writes the log for systemd's journal, which knows the time and the program itself and takes the level from the line's
@@ -8,34 +8,34 @@ import Synchronization
 /// ```
 /// <6>A job was submitted. job.id=7 uid=1000
 /// ```
-struct JournalLog: LogHandler {
+package struct JournalLog: LogHandler {
     /// The journal breaks longer lines (LineMax= is 48 KiB), and what followed would be a line without a level.
     private static let maxBytes = 16 << 10
     private static let writing = Mutex(())
 
-    var logLevel = Logger.Level.info
-    var metadata: Logger.Metadata = [:]
-    var metadataProvider: Logger.MetadataProvider?
+    package var logLevel = Logger.Level.info
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
     private let descriptor: Int32
 
-    init(descriptor: Int32) {
+    package init(descriptor: Int32) {
         self.descriptor = descriptor
     }
 
     /// Whether the journal reads what is written there: `$JOURNAL_STREAM` has the device and inode of its stream, so that
     /// a program whose output was redirected since knows. systemd.exec(5)
-    static func isRead(from descriptor: Int32, environment: [String: String]) -> Bool {
+    package static func isRead(from descriptor: Int32, environment: [String: String]) -> Bool {
         var status = stat()
         guard let stream = environment["JOURNAL_STREAM"], fstat(descriptor, &status) == 0 else { return false }
         return stream == "\(status.st_dev):\(status.st_ino)"
     }
 
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let details = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
         var words = [Self.spelledOut("\(event.message)")]
         for (key, value) in details.sorted(by: { $0.key < $1.key }) {

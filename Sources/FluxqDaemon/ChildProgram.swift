@@ -1,0 +1,110 @@
+import CLinux
+import Foundation
+import Glibc
+import Synchronization
+
+/// A program that this one has started and waits for.
+///
+/// It gets three descriptors and no other one of this process, no variable that it is not given, and the default for every
+/// signal. It is in a process group of its own, so that a terminal's Ctrl-C does not reach it.
+final class ChildProgram: Sendable {
+    /// How it ended.
+    enum End: Hashable, Sendable, CustomStringConvertible {
+        case exit(Int32)
+        case signal(Int32)
+
+        var description: String {
+            switch self {
+            case .exit(let code): "exit code \(code)"
+            case .signal(let number): "signal \(number)"
+            }
+        }
+    }
+
+    /// The number of the process; nil once the number may be another's.
+    private final class Running: Sendable {
+        let id: Mutex<pid_t?>
+
+        init(_ id: pid_t) { self.id = Mutex(id) }
+
+        /// Blocks until the process has ended.
+        func reap() -> End {
+            guard let id = id.withLock({ $0 }) else { return .exit(0) }
+            var info = siginfo_t()
+            while waitid(P_PID, id_t(id), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+            return self.id.withLock { running in
+                var status: Int32 = 0
+                while waitpid(id, &status, 0) < 0, errno == EINTR {}
+                running = nil
+                let signal = status & 0x7f
+                return signal == 0 ? .exit((status >> 8) & 0xff) : .signal(signal)
+            }
+        }
+    }
+
+    private let running: Running
+    /// Its end. Nothing breaks off the wait for it.
+    let end: Task<End, Never>
+
+    /// - Parameters:
+    ///   - input: its standard input; `output`: its standard output. Standard error is this program's own.
+    /// - Throws: why it could not be started.
+    init(
+        _ path: String, _ arguments: [String], environment: [String: String], input: CInt, output: CInt
+    ) throws(SystemError) {
+        let id = try Self.spawn(path, arguments, environment, input, output)
+        let running = Running(id)
+        self.running = running
+        let (ends, continuation) = AsyncStream.makeStream(of: End.self)
+        end = Task {
+            for await end in ends { return end }
+            return .exit(0)
+        }
+        Thread.detachNewThread {
+            continuation.yield(running.reap())
+            continuation.finish()
+        }
+    }
+
+    /// Does nothing once it has ended.
+    func send(_ signal: CInt) {
+        running.id.withLock { if let id = $0 { kill(id, signal) } }
+    }
+
+    private static func spawn(
+        _ path: String, _ arguments: [String], _ environment: [String: String], _ input: CInt, _ output: CInt
+    ) throws(SystemError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        // What has taken the place of a closed standard error is this process's own.
+        let flags = fcntl(STDERR_FILENO, F_GETFD)
+        if flags < 0 || flags & FD_CLOEXEC != 0 {
+            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        }
+        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+
+        let words = ([path] + arguments).map { strdup($0) } + [nil]
+        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for pointer in words + variables { free(pointer) } }
+        var id = pid_t()
+        let code = posix_spawn(&id, path, &actions, &attributes, words, variables)
+        guard code == 0 else { throw SystemError("posix_spawn", code: code) }
+        return id
+    }
+}

@@ -1,0 +1,1 @@
+await SandboxProgram.run()
