@@ -230,8 +230,8 @@ let package = Package(
         tests(
             "FluxqControlServer",
             also: [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", asyncHTTPClient, nioCore,
-                nioHTTP1, nioPosix, logging, serviceLifecycle,
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
+                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle,
             ]),
         tests(
             "FluxqDaemon",

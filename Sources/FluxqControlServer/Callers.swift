@@ -37,8 +37,21 @@ final class Callers: Sendable {
         // Not even an administrator can be one: whoever has the number next would be as well.
         if Account.isDynamic(uid) { return .stranger }
         if administrators.names(uid) { return .administrator(uid) }
-        guard let entry = users.lastKnown(uid) else { return .newcomer(uid) }
+        guard let entry = users.lastKnown(uid) else {
+            return users.subordination(of: uid) == .none ? .newcomer(uid) : .stranger
+        }
         return administrators.contains(uid: uid, groups: entry.groups) ? .administrator(uid) : .user(uid)
+    }
+
+    /// Why a connection of that uid has found no place.
+    func reasonForRefusal(_ uid: UInt32) -> Problem {
+        if Account.isDynamic(uid) { return .dynamicUser(uid) }
+        if settings.current.administrators.names(uid) || users.lastKnown(uid) != nil { return .tooManyConnections }
+        switch users.subordination(of: uid) {
+        case .subordinate(let owner): return .subordinateUser(uid, of: owner)
+        case .unsettled: return .userDatabaseSilent
+        case .none: return .tooManyConnections
+        }
     }
 
     /// - Throws: why the uid is no user here, or that nobody can say so now.

@@ -1,6 +1,5 @@
 import FluxqControl
 import FluxqModel
-import FluxqUsers
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -104,8 +103,7 @@ struct Connection: Sendable {
 
     /// Of a connection that found no place.
     private var reasonForRefusal: Problem {
-        guard let uid else { return .nobody }
-        return Account.isDynamic(uid) ? .dynamicUser(uid) : .tooManyConnections
+        uid.map(routes.callers.reasonForRefusal) ?? .nobody
     }
 
     /// A user always gets to know why: what the user has sent may have been read, and without a word nobody could tell whether

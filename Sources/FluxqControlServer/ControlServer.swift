@@ -75,6 +75,7 @@ package struct ControlServer: Service {
     ) {
         socket = fd
         self.users = users
+        users.prepare()
         self.settings = Reloadable(settings)
         self.logger = logger
         let userLog = UserLog(logger)

@@ -1,4 +1,4 @@
-import FluxqUsers
+package import FluxqUsers
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -87,20 +87,42 @@ package final class KnownUsers: Sendable {
     static let mostLookups = 64
 
     private let lookUp: @Sendable (UInt32) throws -> Standing
+    private let subordinates: SubordinateTable?
     private let patience: Patience
     private let state = Mutex(State())
 
-    /// - Parameter lookUp: may block, for however long.
+    /// Of this host.
+    package convenience init() {
+        self.init(subordinates: .ofThisHost, lookUp: Self.ofThisHost)
+    }
+
+    /// - Parameters:
+    ///   - subordinates: of whose numbers none is looked up.
+    ///   - lookUp: may block, for however long.
     package init(
-        patience: Patience = .init(), lookUp: @escaping @Sendable (UInt32) throws -> Standing = KnownUsers.ofThisHost
+        patience: Patience = .init(), subordinates: SubordinateTable? = nil,
+        lookUp: @escaping @Sendable (UInt32) throws -> Standing
     ) {
         self.patience = patience
+        self.subordinates = subordinates
         self.lookUp = lookUp
     }
 
     /// As it was last known, however long ago; nil for somebody who is not known as a user.
     func lastKnown(_ uid: UInt32) -> Entry? {
         state.withLock { $0.users[uid]?.value }
+    }
+
+    /// Reads what is read before anybody comes. Blocks, for as long as the file system does.
+    func prepare() {
+        // A failure is told by the first lookup, which reads it as well.
+        _ = try? subordinates?.current()
+    }
+
+    /// Whether somebody who is not known as a user is another one's subordinate, as far as that can be told without a lookup.
+    /// One person may come as 65,536 of them, each of which would have to be looked up.
+    func subordination(of uid: UInt32) -> SubordinateTable.Verdict {
+        subordinates?.verdict(on: uid) ?? .none
     }
 
     /// Looks the uid up, if what is known of it is not new enough.
@@ -125,6 +147,7 @@ package final class KnownUsers: Sendable {
 
     /// Makes the next request ask the database again. Until that has answered, what was last known of a user holds.
     func forget() {
+        subordinates?.forget()
         state.withLock { state in
             let now = ContinuousClock.now
             state.users = state.users.mapValues { Remembered(value: $0.value, until: min($0.until, now)) }

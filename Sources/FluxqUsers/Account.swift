@@ -20,15 +20,14 @@ package enum Account: Hashable, Sendable {
 
     /// Blocks, for as long as the user database does.
     ///
-    /// - Parameter subordinates: the path of subuid(5)'s file.
     package static func of(
-        uid: UInt32, subordinates: String = SubordinateRanges.standardFile
+        uid: UInt32, subordinates: SubordinateTable = .ofThisHost
     ) throws(UserDatabase.Failure) -> Account {
         // Root, and the user of this process, stand for nobody else.
         if uid == 0 || uid == geteuid() { return try entry(uid) }
         if isDynamic(uid) { return .dynamic }
         // Before the entry, which most uids of such a range do not have: to look for it may mean to ask a server far away.
-        for owner in try SubordinateRanges.read(subordinates).owners(of: uid)
+        for owner in try subordinates.current().owners(of: uid)
         where try UserDatabase.user(named: owner)?.uid != uid {
             return .subordinate(of: owner)
         }

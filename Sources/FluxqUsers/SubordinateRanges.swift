@@ -13,16 +13,27 @@ package struct SubordinateRanges: Hashable, Sendable {
         var count: UInt64
     }
 
+    /// By their first uids.
     private let ranges: [Range]
+    /// Of each range and all before it: the last uid of any.
+    private let reach: [UInt64]
 
     /// Lines that are no range are left out, as the programs that use the file do.
     package init(_ text: String) {
-        ranges = text.split(separator: "\n").compactMap { line in
+        let ranges: [Range] = text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
             guard fields.count == 3, !fields[0].isEmpty, let first = Self.number(fields[1]),
                 let count = Self.number(fields[2])
             else { return nil }
+            guard count > 0 else { return nil }
             return Range(owner: String(fields[0]), first: first, count: count)
+        }
+        self.ranges = ranges.sorted { $0.first < $1.first }
+        var furthest: UInt64 = 0
+        reach = self.ranges.map { range in
+            let (last, overflow) = range.first.addingReportingOverflow(range.count - 1)
+            furthest = max(furthest, overflow ? .max : last)
+            return furthest
         }
     }
 
@@ -49,10 +60,27 @@ package struct SubordinateRanges: Hashable, Sendable {
     /// uid's own number.
     package func owners(of uid: UInt32) -> [String] {
         let number = UInt64(uid)
-        return ranges.filter { range in
-            number >= range.first && number - range.first < range.count
-                && !["root", "0", String(uid)].contains(range.owner)
-        }.map(\.owner)
+        var owners: [String] = []
+        // Down from the last range that begins no later.
+        var index = beginning(after: number) - 1
+        while index >= 0, reach[index] >= number {
+            let range = ranges[index]
+            if number - range.first < range.count, !["root", "0", String(uid)].contains(range.owner) {
+                owners.append(range.owner)
+            }
+            index -= 1
+        }
+        return owners.reversed()
+    }
+
+    /// How many ranges begin at or below that uid.
+    private func beginning(after uid: UInt64) -> Int {
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].first <= uid { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// As strtoul(3) reads it with a base of 0, which the programs that use the file do.

@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqModel
 import FluxqTestSupport
+import FluxqUsers
 import Foundation
 import NIOHTTP1
 import Synchronization
@@ -168,6 +169,34 @@ struct PeerTests {
             #expect(try await ask(server, as: 1235, Self.asked).status == 200)
             #expect(try await ask(server, as: 1236, Self.asked).status == 200)
         }
+    }
+
+    @Test("as one of thousands of subordinate uids is refused without a lookup, which stay for users")
+    func subordinatesLookups() async throws {
+        let directory = try TemporaryDirectory()
+        try "mallory:100000:65536\n".write(toFile: directory.path("subuid"), atomically: true, encoding: .utf8)
+        let lookups = Mutex<Set<UInt32>>([])
+        let owners = Mutex(0)
+        let table = SubordinateTable(directory.path("subuid")) { _ in
+            owners.withLock { $0 += 1 }
+            return 4000
+        }
+        var patience = KnownUsers.Patience()
+        patience.unknown = .seconds(1500)
+        let users = KnownUsers(patience: patience, subordinates: table) { uid in
+            lookups.withLock { _ = $0.insert(uid) }
+            return .user(.init(name: "\(uid)", groups: []))
+        }
+        try await TestServer.run(users: users) { server in
+            try await Observation.wait { table.verdict(on: 100_000) == .subordinate(of: "mallory") }
+            for uid in 100_000..<100_040 as Range<UInt32> {
+                let reply = try await ask(server, as: uid, Self.asked)
+                #expect(reply.status == 0 || reply.body.contains("Connect as mallory"), "\(reply)")
+            }
+            #expect(try await ask(server, as: 1235, Self.asked).status == 200)
+        }
+        #expect(lookups.withLock { $0 } == [1235])
+        #expect(owners.withLock { $0 } == 1)
     }
 
     @Test("as an administrator has places that no number of other users can take")

@@ -44,7 +44,8 @@ struct AccountTests {
         let file = directory.path("subuid")
         try "games:1:1\ndaemon:1:1\nalice:3999999900:50\nnobody:61184:10\n".write(
             toFile: file, atomically: true, encoding: .utf8)
-        func account(_ uid: UInt32) throws -> Account { try Account.of(uid: uid, subordinates: file) }
+        let table = SubordinateTable(file)
+        func account(_ uid: UInt32) throws -> Account { try Account.of(uid: uid, subordinates: table) }
         // A known uid that another user may take on is that user as much as its own.
         #expect(try account(1) == .subordinate(of: "games"))
         let bin = try #require(try UserDatabase.user(uid: 2))
@@ -61,10 +62,11 @@ struct AccountTests {
     func ownRange() throws {
         let directory = try TemporaryDirectory()
         let file = directory.path("subuid")
-        #expect(try Account.of(uid: 3_999_999_999, subordinates: file) == .unknown)
+        let table = SubordinateTable(file)
+        #expect(try Account.of(uid: 3_999_999_999, subordinates: table) == .unknown)
         try "daemon:1:1\nroot:2:1\n".write(toFile: file, atomically: true, encoding: .utf8)
         for uid in [1, 2] as [UInt32] {
-            guard case .user = try Account.of(uid: uid, subordinates: file) else {
+            guard case .user = try Account.of(uid: uid, subordinates: table) else {
                 Issue.record("\(uid) is no user")
                 continue
             }
@@ -74,6 +76,7 @@ struct AccountTests {
     @Test("cannot be told while the ranges cannot be read")
     func unreadable() throws {
         let directory = try TemporaryDirectory()
-        #expect(throws: UserDatabase.Failure.self) { try Account.of(uid: 1, subordinates: directory.path) }
+        let table = SubordinateTable(directory.path)
+        #expect(throws: UserDatabase.Failure.self) { try Account.of(uid: 1, subordinates: table) }
     }
 }
