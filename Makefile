@@ -124,9 +124,10 @@ powertest: packages
 	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/powertest" \
 	    --stride $(or $(STRIDE),$(if $(CI),15,1)) --variants $(or $(VARIANTS),$(if $(CI),4,6)) $(if $(SEED),--seed $(SEED))
 
-# Optimised: what is measured is what runs. Root, because the attackers are users of their own.
+# Optimised: what is measured is what runs. Root, because the attackers are users of their own, with subordinate uids.
 attacktest: packages
-	for product in fluxqd fluxq attacktest; do swift build $(RELEASE) --product $$product; done
+	@scripts/install-packages uidmap
+	for product in fluxqd fluxq attacktest FluxqSystemCallShim; do swift build $(RELEASE) --product $$product; done
 	"$$(swift build $(RELEASE) --show-bin-path)/attacktest" --seconds $(or $(SECONDS),$(if $(CI),3,10)) \
 	    $(if $(LIMIT),--limit $(LIMIT)) $(if $(ONLY),--only "$(ONLY)") $(if $(SEED),--seed $(SEED))
 

@@ -188,7 +188,8 @@ let package = Package(
             name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqSandbox", "FluxqTestSupport"],
             path: "Proofs/DiskFaults", swiftSettings: settings),
         .executableTarget(
-            name: "attacktest", dependencies: ["FluxqProofKit", "FluxqTestSupport", argumentParser],
+            name: "attacktest",
+            dependencies: ["FluxqDiskFaults", "FluxqProofKit", "FluxqTestSupport", argumentParser],
             path: "Proofs/attacktest", swiftSettings: settings),
         .executableTarget(
             name: "powertest",

@@ -26,6 +26,11 @@ package enum SystemCallShim {
         environment(of: control).merging(["SYSCALL_SHIM_DIRECTORY": try realPath(directory)]) { $1 }
     }
 
+    /// The user database answers nobody while there is a file at that path.
+    package static func silencingNames(while path: String) -> [String: String] {
+        ["SYSCALL_SHIM_SILENT_NAMES": path]
+    }
+
     /// Beside that of a recording.
     package static func environment(of control: FaultControl) -> [String: String] {
         ["SYSCALL_SHIM_CONTROL": control.path]

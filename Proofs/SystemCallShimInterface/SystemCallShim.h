@@ -1,14 +1,16 @@
 // What the preloaded library and the proofs that use it say to each other.
 //
 // Preloaded into fluxqd (LD_PRELOAD), the library stands between it, libsqlite3 and the C library, for those calls that
-// change what lies under one directory. The environment says what it does there:
+// change what lies under one directory, and for looks into the user database. The environment says what it does there:
 //
-//   SYSCALL_SHIM_DIRECTORY  the directory, an absolute path without symbolic links; without it the library does nothing
+//   SYSCALL_SHIM_DIRECTORY  the directory, an absolute path without symbolic links; without it the library lets calls be
 //   SYSCALL_SHIM_CONTROL    a file with a `shim_control` that both sides map: calls of one class are counted and made to fail
 //   SYSCALL_SHIM_TRACE      a file to which every call is appended, with its data, as a `shim_record`
 //   SYSCALL_SHIM_DROP_FSYNC breaks the write protocol on purpose, so that a proof can show that it notices: with a trace,
 //                         "all", "archive" or "sqlite" (whose files) or "directories" reports success for syncs that it
 //                         does not do
+//   SYSCALL_SHIM_SILENT_NAMES  while there is a file of that name, the user database answers nobody: getpwuid_r and
+//                         getpwnam_r return once it is gone
 #pragma once
 #include <stdint.h>
 

@@ -4,8 +4,12 @@ import ArgumentParser
 enum Attack: String, CaseIterable, ExpressibleByArgument {
     /// As many connections as can be had, held without a word.
     case connections
-    /// The same as hundreds of users, whose numbers are none of their own: as with subordinate uids in a user namespace.
+    /// The same, each as another of the attacker's subordinate uids: one person who looks like 65,536.
     case subordinates
+    /// Jobs, each as another subordinate uid: past every limit, if each were a user.
+    case subordinateSubmits = "subordinate-submits"
+    /// Connections as ever more subordinate uids while the user database answers nobody: each would be one lookup more.
+    case lookups
     /// Connects and goes away, as fast as it can.
     case storm
     /// Requests whose head comes a byte at a time.
@@ -28,6 +32,10 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case others
     /// Jobs, on many connections at once.
     case submits
+    /// Jobs that are canceled at once, on many connections: no limit on jobs that wait is reached, and each leaves a trace.
+    case cancels
+    /// Uploads, on as many connections as can be had, whose ends never come.
+    case uploads
     /// The dearest lists, on many connections at once.
     case lists
     /// Pictures that a job does not have, on many connections at once.
@@ -37,8 +45,11 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     /// Event streams and long polls, half as many as can be had, and on the other half jobs, which wake the streams.
     case waits
 
-    /// Whether the attacker takes on other numbers than its own, which only root can here.
-    var changesUser: Bool { self == .subordinates }
+    /// Whether the attacker is root in a user namespace of its own, with its subordinate uids.
+    var hasSubordinates: Bool { [.subordinates, .subordinateSubmits, .lookups].contains(self) }
+
+    /// Whether the user database answers nobody meanwhile.
+    var silencesNames: Bool { self == .lookups }
 
     /// What the attacker's own job has to be, which is submitted before the time begins.
     var own: Own? {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxqDiskFaults
 import FluxqProofKit
 import FluxqTestSupport
 import Foundation
@@ -38,31 +39,40 @@ struct Run: AsyncParsableCommand {
     @Option(help: "What random bytes are drawn from (default: at random).")
     var seed = UInt64.random(in: 0 ... .max)
 
+    /// In a mount namespace of its own: `attacktest run` starts itself so.
+    @Flag(help: .hidden)
+    var onOwnHost = false
+
     func run() async throws {
         guard OtherUser.isPossible else {
             throw ValidationError("The attackers are users of their own, which takes root: sudo make attacktest")
         }
+        if !onOwnHost { try OwnHost.enter() }
         let directory = try TemporaryDirectory()
+        try await OwnHost.furnish(users: ["victim": Victim.uid], attackers: attackers, files: directory)
+        let silence = directory.path("names-are-silent")
         // The attackers come to the socket; what lies beside it is closed to them.
         chmod(directory.path, 0o755)
         let api = try await ProofAPI.start(directory: directory.path("api"))
         // As the service sets it.
-        let environment = api.environment.merging(
-            // The attackers' uids have no entry in the user database.
-            ["MALLOC_ARENA_MAX": "2", "FLUXQ_ACCESS_UNKNOWN_USERS": "allow"]
-        ) { $1 }
-        let daemon = try await DaemonProcess.started(.init(directory: directory.path, environment: environment))
+        let environment = api.environment
+            .merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
+            .merging(SystemCallShim.silencingNames(while: silence)) { $1 }
+        let daemon = try await DaemonProcess.started(
+            .init(directory: directory.path, environment: environment, preload: SystemCallShim.path))
         // What is queued stays ready and in the line, so that whoever looks at it has the line played.
         try await pause(daemon)
         let job = try await submitVictimsJob(daemon)
         guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }
         print("seed \(seed), \(attackers) attackers, \(seconds) s each")
-        print("attack            cases   looks  p50 ms  p99 ms  max ms  memory MiB  descriptors")
+        print("attack                 cases   looks  p50 ms  p99 ms  max ms  memory MiB  descriptors")
         var bounds = Verdict.Bounds()
         bounds.milliseconds = limit
         var failed = 0
         for attack in only.map({ [$0] }) ?? Attack.allCases {
+            if attack.silencesNames { try Data().write(to: URL(filePath: silence)) }
             let verdict = try await verdict(on: attack, daemon, job: job, since: beginning)
+            if attack.silencesNames { try FileManager.default.removeItem(atPath: silence) }
             print(line(of: verdict))
             for failure in verdict.failures(bounds) {
                 print("FAILED \(attack.rawValue): \(failure)")
@@ -105,10 +115,10 @@ struct Run: AsyncParsableCommand {
         on attack: Attack, _ daemon: DaemonProcess, job: Int64, since beginning: Vitals
     ) async throws -> Verdict {
         func start(uid: UInt32, _ arguments: [String]) throws -> ChildProcess {
-            let user = attack.changesUser && uid != Victim.uid ? [] : OtherUser.options(uid)
+            let namespace = attack.hasSubordinates && uid != Victim.uid ? OwnHost.namespace : []
             return try ChildProcess(
                 OtherUser.setpriv,
-                user + [RunningDaemon.executable("attacktest")] + arguments + [
+                OtherUser.options(uid) + namespace + [RunningDaemon.executable("attacktest")] + arguments + [
                     "--socket", daemon.setup.socketPath, "--job", "\(job)", "--seconds", "\(seconds)",
                 ], environment: RunningDaemon.baseEnvironment, directory: daemon.setup.directory)
         }
@@ -173,7 +183,7 @@ struct Run: AsyncParsableCommand {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
         func number(_ value: Double) -> String { String(format: "%.1f", value) }
-        return verdict.attack.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0)
+        return verdict.attack.rawValue.padding(toLength: 19, withPad: " ", startingAt: 0)
             + column("\(verdict.cases)", 9) + column("\(verdict.looks.count)", 8)
             + column(number(verdict.percentile(0.5)), 8) + column(number(verdict.percentile(0.99)), 8)
             + column(number(verdict.percentile(1)), 8) + column("\(verdict.memory >> 10)", 12)

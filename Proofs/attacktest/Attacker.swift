@@ -66,7 +66,9 @@ private struct Play {
     mutating func run() {
         switch attack {
         case .connections: hold("")
-        case .subordinates: comeAsMany()
+        case .subordinates: comeAsMany(asking: Request("GET /v1/queue"), each: 50)
+        case .subordinateSubmits: comeAsMany(asking: job(), each: 1)
+        case .lookups: comeAsMany(asking: Request("GET /v1/queue"), each: 5)
         case .storm: again { play in _ = RawSocket(play.socket) }
         case .slowHead: hold("GET /v1/queue HTTP/1.1\r\nX: ", then: "a")
         case .slowBody: hold("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n", then: "a")
@@ -90,6 +92,8 @@ private struct Play {
         case .forged: again { $0.forged() }
         case .others: again { $0.others() }
         case .submits: crowd(answered: "201") { $0.job() }
+        case .cancels: cancels()
+        case .uploads: flood()
         case .lists:
             let paths = [
                 "/v1/jobs?limit=100", "/v1/jobs?all=true&limit=100", "/v1/jobs/\(own)", "/v1/queue", "/v1/usage",
@@ -238,28 +242,63 @@ private struct Play {
         }
     }
 
-    /// Keeps as many connections as it can get, each as another user of a range that belongs to nobody.
-    private mutating func comeAsMany() {
+    /// Keeps as many connections as it can get, each as another of its subordinate uids.
+    ///
+    /// - Parameter every: how many come for one that asks, and waits for the answer.
+    private mutating func comeAsMany(asking request: Request, each every: Int) {
         var held: [RawSocket] = []
         while ContinuousClock.now < end, failure == nil {
-            guard seteuid(UInt32.random(in: 61184...65519, using: &dice)) == 0 else {
-                failure = "cannot take on another user"
+            // In the user namespace; 0 is the attacker's own number.
+            guard seteuid(UInt32.random(in: 1...65535, using: &dice)) == 0 else {
+                failure = "cannot take on a subordinate uid"
                 return
             }
             let connection = RawSocket(socket)
             seteuid(0)
             guard let connection else { continue }
             cases += 1
-            if cases.isMultiple(of: 50) {
-                connection.send("GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n")
+            if cases.isMultiple(of: every) {
+                connection.send(request.text)
                 let answer = connection.receiveAll()
                 // Nobody answers a connection that is turned away.
-                if !answer.isEmpty, !answer.contains("not_allowed") {
+                if !answer.isEmpty, !answer.contains("not_allowed"), !answer.contains("user_database_silent") {
                     failure = "a number that is nobody's is served: \(answer.prefix(400))"
                 }
             }
             held.append(connection)
             if held.count >= 500 { held.removeFirst(250) }
+        }
+    }
+
+    private mutating func cancels() {
+        let words = String(repeating: "a", count: 4000)
+        while ContinuousClock.now < end, failure == nil {
+            let jobs = askAtOnce(["201"]) { $0.job(prompt: words) }.compactMap { Self.number(in: $0) }
+            for job in jobs where ContinuousClock.now < end {
+                let answer = say(Request("POST /v1/jobs/\(job)/cancel"))
+                if answer.hasPrefix("HTTP/1.1 200 ") { cases += 1 }
+            }
+        }
+    }
+
+    private mutating func flood() {
+        let piece = [UInt8](repeating: 0, count: 64 << 10)
+        var held: [(connection: RawSocket, pieces: Int)] = []
+        while ContinuousClock.now < end {
+            while held.count < Self.crowd, let connection = RawSocket(socket) {
+                guard connection.send("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 19999999\r\n\r\n") else { break }
+                held.append((connection, 0))
+            }
+            // No more of each than the host of a test has room for.
+            for index in held.indices.reversed() where held[index].pieces < 8 {
+                if held[index].connection.send(piece) {
+                    held[index].pieces += 1
+                    cases += 1
+                } else {
+                    held.remove(at: index)
+                }
+            }
+            usleep(1000)
         }
     }
 

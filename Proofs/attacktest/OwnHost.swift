@@ -1,0 +1,49 @@
+import FluxqProofKit
+import FluxqTestSupport
+import Foundation
+
+/// The host that is attacked: this one, with users of the test's own who have 65,536 subordinate uids each, as useradd gives
+/// them. Its files are seen by the test and what it starts, and by nobody else.
+enum OwnHost {
+    private static let unshare = "/usr/bin/unshare"
+    private static let rangeSize: UInt32 = 65_536
+    private static let firstSubordinate: UInt32 = 2_000_000_000
+
+    /// What a user without any right starts a program with, to be root among its own subordinate uids.
+    static let namespace = [unshare, "--user", "--map-auto", "--map-root-user"]
+
+    /// Starts this program again, in a mount namespace of its own. Does not return.
+    static func enter() throws {
+        let program = RunningDaemon.executable("attacktest")
+        let words = [unshare, "--mount", program] + CommandLine.arguments.dropFirst() + ["--on-own-host"]
+        let pointers = words.map { strdup($0) } + [nil]
+        execv(unshare, pointers)
+        throw ProofFailure("\(unshare) cannot be started: \(String(cString: strerror(errno)))")
+    }
+
+    /// Puts the users into the host's files.
+    ///
+    /// - Parameter files: a directory for what stands in their place.
+    static func furnish(users: [String: UInt32], attackers: Int, files directory: TemporaryDirectory) async throws {
+        var all = users
+        for number in 0..<attackers { all["attacker-\(number)"] = Victim.uid + 1 + UInt32(number) }
+        var accounts = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
+        var ranges = ""
+        for (number, user) in all.sorted(by: { $0.value < $1.value }).enumerated() {
+            accounts += "\(user.key):x:\(user.value):\(user.value)::/nonexistent:/bin/sh\n"
+            ranges += "\(user.key):\(firstSubordinate + UInt32(number) * rangeSize):\(rangeSize)\n"
+        }
+        for (path, text) in [("/etc/passwd", accounts), ("/etc/subuid", ranges), ("/etc/subgid", ranges)] {
+            let file = directory.path(path.replacing("/", with: "-"))
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            chmod(file, 0o644)
+            if !FileManager.default.fileExists(atPath: path) {
+                _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o644])
+            }
+            let mount = try ChildProcess(
+                "/usr/bin/mount", ["--bind", file, path], environment: RunningDaemon.baseEnvironment,
+                directory: directory.path)
+            guard await mount.wait() == .exit(0) else { throw ProofFailure("cannot mount \(path): \(mount.errors)") }
+        }
+    }
+}
