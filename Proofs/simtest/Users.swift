@@ -125,6 +125,7 @@ final class Users: @unchecked Sendable {
             // The input has been forgotten meanwhile, or the owner has enough in the queue.
             case .unknownInput, .overLimit: break
             case .keyReused: trace.violate("\"\(edit.prompt)\" was refused as another's key")
+            case .keyForgotten: trace.violate("\"\(edit.prompt)\" was refused as forgotten, which nobody has asked for")
             }
         }
     }

@@ -37,6 +37,7 @@ package struct Archive: Sendable {
     let onFatal: @Sendable (ArchiveError) -> Void
     let callFiles: CallFiles
     let spareFiles = SpareFiles()
+    package let keptRoom = KeptRoom()
     private let placement = PlacementLock()
 
     /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/` of everything but what

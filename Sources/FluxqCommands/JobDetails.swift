@@ -24,6 +24,10 @@ struct JobDetails {
             sheet.add("finished", presentation.fullMoment(finishedAt) + took)
         }
         sheet.add("attempts", "\(job.attempts)")
+        if let earlier = job.earlierCalls {
+            sheet.add(
+                "calls", "\(earlier) earlier \(earlier == 1 ? "one" : "ones"); see: fluxq status --calls \(job.id)")
+        }
         let calls = job.ledger ?? []
         for call in calls {
             sheet.add("call \(call.number)", LedgerLine(call).text(presentation, withMessage: calls.count > 1))

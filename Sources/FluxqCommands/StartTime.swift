@@ -33,15 +33,15 @@ enum StartTime {
         if text.contains("-")
             && text.firstIndex(of: "-") == text.index(text.startIndex, offsetBy: 4, limitedBy: text.endIndex)
         {
-            return try dateAndTime(&scanner, now: now, clock: clock)
+            let result = try dateAndTime(&scanner, clock: clock)
+            guard result > now + (.zero - tolerance) else { throw .past }
+            return max(result, now)
         }
         return try nextTimeOfDay(&scanner, now: now, clock: clock)
     }
 
     /// `2026-11-24T08:00[:00[.5]][Z|±hh[:mm]]`, with a space for the `T` as well.
-    private static func dateAndTime(
-        _ scanner: inout Scanner, now: Timestamp, clock: LocalClock
-    ) throws(Wrong) -> Timestamp {
+    private static func dateAndTime(_ scanner: inout Scanner, clock: LocalClock) throws(Wrong) -> Timestamp {
         guard let year = scanner.number(digits: 4), scanner.take("-"), let month = scanner.number(digits: 2),
             scanner.take("-"), let day = scanner.number(digits: 2),
             scanner.take("T") || scanner.take("t") || scanner.take(" ")
@@ -57,10 +57,27 @@ enum StartTime {
         } else {
             result = civil.timestamp(offsetSeconds: try offset(&scanner))
         }
-        guard result > now + (.zero - tolerance) else { throw .past }
         // A zone may move it out of the years that can be written.
         guard result < CivilTime(year: 10_000, month: 1, day: 1).timestamp(offsetSeconds: 0) else { throw .noSuchTime }
-        return max(result, now)
+        return result
+    }
+
+    /// What people write after `--before`: a date, a date and a time, or a span such as `30d`, which is so long ago.
+    static func earlier(_ text: String, now: Timestamp, clock: LocalClock) throws(Wrong) -> Timestamp {
+        let text = text.trimming { $0 == " " }
+        if text == "now" { return now }
+        var scanner = Scanner(rest: text)
+        guard text.contains("-") else {
+            let length = try span(text, after: now) - now
+            return now + (.zero - length)
+        }
+        // A date alone is its first moment.
+        let isDate = !text.contains(":")
+        if isDate {
+            let whole = "\(text) 00:00"
+            scanner = Scanner(rest: whole[...])
+        }
+        return try dateAndTime(&scanner, clock: clock)
     }
 
     /// `08:00` or `08:00:30`: today if that is still to come, else tomorrow.

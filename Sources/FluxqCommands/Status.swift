@@ -19,7 +19,10 @@ struct Status: AsyncParsableCommand {
             rate_limited, user_limit, budget, held or paused. A failed one says why: rejected, moderated, no_image, \
             outcome_unknown, exhausted, link_lost or canceled.
 
-            With --json: one document with queue, running, queued and finished; or each job's document on one line.
+            A job's details have its latest 100 calls; --calls prints all of them instead, newest first.
+
+            With --json: one document with queue, running, queued and finished; or each job's document on one line; \
+            with --calls, each call on one line.
 
             EXAMPLES
               fluxq status
@@ -34,10 +37,18 @@ struct Status: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64] = []
 
+    @Flag(help: "Every call of the jobs, newest first, and nothing else.")
+    var calls = false
+
+    func validate() throws {
+        if calls, ids.isEmpty { throw ValidationError("--calls needs the number of a job.") }
+    }
+
     func run() async throws {
         try await global.run { console in
             try await global.connected(console) { client in
-                ids.isEmpty ? try await overview(client, console) : try await details(client, console)
+                if ids.isEmpty { return try await overview(client, console) }
+                return calls ? try await ledgers(client, console) : try await details(client, console)
             }
         }
     }
@@ -53,6 +64,33 @@ struct Status: AsyncParsableCommand {
                 try console.print(isFirst ? lines : [""] + lines)
                 isFirst = false
             }
+            return .success
+        }
+    }
+
+    private func ledgers(_ client: ControlClient, _ console: Console) async throws -> ExitStatus {
+        try await EachJob(ids: ids, console: console).run { id in
+            var before: Int?
+            repeat {
+                let page = try await client.calls(of: id, before: before)
+                if console.json {
+                    guard case .array(let values) = try JSONText.value(page.json)["calls"] else {
+                        throw Complaint(
+                            .unavailable, code: "protocol_error", "The daemon's answer is not a page of calls.")
+                    }
+                    try console.print(try values.map { try JSONText.line($0) })
+                } else {
+                    let presentation = console.presentation
+                    try console.print(
+                        page.document.calls.map {
+                            "job \(id), call \($0.number): "
+                                + LedgerLine($0).text(presentation, withMessage: true)
+                        })
+                }
+                // A page that does not continue the one before would never end.
+                guard let next = page.document.next, next < before ?? .max else { break }
+                before = next
+            } while true
             return .success
         }
     }

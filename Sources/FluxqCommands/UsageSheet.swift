@@ -78,7 +78,7 @@ struct UsageTable {
 
     func lines(_ presentation: Presentation) -> [String] {
         let kinds: [LimitKind] = [
-            .queuedJobs, .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes,
+            .queuedJobs, .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes, .keptBytes,
         ]
         return TextTable(
             columns: [

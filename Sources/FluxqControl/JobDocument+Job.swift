@@ -27,7 +27,11 @@ extension JobDocument {
         let lost = job.pictures.compactMap { LostDocument($0, showsLink: showsLinks) }
         self.lost = lost.isEmpty ? nil : lost
         api = job.answer.map(AnswerDocument.init)
-        if !job.ledger.isEmpty { ledger = job.ledger.map(LedgerDocument.init) }
+        if let first = job.ledger.first {
+            ledger = job.ledger.map(LedgerDocument.init)
+            // They are numbered from 1 without gaps.
+            if first.number > 1 { earlierCalls = first.number - 1 }
+        }
 
         switch job.lifecycle.state {
         case .queued(let notBefore, _):

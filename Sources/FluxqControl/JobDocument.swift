@@ -50,8 +50,10 @@ package struct JobDocument: Hashable, Sendable, Codable {
     /// are none.
     package var lost: [LostDocument]?
     package var api: AnswerDocument?
-    /// Its calls, oldest first; left out of lists.
+    /// Its latest calls, oldest first, at most a hundred; left out of lists.
     package var ledger: [LedgerDocument]?
+    /// How many calls there are before those; `GET /v1/jobs/{id}/calls` has them. Left out where there are none.
+    package var earlierCalls: Int?
 
     package enum CodingKeys: String, CodingKey {
         case id, state, waiting
@@ -66,6 +68,7 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case startedAt = "started_at"
         case finishedAt = "finished_at"
         case attempts, endpoint, request, images, damaged, pending, lost, api, ledger
+        case earlierCalls = "earlier_calls"
     }
 }
 

@@ -6,6 +6,8 @@ package struct LimitDocument: Hashable, Sendable, Codable {
     package var name: String
     package var limit: Double
     package var used: Double
+    /// Bytes of the user's other uploads, where it is only they that stand in the way: it frees within minutes.
+    package var onTheWay: Double?
     /// What was refused, or the owner's next job, would add.
     package var asked: Double
     package var currency: String?
@@ -13,7 +15,9 @@ package struct LimitDocument: Hashable, Sendable, Codable {
     package var renewedAt: WireTime?
 
     package enum CodingKeys: String, CodingKey {
-        case name, limit, used, asked, currency
+        case name, limit, used
+        case onTheWay = "on_the_way"
+        case asked, currency
         case renewedAt = "renewed_at"
     }
 
@@ -22,6 +26,7 @@ package struct LimitDocument: Hashable, Sendable, Codable {
         name = reached.kind.rawValue
         limit = unit.wire(reached.limit)
         used = unit.wire(reached.used)
+        onTheWay = reached.onTheWay > 0 ? unit.wire(reached.onTheWay) : nil
         asked = unit.wire(reached.asked)
         currency = reached.currency
         renewedAt = reached.freesAt.map(WireTime.init)

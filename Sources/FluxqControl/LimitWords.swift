@@ -22,6 +22,7 @@ package enum LimitWords {
         case .inputBytes: "one input"
         case .unusedInputBytes: "unused inputs"
         case .archiveBytes: "archive"
+        case .keptBytes: "text of ended jobs"
         }
     }
 }
@@ -40,15 +41,19 @@ extension LimitReached {
             "The limit of spend a \(period) \(limit); spent or set aside: \(amount(used)), \(wanted)."
         case .inputBytes: "The limit of one picture \(limit); this one has \(amount(asked))."
         case .unusedInputBytes:
-            "The limit of pictures that no job has used yet \(limit); there now: \(amount(used)), \(wanted)."
+            "The limit of pictures that no job has used yet \(limit); there now: \(amount(used))\(coming), \(wanted)."
         case .archiveBytes:
-            "The limit of the archive \(limit); there now: \(amount(used))" + (asked > 0 ? ", \(wanted)." : ".")
+            "The limit of the archive \(limit); there now: \(amount(used))\(coming)"
+                + (asked > 0 ? ", \(wanted)." : ".")
+        case .keptBytes:
+            "The limit of text that ended jobs leave in the database \(limit); there now: \(amount(used))."
         }
     }
 
     /// When it frees, and what can be done: whole sentences.
     package var release: String {
         if isUnpriced { return "Take another model, or ask an administrator to set its price (prices)." }
+        if onTheWay > 0 { return "It frees as soon as the pictures that you are sending are there or given up." }
         if let freesAt { return "It is renewed at \(Self.minute(freesAt)) UTC." }
         if kind == .inputBytes { return "Make it smaller, or ask an administrator to raise the limit." }
         if isForEver { return "That alone is more than the limit: ask for less, or ask an administrator to raise it." }
@@ -57,10 +62,16 @@ extension LimitReached {
         case .runningJobs: "It frees as soon as one of them has ended."
         case .unusedInputBytes: "It frees as soon as a job uses one, or a day after it was sent."
         case .archiveBytes:
-            "Inputs that no job uses are removed a day after they were sent; for more, ask an administrator."
+            "Forget jobs that you need no longer (fluxq forget --before 30d); inputs that no job uses are removed a day "
+                + "after they were sent. For more, ask an administrator."
+        case .keptBytes:
+            "Forget jobs that you need no longer, such as with: fluxq forget --before 30d. For more, ask an administrator."
         case .imagesPerDay, .spendPerDay, .spendPerMonth, .inputBytes: "Ask an administrator to raise the limit."
         }
     }
+
+    /// `, on their way: 3 MiB`.
+    private var coming: String { onTheWay > 0 ? ", on their way: \(amount(onTheWay))" : "" }
 
     private var period: String { kind.period == .month ? "month" : "day" }
 

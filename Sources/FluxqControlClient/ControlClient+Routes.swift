@@ -43,6 +43,19 @@ extension ControlClient {
         return try await document(.GET, "/v1/jobs?" + query.joined(separator: "&"))
     }
 
+    /// `GET /v1/jobs/{id}/calls`, newest first.
+    ///
+    /// - Parameter before: the `next` of the page before this one.
+    package func calls(of id: Int64, before: Int? = nil) async throws -> Answered<CallPage> {
+        try await document(.GET, "/v1/jobs/\(id)/calls" + (before.map { "?before=\($0)" } ?? ""))
+    }
+
+    /// `POST /v1/jobs/forget`. It is sent again if its answer is lost: what is forgotten cannot be forgotten twice.
+    package func forget(_ request: ForgetRequest) async throws -> Answered<ForgetDocument> {
+        let body = RequestBody.json([UInt8](try JSONEncoder().encode(request)))
+        return try await document(.POST, "/v1/jobs/forget", body, isRepeatable: true)
+    }
+
     /// `POST /v1/jobs/{id}/cancel`.
     package func cancel(_ id: Int64) async throws -> Answered<JobDocument> {
         try await document(.POST, "/v1/jobs/\(id)/cancel")

@@ -59,11 +59,12 @@ extension ControlClient {
 }
 
 extension ControlClientError {
-    /// What a daemon looks like that has no place for one more connection.
+    /// What a daemon looks like that has no place for one more connection, or for one more upload beside those on their way.
     package var isBusy: Bool {
         switch self {
         case .noDaemon(_, .busy): true
-        case .problem(let problem): problem.status == 503 && problem.code == .overLimit
+        case .problem(let problem):
+            problem.code == .overLimit && (problem.status == 503 || problem.limit?.onTheWay != nil)
         default: false
         }
     }

@@ -20,6 +20,10 @@ enum Limits {
     static let pageTextBytes = 128 << 10
     /// Jobs of others in a list of all.
     static let othersJobs = 1000
+    /// Of the body of `POST /v1/jobs/forget`: a thousand of the longest numbers fit.
+    static let forgetRequestBytes = 64 << 10
+    /// Jobs that one request forgets; the client asks again for more.
+    static let forgottenAtOnce = 500
     static let waitSeconds: ClosedRange<Int64> = 0...300
     /// Events that are read from the store at once.
     static let eventsPerRead = 500

@@ -15,7 +15,8 @@ extension Routes {
     func postJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         guard call.isJSON else { throw Problem.notJSON }
-        var image = SubmittedImage(archive: archive, maxBytes: settings.maxInputBytes)
+        var image = SubmittedImage(
+            archive: archive, uploads: uploads, owner: call.caller.owner, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
             if let earlier = try await earlier(json, image, call) {
@@ -155,6 +156,7 @@ extension Routes {
             response.headers[.location] = "/v1/jobs/\(job.id)"
             return response
         case .keyReused: throw Problem.keyReused
+        case .keyForgotten(let job): throw Problem.keyForgotten(job)
         case .unknownInput: throw Problem.failed
         case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
@@ -169,7 +171,7 @@ extension Routes {
 
 extension Call {
     /// Whether the body claims to be JSON, or claims nothing.
-    fileprivate var isJSON: Bool {
+    var isJSON: Bool {
         guard let type = head.headerFields[.contentType] else { return true }
         let essence = type.prefix { $0 != ";" && $0 != " " }.lowercased()
         return essence == "application/json" || essence.hasSuffix("+json")

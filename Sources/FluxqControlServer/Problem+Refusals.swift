@@ -145,6 +145,30 @@ extension Problem {
         detail: "You submitted another request under that key before. Use a new key for a new request, "
             + "or submit the same request to get its job. Nothing was queued.")
 
+    static func keyForgotten(_ job: JobID) -> Problem {
+        .init(
+            status: 409, code: .keyReused, title: "The key belongs to a forgotten job",
+            detail:
+                "You submitted job \(job) under that key, it has cost money or may have, and you have forgotten it since. "
+                + "To buy it again, submit it under a new key. Nothing was queued.")
+    }
+
+    static func notForgetRequest(_ what: String) -> Problem {
+        .init(
+            status: 400, code: .badRequest, title: "Not what can be forgotten",
+            detail:
+                "The body \(what). It is a JSON object with ids (numbers of jobs), label, state (done or failed) or before "
+                + "(a time such as 2026-11-24T08:00:00Z), or several of them, and perhaps preview. Nothing was forgotten."
+        )
+    }
+
+    static let noRoomForUpload = Problem(
+        status: 507, code: .storageFull, title: "No room for now",
+        detail:
+            "With the pictures that are on their way already, and with what is kept free for pictures that have been paid for, "
+            + "the disk has no room for this one. Nothing was kept; try again in a minute. If it stays so, an administrator has "
+            + "to make room.")
+
     /// - Parameter consequence: what did not happen: a whole sentence.
     static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
         .init(

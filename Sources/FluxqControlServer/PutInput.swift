@@ -12,9 +12,15 @@ extension Routes {
         try call.takesNoQuery()
         let limit = settings.maxInputBytes
         if let length = call.contentLength, length > limit { throw Problem.pictureTooLarge(limit: limit) }
+        let upload = try await uploads.begin(of: call.caller.owner, length: call.contentLength)
+        // What it was promised is free again when its row counts it, or it is given up.
+        defer { withExtendedLifetime(upload) {} }
         let file = try await archive.receive(limit: limit)
         do {
-            while let piece = try await call.body.piece() { try await file.write(piece) }
+            while let piece = try await call.body.piece() {
+                if file.bytes + Int64(piece.readableBytes) <= limit { try await upload.take(piece.readableBytes) }
+                try await file.write(piece)
+            }
             CrashPoint.inputReceived.pass()
             guard file.bytes > 0 else { throw Problem.emptyInput }
             let picture = try await keep(file, for: call.caller)

@@ -17,6 +17,7 @@ struct Routes: Sendable {
     /// user waits for no more than one such piece of it.
     let turns = Turns()
     let uploadTurns = Turns()
+    let uploads: UploadRoom
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
     let userLog: UserLog
@@ -33,6 +34,7 @@ struct Routes: Sendable {
         reloadable = settings
         self.logger = logger
         self.userLog = userLog
+        uploads = UploadRoom(store: store, archive: archive)
     }
 
     var settings: ControlServer.Settings { reloadable.current }
@@ -41,7 +43,9 @@ struct Routes: Sendable {
         Route(.put, "/v1/inputs", .everybody, Routes.putInput),
         Route(.post, "/v1/jobs", .everybody, Routes.postJob),
         Route(.get, "/v1/jobs", .everybody, Routes.listJobs),
+        Route(.post, "/v1/jobs/forget", .everybody, Routes.forgetJobs),
         Route(.get, "/v1/jobs/{id}", .ownerOfJob, Routes.getJob),
+        Route(.get, "/v1/jobs/{id}/calls", .ownerOfJob, Routes.listCalls),
         Route(.get, "/v1/jobs/{id}/images/{index}", .ownerOfJob, Routes.getImage),
         Route(.get, "/v1/jobs/{id}/input", .ownerOfJob, Routes.getInput),
         Route(.post, "/v1/jobs/{id}/cancel", .ownerOfJob, Routes.cancelJob),

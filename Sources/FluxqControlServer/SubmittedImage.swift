@@ -22,10 +22,16 @@ struct SubmittedImage {
     private(set) var content = Content.absent
     private var decoder = Base64Decoder()
     private let archive: Archive
+    private let uploads: UploadRoom
+    private let owner: Owner
     private let maxBytes: Int64
+    /// What a picture is promised, until this is let go.
+    private var upload: UploadRoom.Upload?
 
-    init(archive: Archive, maxBytes: Int64) {
+    init(archive: Archive, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
         self.archive = archive
+        self.uploads = uploads
+        self.owner = owner
         self.maxBytes = maxBytes
     }
 
@@ -61,6 +67,7 @@ struct SubmittedImage {
             }
             // Its first bytes came one by one, or in one large piece of which only the beginning was kept.
             let start = text.prefix(count) + bytes
+            upload = try await uploads.begin(of: owner, length: nil)
             let file = try await archive.receive(limit: maxBytes)
             content = .picture(file)
             try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.decode(start) }
@@ -82,6 +89,8 @@ struct SubmittedImage {
             content = .undecodable
             return
         }
-        if !bytes.isEmpty { try await file.write(ByteBuffer(bytes: bytes)) }
+        if bytes.isEmpty { return }
+        if file.bytes + Int64(bytes.count) <= maxBytes { try await upload?.take(bytes.count) }
+        try await file.write(ByteBuffer(bytes: bytes))
     }
 }

@@ -25,7 +25,7 @@ package struct Job: Hashable, Sendable {
     package var answer: AnswerRecord?
     /// queued: the picture that it edits was found damaged in the archive and has to be brought again.
     package var isInputDamaged = false
-    /// Its calls, oldest first; empty in lists.
+    /// Its latest calls, oldest first; empty in lists.
     package var ledger: [LedgerEntry] = []
     /// queued, in a pause of fluxq's own: what its last call met.
     package var obstacle: String?

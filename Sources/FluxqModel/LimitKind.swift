@@ -16,6 +16,8 @@ package enum LimitKind: String, CaseIterable, Sendable {
     case unusedInputBytes = "unused_input_bytes"
     /// Bytes of all pictures and inputs in the archive; a full one takes no new job, and jobs wait.
     case archiveBytes = "archive_bytes"
+    /// Bytes of text that ended jobs leave in the database; a submit over it is refused.
+    case keptBytes = "kept_bytes"
 
     package enum Unit: Sendable {
         case count, money, bytes
@@ -25,7 +27,15 @@ package enum LimitKind: String, CaseIterable, Sendable {
         switch self {
         case .queuedJobs, .runningJobs, .imagesPerDay: .count
         case .spendPerDay, .spendPerMonth: .money
-        case .inputBytes, .unusedInputBytes, .archiveBytes: .bytes
+        case .inputBytes, .unusedInputBytes, .archiveBytes, .keptBytes: .bytes
+        }
+    }
+
+    /// Whether it can keep a job from being called; the others are looked at only when something comes in.
+    package var concernsCalls: Bool {
+        switch self {
+        case .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes: true
+        case .queuedJobs, .inputBytes, .unusedInputBytes, .keptBytes: false
         }
     }
 
@@ -39,7 +49,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
         switch self {
         case .imagesPerDay, .spendPerDay: .day
         case .spendPerMonth: .month
-        case .queuedJobs, .runningJobs, .inputBytes, .unusedInputBytes, .archiveBytes: nil
+        case .queuedJobs, .runningJobs, .inputBytes, .unusedInputBytes, .archiveBytes, .keptBytes: nil
         }
     }
 }

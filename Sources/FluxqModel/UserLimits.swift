@@ -12,6 +12,9 @@ package struct UserLimits: Hashable, Sendable {
     /// Nothing is limited.
     package var areNone: Bool { most.isEmpty }
 
+    /// One of them can keep a job from being called.
+    package var concernCalls: Bool { most.keys.contains(where: \.concernsCalls) }
+
     /// In the kind's unit: a count, bytes, or millionths of the currency. nil is no limit.
     package subscript(_ kind: LimitKind) -> Int64? {
         get { most[kind] }

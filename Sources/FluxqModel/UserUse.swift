@@ -33,10 +33,11 @@ package struct UserUse: Hashable, Sendable {
     package var month: Tally
     package var unusedInputBytes: Int64
     package var archiveBytes: Int64
+    package var keptBytes: Int64
 
     package init(
         queued: Int64 = 0, running: Int64 = 0, today: Tally = .init(), month: Tally = .init(),
-        unusedInputBytes: Int64 = 0, archiveBytes: Int64 = 0
+        unusedInputBytes: Int64 = 0, archiveBytes: Int64 = 0, keptBytes: Int64 = 0
     ) {
         self.queued = queued
         self.running = running
@@ -44,6 +45,7 @@ package struct UserUse: Hashable, Sendable {
         self.month = month
         self.unusedInputBytes = unusedInputBytes
         self.archiveBytes = archiveBytes
+        self.keptBytes = keptBytes
     }
 
     /// In the kind's unit; of `.inputBytes` nothing adds up.
@@ -57,6 +59,7 @@ package struct UserUse: Hashable, Sendable {
         case .inputBytes: 0
         case .unusedInputBytes: unusedInputBytes
         case .archiveBytes: archiveBytes
+        case .keptBytes: keptBytes
         }
     }
 }
@@ -67,6 +70,8 @@ package struct LimitReached: Hashable, Sendable {
     /// In the kind's unit.
     package var limit: Int64
     package var used: Int64
+    /// What uploads of the user that are still on their way would add, where they stand in the way of one more.
+    package var onTheWay: Int64 = 0
     /// What the job or input would add.
     package var asked: Int64
     /// When the limit is renewed; nil where only something that ends can free it.
@@ -141,6 +146,9 @@ extension UserLimits {
         if let limit = self[.archiveBytes], use.archiveBytes >= limit {
             return LimitReached(kind: .archiveBytes, limit: limit, used: use.archiveBytes, asked: 0)
         }
+        if let limit = self[.keptBytes], use.keptBytes >= limit {
+            return LimitReached(kind: .keptBytes, limit: limit, used: use.keptBytes, asked: 0)
+        }
         if self[.runningJobs] == 0 { return LimitReached(kind: .runningJobs, limit: 0, used: use.running, asked: 1) }
         for kind in [LimitKind.imagesPerDay, .spendPerDay, .spendPerMonth] {
             guard let limit = self[kind] else { continue }
@@ -154,13 +162,19 @@ extension UserLimits {
     }
 
     /// The limit that keeps an input of so many bytes from being taken.
-    package func obstacle(toInput bytes: Int64, use: UserUse) -> LimitReached? {
+    ///
+    /// - Parameter onTheWay: bytes of other inputs that are being sent.
+    package func obstacle(toInput bytes: Int64, use: UserUse, onTheWay: Int64 = 0) -> LimitReached? {
         for kind in [LimitKind.inputBytes, .unusedInputBytes, .archiveBytes] {
             guard let limit = self[kind] else { continue }
             let used = use[kind]
-            if used.addingReportingOverflow(bytes).overflow || used + bytes > limit {
-                return LimitReached(kind: kind, limit: limit, used: used, asked: bytes)
-            }
+            let others = kind == .inputBytes ? 0 : onTheWay
+            let (sum, isTooMuch) = used.addingReportingOverflow(bytes)
+            guard isTooMuch || sum > limit - others else { continue }
+            var reached = LimitReached(kind: kind, limit: limit, used: used, asked: bytes)
+            // Without the others it fits: it does as soon as they are there or given up.
+            if !isTooMuch, sum <= limit { reached.onTheWay = others }
+            return reached
         }
         return nil
     }

@@ -16,6 +16,8 @@ package enum EventKind: String, CaseIterable, Sendable {
     case inputDamaged = "input_damaged"
     case cancelRequested = "cancel_requested"
     case retried, done, failed
+    /// The job is there no longer, by its owner's wish, an administrator's, or by what is configured.
+    case forgotten
     /// An administrator has stopped new calls, or let them begin again.
     case paused, resumed
     /// Calls of a lane are held, or may begin again.

@@ -9,6 +9,8 @@ struct JobRow {
     let lane: Lane
     let input: ContentHash?
     let lifecycle: Lifecycle
+    /// What it counts in its owner's kept bytes; 0 until it has ended.
+    let keptBytes: Int64
     private let row: Row
 
     init(_ row: Row) throws {
@@ -17,6 +19,7 @@ struct JobRow {
         uid = row["uid"]
         lane = Lane(row)
         input = row["input"]
+        keptBytes = row["kept_bytes"]
         guard let request: EditRequest = try row.json("request") else {
             throw StoreError.damaged("job \(id) has no request")
         }
@@ -73,8 +76,9 @@ extension Transaction {
         }
         let columns = StateColumns(next.state)
         let before = StateColumns(job.lifecycle.state)
-        let isOver = columns.state == .done || columns.state == .failed
+        let isOver = columns.isOver
         let begins = effects.contains(.openAttempt)
+        let comesBack = before.isOver && !isOver
         // What comes back into the queue is called where its model is offered now.
         let lane = columns.state == .queued ? policy.catalog.home(of: job.lane) ?? job.lane : job.lane
         // Only what changes is named: SQLite writes each index that has a named column.
@@ -93,14 +97,16 @@ extension Transaction {
             UPDATE jobs SET \(place)phase = ?, cancel_requested = ?, reason = ?,
                 message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
                 refused_alone = CASE WHEN ? THEN 0 ELSE refused_alone END,
-                started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?
+                started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?, kept_bytes = 0,
+                retries = retries + ?
             WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
             """,
             arguments + [
                 columns.phase?.rawValue, columns.cancelRequested, columns.failure?.reason.rawValue,
                 columns.failure?.message, try columns.failure?.error.map(jsonText), columns.warning, next.attempt,
                 next.attempts, next.strikes,
-                isOver, begins, now, isOver ? now : nil, job.id, before.state.rawValue, before.phase?.rawValue,
+                isOver, begins, now, isOver ? now : nil, comesBack, job.id, before.state.rawValue,
+                before.phase?.rawValue,
                 job.lifecycle.attempt,
             ])
         guard changed == 1 else { return .stale }
@@ -112,6 +118,7 @@ extension Transaction {
                 try settleAttempt(job.id, number: next.attempt, billing, settlement ?? .init(outcome: "unknown"))
             }
         }
+        try recount(job, isOver: isOver)
         // Whatever changes about a job may be what a limit of its owner waits for.
         memory.touch(job.lane, job.uid)
         if lane != job.lane { memory.touch(lane, job.uid) }
@@ -129,6 +136,8 @@ private struct StateColumns {
     var cancelRequested = false
     var failure: Lifecycle.Failure?
     var warning: String?
+
+    var isOver: Bool { state == .done || state == .failed }
 
     init(_ lifecycle: Lifecycle.State) {
         state = JobState(lifecycle)

@@ -22,10 +22,11 @@ struct LimitsReader {
                 today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
                 currency ?? "",
             ])
-        return UserUse(
-            queued: owner.queued, running: try calling(of: owner.uid),
-            today: UserUse.Tally(tallies, prefix: "today_"), month: UserUse.Tally(tallies, prefix: "month_"),
-            unusedInputBytes: owner.unusedInputBytes, archiveBytes: owner.archiveBytes)
+        var use = owner.use
+        use.running = try calling(of: owner.uid)
+        use.today = UserUse.Tally(tallies, prefix: "today_")
+        use.month = UserUse.Tally(tallies, prefix: "month_")
+        return use
     }
 
     /// Jobs whose call is being made. Those that only wait for their links hold up none of their owner's others.
@@ -81,13 +82,13 @@ struct LimitsReader {
     /// The limit that keeps a job of the owner from being called now.
     func obstacle(to request: EditRequest, of owner: OwnerRow) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
-        return limits.areNone ? nil : try obstacle(to: call(request), of: owner, limits)
+        return limits.concernCalls ? try obstacle(to: call(request), of: owner, limits) : nil
     }
 
     /// The limit that keeps the owner's first job in a lane, and with it all that are ready there, from being called now.
     func obstacle(toFirstJobOf owner: OwnerRow, in lane: Lane) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
-        if limits.areNone { return nil }
+        guard limits.concernCalls else { return nil }
         let first = try Row.fetchOne(
             db.cachedStatement(sql: QueueLine.jobsOfOwner), arguments: [owner.uid, lane.endpoint, lane.model, 1, 0])
         guard let first else { return nil }
@@ -127,7 +128,9 @@ extension Transaction {
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let reader = LimitsReader(db: db, policy: policy, now: now)
-        return reader.priced(limits.obstacle(toQueueing: reader.call(request), use: try reader.use(of: owner)))
+        // The use by day is looked up only where a limit counts it.
+        let use = limits.concernCalls ? try reader.use(of: owner) : owner.use
+        return reader.priced(limits.obstacle(toQueueing: reader.call(request), use: use))
     }
 }
 

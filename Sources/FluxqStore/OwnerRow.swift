@@ -11,6 +11,7 @@ struct OwnerRow {
     let running: Int64
     let archiveBytes: Int64
     let unusedInputBytes: Int64
+    let keptBytes: Int64
     private let row: Row
 
     init(_ row: Row) {
@@ -22,6 +23,13 @@ struct OwnerRow {
         running = row["running"]
         archiveBytes = row["archive_bytes"]
         unusedInputBytes = row["unused_input_bytes"]
+        keptBytes = row["kept_bytes"]
+    }
+
+    /// What is counted in the row itself; nothing by day.
+    var use: UserUse {
+        UserUse(
+            queued: queued, unusedInputBytes: unusedInputBytes, archiveBytes: archiveBytes, keptBytes: keptBytes)
     }
 
     func limits(_ rules: LimitRules) throws -> UserLimits {

@@ -61,6 +61,17 @@ extension RecordRule {
                 WHERE (archive_bytes, unused_input_bytes) <> (inputs + pictures, unused)
                 """),
         RecordRule(
+            name: "what a user's ended jobs leave is not counted as the rows have it",
+            sql: """
+                SELECT format('uid %d: counted as %d bytes; the rows have %d', uid, kept_bytes, jobs + events)
+                FROM (SELECT owners.*,
+                        (SELECT coalesce(sum(kept_bytes), 0) FROM jobs WHERE jobs.uid = owners.uid) AS jobs,
+                        (SELECT count(*) * \(Transaction.forgottenEventBytes) FROM events
+                            WHERE events.uid = owners.uid AND kind = 'forgotten') AS events
+                    FROM owners)
+                WHERE kept_bytes <> jobs + events
+                """),
+        RecordRule(
             name: "the use by day is not the sum of the ledger",
             sql: """
                 SELECT format('uid %d, day %d, currency "%s": recorded as %d images for %d millionths, %d for %d reserved, '
@@ -71,14 +82,21 @@ extension RecordRule {
                     coalesce(ledger.spent, 0), coalesce(ledger.reserved_images, 0), coalesce(ledger.reserved, 0),
                     coalesce(ledger.unknown_images, 0), coalesce(ledger.unknown, 0))
                 FROM usage FULL JOIN (
-                    SELECT uid, begun_at / 86400000 AS day, coalesce(currency, '') AS currency,
-                        coalesce(sum(images_counted) FILTER (WHERE billing = 'billed'), 0) AS images,
-                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
-                        coalesce(sum(images_counted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
-                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
-                        coalesce(sum(images_counted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
-                        coalesce(sum(images_counted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
-                    FROM counted_attempts JOIN jobs ON jobs.id = job GROUP BY 1, 2, 3
+                    SELECT uid, day, currency, sum(images) AS images, sum(spent) AS spent,
+                        sum(reserved_images) AS reserved_images, sum(reserved) AS reserved,
+                        sum(unknown_images) AS unknown_images, sum(unknown) AS unknown
+                    FROM (
+                        SELECT uid, begun_at / 86400000 AS day, coalesce(currency, '') AS currency,
+                            coalesce(sum(images_counted) FILTER (WHERE billing = 'billed'), 0) AS images,
+                            coalesce(sum(images_counted * price) FILTER (WHERE billing = 'billed'), 0) AS spent,
+                            coalesce(sum(images_counted) FILTER (WHERE billing = 'reserved'), 0) AS reserved_images,
+                            coalesce(sum(images_counted * price) FILTER (WHERE billing = 'reserved'), 0) AS reserved,
+                            coalesce(sum(images_counted) FILTER (WHERE billing = 'unknown'), 0) AS unknown_images,
+                            coalesce(sum(images_counted * price) FILTER (WHERE billing = 'unknown'), 0) AS unknown
+                        FROM counted_attempts JOIN jobs ON jobs.id = job GROUP BY 1, 2, 3
+                        UNION ALL
+                        SELECT uid, day, currency, images, spent, 0, 0, unknown_images, unknown FROM forgotten_usage
+                    ) GROUP BY uid, day, currency
                 ) AS ledger USING (uid, day, currency)
                 WHERE (coalesce(usage.images, 0), coalesce(usage.spent, 0), coalesce(usage.reserved_images, 0),
                     coalesce(usage.reserved, 0), coalesce(usage.unknown_images, 0), coalesce(usage.unknown, 0)) <>

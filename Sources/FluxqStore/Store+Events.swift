@@ -55,9 +55,10 @@ extension Store {
     /// - Returns: how many; as many as `limit` where there are more.
     package func pruneEvents(limit: Int = 1000) async throws(StoreError) -> Int {
         try await write { transaction in
-            try transaction.execute(
-                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= ? ORDER BY at LIMIT ?)",
-                [transaction.now + (.zero - transaction.policy.eventLifetime), limit])
+            let old = "SELECT id FROM events WHERE at <= ? ORDER BY at LIMIT ?"
+            let arguments: StatementArguments = [transaction.now + (.zero - transaction.policy.eventLifetime), limit]
+            try transaction.discountForgotten(eventsIn: old, arguments)
+            return try transaction.execute("DELETE FROM events WHERE id IN (\(old))", arguments)
         }
     }
 }

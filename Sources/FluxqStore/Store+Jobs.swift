@@ -136,7 +136,12 @@ private struct JobReader {
 
     func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
         let statement = try db.cachedStatement(sql: "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [owner.uid, key.text]) else { return nil }
+        guard let row = try Row.fetchOne(statement, arguments: [owner.uid, key.text]) else {
+            let forgotten = try JobID.fetchOne(
+                db.cachedStatement(sql: "SELECT job FROM forgotten_keys WHERE uid = ? AND key = ?"),
+                arguments: [owner.uid, key.text])
+            return forgotten.map(Store.Submission.keyForgotten)
+        }
         let fingerprint: ContentHash = row["fingerprint"]
         guard fingerprint == key.fingerprint, let job = try job(row["id"], for: Caller(owner)) else {
             return .keyReused
@@ -244,17 +249,9 @@ private struct JobReader {
         return (try reader.gate(of: lane), try reader.spacing(of: lane.endpoint))
     }
 
-    /// The job's calls, oldest first.
+    /// The job's latest calls, oldest first.
     private func ledger(of id: JobID) throws -> [LedgerEntry] {
-        let statement = try db.cachedStatement(sql: "SELECT * FROM attempts WHERE job = ? ORDER BY number")
-        return try Row.fetchAll(statement, arguments: [id]).map { row in
-            LedgerEntry(
-                number: row["number"], billing: try row.choice("billing"), imagesWanted: row["images_wanted"],
-                imagesCame: row["images_came"], priceMicros: row["price"], currency: row["currency"],
-                begunAt: row["begun_at"], sentAt: row["sent_at"], settledAt: row["settled_at"], outcome: row["outcome"],
-                status: row["status"], requestID: row["request_id"], message: row["message"],
-                excerpt: row["excerpt"])
-        }
+        try LedgerEntry.latest(of: id, before: nil, limit: Store.callsInDocument, db).reversed()
     }
 
     private func pictures(of id: JobID) throws -> [Picture] {

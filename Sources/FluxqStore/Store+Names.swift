@@ -111,11 +111,18 @@ extension Transaction {
         let number = last.map { $0 + 1 } ?? Int64(Owner.numbersOfNobody.lowerBound)
         try execute(
             """
-            INSERT INTO owners (uid, name, queued, running, done, failed, archive_bytes, unused_input_bytes, groups)
-            SELECT ?, name || ' (was ' || uid || ')', queued, running, done, failed, archive_bytes, unused_input_bytes, '[]'
+            INSERT INTO owners
+                (uid, name, queued, running, done, failed, archive_bytes, unused_input_bytes, kept_bytes, groups)
+            SELECT ?, name || ' (was ' || uid || ')', queued, running, done, failed, archive_bytes, unused_input_bytes,
+                kept_bytes, '[]'
             FROM owners WHERE uid = ?
             """, [number, uid])
-        for column in ["jobs.uid", "inputs.uid", "usage.uid", "shares.uid", "lines.uid", "events.uid", "events.actor"] {
+        let columns = [
+            "jobs.uid", "inputs.uid", "usage.uid", "forgotten_usage.uid", "forgotten_keys.uid", "shares.uid",
+            "lines.uid",
+            "events.uid", "events.actor",
+        ]
+        for column in columns {
             let parts = column.split(separator: ".")
             try execute("UPDATE \(parts[0]) SET \(parts[1]) = ? WHERE \(parts[1]) = ?", [number, uid])
         }

@@ -48,6 +48,8 @@ extension Store {
         case existing(Job)
         /// The same key came before with another body.
         case keyReused
+        /// A job came under the same key before that has cost money, or may have, and its owner has forgotten it.
+        case keyForgotten(JobID)
         /// The request's picture is no input of this owner.
         case unknownInput
         /// A limit of the owner's keeps it from being queued.

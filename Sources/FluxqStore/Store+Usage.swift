@@ -36,6 +36,27 @@ extension Store {
         }
     }
 
+    /// What limits a user's uploads, and what counts against that now, without those on their way; less to look up than `usage`.
+    package func archiveUse(
+        of owner: Owner
+    ) async throws(StoreError) -> (limits: UserLimits, use: UserUse) {
+        let policy = policy
+        return try await read { db, now in
+            let row = try LimitsReader(db: db, policy: policy, now: now).row(of: owner)
+            return (row.limits, row.owner?.use ?? UserUse())
+        }
+    }
+
+    /// Whether a user has an input of so many bytes.
+    ///
+    /// - Parameter orMore: or of more.
+    package func hasInput(ofBytes bytes: Int64, orMore: Bool, uid: UInt32) async throws(StoreError) -> Bool {
+        try await read { db, _ in
+            let sql = "SELECT 1 FROM inputs WHERE uid = ? AND bytes \(orMore ? ">=" : "=") ? LIMIT 1"
+            return try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [uid, bytes]) != nil
+        }
+    }
+
     /// The limit that would keep an input of so many bytes from being taken; `addInput` has the last word.
     package func obstacle(
         toInput hash: ContentHash, bytes: Int64, of owner: Owner
@@ -85,6 +106,12 @@ extension LimitsReader {
     }
 
     func usage(of owner: Owner) throws -> OwnerUsage {
+        let row = try row(of: owner)
+        return try usage(of: owner, use: try row.owner.map(use) ?? UserUse(), limits: row.limits)
+    }
+
+    /// A user's row, nil for one who has never been seen, and the limits by the groups of now.
+    func row(of owner: Owner) throws -> (owner: OwnerRow?, limits: UserLimits) {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [owner.uid]
         ).map(OwnerRow.init)
@@ -94,7 +121,7 @@ extension LimitsReader {
             } else {
                 try row?.limits(policy.limits) ?? policy.limits.limits(uid: owner.uid, groups: [])
             }
-        return try usage(of: owner, use: try row.map(use) ?? UserUse(), limits: limits)
+        return (row, limits)
     }
 
     func usage(of owner: Owner, use: UserUse, limits: UserLimits) throws -> OwnerUsage {

@@ -12,7 +12,9 @@ package final class Store: Sendable {
     package let signal = ChangeSignal()
     private let reloadable: Reloadable<StorePolicy>
     let memory = LineMemory()
-    private let now: @Sendable () -> Timestamp
+    /// The wall clock by which it writes.
+    package let clock: @Sendable () -> Timestamp
+    private var now: @Sendable () -> Timestamp { clock }
     let shortage = ShortageNotice()
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
@@ -78,7 +80,7 @@ package final class Store: Sendable {
         }
         try directory.sync()
         reloadable = Reloadable(policy)
-        self.now = now
+        clock = now
         self.random = random
         self.blocking = blocking
         self.onFatal = onFatal

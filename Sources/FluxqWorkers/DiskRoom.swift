@@ -52,6 +52,12 @@ final class DiskRoom: Sendable {
         clock = parts.clock
         settings = parts.settings
         logger = parts.logger
+        keepRoom(for: Int64(EditRequest.Bounds.n.upperBound))
+    }
+
+    /// Tells uploads what they have to leave free.
+    private func keepRoom(for pictures: Int64) {
+        archive.keptRoom.bytes = bytes(for: pictures, settings.current.maxPictureBytes)
     }
 
     /// Sets room aside for pictures that a call may bring, until `release`; once its answer is recorded, rows remember them.
@@ -80,6 +86,7 @@ final class DiskRoom: Sendable {
                 pending = try await countPending(at: now, in: free, maxBytes)
             }
             let pictures = pictures(besides: pending ?? 0)
+            keepRoom(for: pictures)
             if let lack = lack(in: free, for: pictures, maxBytes) {
                 note(lack)
                 return false

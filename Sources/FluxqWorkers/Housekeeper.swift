@@ -38,6 +38,7 @@ struct Housekeeper: Sendable {
                 CrashPoint.inputForgotten.pass()
                 for hash in unused { await remove(hash) }
             }
+            if try await removeLeftContent() { next = parts.clock.now() + Self.contentGrace }
             while try await parts.store.pruneEvents() > 0 {}
             if let expiry = try await parts.store.nextInputExpiry() {
                 next = min(next, max(expiry, parts.clock.now() + .seconds(1)))
@@ -47,6 +48,35 @@ struct Housekeeper: Sendable {
             next = parts.clock.now() + parts.settings.current.storeRetryPause
         }
         return next
+    }
+
+    /// Removes the files of what forgotten jobs referred to alone.
+    ///
+    /// - Returns: whether some are too young to be removed.
+    private func removeLeftContent() async throws -> Bool {
+        var areLeft = false
+        var last: ContentHash?
+        while case let left = try await parts.store.leftContent(after: last), !left.isEmpty {
+            var removed: [ContentHash] = []
+            for hash in left {
+                await remove(hash)
+                if await isThere(hash) { areLeft = true } else { removed.append(hash) }
+            }
+            try await parts.store.settleContent(removed)
+            last = left.last
+        }
+        return areLeft
+    }
+
+    private func isThere(_ hash: ContentHash) async -> Bool {
+        do throws(ArchiveError) {
+            _ = try await parts.archive.open(hash)
+            return true
+        } catch .missing {
+            return false
+        } catch {
+            return true
+        }
     }
 
     /// One file that cannot be removed is left over, and keeps no other from being removed.

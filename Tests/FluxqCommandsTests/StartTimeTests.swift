@@ -52,6 +52,24 @@ struct StartTimeTests {
     }
 
     @Test(
+        "an earlier time is a date, a date and a time, or so long ago",
+        arguments: [
+            ("30d", "2026-10-23T12:00:00.000Z"), ("2h", "2026-11-22T10:00:00.000Z"),
+            ("now", "2026-11-22T12:00:00.000Z"),
+            ("2026-11-01", "2026-10-31T23:00:00.000Z"), ("2026-11-01 08:00", "2026-11-01T07:00:00.000Z"),
+            ("2026-11-01T08:00:00Z", "2026-11-01T08:00:00.000Z"), ("2025-11-24 08:00", "2025-11-24T07:00:00.000Z"),
+        ])
+    func earlier(text: String, time: String) throws {
+        let clock = Sample.clock(gap: CivilTime(year: 2027, month: 3, day: 28, hour: 2, minute: 30))
+        #expect(WireTime(try StartTime.earlier(text, now: Sample.now, clock: clock)).text == time)
+        for wrong in ["", "x\(text)", "\(text)x", "-\(text)"] {
+            #expect(throws: StartTime.Wrong.self, "\(wrong)") {
+                try StartTime.earlier(wrong, now: Sample.now, clock: clock)
+            }
+        }
+    }
+
+    @Test(
         "the calendar agrees with the system's, day by day over four centuries' rules",
         arguments: [0, 11_016, 18_262, 47_541])
     func calendar(firstDay: Int) {

@@ -47,6 +47,8 @@ struct AccessTableTests {
         Row("PUT /v1/inputs", /*                      */ .allowed, .allowed, .allowed, .forbidden),
         Row("POST /v1/jobs", /*                       */ .allowed, .allowed, .allowed, .forbidden),
         Row("GET /v1/jobs", /*                        */ .allowed, .allowed, .allowed, .forbidden),
+        Row("POST /v1/jobs/forget", /*                */ .allowed, .allowed, .allowed, .forbidden),
+        Row("GET /v1/jobs/{id}/calls", /*             */ .allowed, .notThere, .allowed, .forbidden),
         Row("GET /v1/jobs/{id}", /*                   */ .allowed, .notThere, .allowed, .forbidden),
         Row("GET /v1/jobs/{id}/images/{index}", /*    */ .allowed, .notThere, .allowed, .forbidden),
         Row("GET /v1/jobs/{id}/input", /*             */ .allowed, .notThere, .allowed, .forbidden),
@@ -113,7 +115,8 @@ struct AccessTableTests {
             let paths = [
                 "", "?wait=1", "?wait=300", "?wait=x", "?bogus=1", "?wait=1&wait=1", "/images/1", "/images/0",
                 "/images/2", "/images/x", "/images/99999999999999999999", "/images/1?x=1", "/input", "/input?x=1",
-                "/cancel", "/retry", "/cancel?x=1", "/retry?x=1", "/", "/images", "/images/", "/none",
+                "/cancel", "/retry", "/calls", "/calls?before=1", "/calls?limit=0", "/cancel?x=1", "/retry?x=1", "/",
+                "/images", "/images/", "/none",
             ]
             let ways: [[String]] = [
                 [], ["--head"], ["-X", "POST"], ["-X", "DELETE"], ["-X", "PUT", "--data-binary", "@\(bad)"],
@@ -315,6 +318,7 @@ struct AccessTableTests {
             return ["-H", "Expect: 100-continue", "-T", file, url]
         case "POST /v1/jobs":
             return ["--json", #"{"request": {"prompt": "a", "image": "\#(TestServer.link)"}}"#, url]
+        case "POST /v1/jobs/forget": return ["--json", #"{"label": "of nobody's job"}"#, url]
         // The head alone: the stream has no end.
         case "GET /v1/events": return ["--head", url]
         default: return ["-X", String(parts[0]), url, "--output", "-"]

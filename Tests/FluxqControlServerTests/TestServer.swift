@@ -115,6 +115,7 @@ struct TestServer: Sendable {
     }
 
     var turns: Turns { server.routes.turns }
+    var uploads: UploadRoom { server.routes.uploads }
 
     func shutDown() async {
         await group.triggerGracefulShutdown()

@@ -26,7 +26,9 @@ import Testing
         #expect(configuration.downloads.trustedHosts == [])
         #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
         #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
-        #expect(configuration.limits == LimitRules() && LimitRules().standard.areNone)
+        var limits = LimitRules()
+        limits.standard[.keptBytes] = 256 << 20
+        #expect(configuration.limits == limits && LimitRules().standard.areNone)
         #expect(configuration.access.admins == [] && configuration.access.adminGroup == nil)
         #expect(configuration.prices.microsPerImage == [:])
         #expect(configuration.prices.currency == "USD")

@@ -41,6 +41,7 @@ struct AccessTests {
         Row("fetch", "{done}", "--output", "{output}", other: 65),
         Row("cancel", "{queued}", other: 65),
         Row("retry", "{failed}", other: 65),
+        Row("forget", "{done}", "--yes", other: 65, administrator: 65),
         Row("models", other: 0),
         Row("usage", other: 0),
         Row("usage", "--all", owner: 77, other: 77),

@@ -311,4 +311,41 @@ struct WorkersTests {
         }
         #expect(try await fixture.store.nextInputExpiry() == nil)
     }
+
+    @Test("what a forgotten job referred to alone is removed once it is old enough, and what another one has stays")
+    func forgotten() async throws {
+        let fixture = try WorkersFixture { $0.clockProbation = .zero }
+        var paths: [String] = []
+        var pictures: [StoredPicture] = []
+        for sample in [SamplePictures.png, SamplePictures.jpeg] {
+            let file = try await fixture.archive.receive(limit: .max)
+            try await file.write(ByteBuffer(bytes: sample.bytes))
+            let picture = try await fixture.archive.storePicture(file).get()
+            let path = fixture.directory.path("objects/sha256/\(picture.hash.hex.prefix(2))/\(picture.hash.hex)")
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path)
+            paths.append(path)
+            pictures.append(picture)
+        }
+        // Both are the first job's; the second is another's, too.
+        for some in [pictures, [pictures[1]]] {
+            try await fixture.submit("x", n: some.count)
+            guard case .claimed(let claim) = try await fixture.store.claim() else { throw NotClaimed() }
+            let report = CallReport(
+                outcome: .answered(Answer(items: some.indices.map { AnswerItem(inline: $0) })))
+            _ = try await fixture.store.record(report, of: claim, pictures: some.map { .saved($0) })
+        }
+        let query = ForgetQuery(ids: [JobID(rawValue: 1)], endedBefore: fixture.clock.now() + .seconds(1))
+        let uid = WorkersFixture.alice.uid
+        #expect(try await fixture.store.forget(query, of: uid, by: uid).sum.pictures == 2)
+        #expect(try await fixture.store.leftContent(after: nil) == [pictures[0].hash])
+        let gone = paths[0]
+        try await fixture.run { _ in
+            try await Observation.wait { !FileManager.default.fileExists(atPath: gone) }
+            try await Observation.wait { try await fixture.store.leftContent(after: nil).isEmpty }
+        }
+        #expect(FileManager.default.fileExists(atPath: paths[1]))
+    }
+
+    private struct NotClaimed: Error {}
 }

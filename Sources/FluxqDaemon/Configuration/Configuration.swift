@@ -13,12 +13,20 @@ package struct Configuration: Hashable, Sendable {
     package var downloads = Downloads()
     package var inputs = Inputs()
     /// Of each user, in `FluxqStore`'s units.
-    package var limits = LimitRules()
+    package var limits = Configuration.standardLimits
     package var access = Access()
     package var prices = Prices()
     package var sandbox = Sandbox()
 
     package init() {}
+
+    /// Of what ended jobs leave there is always a limit: without one, a single user can fill the disk with jobs that cost
+    /// nothing.
+    private static let standardLimits: LimitRules = {
+        var limits = LimitRules()
+        limits.standard[.keptBytes] = 256 << 20
+        return limits
+    }()
 
     package struct API: Hashable, Sendable {
         /// An http or https URL without query and without a slash at its end.

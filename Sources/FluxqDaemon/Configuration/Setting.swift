@@ -62,7 +62,7 @@ struct Setting: Sendable {
     }
 
     /// A limit of each user, with a key of its own below `limits:`.
-    static func limit(_ kind: LimitKind, example: String, _ documentation: String) -> Setting {
+    static func limit(_ kind: LimitKind, example: String? = nil, _ documentation: String) -> Setting {
         Setting(
             "limits.\(kind.rawValue)", .limit(kind), \.limits.standard[kind], example: example, documentation)
     }
@@ -138,7 +138,8 @@ struct Setting: Sendable {
 
         .limit(
             .queuedJobs, example: "100",
-            "Of each user; none of them by default, and none lifts one. Jobs that wait; a submit over it is refused."),
+            "Of each user; none of them by default but kept_bytes, and none lifts one. Jobs that wait; a submit over it is "
+                + "refused."),
         .limit(
             .runningJobs, example: "2",
             "Jobs that run, those whose pictures are still fetched among them; others wait (user_limit)."),
@@ -155,11 +156,15 @@ struct Setting: Sendable {
             "The largest picture to take from the user, where that is less than inputs.max_bytes."),
         .limit(
             .unusedInputBytes, example: "200 MiB",
-            "All pictures sent that no job has used yet; they are removed after a day."),
+            "All pictures sent that no job has used yet, those on their way among them; they are removed after a day."),
         .limit(
             .archiveBytes, example: "20 GiB",
             "All inputs and pictures in the archive. A full one takes no new job; what is paid for is kept all the same."
         ),
+        .limit(
+            .keptBytes,
+            "Text that ended jobs leave in the database: requests, messages, calls, events. A submit over it is refused, until "
+                + "the user has forgotten some (fluxq forget)."),
         Setting(
             "limits.weight", .whole(UserLimits.weights), \.limits.standard.weight,
             "The share of the calls, against other users who have jobs waiting."),

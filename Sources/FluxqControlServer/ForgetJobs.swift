@@ -1,0 +1,90 @@
+import FluxqControl
+import FluxqFormats
+import FluxqModel
+import FluxqStore
+import FoundationEssentials
+import HummingbirdCore
+import Logging
+import NIOCore
+
+extension Routes {
+    /// `POST /v1/jobs/forget`: deletes ended jobs of the caller's own, or tells what that would be.
+    func forgetJobs(_ call: Call) async throws -> Response {
+        try call.takesNoQuery()
+        let request = try await forgetRequest(call)
+        let uid = call.caller.uid
+        let now = store.clock()
+        let before = min(request.before?.timestamp ?? now, now)
+        let query = ForgetQuery(
+            ids: request.ids.map { $0.map(JobID.init(rawValue:)) }, label: request.label,
+            state: request.state.flatMap(JobState.init(rawValue:)), endedBefore: before)
+        // The numbers that stay are told before the others are gone.
+        let preview = try await turns.take(uid) { try await store.previewForgetting(query, of: uid) }
+        var document = ForgetDocument(preview, before: before)
+        if request.preview != true {
+            let (sum, isMore) = try await store.forget(query, of: uid, by: uid, limit: Limits.forgottenAtOnce)
+            document.set(sum)
+            document.more = isMore
+            if sum.jobs > 0 { userLog.log(.info, "Jobs were forgotten.", of: uid, ["jobs": "\(sum.jobs)"]) }
+        }
+        return try Response(document)
+    }
+
+    /// A key that is not known is refused: with a filter fewer, more would be forgotten than was meant.
+    private func forgetRequest(_ call: Call) async throws -> ForgetRequest {
+        guard call.isJSON else { throw Problem.notForgetRequest("is not application/json (curl: --json)") }
+        var bytes: [UInt8] = []
+        while let piece = try await call.body.piece() {
+            bytes += piece.readableBytesView
+            guard bytes.count <= Limits.forgetRequestBytes else {
+                throw Problem.notForgetRequest("has more than \(Limits.forgetRequestBytes) bytes")
+            }
+        }
+        guard JSONBounds.hold(for: bytes, values: ForgetRequest.mostJobs + 20),
+            case .object(let members) = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)),
+            let request = try? JSONDecoder().decode(ForgetRequest.self, from: Data(bytes))
+        else { throw Problem.notForgetRequest("is not such an object") }
+        if let unknown = members.keys.filter({ ForgetRequest.CodingKeys(rawValue: $0) == nil }).min() {
+            throw Problem.notForgetRequest("has the key \"\(unknown.prefix(40))\", which is not known")
+        }
+        if let ids = request.ids, ids.count > ForgetRequest.mostJobs || ids.contains(where: { $0 < 1 }) {
+            throw Problem.notForgetRequest("has ids that are not at most \(ForgetRequest.mostJobs) numbers of jobs")
+        }
+        if let state = request.state, state != JobState.done.rawValue, state != JobState.failed.rawValue {
+            throw Problem.notForgetRequest("has a state that is not done or failed: only ended jobs are forgotten")
+        }
+        guard request.ids != nil || request.label != nil || request.state != nil || request.before != nil else {
+            throw Problem.notForgetRequest("says of no job that it is meant")
+        }
+        return request
+    }
+}
+
+extension ForgetDocument {
+    fileprivate init(_ preview: ForgetPreview, before: Timestamp) {
+        self.init(pending: preview.pending, before: WireTime(before))
+        set(preview.sum)
+        let staying = preview.staying.sorted { $0.key.rawValue < $1.key.rawValue }
+        if !staying.isEmpty {
+            self.staying = staying.map { Staying(id: $0.key.rawValue, problem: Self.words(for: $0.value)) }
+        }
+    }
+
+    fileprivate mutating func set(_ sum: ForgottenSum) {
+        jobs = sum.jobs
+        pictures = sum.pictures
+        bytes = sum.bytes
+        textBytes = sum.textBytes
+    }
+
+    private static func words(for reason: NotForgotten) -> String {
+        switch reason {
+        case .noSuchJob: "You have no job of that number. Only its owner can forget a job."
+        case .notEnded(let state):
+            "The job is \(state.rawValue), and only ended jobs are forgotten. Cancel it first, or wait until it has ended."
+        case .pending:
+            "A picture of it that was paid for is still to be fetched. Wait until it is there, or its link is dead."
+        case .notMeant: "The job is not among those that were asked for: another label or state, or it ended later."
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package import FluxqModel
+import GRDB
+
+extension Store {
+    /// Calls that a job's own document has at most, the latest.
+    package static let callsInDocument = 100
+    /// What they, or a page of calls, may hold together of messages and answers: a list ends early, though not before its
+    /// first call.
+    package static let callTextBytes = 1 << 20
+
+    /// A job's calls, newest first.
+    ///
+    /// - Parameter before: only those with a smaller number.
+    /// - Returns: nil where there is no such job, or it is somebody else's.
+    package func calls(
+        of id: JobID, before: Int?, limit: Int, for caller: Caller
+    ) async throws(StoreError) -> [LedgerEntry]? {
+        try await read { db, _ in
+            let job = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT 1 FROM jobs WHERE jobs.id = ? AND \(Caller.reach)"),
+                arguments: [id] + caller.reachArguments)
+            return job == nil ? nil : try LedgerEntry.latest(of: id, before: before, limit: limit, db)
+        }
+    }
+}
+
+extension LedgerEntry {
+    /// The latest calls of a job, newest first.
+    static func latest(of id: JobID, before: Int?, limit: Int, _ db: Database) throws -> [LedgerEntry] {
+        let statement = try db.cachedStatement(
+            sql: "SELECT * FROM attempts WHERE job = ? AND number < ? ORDER BY number DESC LIMIT ?")
+        let rows = try Row.fetchCursor(statement, arguments: [id, before ?? .max, limit])
+        var calls: [LedgerEntry] = []
+        var textBytes = 0
+        while let row = try rows.next() {
+            let call = try LedgerEntry(row)
+            textBytes += (call.message?.utf8.count ?? 0) + (call.excerpt?.utf8.count ?? 0)
+            if textBytes > Store.callTextBytes, !calls.isEmpty { break }
+            calls.append(call)
+        }
+        return calls
+    }
+
+    private init(_ row: Row) throws {
+        self.init(
+            number: row["number"], billing: try row.choice("billing"), imagesWanted: row["images_wanted"],
+            imagesCame: row["images_came"], priceMicros: row["price"], currency: row["currency"],
+            begunAt: row["begun_at"], sentAt: row["sent_at"], settledAt: row["settled_at"], outcome: row["outcome"],
+            status: row["status"], requestID: row["request_id"], message: row["message"],
+            excerpt: row["excerpt"])
+    }
+}
