@@ -14,6 +14,7 @@ extension Routes {
                 call.caller.uid, { try await store.picture(of: id, index: index, for: call.caller) }),
             let response = try await response(with: picture, to: call)
         {
+            await tellOwners(of: [id], .fetched, to: call.caller)
             return response
         }
         let found = try await turns.take(call.caller.uid) { try await store.job(id, for: call.caller) }

@@ -14,6 +14,7 @@ extension Routes {
             throw Problem.noInputOfJob
         }
         guard let response = try await response(with: picture, to: call) else { throw Problem.inputDamaged }
+        await tellOwners(of: [id], .fetched, to: call.caller)
         return response
     }
 }

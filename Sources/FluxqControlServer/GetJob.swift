@@ -15,21 +15,28 @@ extension Routes {
         var caller = call.caller
         while true {
             let seen = store.signal.count
-            var (response, isOver) = try await turns.take(caller.uid) {
+            var (response, isOver, owner) = try await turns.take(caller.uid) {
                 guard let job = try await store.job(id, for: caller) else { throw Problem.noSuchJob }
                 let state = JobState(job.lifecycle.state)
-                return (try Response(JobDocument(job, for: caller)), state == .done || state == .failed)
+                return (
+                    try Response(JobDocument(job, for: caller)), state == .done || state == .failed, job.owner.uid
+                )
             }
-            if isOver || wait == 0 { return response }
-            switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
-            // Who has lost the right to see the job while waiting for it no longer sees it.
-            case .changed: caller = try await callers.caller(caller.uid)
-            case .timeUp: return response
-            case .over:
-                // Whoever asks again has to ask the next fluxqd.
-                response.headers[.connection] = "close"
-                return response
+            if !isOver, wait > 0 {
+                switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
+                // Who has lost the right to see the job while waiting for it no longer sees it.
+                case .changed:
+                    caller = try await callers.caller(caller.uid)
+                    continue
+                case .timeUp: break
+                case .over:
+                    // Whoever asks again has to ask the next fluxqd.
+                    response.headers[.connection] = "close"
+                }
             }
+            // Not before: who only waits has seen nothing yet.
+            if owner != caller.uid { await tellOwners(of: [id], .viewed, to: caller) }
+            return response
         }
     }
 }

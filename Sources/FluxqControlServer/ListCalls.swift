@@ -15,6 +15,7 @@ extension Routes {
             let found = try await store.calls(
                 of: id, before: before.map { Int(clamping: $0) }, limit: Int(limit), for: call.caller)
             guard let calls = found else { throw Problem.noSuchJob }
+            await tellOwners(of: [id], .viewed, to: call.caller)
             // They are numbered from 1 without gaps.
             let next = calls.last.flatMap { $0.number > 1 ? $0.number : nil }
             return try Response(CallPage(calls: calls.map(JobDocument.LedgerDocument.init), next: next))

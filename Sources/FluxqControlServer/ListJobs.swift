@@ -21,6 +21,8 @@ extension Routes {
                     state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit,
                     textBytes: Limits.pageTextBytes, everybody: all),
                 for: call.caller)
+            await tellOwners(
+                of: list.jobs.filter { $0.owner.uid != call.caller.uid }.map(\.id), .viewed, to: call.caller)
             return try Response(
                 JobPage(
                     jobs: list.jobs.map { JobDocument($0) },

@@ -18,6 +18,7 @@ struct Routes: Sendable {
     let turns = Turns()
     let uploadTurns = Turns()
     let uploads: UploadRoom
+    let told = ToldLooks()
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
     let userLog: UserLog

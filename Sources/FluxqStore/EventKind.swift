@@ -18,6 +18,8 @@ package enum EventKind: String, CaseIterable, Sendable {
     case retried, done, failed
     /// The job is there no longer, by its owner's wish, an administrator's, or by what is configured.
     case forgotten
+    /// An administrator has looked at somebody else's job, or fetched its pictures.
+    case viewed, fetched
     /// An administrator has stopped new calls, or let them begin again.
     case paused, resumed
     /// Calls of a lane are held, or may begin again.

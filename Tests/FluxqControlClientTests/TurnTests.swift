@@ -74,6 +74,36 @@ struct TurnTests {
         #expect(error == nil)
     }
 
+    /// Over a limit, with what else of the user's is on its way.
+    private static func overLimit(_ onTheWay: String) -> String {
+        #"{"status":429,"code":"over_limit","title":"Over the limit","detail":"Full.","#
+            + #""limit":{"name":"archive_bytes","limit":9,"used":1,"asked":8\#(onTheWay)}}"#
+    }
+
+    @Test(
+        "what only other uploads of the same user stand in the way of is asked for again; what is over the limit is not"
+    )
+    func onTheWay() async throws {
+        let passing = try await failure([
+            { peer in
+                _ = try peer.readHead()
+                try peer.answer(
+                    "429 Too Many Requests", Self.overLimit(#","on_the_way":3"#), type: Problem.mediaType)
+                _ = try peer.readHead()
+                try peer.answer("200 OK", jobJSON)
+            }
+        ]) { _ = try await $0.retry(42) }
+        #expect(passing == nil)
+        try FileManager.default.removeItem(atPath: socket.path)
+        let lasting = try await failure([
+            { peer in
+                _ = try peer.readHead()
+                try peer.answer("429 Too Many Requests", Self.overLimit(""), type: Problem.mediaType)
+            }
+        ]) { _ = try await $0.retry(42) }
+        #expect(lasting.map { if case .problem(let problem) = $0 { problem.status } else { 0 } } == 429)
+    }
+
     @Test("without patience it is told that the daemon is busy, and that nothing was done")
     func impatient() async throws {
         let silent = try await failure([Self.refusals[0]], patience: .none) { _ = try await $0.retry(42) }

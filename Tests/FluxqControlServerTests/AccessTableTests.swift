@@ -248,6 +248,37 @@ struct AccessTableTests {
         }
     }
 
+    @Test(
+        "what an administrator looks at and fetches is in the owner's events, once an hour for each job; one's own is not"
+    )
+    func looks() async throws {
+        try await run { server in
+            let job = try await server.finished(owner: Self.owner)
+            let own = try await server.submit(owner: Owner(uid: Self.administrator, name: "admin"))
+            for _ in 0..<2 {
+                for path in ["", "/calls", "/images/1", "?wait=1"] {
+                    let url = "http://localhost/v1/jobs/\(job.id)\(path)"
+                    let reply = try await ask(server, as: Self.administrator, ["--output", "/dev/null", url])
+                    #expect(reply.status == 200, "\(path)")
+                }
+                _ = try await ask(server, as: Self.administrator, ["http://localhost/v1/jobs/\(own.id)"])
+                _ = try await ask(server, as: Self.administrator, ["http://localhost/v1/jobs?all=true"])
+                _ = try await ask(server, as: Self.owner.uid, ["http://localhost/v1/jobs/\(job.id)"])
+                _ = try await ask(server, as: Self.other, ["http://localhost/v1/jobs/\(job.id)"])
+            }
+            let events = try await server.store.events(uid: Self.owner.uid, since: 0, limit: 100).suffix(2)
+            #expect(events.map(\.kind) == [.viewed, .fetched])
+            #expect(events.allSatisfy { $0.actor == Self.administrator && $0.job == job.id && $0.state == .done })
+            let mine = try await server.store.events(uid: Self.administrator, since: 0, limit: 100)
+            #expect(mine.map(\.kind) == [.submitted])
+            // A list shows as much.
+            let second = try await server.submit(owner: Self.owner)
+            _ = try await ask(server, as: Self.administrator, ["http://localhost/v1/jobs?all=true"])
+            let last = try #require(try await server.store.events(uid: Self.owner.uid, since: 0, limit: 100).last)
+            #expect(last.kind == .viewed && last.job == second.id)
+        }
+    }
+
     @Test("a paused queue says since when and by whom, and who is no administrator any more cannot resume it")
     func paused() async throws {
         try await run { server in

@@ -1,0 +1,49 @@
+import FluxqModel
+import FluxqStore
+import Logging
+import Synchronization
+
+/// Looks of administrators at others' jobs of which the owners have been told: each administrator's at each job once an hour,
+/// however often it is asked for.
+final class ToldLooks: Sendable {
+    struct Look: Hashable {
+        let job: JobID
+        let actor: UInt32
+        let kind: EventKind
+    }
+
+    private static let lasting = Duration.seconds(3600)
+    /// Remembered at most. Without the oldest, their owners may be told again sooner.
+    private static let most = 100_000
+
+    private let told = Mutex<[Look: ContinuousClock.Instant]>([:])
+
+    /// Those that are news now; they are remembered as told.
+    func news(_ looks: [Look], now: ContinuousClock.Instant = .now) -> [Look] {
+        told.withLock { told in
+            let news = looks.filter { look in told[look].map { now - $0 >= Self.lasting } ?? true }
+            if told.count + news.count > Self.most { told = told.filter { now - $0.value < Self.lasting } }
+            if told.count + news.count > Self.most { told = [:] }
+            for look in news { told[look] = now }
+            return news
+        }
+    }
+}
+
+extension Routes {
+    /// An administrator sees or fetches what may be somebody else's: the owner is told by an event. That it cannot be written,
+    /// as on a full disk, keeps no administrator from looking.
+    func tellOwners(of jobs: [JobID], _ kind: EventKind, to caller: Caller) async {
+        guard caller.isAdministrator else { return }
+        let news = told.news(jobs.map { .init(job: $0, actor: caller.uid, kind: kind) })
+        guard !news.isEmpty else { return }
+        do {
+            try await store.noteLooks(at: news.map(\.job), kind, by: caller)
+        } catch {
+            userLog.log(
+                .warning, "That an administrator looks at jobs cannot be written to their owners' events.",
+                of: caller.uid,
+                ["error": "\(error)"])
+        }
+    }
+}

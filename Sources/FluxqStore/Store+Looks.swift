@@ -1,0 +1,19 @@
+package import FluxqModel
+import GRDB
+
+extension Store {
+    /// Tells the owners of jobs that an administrator has looked at them, or fetched their pictures. One's own are left out.
+    package func noteLooks(
+        at jobs: [JobID], _ kind: EventKind, by administrator: Caller
+    ) async throws(StoreError) {
+        try await write { transaction in
+            for id in jobs {
+                let row = try transaction.row(
+                    "SELECT uid, state FROM jobs WHERE id = ? AND uid <> ?", [id, administrator.uid])
+                guard let row else { continue }
+                try transaction.log(
+                    kind, job: id, uid: row["uid"], state: try row.choice("state"), actor: administrator.uid)
+            }
+        }
+    }
+}
