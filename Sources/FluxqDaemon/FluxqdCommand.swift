@@ -16,7 +16,7 @@ struct FluxqdCommand: AsyncParsableCommand {
               fluxq submit --socket $dir/fluxq.sock --image photo.jpg --wait --output . "Make it a pencil sketch"
             """,
         version: "fluxqd 0.1.0",
-        subcommands: [Run.self, Check.self, Backup.self, ReadState.self],
+        subcommands: [Run.self, Check.self, Backup.self, Purge.self, ReadState.self],
         defaultSubcommand: Run.self)
 
     init() {}

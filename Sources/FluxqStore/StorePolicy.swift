@@ -33,6 +33,8 @@ package struct StorePolicy: Sendable {
     package var pauses = LaneGate.Pauses()
     /// `prices` by model.
     package var prices: [String: Price] = [:]
+    /// `retention`.
+    package var retention = Retention()
     /// `limits`.
     package var limits = LimitRules()
     /// An input that no job has used for so long is removed.

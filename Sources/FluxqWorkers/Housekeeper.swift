@@ -9,6 +9,15 @@ struct Housekeeper: Sendable {
     /// Content is removed only when its file is older than that: a younger one may belong to a row that is being written.
     private static let contentGrace = Duration.seconds(3600)
     private static let eventRound = Duration.seconds(24 * 3600)
+    /// Between two looks through all ended jobs, and between two at what forgotten ones have left.
+    private static let retentionRound = Duration.seconds(3600)
+    private static let contentRound = Duration.seconds(60)
+
+    /// What is done no more often than so, however often something comes in; by the clock that nobody sets.
+    private struct Rounds {
+        var nextRetention = Duration.zero
+        var nextContent = Duration.zero
+    }
 
     let parts: Workers.Parts
 
@@ -18,27 +27,41 @@ struct Housekeeper: Sendable {
         var trust = ClockTrust(
             wall: parts.clock.now(), uptime: parts.clock.uptime(),
             probation: parts.settings.current.clockProbation)
+        var rounds = Rounds()
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let look = wakeup.look()
             let next: Timestamp
             if let wait = trust.look(wall: parts.clock.now(), uptime: parts.clock.uptime()) {
                 next = parts.clock.now() + wait
             } else {
-                next = await keepHouse()
+                next = await keepHouse(&rounds)
             }
             await wakeup.wait(for: .inputs, after: look, until: next)
         }
     }
 
     /// - Returns: when there may be something to do again.
-    private func keepHouse() async -> Timestamp {
+    private func keepHouse(_ rounds: inout Rounds) async -> Timestamp {
         var next = parts.clock.now() + Self.eventRound
         do {
             while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {
                 CrashPoint.inputForgotten.pass()
                 for hash in unused { await remove(hash) }
             }
-            if try await removeLeftContent() { next = parts.clock.now() + Self.contentGrace }
+            if !parts.store.keepsForEver {
+                if parts.clock.uptime() >= rounds.nextRetention {
+                    try await forgetOldJobs()
+                    rounds.nextRetention = parts.clock.uptime() + Self.retentionRound
+                }
+                next = min(next, parts.clock.now() + (rounds.nextRetention - parts.clock.uptime()))
+            }
+            if parts.clock.uptime() >= rounds.nextContent {
+                rounds.nextContent =
+                    parts.clock.uptime() + (try await removeLeftContent() ? Self.contentGrace : Self.contentRound)
+            }
+            if try await parts.store.leftContent(after: nil, limit: 1).isEmpty == false {
+                next = min(next, parts.clock.now() + max(rounds.nextContent - parts.clock.uptime(), .seconds(1)))
+            }
             while try await parts.store.pruneEvents() > 0 {}
             if let expiry = try await parts.store.nextInputExpiry() {
                 next = min(next, max(expiry, parts.clock.now() + .seconds(1)))
@@ -48,6 +71,13 @@ struct Housekeeper: Sendable {
             next = parts.clock.now() + parts.settings.current.storeRetryPause
         }
         return next
+    }
+
+    private func forgetOldJobs() async throws {
+        var last: JobID?
+        repeat {
+            last = try await parts.store.forgetOldJobs(after: last)
+        } while last != nil && !Task.isCancelled && !Task.isShuttingDownGracefully
     }
 
     /// Removes the files of what forgotten jobs referred to alone.

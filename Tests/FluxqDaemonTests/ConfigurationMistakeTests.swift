@@ -40,7 +40,8 @@ import Testing
             Mistake(
                 "zzzzzzzzz: 4\n",
                 "FILE:1: zzzzzzzzz is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, sandbox, workers."
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, retention, "
+                    + "sandbox, workers."
             ),
             Mistake(
                 "workers.concurrency: 4\n",
@@ -48,7 +49,8 @@ import Testing
             Mistake(
                 "[a, b]: 4\n",
                 "FILE:1: A key that is no plain word is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, sandbox, workers."
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, retention, "
+                    + "sandbox, workers."
             ),
             Mistake(
                 "limits:\n  images_a_day: 4\n",

@@ -58,6 +58,7 @@ import Testing
         var group = LimitRules.Exception()
         group[.queuedJobs] = .some(nil)
         expected.limits.groups = [try #require(try UserDatabase.group(named: "sudo")): group]
+        expected.retention = .init(doneDays: 365, failedDays: 90, canceledDays: 30)
         expected.access.admins = [0, 1000]
         expected.access.adminGroup = 27
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]

@@ -10,6 +10,9 @@ extension Configuration {
         var policy = StorePolicy()
         policy.maxAttempts = workers.maxAttempts
         policy.limits = limits
+        func days(_ count: Int?) -> Duration? { count.map { .seconds($0 * 86_400) } }
+        policy.retention = FluxqStore.Retention(
+            done: days(retention.doneDays), failed: days(retention.failedDays), canceled: days(retention.canceledDays))
         policy.prices = modelPrices
         policy.catalog = catalog
         return policy

@@ -14,6 +14,7 @@ package struct Configuration: Hashable, Sendable {
     package var inputs = Inputs()
     /// Of each user, in `FluxqStore`'s units.
     package var limits = Configuration.standardLimits
+    package var retention = Retention()
     package var access = Access()
     package var prices = Prices()
     package var sandbox = Sandbox()
@@ -92,6 +93,13 @@ package struct Configuration: Hashable, Sendable {
 
     package struct Inputs: Hashable, Sendable {
         package var maxBytes: Int64 = 20 << 20
+    }
+
+    /// How many days ended jobs stay; nil for ever.
+    package struct Retention: Hashable, Sendable {
+        package var doneDays: Int?
+        package var failedDays: Int?
+        package var canceledDays: Int?
     }
 
     /// Who sees and manages everything, besides root and fluxqd's own user.

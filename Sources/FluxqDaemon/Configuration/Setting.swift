@@ -175,6 +175,17 @@ struct Setting: Sendable {
                 + "several groups the most generous counts. In the file alone."),
 
         Setting(
+            "retention.done_days", .optionalWhole(1...36_500), \.retention.doneDays, example: "365",
+            "After how many days ended jobs are forgotten by themselves, as by fluxq forget: here those that brought pictures. "
+                + "For ever by default."),
+        Setting(
+            "retention.failed_days", .optionalWhole(1...36_500), \.retention.failedDays, example: "90",
+            "Failed jobs that brought none."),
+        Setting(
+            "retention.canceled_days", .optionalWhole(1...36_500), \.retention.canceledDays, example: "30",
+            "Canceled jobs that brought none."),
+
+        Setting(
             "access.admins", .users, \.access.admins, example: "[root, 1000]",
             "Users, by name or number, who see and manage everything, as root and fluxqd's own user always do."),
         Setting(
