@@ -182,15 +182,27 @@ final class Books: @unchecked Sendable {
     /// Of the calls that began on the day of that time, all but those that are known not to be billed.
     func use(of uid: UInt32, on time: Timestamp) throws -> Use {
         let sql = """
-            SELECT coalesce(sum(images), 0), coalesce(sum(images * price), 0) FROM (
-                SELECT images_counted AS images, price
+            SELECT coalesce(sum(images), 0), coalesce(sum(spent), 0) FROM (
+                SELECT images_counted AS images, images_counted * price AS spent
                 FROM counted_attempts JOIN jobs ON id = job
-                WHERE uid = ? AND billing <> 'not_billed' AND begun_at / 86400000 = ?)
+                WHERE uid = ?1 AND billing <> 'not_billed' AND begun_at / 86400000 = ?2
+                UNION ALL SELECT images + unknown_images, spent + unknown FROM forgotten_usage
+                WHERE uid = ?1 AND day = ?2)
             """
         return try connection.inDatabase { db in
             let row = try Row.fetchOne(
                 db.cachedStatement(sql: sql), arguments: [uid, time.rawValue / 86_400_000])
             return Use(images: row?[0] ?? 0, spent: row?[1] ?? 0)
+        }
+    }
+
+    /// Billed or perhaps billed, on all days, whatever was forgotten since.
+    func imagesCounted(for uid: UInt32) throws -> Int64 {
+        try connection.inDatabase { db in
+            try Int64.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT coalesce(sum(images + unknown_images), 0) FROM usage WHERE uid = ?"), arguments: [uid])
+                ?? 0
         }
     }
 
@@ -251,6 +263,16 @@ final class Books: @unchecked Sendable {
     /// Every lane is open again, as if nothing had ever happened.
     static func forgetHolds(path: String) throws {
         try write("DELETE FROM lanes", to: path)
+    }
+
+    /// From now on a forgotten call gives back what it has cost.
+    static func refundForgotten(path: String) throws {
+        try write(
+            """
+            CREATE TRIGGER IF NOT EXISTS planted AFTER DELETE ON attempts BEGIN
+                UPDATE usage SET images = 0, spent = 0 WHERE uid = (SELECT uid FROM jobs WHERE id = OLD.job);
+            END
+            """, to: path)
     }
 
     private static func write(_ sql: String, to path: String) throws {

@@ -132,8 +132,9 @@ final class DaemonLife: @unchecked Sendable {
                 while !Task.isCancelled {
                     let seen = store.signal.count
                     do {
-                        let state = try await store.job(job, uid: owner.uid)?.lifecycle.state
-                        if let state, [.done, .failed].contains(JobState(state)) { break }
+                        // One that is forgotten is none.
+                        guard let state = try await store.job(job, uid: owner.uid)?.lifecycle.state else { break }
+                        if [.done, .failed].contains(JobState(state)) { break }
                     } catch {
                         trace.violate("a wait for job \(job) ended with: \(error)")
                     }

@@ -1,7 +1,7 @@
 /// What the world may do between two steps of the daemon.
 enum Move: String, CaseIterable {
     case letTimePass, submit, submitAgain, bringInput, cancel, retry, wait
-    case turnOutage, turnCeiling, setClock, fillDisk, pause, resume, crash, drain, giveUp
+    case turnOutage, turnCeiling, setClock, fillDisk, pause, resume, crash, drain, giveUp, forget
 
     /// How likely each is in a seed: many seeds leave some kinds out, so that the others are seen alone.
     static func weights(_ scene: Scene.Kind, _ dice: Dice) -> [(Move, Int)] {
@@ -12,7 +12,7 @@ enum Move: String, CaseIterable {
             case .submit: (move, dice.roll(4...20))
             case .turnOutage where scene == .outages: (move, dice.roll(4...20))
             case .turnCeiling where scene == .outages: (move, 0)
-            case .submitAgain, .bringInput, .cancel, .retry, .wait, .turnOutage, .turnCeiling:
+            case .submitAgain, .bringInput, .cancel, .retry, .forget, .wait, .turnOutage, .turnCeiling:
                 (move, dice.chance(0.3) ? 0 : dice.roll(1...10))
             case .resume: (move, disturbs ? dice.roll(1...10) : 0)
             case .setClock, .fillDisk, .pause, .crash, .drain, .giveUp:

@@ -37,6 +37,9 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     /// An outage that costs attempts: a refusal of the account is told as an error of the server.
     case chargeOutages = "charge-outages"
 
+    /// What a user forgets is given back: the calls of forgotten jobs count no more.
+    case refundForgotten = "refund-forgotten"
+
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
         switch self {
         case .sendTwice, .forgetAnswer, .denySending, .chargeOutages: PlantedAPI(plant: self, api: api)
@@ -59,6 +62,7 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .forgetPause: try Books.forgetPause(path: path)
         case .forgetHolds: try Books.forgetHolds(path: path)
+        case .refundForgotten: try Books.refundForgotten(path: path)
         default: break
         }
     }

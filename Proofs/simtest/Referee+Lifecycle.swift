@@ -30,6 +30,7 @@ extension Referee {
         case "done": (mayBegin, next.place) = ([.archiving], .done)
         case "failed":
             (mayBegin, next.place) = (event.actor == nil ? [.calling, .archiving, .queued] : [.queued], .failed)
+        case "forgotten": mayBegin = [.done, .failed]
         default: return
         }
         let state =
@@ -47,6 +48,17 @@ extension Referee {
             throw Violation(description: "job \(job) had been canceled, and is \(next.place.rawValue)")
         }
         watched[job] = next
+        if event.kind == "forgotten" { try forget(job) }
+    }
+
+    /// A job that its owner forgets waits for nothing that was paid for. What it has cost `TableRule` keeps counted.
+    private func forget(_ job: JobID) throws {
+        if pending[job, default: 0] > 0 {
+            throw Violation(
+                description: "job \(job) was forgotten, and \(pending[job] ?? 0) of its pictures were to be fetched")
+        }
+        watched[job] = nil
+        users.noteForgotten(job)
     }
 
     /// What the ledger says of a job's calls, held against what the API knows.

@@ -36,6 +36,8 @@ final class Referee: @unchecked Sendable {
     /// Contents that were found whole in the present directory.
     var verified: Set<ContentHash> = []
     var lost: Set<String> = []
+    /// How many pictures of a job were still to be fetched after its latest event.
+    var pending: [JobID: Int] = [:]
     /// Nothing is late that waits for room on the disk.
     var diskExcusedUntil: Int64 = 0
     /// Nothing is late that waits for a time of the wall clock, until that is looked at again.
@@ -137,7 +139,9 @@ final class Referee: @unchecked Sendable {
         }
         for job in Set(events.compactMap(\.job)).sorted() {
             try checkLedger(of: job, events: events.filter { $0.job == job })
-            try checkPictures(of: books.pictures(of: job))
+            let pictures = try books.pictures(of: job)
+            try checkPictures(of: pictures)
+            pending[job] = pictures.count { $0.state == "pending" }
         }
         try outages.check(books.jobs())
     }
@@ -157,6 +161,14 @@ final class Referee: @unchecked Sendable {
     func atEnd() throws {
         if let damage = try books.damage().first { throw Violation(description: "SQLite: \(damage)") }
         try checkPictures(of: books.pictures())
+        for owner in users.owners {
+            let bills = api.calls.count { $0.isBilled && $0.owner == owner.uid }
+            let counted = try books.imagesCounted(for: owner.uid)
+            if bills > counted {
+                throw Violation(
+                    description: "\(owner.name) was billed for \(bills) calls, and \(counted) images are counted")
+            }
+        }
         for job in try books.jobs() {
             let attempts = try books.attempts(of: job.id)
             let bills = api.calls.count { $0.isBilled && $0.attempt.job == job.id }

@@ -227,6 +227,7 @@ final class Simulation {
         case .bringInput where life.isServing: users.bringInput(to: life)
         case .cancel where life.isServing: users.cancel(in: life)
         case .retry where life.isServing: users.retry(in: life)
+        case .forget where life.isServing: users.forget(in: life)
         case .wait where life.isServing && !life.isStopping: users.wait(in: life)
         case .turnOutage: turnOutage()
         case .turnCeiling: api.limit(dice.pick(api.lanes), to: dice.pick([nil, 0, 1, 2]))

@@ -43,15 +43,17 @@ struct TableRule: Sendable {
                     FROM jobs WHERE jobs.uid = owners.uid)
                 """),
         TableRule(
-            rule: "an owner's usage is the sum of the ledger",
+            rule: "an owner's usage is the sum of the ledger, and of what the calls of forgotten jobs have cost",
             sql: """
                 SELECT uid FROM owners WHERE
                     (SELECT coalesce(sum(images), 0) FROM usage WHERE usage.uid = owners.uid) <>
                     (SELECT coalesce(sum(images_counted), 0) FROM counted_attempts JOIN jobs ON id = job
                         WHERE jobs.uid = owners.uid AND billing = 'billed')
+                    + (SELECT coalesce(sum(images), 0) FROM forgotten_usage WHERE forgotten_usage.uid = owners.uid)
                 OR (SELECT coalesce(sum(spent), 0) FROM usage WHERE usage.uid = owners.uid) <>
                     (SELECT coalesce(sum(images_counted * price), 0) FROM counted_attempts JOIN jobs ON id = job
                         WHERE jobs.uid = owners.uid AND billing = 'billed')
+                    + (SELECT coalesce(sum(spent), 0) FROM forgotten_usage WHERE forgotten_usage.uid = owners.uid)
                 """),
         TableRule(
             rule: "the event log's last word on a job is its state",

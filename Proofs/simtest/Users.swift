@@ -11,8 +11,10 @@ final class Edit: @unchecked Sendable {
     let order: Store.Order
     /// How its calls always fail, if they do.
     let way: Hostility?
-    /// Its number, once that was told.
+    /// Its number, once that was told; nil again once the job is forgotten.
     var job: JobID?
+    /// Its jobs that the owner has forgotten.
+    fileprivate(set) var forgotten: Set<JobID> = []
     /// Retries by hand that were granted, or may have been when fluxqd died.
     var retries = 0
 
@@ -120,12 +122,16 @@ final class Users: @unchecked Sendable {
                 if let known = edit.job, known != job.id {
                     trace.violate("\"\(edit.prompt)\" was job \(known), and now is job \(job.id)")
                 }
-                edit.job = job.id
+                // It may have been forgotten since it was looked for.
+                if !edit.forgotten.contains(job.id) { edit.job = job.id }
                 trace.say("job \(job.id) is \"\(edit.prompt)\"")
             // The input has been forgotten meanwhile, or the owner has enough in the queue.
             case .unknownInput, .overLimit: break
             case .keyReused: trace.violate("\"\(edit.prompt)\" was refused as another's key")
-            case .keyForgotten: trace.violate("\"\(edit.prompt)\" was refused as forgotten, which nobody has asked for")
+            case .keyForgotten(let job):
+                if !edit.forgotten.contains(job) {
+                    trace.violate("\"\(edit.prompt)\" was refused as forgotten, which nobody has asked for")
+                }
             }
         }
     }
@@ -134,7 +140,7 @@ final class Users: @unchecked Sendable {
         guard let edit = anyEdit(), let job = edit.job else { return }
         visit(life, "\(edit.order.owner.name) cancels job \(job)") { [self] in
             let result = try await life.store.cancel(job, uid: edit.order.owner.uid)
-            if case .noSuchJob = result { trace.violate("job \(job) was acknowledged and is gone") }
+            if case .noSuchJob = result { mustBeForgotten(job, edit) }
         }
     }
 
@@ -152,11 +158,32 @@ final class Users: @unchecked Sendable {
             guard isHeard(life) else { return }
             switch result {
             case .granted: return
-            case .noSuchJob: trace.violate("job \(job) was acknowledged and is gone")
+            case .noSuchJob: mustBeForgotten(job, edit)
             case .forbidden, .overLimit: break
             }
             edit.retries -= 1
         }
+    }
+
+    /// Whatever its state is: only a job that has ended may be forgotten, and none with a picture that is still to be fetched.
+    func forget(in life: DaemonLife) {
+        guard let edit = anyEdit(), let job = edit.job else { return }
+        let owner = edit.order.owner
+        let query = ForgetQuery(ids: [job], endedBefore: clock.now() + .seconds(1_000_000_000))
+        visit(life, "\(owner.name) forgets job \(job)") {
+            _ = try await life.store.forget(query, of: owner.uid, by: owner.uid)
+        }
+    }
+
+    /// The event log says that a job was forgotten. Under its key another may be submitted, if it has cost nothing.
+    func noteForgotten(_ job: JobID) {
+        guard let edit = edits.first(where: { $0.job == job }) else { return }
+        edit.job = nil
+        edit.forgotten.insert(job)
+    }
+
+    private func mustBeForgotten(_ job: JobID, _ edit: Edit) {
+        if !edit.forgotten.contains(job) { trace.violate("job \(job) was acknowledged and is gone") }
     }
 
     func pause(in life: DaemonLife) {
