@@ -33,7 +33,11 @@ struct Interruption {
                 PartialFiles.remove()
                 exit(Self.exitCode(number))
             }
+            // Until it is registered, the signal would end the program without a word.
+            let registered = DispatchSemaphore(value: 0)
+            source.setRegistrationHandler { registered.signal() }
             source.resume()
+            registered.wait()
             return (number, source)
         }
     }
