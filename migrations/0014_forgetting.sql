@@ -22,8 +22,9 @@ CREATE VIEW job_text (job, bytes) AS SELECT id,
 UPDATE jobs SET kept_bytes = (SELECT bytes FROM job_text WHERE job = jobs.id) WHERE state IN ('done', 'failed');
 UPDATE owners SET kept_bytes = (SELECT ifnull(sum(jobs.kept_bytes), 0) FROM jobs WHERE jobs.uid = owners.uid);
 
--- A job is forgotten with its events.
+-- A job is forgotten with its events. The oldest ones are found by their numbers.
 CREATE INDEX events_of_job ON events (job) WHERE job IS NOT NULL;
+DROP INDEX events_by_age;
 
 -- What the calls of forgotten jobs count as, by the day on which they began: forgetting gives nothing back.
 CREATE TABLE forgotten_usage (

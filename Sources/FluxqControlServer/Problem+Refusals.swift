@@ -165,9 +165,9 @@ extension Problem {
     static let noRoomForUpload = Problem(
         status: 507, code: .storageFull, title: "No room for now",
         detail:
-            "With the pictures that are on their way already, and with what is kept free for pictures that have been paid for, "
-            + "the disk has no room for this one. Nothing was kept; try again in a minute. If it stays so, an administrator has "
-            + "to make room.")
+            "The file system of fluxqd's state directory is too full for this picture, beside those that are on their way and "
+            + "the room that is kept for pictures that have been paid for. Nothing was kept; try again in a minute. If it stays "
+            + "so, an administrator has to make room.")
 
     /// - Parameter consequence: what did not happen: a whole sentence.
     static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {

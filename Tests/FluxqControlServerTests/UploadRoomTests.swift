@@ -107,7 +107,7 @@ struct UploadRoomTests {
             try await RawClient.connect(to: server) { client in
                 try await client.send(Self.head("Content-Length: \(free / 4 * 3)"))
                 let answer = try await client.read(through: "title")
-                #expect(answer.hasPrefix("HTTP/1.1 507 ") && answer.contains("kept free"), "\(answer)")
+                #expect(answer.hasPrefix("HTTP/1.1 507 ") && answer.contains("too full"), "\(answer)")
             }
             // No user gets so much that less is left for everybody else.
             try await RawClient.connect(to: server) { client in
