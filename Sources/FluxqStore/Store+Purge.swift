@@ -1,4 +1,4 @@
-package import FluxqModel
+import FluxqModel
 import GRDB
 
 /// What keeps a user from being purged.
