@@ -50,8 +50,7 @@ final class StateReader: Sendable {
 
     let stream: BackupStream
     private let descriptor: CInt
-    /// `Process` may be used from one place at a time; after `init` that is `end`.
-    private nonisolated(unsafe) let process = Process()
+    private let process = Process()
     private let ended: AsyncStream<Never>
 
     init(of state: String, quick: Bool) throws {
