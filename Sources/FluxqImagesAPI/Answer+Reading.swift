@@ -26,7 +26,7 @@ extension Reply {
             contents.add(document, json)
             guard let json else { continue }
             // An event of one picture's failure is no failure of the whole answer.
-            if let failure = ErrorDocument(answer: json, event: document.event) {
+            if let failure = ErrorDocument(answer: document.worded(json), event: document.event) {
                 if reader.kind == .events, contents.items.count == before { contents.add(failure) }
                 error = error ?? failure
             }
@@ -46,7 +46,10 @@ extension Reply {
         says = saying(values, reader)
         remark =
             says == .page
-            ? Self.beginning(of: reader.text) : values.lazy.compactMap { ErrorDocument.remark(in: $0) }.first
+            ? Self.beginning(of: reader.text)
+            : documents.lazy.compactMap { document, json in
+                json.flatMap { ErrorDocument.remark(in: document.worded($0)) }
+            }.first
         // Without a picture or a word of its own, an answer that broke off says nothing.
         let isCut = trouble != nil || isDelimitedByClose && reader.isCut || reader.codingDefect != nil
         if !contents.hasWhole, isCut, !(reader.isComplete && (error != nil || says != .nothing)), says != .page {

@@ -122,9 +122,9 @@ struct AnswerContents {
             default: break
             }
         }
-        if isElement, let document = names["error"].flatMap(ErrorDocument.init(error:)) {
-            if item.link == nil, item.inline == nil { itemErrors.append(document) }
-            item.error = words(of: document)
+        if isElement, let error = names["error"].flatMap({ ErrorDocument(error: document.worded($0)) }) {
+            if item.link == nil, item.inline == nil { itemErrors.append(error) }
+            item.error = words(of: error)
         }
         return item == AnswerItem() ? nil : item
     }

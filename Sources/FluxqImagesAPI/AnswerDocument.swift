@@ -69,15 +69,33 @@ struct AnswerDocument {
 
     /// With the texts that are neither picture nor link back in their places.
     private func restored(_ value: JSONValue) -> JSONValue {
-        switch value {
-        case .string(let string):
+        Self.replacing(value) { string in
             switch capture(for: string) {
-            case .text(let text): .string(text)
-            case .empty: .string("")
-            default: value
+            case .text(let text): text
+            case .empty: ""
+            default: string
             }
-        case .array(let elements): .array(elements.map(restored))
-        case .object(let members): .object(members.mapValues(restored))
+        }
+    }
+
+    /// With words in place of all that was taken out, for the parts that a person reads.
+    func worded(_ json: JSONValue) -> JSONValue {
+        Self.replacing(json) { string in
+            switch capture(for: string) {
+            case nil: string
+            case .text(let text), .link(let text): text
+            case .empty: ""
+            case .picture: "(a picture)"
+            case .broken, .invalid: "(not a whole picture or link)"
+            }
+        }
+    }
+
+    private static func replacing(_ value: JSONValue, with text: (String) -> String) -> JSONValue {
+        switch value {
+        case .string(let string): .string(text(string))
+        case .array(let elements): .array(elements.map { replacing($0, with: text) })
+        case .object(let members): .object(members.mapValues { replacing($0, with: text) })
         case .null, .bool, .integer, .number: value
         }
     }

@@ -117,12 +117,13 @@ struct BodyFraming {
             case .start(let name):
                 let isOver = end < rest.endIndex
                 let text = rest[..<end].prefix(Self.longestName)
-                if let colon = text.firstIndex(of: UInt8(ascii: ":")), colon - rest.startIndex + name.count <= 16 {
+                if name.isEmpty, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+                    // A line that is no event, between those that are; its first name may look like a field's.
+                    line = .payload
+                } else if let colon = text.firstIndex(of: UInt8(ascii: ":")), colon - rest.startIndex + name.count <= 16
+                {
                     begin(String(decoding: name + rest[..<colon], as: UTF8.self), &parts)
                     rest = rest[(colon + 1)...]
-                } else if name.isEmpty, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
-                    // A line that is no event, between those that are.
-                    line = .payload
                 } else if isOver {
                     if (name + rest[..<end]).allSatisfy(Self.isFiller) {
                         hasOpenPayload = false

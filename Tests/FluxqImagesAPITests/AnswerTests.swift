@@ -135,6 +135,8 @@ struct AnswerTests {
             [link, .init(link: "https://h/b")], []
         ),
         (#"data: {"data":[{"url":"https://h/a"}]}"# + "\n\ndata: [DONE]\n\n", [link], []),
+        // A line between events whose first name could be a field's.
+        (": wait\n\n" + #"{"data":[{"url":"https://h/a"}]}"# + "\n\ndata: [DONE]\n\n", [link], []),
         (
             ": hello\r\n\r\nevent: message\r\ndata:{\"data\":\r\ndata: [{\"url\":\r\ndata: \"https://h/a\"}]}\r\n\r\n",
             [link], []
@@ -194,6 +196,29 @@ struct AnswerTests {
         let report = try await call(#"{"code":401,"message":"no","data":"unauthorized","result":"x"}"#)
         #expect(report.outcome.row == "accountClosed")
         #expect(report.outcome.message == "no")
+    }
+
+    private static let taken = [
+        #"{"error":{"code":"x","message":"https://h/why"}}"#: "https://h/why",
+        #"{"error":{"code":"x","message":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}"#: "(a picture)",
+        #"{"error":{"code":"x","message":"short"#: "(not a whole picture or link)",
+        #"{"data":[{"error":{"message":"https://h/why"}}]}"#: "https://h/why",
+    ]
+
+    @Test("what was taken out of an error stands in it in words, whole and in pieces", arguments: taken)
+    func takenOut(_ body: String, _ message: String) async throws {
+        for size in [1, 7, 1000] {
+            var reader = AnswerReader(receiver: Album(), maxPictureBytes: 1000)
+            var rest = Array(body.utf8)[...]
+            while !rest.isEmpty {
+                try await reader.read(ByteBuffer(bytes: rest.prefix(size)))
+                rest = rest.dropFirst(size)
+            }
+            try await reader.finish(isBrokenOff: false)
+            var reply = Reply(status: 200)
+            reply.read(reader, quotation: Quotation(hiding: [try APIKey(secret)]), base: nil, trouble: nil)
+            #expect((reply.error?.message ?? reply.itemErrors.first?.message) == message)
+        }
     }
 
     @Test("what is whole is kept with every way to be cut; half a link is none, half a picture is a damaged one")
