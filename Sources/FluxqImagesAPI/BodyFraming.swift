@@ -32,6 +32,7 @@ struct BodyFraming {
     }
 
     private static let fields = ["data:", "event:", "id:", "retry:", ":"]
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
     private static let enoughBytes = 32
     private static let longestName = 200
 
@@ -57,7 +58,9 @@ struct BodyFraming {
             if !isPictureType {
                 // White space keeps a connection alive while nothing else is ready.
                 held = Array(held.drop(while: Self.isFiller))
-                if held.starts(with: [0xEF, 0xBB, 0xBF]) { held = Array(held.dropFirst(3).drop(while: Self.isFiller)) }
+                while held.starts(with: Self.byteOrderMark) {
+                    held = Array(held.dropFirst(Self.byteOrderMark.count).drop(while: Self.isFiller))
+                }
             }
             guard !held.isEmpty, let kind = Self.kind(of: held, mediaType, isEnd: isEnd) else { return [] }
             self.kind = kind

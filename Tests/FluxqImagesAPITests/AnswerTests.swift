@@ -128,6 +128,7 @@ struct AnswerTests {
 
     private static let clothes: [(body: String, items: [AnswerItem], pictures: [Album.Page])] = [
         (String(repeating: " \r\n", count: 3000) + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
+        ("\u{FEFF} \u{FEFF}\r\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (#"{"data":[{"url":"https://h/a"}]}"# + "\n<!-- gateway -->", [link], []),
         ("Notice: x in /srv/y.php {line 7}\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (
