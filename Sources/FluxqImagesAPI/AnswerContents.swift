@@ -86,7 +86,7 @@ struct AnswerContents {
                 return found
             }
         case .object(let members):
-            let names = Dictionary(members.map { (JSONDiverter.folded($0.key), $0.value) }) { first, _ in first }
+            let names = Self.named(members, in: document)
             if isElement, let item = item(of: names, in: document, isElement: true, depth: depth) { return [item] }
             var empty: [AnswerItem] = []
             for name in PictureName.containers {
@@ -127,6 +127,32 @@ struct AnswerContents {
             item.error = words(of: error)
         }
         return item == AnswerItem() ? nil : item
+    }
+
+    /// Members by their folded names. Of several whose names fold alike (`imageUrl` beside `image_url`) the one that holds most
+    /// counts, of equals the first by name.
+    private static func named(_ members: [String: JSONValue], in document: AnswerDocument) -> [String: JSONValue] {
+        let sorted = members.sorted { $0.key < $1.key }.map { (JSONDiverter.folded($0.key), $0.value) }
+        return Dictionary(sorted) { first, second in
+            worth(of: second, in: document) > worth(of: first, in: document) ? second : first
+        }
+    }
+
+    private static func worth(of value: JSONValue, in document: AnswerDocument) -> Int {
+        switch value {
+        case .null: return 0
+        case .bool, .integer, .number: return 1
+        case .array(let elements): return elements.isEmpty ? 0 : 2
+        case .object(let members): return members.isEmpty ? 0 : 2
+        case .string(let text):
+            switch document.capture(for: text) {
+            case .link, .picture: return 4
+            case .broken: return 3
+            case .invalid, .text: return 1
+            case .empty: return 0
+            case nil: return text.isEmpty ? 0 : 1
+            }
+        }
     }
 
     // MARK: - One picture

@@ -35,6 +35,8 @@ struct BodyFraming {
     private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
     private static let enoughBytes = 32
     private static let longestName = 200
+    /// Of a field's name, or of the white space that is an empty line.
+    private static let longestField = 16
 
     /// Lower case, without parameters; nil if the head says none.
     private let mediaType: String?
@@ -123,19 +125,21 @@ struct BodyFraming {
                 if name.isEmpty, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
                     // A line that is no event, between those that are; its first name may look like a field's.
                     line = .payload
-                } else if let colon = text.firstIndex(of: UInt8(ascii: ":")), colon - rest.startIndex + name.count <= 16
+                } else if let colon = text.firstIndex(of: UInt8(ascii: ":")),
+                    colon - rest.startIndex + name.count <= Self.longestField
                 {
                     begin(String(decoding: name + rest[..<colon], as: UTF8.self), &parts)
                     rest = rest[(colon + 1)...]
                 } else if isOver {
-                    if (name + rest[..<end]).allSatisfy(Self.isFiller) {
+                    let whole = name + rest[..<end]
+                    if whole.count <= Self.longestField, whole.allSatisfy(Self.isFiller) {
                         hasOpenPayload = false
                         parts.append(.boundary)
                     }
                     line = .start([])
                     rest = rest[(end + 1)...]
                 } else {
-                    line = name.count + text.count > 16 ? .ignored : .start(name + text)
+                    line = name.count + text.count > Self.longestField ? .ignored : .start(name + text)
                     rest = []
                 }
             case .payload:

@@ -130,6 +130,9 @@ struct AnswerTests {
         (String(repeating: " \r\n", count: 3000) + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         ("\u{FEFF} \u{FEFF}\r\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (#"{"data":[{"url":"https://h/a"}]}"# + "\n<!-- gateway -->", [link], []),
+        // Names that are one to a reader: what is there counts, whatever its order.
+        (#"{"data":[{"image_url":null,"imageUrl":"https://h/a","IMAGE_URL":""}]}"#, [link], []),
+        (#"{"data":null,"Data":[{"url":"https://h/a"}]}"#, [link], []),
         ("Notice: x in /srv/y.php {line 7}\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (
             #"{"data":[{"url":"https://h/a"}]}"# + "\n" + #"{"data":[{"url":"https://h/b"}]}"# + "\n",
