@@ -36,7 +36,8 @@ extension Reply {
         excerpt = quotation.clean(reader.readable, limit: Limits.excerptCharacters)
         answer = Answer(
             created: values.lazy.compactMap { ($0["created"] ?? $0["created_at"]).flatMap(Self.time) }.first,
-            usage: values.last { $0["usage"] ?? .null != .null }?["usage"].flatMap(Self.usage)
+            usage: documents.last { $0.json?["usage"] ?? .null != .null }
+                .flatMap { document, json in json?["usage"].map(document.worded) }.flatMap(Self.usage)
                 .map { quotation.clean($0, limit: Limits.usageBytes) },
             requestID: quotation.clean(ifAny: requestID, limit: Quotation.wordLimit),
             items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,

@@ -207,9 +207,10 @@ struct AnswerTests {
         #"{"error":{"code":"x","message":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}"#: "(a picture)",
         #"{"error":{"code":"x","message":"short"#: "(not a whole picture or link)",
         #"{"data":[{"error":{"message":"https://h/why"}}]}"#: "https://h/why",
+        #"{"usage":{"url":"https://h/why"}}"#: #"{"url":"https://h/why"}"#,
     ]
 
-    @Test("what was taken out of an error stands in it in words, whole and in pieces", arguments: taken)
+    @Test("what was taken out of an error or the usage stands in it in words, whole and in pieces", arguments: taken)
     func takenOut(_ body: String, _ message: String) async throws {
         for size in [1, 7, 1000] {
             var reader = AnswerReader(receiver: Album(), maxPictureBytes: 1000)
@@ -221,7 +222,7 @@ struct AnswerTests {
             try await reader.finish(isBrokenOff: false)
             var reply = Reply(status: 200)
             reply.read(reader, quotation: Quotation(hiding: [try APIKey(secret)]), base: nil, trouble: nil)
-            #expect((reply.error?.message ?? reply.itemErrors.first?.message) == message)
+            #expect((reply.error?.message ?? reply.itemErrors.first?.message ?? reply.answer?.usage) == message)
         }
     }
 
