@@ -118,8 +118,8 @@ extension Archive {
         if let spare = spareFiles.take() {
             do throws(ArchiveError) {
                 return try OpenFile(spare, O_WRONLY)
-            } catch .failed(.open, _, ENOENT) {
-                // Somebody has tidied up.
+            } catch {
+                // Somebody has tidied up, or it is damaged: a paid answer waits, and a new file serves as well.
             }
         }
         return try OpenFile(temporaryPath(), O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
