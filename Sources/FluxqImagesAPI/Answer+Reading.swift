@@ -20,13 +20,14 @@ extension Reply {
     mutating func read(_ reader: AnswerReader, quotation: Quotation, base: AnswerBase?, trouble: String?) {
         let documents = reader.documents.map { (document: $0, json: $0.json) }
             .filter { !$0.document.isPreview($0.json) }
+            .map { (document: $0.document, json: $0.json, words: $0.json.map($0.document.worded)) }
         var contents = AnswerContents(quotation: quotation, base: base)
-        for (document, json) in documents {
+        for (document, json, words) in documents {
             let before = contents.items.count
             contents.add(document, json)
-            guard let json else { continue }
+            guard let words else { continue }
             // An event of one picture's failure is no failure of the whole answer.
-            if let failure = ErrorDocument(answer: document.worded(json), event: document.event) {
+            if let failure = ErrorDocument(answer: words, event: document.event) {
                 if reader.kind == .events, contents.items.count == before { contents.add(failure) }
                 error = error ?? failure
             }
@@ -36,8 +37,7 @@ extension Reply {
         excerpt = quotation.clean(reader.readable, limit: Limits.excerptCharacters)
         answer = Answer(
             created: values.lazy.compactMap { ($0["created"] ?? $0["created_at"]).flatMap(Self.time) }.first,
-            usage: documents.last { $0.json?["usage"] ?? .null != .null }
-                .flatMap { document, json in json?["usage"].map(document.worded) }.flatMap(Self.usage)
+            usage: documents.last { $0.words?["usage"] ?? .null != .null }?.words?["usage"].flatMap(Self.usage)
                 .map { quotation.clean($0, limit: Limits.usageBytes) },
             requestID: quotation.clean(ifAny: requestID, limit: Quotation.wordLimit),
             items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,
@@ -48,9 +48,7 @@ extension Reply {
         remark =
             says == .page
             ? Self.beginning(of: reader.text)
-            : documents.lazy.compactMap { document, json in
-                json.flatMap { ErrorDocument.remark(in: document.worded($0)) }
-            }.first
+            : documents.lazy.compactMap { $0.words.flatMap { ErrorDocument.remark(in: $0) } }.first
         // Without a picture or a word of its own, an answer that broke off says nothing.
         let isCut = trouble != nil || isDelimitedByClose && reader.isCut || reader.codingDefect != nil
         if !contents.hasWhole, isCut, !(reader.isComplete && (error != nil || says != .nothing)), says != .page {
