@@ -36,12 +36,7 @@ enum BaseURL {
                     + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1], or a Unix socket "
                     + "(\(socketExample))")
         }
-        var trimmed = Substring(text)
-        while trimmed.last == "/" { trimmed = trimmed.dropLast() }
-        if trimmed.hasSuffix("/images/generations") {
-            throw Invalid(text: "must end before /images/generations, \(example)")
-        }
-        return String(trimmed)
+        return try trimmed(text, example: example)
     }
 
     private static let socketExample = "\(SocketURL.scheme)%2Frun%2Fapi%2Fhttp.sock/v1"
@@ -63,10 +58,15 @@ enum BaseURL {
                     + "socket there gets the API key; give it, and every directory above it, to root, writable for root alone"
             )
         }
+        return try trimmed(text, example: "such as \(socketExample)")
+    }
+
+    /// Without slashes at its end, and without the route that fluxqd adds.
+    private static func trimmed(_ text: String, example: String) throws(Invalid) -> String {
         var trimmed = Substring(text)
         while trimmed.last == "/" { trimmed = trimmed.dropLast() }
         if trimmed.hasSuffix("/images/generations") {
-            throw Invalid(text: "must end before /images/generations, such as \(socketExample)")
+            throw Invalid(text: "must end before /images/generations, \(example)")
         }
         return String(trimmed)
     }
