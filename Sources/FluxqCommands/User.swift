@@ -13,7 +13,7 @@ struct User: AsyncParsableCommand {
             renamed: it is the same person under a new name, who keeps everything.
             replaced: it is another person. What the earlier one has queued is canceled. Jobs, pictures and what they cost \
             go to a number that nobody can have, where administrators still find them (fluxq list --all), and the number \
-            begins anew.
+            starts with nothing.
 
             EXAMPLES
               fluxq user 1000 renamed

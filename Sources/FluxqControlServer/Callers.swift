@@ -5,7 +5,7 @@ import FluxqUsers
 import Logging
 import Synchronization
 
-/// Says who a uid is to fluxqd, anew for each request: what the host's user database and the configuration make of it may
+/// Says who a uid is to fluxqd, for each request again: what the host's user database and the configuration make of it may
 /// have changed since the last one.
 final class Callers: Sendable {
     private let users: KnownUsers

@@ -30,7 +30,7 @@ extension Routes {
                     continue
                 case .timeUp: break
                 case .over:
-                    // Whoever asks again has to ask the next fluxqd.
+                    // A client that asks again has to ask the next fluxqd.
                     response.headers[.connection] = "close"
                 }
             }

@@ -14,7 +14,6 @@ package final class Store: Sendable {
     let memory = LineMemory()
     /// The wall clock by which it writes.
     package let clock: @Sendable () -> Timestamp
-    private var now: @Sendable () -> Timestamp { clock }
     let shortage = ShortageNotice()
     private let random: @Sendable () -> UInt64
     private let pool: DatabasePool
@@ -152,9 +151,9 @@ package final class Store: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(StoreError) -> Value {
-        let (value, news) = try await group.write { [reloadable, shortage, now, random, memory] db, changes throws in
+        let (value, news) = try await group.write { [reloadable, shortage, clock, random, memory] db, changes throws in
             let transaction = Transaction(
-                db: db, policy: reloadable.current, shortage: shortage.present, now: now(),
+                db: db, policy: reloadable.current, shortage: shortage.present, now: clock(),
                 generator: DrawnBits(draw: random), memory: memory)
             let value = try body(transaction)
             changes.formUnion(transaction.changes)
@@ -168,8 +167,8 @@ package final class Store: Sendable {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database, _ now: Timestamp) throws -> Value
     ) async throws(StoreError) -> Value {
-        let work = { @Sendable [now, locks] (db: Database) throws -> Value in
-            do { return try body(db, now()) } catch { throw StoreError(error, on: db, locks: locks) }
+        let work = { @Sendable [clock, locks] (db: Database) throws -> Value in
+            do { return try body(db, clock()) } catch { throw StoreError(error, on: db, locks: locks) }
         }
         do {
             guard let blocking else { return try await pool.read(work) }

@@ -19,7 +19,6 @@ package enum Account: Hashable, Sendable {
     }
 
     /// Blocks, for as long as the user database does.
-    ///
     package static func of(
         uid: UInt32, subordinates: SubordinateTable = .ofThisHost
     ) throws(UserDatabase.Failure) -> Account {
