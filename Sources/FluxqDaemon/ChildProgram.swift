@@ -27,6 +27,10 @@ final class ChildProgram: Sendable {
 
         init(_ id: pid_t) { self.id = Mutex(id) }
 
+        func send(_ signal: CInt) {
+            id.withLock { if let id = $0 { kill(id, signal) } }
+        }
+
         /// Blocks until the process has ended.
         func reap() -> End {
             guard let id = id.withLock({ $0 }) else { return .exit(0) }
@@ -67,8 +71,16 @@ final class ChildProgram: Sendable {
     }
 
     /// Does nothing once it has ended.
-    func send(_ signal: CInt) {
-        running.id.withLock { if let id = $0 { kill(id, signal) } }
+    func send(_ signal: CInt) { running.send(signal) }
+
+    /// Waits for its end, and has it end after so long.
+    func ended(within patience: Duration) async {
+        let killer = Task { [running] in
+            try await Task.sleep(for: patience)
+            running.send(SIGKILL)
+        }
+        _ = await end.value
+        killer.cancel()
     }
 
     private static func spawn(

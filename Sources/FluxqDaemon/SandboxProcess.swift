@@ -77,12 +77,7 @@ final class SandboxProcess: Sendable {
     /// Ends it and waits for that. To be called once.
     func end() async {
         close(lifeline)
-        let killer = Task { [child] in
-            try await Task.sleep(for: Self.patience)
-            child.send(SIGKILL)
-        }
-        _ = await child.end.value
-        killer.cancel()
+        await child.ended(within: Self.patience)
     }
 
     /// Returns when it has ended, or nil when the task is canceled.

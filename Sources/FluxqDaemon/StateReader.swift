@@ -19,8 +19,6 @@ struct ReadState: AsyncParsableCommand {
 
     func run() async throws {
         umask(0o077)
-        // The other half says when it is over.
-        signal(SIGINT, SIG_IGN)
         let stream = BackupStream(STDIN_FILENO)
         do {
             try StateOwner.become(ownerOf: state.path)
@@ -46,48 +44,38 @@ struct ReadState: AsyncParsableCommand {
 /// A running `fluxqd read-state`.
 final class StateReader: Sendable {
     /// How long it may take to end when nobody listens to it any more.
-    private static let patience = DispatchTimeInterval.seconds(5)
+    private static let patience: Duration = .seconds(5)
 
     let stream: BackupStream
     private let descriptor: CInt
-    private let process = Process()
-    private let ended: AsyncStream<Never>
+    private let child: ChildProgram
 
     init(of state: String, quick: Bool) throws {
         var pair: [CInt] = [-1, -1]
         guard
             socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0
         else { throw BackupStream.Failure.system(errno) }
-        descriptor = pair[0]
-        stream = BackupStream(pair[0])
-        let theirs = FileHandle(fileDescriptor: pair[1], closeOnDealloc: true)
-        let (ended, continuation) = AsyncStream<Never>.makeStream()
-        self.ended = ended
-        process.executableURL = URL(filePath: "/proc/self/exe")
-        process.arguments = ["read-state", "--state-directory", state] + (quick ? ["--quick"] : [])
-        // Nothing of a caller's environment but where there is room for the snapshot.
-        process.environment = ProcessInfo.processInfo.environment.filter { ["PATH", "TMPDIR"].contains($0.key) }
-        process.standardInput = theirs
-        process.standardOutput = FileHandle.nullDevice
-        process.terminationHandler = { _ in continuation.finish() }
+        let (ours, theirs) = (pair[0], pair[1])
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { for descriptor in [theirs, nowhere] { close(descriptor) } }
         do {
-            try process.run()
+            child = try ChildProgram(
+                "/proc/self/exe", ["read-state", "--state-directory", state] + (quick ? ["--quick"] : []),
+                // Nothing of a caller's environment but where there is room for the snapshot.
+                environment: ProcessInfo.processInfo.environment.filter { ["PATH", "TMPDIR"].contains($0.key) },
+                input: theirs, output: nowhere)
         } catch {
-            close(pair[0])
+            close(ours)
             throw error
         }
-        try theirs.close()
+        descriptor = ours
+        stream = BackupStream(ours)
     }
 
     /// Waits for its end, which comes soon once nobody listens to it.
     func end() async {
         stream.end()
-        let id = process.processIdentifier
-        let killer = DispatchWorkItem { kill(id, SIGKILL) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience, execute: killer)
-        // Whoever cancels the backup waits for this all the same.
-        await Task { for await _ in ended {} }.value
-        killer.cancel()
+        await child.ended(within: Self.patience)
         close(descriptor)
     }
 }
