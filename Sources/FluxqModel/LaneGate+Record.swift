@@ -94,6 +94,7 @@ extension LaneGate {
             if causes.contains(hold.cause), self.hold(on: call.party) != nil || !isConcerned(call.party) {
                 suspect(besides: call.party)
                 open()
+                if causes.contains(.failing) { evidence.failures = [] }
             } else if hold.cause == .undeliverable, causes.contains(.failing), self.hold(on: call.party) != nil {
                 postponeProbe(now: now, pauses, &generator)
             }
@@ -251,18 +252,17 @@ extension LaneGate {
         let earlier = evidence.parties + (forSuspects ? [] : evidence.accused.map(\.party))
         evidence.parties = Self.bounded(earlier.filter { !parties.contains($0) } + parties)
         evidence.isForSuspects = forSuspects
-        evidence.failures = []
         evidence.refusals = []
         // Everybody is refused now: it was nobody's own.
         if !forSuspects { evidence.accused = [] }
     }
 
+    /// Failures stay counted: that the host can be reached again does not show that its calls succeed.
     private mutating func open() {
         hold = nil
         evidence.probe = nil
         evidence.parties = []
         evidence.isForSuspects = false
-        evidence.failures = []
     }
 
     private mutating func postponeProbe(

@@ -182,6 +182,31 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil)
     }
 
+    @Test("a network that comes back for a moment does not have failures counted from the start; a success does")
+    func failuresAroundAnotherHold() {
+        for outcome in Self.outcomes {
+            var scene = Scene()
+            scene.call(1, .unknown(Self.error))
+            scene.call(2, of: Self.bob, .unknown(Self.error))
+            scene.call(3, of: 1002, .notSent(message: "no route"))
+            #expect(scene.gate.hold?.cause == .unreachable)
+            scene.now = scene.gate.hold?.probeAt ?? scene.now
+            scene.call(4, of: Self.bob, outcome)
+            switch outcome.kind {
+            case .noImage, .serverError: #expect(scene.gate.hold?.cause == .failing, "\(outcome)")
+            case .answered, .rejected, .moderated:
+                for job in [5, 6] as [Int64] { scene.call(job, of: Self.bob, .unknown(Self.error)) }
+                #expect(scene.gate.hold == nil, "\(outcome)")
+            case .rateLimited:
+                scene.now = scene.now + .seconds(60)
+                scene.call(5, of: Self.bob, .unknown(Self.error))
+                #expect(scene.gate.hold?.cause == .failing, "\(outcome)")
+            case .notSent, .accountClosed, .wrongAddress, .webPage, .unknown:
+                #expect(scene.gate.hold != nil, "\(outcome)")
+            }
+        }
+    }
+
     @Test("pictures of three calls that cannot be downloaded close a lane, and one that can opens it")
     func undeliverable() {
         var scene = Scene()
