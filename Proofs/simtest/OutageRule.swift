@@ -27,7 +27,9 @@ final class OutageRule {
             return deserved[attempt.job, default: 0] += 1
         }
         if call.isHostile { deserved[attempt.job, default: 0] += 1 }
-        guard !call.isHostile, reason != "canceled" else { return }
+        // A retry in the same commit has taken the reason away.
+        let isCanceled = reason == "canceled" || call.isGivenUp && events.contains { $0.kind == "retried" }
+        guard !call.isHostile, !isCanceled else { return }
         guard events.contains(where: { $0.kind == "deferred" }) else {
             throw Violation(
                 description:

@@ -86,7 +86,8 @@ extension SimulatedAPI {
         if life == self.life {
             downloads.remove(link)
             trace.say("download \(link) (\(found.behaviour)) → \(outcome)")
-            noteDownload(of: found, outcome)
+            // What fluxq breaks off itself says nothing about the link.
+            if outcome != .failed(message: Self.brokenOff) { noteDownload(of: found, outcome) }
         }
         return outcome
     }
@@ -123,9 +124,11 @@ extension SimulatedAPI {
         } catch is NotStored {
             return .notStored(message: "the disk is full")
         } catch {
-            return .failed(message: "canceled")
+            return .failed(message: Self.brokenOff)
         }
     }
+
+    private static let brokenOff = "canceled"
 
     private struct NotStored: Error {}
 
