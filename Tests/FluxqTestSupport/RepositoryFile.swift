@@ -5,7 +5,9 @@ package enum RepositoryFile {
     package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 
+    package static func path(_ name: String) -> String { "\(root)/\(name)" }
+
     package static func text(_ name: String) throws -> String {
-        try String(contentsOfFile: "\(root)/\(name)", encoding: .utf8)
+        try String(contentsOfFile: path(name), encoding: .utf8)
     }
 }

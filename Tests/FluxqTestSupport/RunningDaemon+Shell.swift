@@ -7,13 +7,13 @@ extension RunningDaemon {
     }
 
     /// The same, without waiting for its end.
-    package func start(shell script: String) throws -> ChildProcess {
+    package func start(shell script: String, of shell: String = "sh") throws -> ChildProcess {
         let programs = Self.executable("fluxq").dropLast("/fluxq".count)
         var environment = Self.baseEnvironment
         environment["FLUXQ_SOCKET"] = socket
         environment["PATH"] = programs + ":" + (environment["PATH"] ?? "")
         return try ChildProcess(
-            "sh", ["-c", "cd '\(directory.path)' || exit 99\n\(script)"], environment: environment,
+            shell, ["-c", "cd '\(directory.path)' || exit 99\n\(script)"], environment: environment,
             directory: directory.path)
     }
 }
