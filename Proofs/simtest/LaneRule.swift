@@ -68,7 +68,10 @@ final class LaneRule {
         self.ready = ready
         for lane in api.lanes {
             let log = api.log(of: lane)
-            if let closure = log.closure {
+            if api.hasUnrecorded(lane) {
+                // What the disk has no room for yet, fluxq may not go by.
+                known[lane] = nil
+            } else if let closure = log.closure {
                 if known[lane]?.closure != closure || known[lane]?.isForEverybody != log.isForEverybody {
                     let now = clock.elapsed
                     known[lane] = Known(

@@ -102,6 +102,11 @@ final class SimulatedAPI: @unchecked Sendable {
         }
     }
 
+    /// A call has been answered, and its end is not written down yet.
+    func hasUnrecorded(_ lane: Lane) -> Bool {
+        calls.contains { $0.lane == lane && $0.life == life && $0.endedAt != nil && !$0.isRecorded }
+    }
+
     /// The daemon has died. What it had sent may still be worked on, and billed.
     func losePeer() {
         for lane in lanes {

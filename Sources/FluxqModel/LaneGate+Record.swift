@@ -23,7 +23,10 @@ extension LaneGate {
             // The API has read the request and answered for itself.
             return work(call, now: now, ends: HoldCause.allCases.filter { $0 != .undeliverable }, pauses, &generator)
         case .noImage:
-            let alone = work(call, now: now, ends: [.account, .unreachable, .wrongAddress], pauses, &generator)
+            // The host is there; but a lane that is known to fail by then stays closed.
+            let isFailing = count(call)
+            let alone = work(
+                call, now: now, ends: isFailing ? [] : [.account, .unreachable, .wrongAddress], pauses, &generator)
             // What it says about the pictures counts like any failure.
             fail(call, message: "The API answers without a usable picture.", now: now, pauses, &generator)
             return alone
@@ -37,7 +40,7 @@ extension LaneGate {
             limit(call, retryAfter: retryAfter, now: now, ceiling: ceiling, pauses, &generator)
         case .serverError(let error):
             // Whatever is broken, the host can be reached.
-            if hold?.cause == .unreachable, isNews(call) { open() }
+            if !count(call), hold?.cause == .unreachable, isNews(call) { open() }
             fail(call, message: error.message, now: now, pauses, &generator)
         case .unknown(let error):
             fail(call, message: error.message, now: now, pauses, &generator)
@@ -144,15 +147,16 @@ extension LaneGate {
     private mutating func fail(
         _ call: Call, message: String, now: Timestamp, _ pauses: Pauses, _ generator: inout some RandomNumberGenerator
     ) {
-        if hold(on: call.party) != nil {
+        let isFailing = count(call)
+        if let cause = hold(on: call.party)?.cause {
             concern(call.party)
             guard isNews(call) else { return }
-            if hold?.cause == .failing { hold?.message = Self.failing(message) }
+            if cause == .failing || isFailing && cause != .undeliverable {
+                hold?.cause = .failing
+                hold?.message = Self.failing(message)
+            }
             postponeProbe(now: now, pauses, &generator)
             return
-        }
-        if !evidence.failures.contains(where: { $0.job == call.party.job }) {
-            evidence.failures = Self.bounded(evidence.failures + [call.party])
         }
         let all = evidence.failures
         let foreign = all.filter { !isSuspect($0) }
@@ -164,6 +168,16 @@ extension LaneGate {
                 pauses,
                 &generator)
         }
+    }
+
+    /// Counts a failure in a row, once for each job.
+    ///
+    /// - Returns: whether there are enough of them to close the lane for everybody.
+    private mutating func count(_ call: Call) -> Bool {
+        if hold(on: call.party) == nil || isNews(call), !evidence.failures.contains(where: { $0.job == call.party.job }) {
+            evidence.failures = Self.bounded(evidence.failures + [call.party])
+        }
+        return evidence.failures.count { !isSuspect($0) } >= Self.patience
     }
 
     private static func failing(_ message: String) -> String {

@@ -207,6 +207,26 @@ struct LaneGateTests {
         }
     }
 
+    @Test("probes that fail one after the other turn a hold into that of a failing lane, which stays closed")
+    func failingProbes() {
+        var scene = Scene()
+        scene.call(1, .notSent(message: "no route"))
+        for (job, owner) in [(2, Self.alice), (3, Self.bob), (4, 1002)] as [(Int64, UInt32)] {
+            #expect(scene.gate.hold?.cause == .unreachable)
+            scene.now = scene.gate.hold?.probeAt ?? scene.now
+            scene.call(job, of: owner, .unknown(Self.error))
+        }
+        #expect(scene.gate.hold?.cause == .failing && scene.gate.hold?.probes == 3)
+        for outcome in [CallOutcome.noImage(Answer(items: [])), .serverError(Self.error)] {
+            scene.now = scene.gate.hold?.probeAt ?? scene.now
+            scene.call(5, outcome)
+            #expect(scene.gate.hold?.cause == .failing)
+        }
+        scene.now = scene.gate.hold?.probeAt ?? scene.now
+        scene.call(6, Self.answered)
+        #expect(scene.gate.hold == nil)
+    }
+
     @Test("pictures of three calls that cannot be downloaded close a lane, and one that can opens it")
     func undeliverable() {
         var scene = Scene()
