@@ -1,6 +1,5 @@
 import FluxqModel
 import FoundationEssentials
-import GRDB
 
 /// What the ledger says of a call that has ended.
 struct AttemptSettlement {
@@ -58,9 +57,12 @@ extension Transaction {
         try execute(
             """
             INSERT INTO attempts (job, number, billing, images_wanted, price, currency, begun_at)
-            VALUES (?, ?, 'reserved', ?, ?, ?, ?)
+            VALUES (:job, :number, 'reserved', :images_wanted, :price, :currency, :begun_at)
             """,
-            [job.id, number, job.request.imagesWanted, price?.micros, price?.currency, now])
+            [
+                "job": job.id, "number": number, "images_wanted": job.request.imagesWanted, "price": price?.micros,
+                "currency": price?.currency, "begun_at": now,
+            ])
     }
 
     /// Settles a call; a trigger keeps a settled one from ever changing.
@@ -68,14 +70,17 @@ extension Transaction {
         let answer = settlement.answer
         let changed = try execute(
             """
-            UPDATE attempts SET billing = ?, settled_at = ?, sent_at = ?, outcome = ?, status = ?, request_id = ?,
-                message = ?, api_created = ?, usage = ?, images_came = ?, excerpt = ?
-            WHERE job = ? AND number = ? AND billing = 'reserved'
+            UPDATE attempts SET billing = :billing, settled_at = :settled_at, sent_at = :sent_at, outcome = :outcome,
+                status = :status, request_id = :request_id, message = :message, api_created = :api_created,
+                usage = :usage, images_came = :images_came, excerpt = :excerpt
+            WHERE job = :job AND number = :number AND billing = 'reserved'
             """,
             [
-                billing.rawValue, now, settlement.sentAt, settlement.outcome, settlement.status,
-                settlement.requestID ?? answer?.requestID, settlement.message, answer?.created, answer?.validUsage,
-                settlement.imagesCame, settlement.excerpt.flatMap { $0.isEmpty ? nil : $0 }, job, number,
+                "billing": billing.rawValue, "settled_at": now, "sent_at": settlement.sentAt,
+                "outcome": settlement.outcome, "status": settlement.status,
+                "request_id": settlement.requestID ?? answer?.requestID, "message": settlement.message,
+                "api_created": answer?.created, "usage": answer?.validUsage, "images_came": settlement.imagesCame,
+                "excerpt": settlement.excerpt.flatMap { $0.isEmpty ? nil : $0 }, "job": job, "number": number,
             ])
         guard changed == 1 else { throw StoreError.damaged("job \(job) has no open attempt \(number)") }
     }

@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 // Whose jobs a caller may touch, as a condition of every query on `jobs`. It stands in the WHERE and nowhere else: a job
 // that it leaves out is not there.
@@ -7,12 +6,12 @@ extension Caller {
     /// For one job by its number: its owner's, or an administrator's. Takes `reachArguments`.
     static let reach = "(jobs.uid = ? OR ?)"
 
-    var reachArguments: StatementArguments { [uid, isAdministrator] }
+    var reachArguments: Arguments { [uid, isAdministrator] }
 
     /// For a list: the caller's own, by the owner's index; an administrator may ask for everybody's.
     ///
     /// - Parameter column: the owner's number.
-    func listCondition(everybody: Bool, column: String) -> (sql: String, arguments: StatementArguments) {
-        everybody && isAdministrator ? ("1", []) : ("\(column) = ?", [uid])
+    func listCondition(everybody: Bool, column: String) -> (sql: String, arguments: Arguments) {
+        everybody && isAdministrator ? ("TRUE", []) : ("\(column) = ?", [uid])
     }
 }

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 // What rows remember of content: the view `content_in_use` says it once, for repair, housekeeping, scrubbing and backups.
 
@@ -36,16 +35,15 @@ extension ContentReference {
     /// All content of one bucket of the archive that rows remember in any form, each once, in order.
     ///
     /// - Parameter bucket: the first byte of the hashes.
-    static func all(in bucket: UInt8, _ db: Database) throws -> [ContentReference] {
+    static func all(in bucket: UInt8, _ db: any Connection) throws -> [ContentReference] {
         let digits = String(bucket, radix: 16)
         let prefix = (digits.count == 1 ? "0" : "") + digits
         // "g" follows every hexadecimal digit.
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT hash, max(bytes) AS bytes, min(is_damaged) AS is_damaged FROM content_in_use
-                WHERE hash BETWEEN ?1 AND ?2 GROUP BY hash ORDER BY hash
-                """)
-        return try Row.fetchAll(statement, arguments: [prefix, prefix + "g"]).map { row in
+        let sql = """
+            SELECT hash, max(bytes) AS bytes, min(is_damaged) AS is_damaged FROM content_in_use
+            WHERE hash BETWEEN ?1 AND ?2 GROUP BY hash ORDER BY hash
+            """
+        return try db.rows(sql, [prefix, prefix + "g"]).map { row in
             guard let hash: ContentHash = row["hash"] else {
                 let text: String = row["hash"]
                 throw StoreError.damaged("\"\(text)\" is no hash")
@@ -60,13 +58,12 @@ extension ContentUse {
     /// Everything that refers to a content.
     ///
     /// - Parameter damaged: what knows it as damaged, or what expects it to be whole.
-    static func all(of hash: ContentHash, damaged: Bool, _ db: Database) throws -> [ContentUse] {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT kind, job, position, uid FROM content_in_use WHERE hash = ? AND is_damaged = ?
-                ORDER BY kind = 'input', job, position, uid
-                """)
-        return try Row.fetchAll(statement, arguments: [hash, damaged]).map { row in
+    static func all(of hash: ContentHash, damaged: Bool, _ db: any Connection) throws -> [ContentUse] {
+        let sql = """
+            SELECT kind, job, position, uid FROM content_in_use WHERE hash = ? AND is_damaged = ?
+            ORDER BY kind = 'input', job, position, uid
+            """
+        return try db.rows(sql, [hash, damaged]).map { row in
             switch row["kind"] as String {
             case "picture": .picture(row["job"], index: row["position"])
             case "pending": .refetched(row["job"], index: row["position"])
@@ -78,8 +75,8 @@ extension ContentUse {
     }
 
     /// Whether any row remembers a content in any form. What is in use is never deleted.
-    static func isInUse(_ hash: ContentHash, _ db: Database) throws -> Bool {
-        let statement = try db.cachedStatement(sql: "SELECT 1 FROM content_in_use WHERE hash = ? LIMIT 1")
-        return try Row.fetchOne(statement, arguments: [hash]) != nil
+    static func isInUse(_ hash: ContentHash, _ db: any Connection) throws -> Bool {
+        let sql = "SELECT 1 FROM content_in_use WHERE hash = ? LIMIT 1"
+        return try db.row(sql, [hash]) != nil
     }
 }

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// How a try to fetch a picture failed.
 package enum FailedTry: Hashable, Sendable {
@@ -43,7 +42,7 @@ struct FailedDownload {
     /// - Parameter row: of `pictures`, with its job's `cancel_requested`.
     init(_ row: Row) {
         isCanceled = row["cancel_requested"]
-        wasDamaged = row["damaged"] != nil
+        wasDamaged = !row.isNull("damaged")
         deadline = row["deadline"]
         tries = row["tries"]
         overdueTries = row["overdue_tries"]

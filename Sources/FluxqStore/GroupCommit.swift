@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 import Synchronization
 
 /// What a transaction changed, for those who wait; told after the commit.
@@ -14,7 +13,7 @@ final class GroupCommit: Sendable {
     /// One caller's part of a transaction.
     private struct Write: Sendable {
         /// Runs inside the open transaction, in a savepoint of its own. Returns why it was rolled back, if it was.
-        let run: @Sendable (Database, inout Changes) -> StoreError?
+        let run: @Sendable (any Connection, inout Changes) -> StoreError?
         /// Answers the caller: with the error of the transaction where that failed, else with what `run` came to.
         let answer: @Sendable (StoreError?) -> Void
     }
@@ -29,48 +28,42 @@ final class GroupCommit: Sendable {
         var isDraining = false
     }
 
-    private let pool: DatabasePool
+    private let engine: any Engine
     private let signal: ChangeSignal
-    private let blocking: BlockingWork?
-    private let locks: DatabaseLocks?
     private let onRollback: @Sendable () -> Void
     private let onFatal: @Sendable (StoreError) -> Void
     private let queue = Mutex(Queue())
 
     /// - Parameter onRollback: called when what a write had done was taken back, before anybody hears of it.
     init(
-        pool: DatabasePool, signal: ChangeSignal, blocking: BlockingWork? = nil, locks: DatabaseLocks? = nil,
-        onRollback: @escaping @Sendable () -> Void = {},
+        engine: any Engine, signal: ChangeSignal, onRollback: @escaping @Sendable () -> Void = {},
         onFatal: @escaping @Sendable (StoreError) -> Void
     ) {
-        self.pool = pool
+        self.engine = engine
         self.signal = signal
-        self.blocking = blocking
-        self.locks = locks
         self.onRollback = onRollback
         self.onFatal = onFatal
     }
 
     /// Runs `body` in a transaction of the one writing connection and returns its value when that is on the disk.
     func write<Value: Sendable>(
-        _ body: @escaping @Sendable (Database, inout Changes) throws -> Value
+        _ body: @escaping @Sendable (any Connection, inout Changes) throws -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             let outcome = Outcome<Value>()
             enqueue(
                 Write(
-                    run: { [locks] db, changes in
+                    run: { db, changes in
                         var own = Changes()
                         do {
-                            try db.inSavepoint {
+                            try db.savepoint {
                                 let value = try body(db, &own)
                                 outcome.result.withLock { $0 = .success(value) }
-                                return .commit
                             }
                             changes.formUnion(own)
                             return nil
                         } catch {
-                            let error = StoreError(error, on: db, locks: locks)
+                            let error = error as? StoreError ?? .other("\(error)")
                             outcome.result.withLock { $0 = .failure(error) }
                             return error
                         }
@@ -92,15 +85,11 @@ final class GroupCommit: Sendable {
             return !queue.isDraining
         }
         guard mustStart else { return }
-        if let blocking {
-            blocking { [self] in pool.writeWithoutTransaction { db in drain(db) } }
-        } else {
-            pool.asyncWriteWithoutTransaction { [self] db in drain(db) }
-        }
+        engine.enqueue { [self] in drain() }
     }
 
     /// Commits group after group until nobody waits; callers who come during an fsync form the next group.
-    private func drain(_ db: Database) {
+    private func drain() {
         while true {
             let group = queue.withLock { queue in
                 let group = Array(queue.waiting.prefix(Self.largestGroup))
@@ -109,28 +98,26 @@ final class GroupCommit: Sendable {
                 return group
             }
             if group.isEmpty { return }
-            commit(group, in: db)
+            commit(group)
         }
     }
 
-    private func commit(_ group: [Write], in db: Database) {
+    private func commit(_ group: [Write]) {
         var changes = Changes()
         var failure: StoreError?
-        do {
-            try db.inTransaction(.immediate) {
+        do throws(StoreError) {
+            try engine.write { db in
                 for write in group {
                     let error = write.run(db, &changes)
                     if error != nil { onRollback() }
                     if let error, error.isFatal { throw error }
-                    // A full disk can make SQLite roll the whole transaction back; what follows must not run outside it.
-                    guard db.isInsideTransaction else { throw error ?? StoreError.full }
+                    guard db.isInTransaction else { throw error ?? StoreError.full }
                 }
                 CrashPoint.transactionWritten.pass()
-                return .commit
             }
             CrashPoint.transactionCommitted.pass()
         } catch {
-            failure = StoreError(error, on: db, locks: locks)
+            failure = error
             onRollback()
         }
         // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// A row of `jobs` and the one place where a row's state is written.
 struct JobRow {
@@ -83,31 +82,35 @@ extension Transaction {
         let lane = columns.state == .queued ? policy.catalog.home(of: job.lane) ?? job.lane : job.lane
         // Only what changes is named: SQLite writes each index that has a named column.
         var place = ""
-        var arguments: StatementArguments = []
+        var arguments: Arguments = [:]
         if lane != job.lane {
-            place += "endpoint = ?, "
-            arguments += [lane.endpoint]
+            place += "endpoint = :endpoint, "
+            arguments += ["endpoint": lane.endpoint]
         }
         if columns.state != .running || before.state != .running {
-            place += "state = ?, not_before = ?, after_backoff = ?, "
-            arguments += [columns.state.rawValue, columns.notBefore, columns.afterBackoff]
+            place += "state = :state, not_before = :not_before, after_backoff = :after_backoff, "
+            arguments += [
+                "state": columns.state.rawValue, "not_before": columns.notBefore, "after_backoff": columns.afterBackoff,
+            ]
         }
         let changed = try execute(
             """
-            UPDATE jobs SET \(place)phase = ?, cancel_requested = ?, reason = ?,
-                message = ?, error = ?, warning = ?, attempt = ?, attempts = ?, strikes = ?,
-                refused_alone = CASE WHEN ? THEN 0 ELSE refused_alone END,
-                started_at = CASE WHEN ? THEN ? ELSE started_at END, finished_at = ?, kept_bytes = 0,
-                retries = retries + ?
-            WHERE id = ? AND state = ? AND phase IS ? AND attempt = ?
+            UPDATE jobs SET \(place)phase = :phase, cancel_requested = :cancel_requested, reason = :reason,
+                message = :message, error = :error, warning = :warning, attempt = :attempt, attempts = :attempts,
+                strikes = :strikes, refused_alone = CASE WHEN :is_over THEN 0 ELSE refused_alone END,
+                started_at = CASE WHEN :begins THEN :now ELSE started_at END, finished_at = :finished_at,
+                kept_bytes = 0, retries = retries + :comes_back
+            WHERE id = :id AND state = :state_before AND phase IS NOT DISTINCT FROM :phase_before
+                AND attempt = :attempt_before
             """,
             arguments + [
-                columns.phase?.rawValue, columns.cancelRequested, columns.failure?.reason.rawValue,
-                columns.failure?.message, try columns.failure?.error.map(jsonText), columns.warning, next.attempt,
-                next.attempts, next.strikes,
-                isOver, begins, now, isOver ? now : nil, comesBack, job.id, before.state.rawValue,
-                before.phase?.rawValue,
-                job.lifecycle.attempt,
+                "phase": columns.phase?.rawValue, "cancel_requested": columns.cancelRequested,
+                "reason": columns.failure?.reason.rawValue, "message": columns.failure?.message,
+                "error": try columns.failure?.error.map(jsonText), "warning": columns.warning,
+                "attempt": next.attempt, "attempts": next.attempts, "strikes": next.strikes, "is_over": isOver,
+                "begins": begins, "now": now, "finished_at": isOver ? now : nil, "comes_back": comesBack,
+                "id": job.id, "state_before": before.state.rawValue, "phase_before": before.phase?.rawValue,
+                "attempt_before": job.lifecycle.attempt,
             ])
         guard changed == 1 else { return .stale }
 

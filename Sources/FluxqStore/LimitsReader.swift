@@ -1,9 +1,8 @@
 import FluxqModel
-import GRDB
 
 /// Holds owners' use against their limits, in whatever transaction it is asked.
 struct LimitsReader {
-    let db: Database
+    let db: any Connection
     let policy: StorePolicy
     let now: Timestamp
     /// What the claim has found out already; nil for nothing.
@@ -15,10 +14,10 @@ struct LimitsReader {
     /// What counts against an owner's limits now.
     func use(of owner: OwnerRow) throws -> UserUse {
         let today = UTCDay(now)
-        let statement = try db.cachedStatement(sql: Self.tallies)
-        let tallies = try Row.fetchOne(
-            statement,
-            arguments: [
+        let sql = Self.tallies
+        let tallies = try db.row(
+            sql,
+            [
                 today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
                 currency ?? "",
             ])
@@ -31,12 +30,7 @@ struct LimitsReader {
 
     /// Jobs whose call is being made. Those that only wait for their links hold up none of their owner's others.
     private func calling(of uid: UInt32) throws -> Int64 {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT count(*) FROM jobs INDEXED BY jobs_running
-                WHERE state = 'running' AND phase = 'calling' AND +uid = ?
-                """)
-        return try Int64.fetchOne(statement, arguments: [uid]) ?? 0
+        try db.value(Int64.self, "SELECT count(*) FROM jobs WHERE phase = 'calling' AND uid = ?", [uid]) ?? 0
     }
 
     /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
@@ -61,9 +55,8 @@ struct LimitsReader {
     /// What the owner has spent this month in every currency; of calls without a price there is nothing to say.
     func money(of uid: UInt32) throws -> [CurrencyUse] {
         let today = UTCDay(now)
-        return try Row.fetchAll(
-            db.cachedStatement(sql: Self.currencies),
-            arguments: [today.rawValue, uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
+        return try db.rows(
+            Self.currencies, [today.rawValue, uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
         ).map { row in
             CurrencyUse(
                 currency: row["currency"], today: UserUse.Tally(row, prefix: "today_"),
@@ -89,16 +82,14 @@ struct LimitsReader {
     func obstacle(toFirstJobOf owner: OwnerRow, in lane: Lane) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
         guard limits.concernCalls else { return nil }
-        let first = try Row.fetchOne(
-            db.cachedStatement(sql: QueueLine.jobsOfOwner), arguments: [owner.uid, lane.endpoint, lane.model, 1, 0])
+        let first = try db.row(QueueLine.jobsOfOwner, [owner.uid, lane.endpoint, lane.model, 1, 0])
         guard let first else { return nil }
         let call = LimitedCall(images: first["images"], price: policy.prices[lane.model]?.micros)
         return try obstacle(to: call, of: owner, limits)
     }
 
     func obstacle(toFirstJobOf uid: UInt32, in lane: Lane) throws -> LimitReached? {
-        let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [uid])
+        let row = try db.row("SELECT * FROM owners WHERE uid = ?", [uid])
         return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0), in: lane) }
     }
 

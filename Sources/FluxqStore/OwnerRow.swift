@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 /// A row of `owners`, as the limits see it.
 struct OwnerRow {
@@ -18,7 +17,7 @@ struct OwnerRow {
         self.row = row
         uid = row["uid"]
         name = row["name"]
-        isHeldBack = row["came_as"] != nil
+        isHeldBack = !row.isNull("came_as")
         queued = row["queued"]
         running = row["running"]
         archiveBytes = row["archive_bytes"]

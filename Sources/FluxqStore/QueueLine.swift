@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 /// The order in which the ready jobs of an endpoint would be claimed if nothing else came: fair share played forward from the
 /// rows as they are. It reads at most `QueuePlace.furthest` jobs of each lane, however many wait. Jobs of owners at their limits
@@ -32,9 +31,8 @@ struct QueueLine {
                 return
             }
             let wanted = min(max(jobs.count, 4), QueuePlace.furthest - jobs.count)
-            let rows = try Row.fetchAll(
-                reader.db.cachedStatement(sql: QueueLine.jobsOfOwner),
-                arguments: [owner.uid, lane.endpoint, lane.model, wanted, jobs.count])
+            let rows = try reader.db.rows(
+                QueueLine.jobsOfOwner, [owner.uid, lane.endpoint, lane.model, wanted, jobs.count])
             isRead = rows.count < wanted || wanted == 0
             jobs += rows.map {
                 Entry(job: $0["id"], priority: $0["priority"], images: $0["images"], model: lane.model)
@@ -86,22 +84,20 @@ struct QueueLine {
         }
     }
 
-    private static func share(of endpoint: String, _ db: Database) throws -> FairShare {
-        let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM endpoints WHERE name = ?"), arguments: [endpoint])
+    private static func share(of endpoint: String, _ db: any Connection) throws -> FairShare {
+        let row = try db.row("SELECT * FROM endpoints WHERE name = ?", [endpoint])
         return FairShare(virtualTime: row?["virtual_time"] ?? 0, turns: row?["turns"] ?? 0)
     }
 
     private static func parties(_ reader: LimitsReader, _ endpoint: String, _ own: Lane?) throws -> [Party] {
-        let rows = try Row.fetchAll(
-            reader.db.cachedStatement(
-                sql: """
-                    SELECT owners.*, lines.endpoint, lines.model, coalesce(virtual_time, 0) AS virtual_time,
-                        coalesce(last_turn, 0) AS last_turn
-                    FROM lines JOIN owners USING (uid)
-                    LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint
-                    WHERE lines.endpoint = ? AND ready > 0
-                    """), arguments: [endpoint])
+        let rows = try reader.db.rows(
+            """
+            SELECT owners.*, lines.endpoint, lines.model, coalesce(virtual_time, 0) AS virtual_time,
+                coalesce(last_turn, 0) AS last_turn
+            FROM lines JOIN owners USING (uid)
+            LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint
+            WHERE lines.endpoint = ? AND ready > 0
+            """, [endpoint])
         let gates = GateReader(db: reader.db, policy: reader.policy, now: reader.now)
         var isPlayed: [Lane: Bool] = [:]
         var parties: [UInt32: Party] = [:]
@@ -150,14 +146,13 @@ struct CallDurations {
 
     private var measured: [Kind: (total: Duration, count: Int)] = [:]
 
-    init(_ db: Database) throws {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT model, images_wanted AS images, begun_at, attempts.settled_at
-                    FROM attempts JOIN jobs ON jobs.id = attempts.job
-                    WHERE outcome = 'answered' ORDER BY attempts.settled_at DESC LIMIT ?
-                    """), arguments: [Self.sample])
+    init(_ db: any Connection) throws {
+        let rows = try db.rows(
+            """
+            SELECT model, images_wanted AS images, begun_at, attempts.settled_at
+            FROM attempts JOIN jobs ON jobs.id = attempts.job
+            WHERE outcome = 'answered' ORDER BY attempts.settled_at DESC LIMIT ?
+            """, [Self.sample])
         for row in rows {
             let (begun, settled): (Timestamp, Timestamp) = (row["begun_at"], row["settled_at"])
             // A clock that was set in the middle of a call has measured nothing.
@@ -199,14 +194,12 @@ extension LimitsReader {
             durations.expected(model: nil, images: 1) != nil
         else { return nil }
         let opening = own.opens(after: now) ?? now
-        let calls = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT model, images_wanted AS images, begun_at
-                    FROM jobs INDEXED BY jobs_running
-                    JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
-                    WHERE state = 'running' AND phase = 'calling' AND endpoint = ?
-                    """), arguments: [lane.endpoint])
+        let calls = try db.rows(
+            """
+            SELECT model, images_wanted AS images, begun_at
+            FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
+            WHERE phase = 'calling' AND endpoint = ?
+            """, [lane.endpoint])
         // When each place becomes free.
         var free = calls.map { row in
             max(opening, row["begun_at"] + (durations.expected(model: row["model"], images: row["images"]) ?? .zero))

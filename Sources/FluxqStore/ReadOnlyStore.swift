@@ -1,6 +1,4 @@
-import FluxqMigrations
 package import FluxqModel
-import GRDB
 
 /// The database for those who look at it from another process, whether the daemon runs or not.
 ///
@@ -26,56 +24,37 @@ package final class ReadOnlyStore: Sendable {
     }
 
     /// How long a look waits for a daemon that is just recovering the log.
-    private static let patience = 10.0
+    private static let patience = Duration.seconds(10)
 
-    let queue: DatabaseQueue
+    let engine: SQLiteEngine
 
     /// - Parameter path: of `queue.sqlite`, which exists.
     /// - Throws: `.newerSchema` or `.olderSchema` where another version of fluxq has to look.
     package init(path: String) throws(StoreError) {
-        do {
-            var configuration = Configuration()
-            configuration.label = "fluxq, looking"
-            configuration.readonly = true
-            configuration.busyMode = .timeout(Self.patience)
-            queue = try DatabaseQueue(path: path, configuration: configuration)
-            let applied = try queue.read { db in
-                try db.tableExists("grdb_migrations")
-                    ? String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations") : []
-            }
-            let known = Migration.all.map(\.name)
-            let newer = Set(applied).subtracting(known).sorted()
-            guard newer.isEmpty else { throw StoreError.newerSchema(path: path, migrations: newer) }
-            guard applied.count == known.count else { throw StoreError.olderSchema(path: path) }
-        } catch {
-            throw StoreError(error, path: path)
-        }
+        engine = try SQLiteEngine(readingOnly: path, patience: Self.patience)
     }
 
     package func close() throws(StoreError) {
-        do { try queue.close() } catch { throw StoreError(error) }
+        try engine.close()
     }
 
-    /// Everything that is wrong with the database, as of one commit. Takes as long as reading all of it.
+    /// Everything that is wrong with the database, each part as of one commit. Takes as long as reading all of it.
     package func defects() async throws(StoreError) -> [Defect] {
-        try await read { db in
-            let report = try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
-            // Where the pages themselves are damaged, what they hold says nothing.
-            guard report.isEmpty else { return report.map(Defect.integrity) }
-            let broken = try Row.fetchAll(db, sql: "PRAGMA foreign_key_check").map { row in
-                Defect.reference(table: row["table"], row: row["rowid"], parent: row["parent"])
+        let defects = try await engine.defects()
+        // If the pages themselves are damaged, what they hold says nothing.
+        if defects.contains(where: { if case .integrity = $0 { true } else { false } }) { return defects }
+        return try await defects
+            + read { db in
+                try RecordRule.all.flatMap { rule in
+                    try rule.breaches(db).map { Defect.records(rule: rule.name, detail: $0) }
+                }
             }
-            let breaches = try RecordRule.all.flatMap { rule in
-                try rule.breaches(db).map { Defect.records(rule: rule.name, detail: $0) }
-            }
-            return broken + breaches
-        }
     }
 
     package func size() async throws(StoreError) -> Size {
         try await read { db in
             func count(_ table: String) throws -> Int {
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM \(table)") ?? 0
+                try db.value(Int.self, "SELECT count(*) FROM \(table)") ?? 0
             }
             return Size(jobs: try count("jobs"), calls: try count("attempts"), users: try count("owners"))
         }
@@ -96,14 +75,9 @@ package final class ReadOnlyStore: Sendable {
         try await read { db in try ContentUse.all(of: hash, damaged: true, db) }
     }
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value
-    {
-        do {
-            return try await queue.read { db in
-                do { return try body(db) } catch { throw StoreError(error, on: db) }
-            }
-        } catch {
-            throw StoreError(error)
-        }
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws -> Value
+    ) async throws(StoreError) -> Value {
+        try await engine.read(body)
     }
 }

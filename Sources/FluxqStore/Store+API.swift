@@ -1,5 +1,3 @@
-import GRDB
-
 extension Store {
     /// Where the calls of a state directory go.
     package enum APIKind: String, Hashable, Sendable {

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// A picture of an answer that has just come.
 package enum NewPicture: Hashable, Sendable {
@@ -134,7 +133,7 @@ extension Transaction {
 
     /// No call that the gates know of is in flight.
     func forgetCallsInFlight() throws {
-        for row in try Row.fetchAll(db, sql: "SELECT endpoint, model FROM lanes") {
+        for row in try db.rows("SELECT endpoint, model FROM lanes") {
             var gate = try gate(of: Lane(row))
             gate.forgetCallsInFlight()
             try write(gate, of: Lane(row))
@@ -187,29 +186,19 @@ extension Transaction {
         let insert = """
             INSERT INTO pictures (job, position, attempt, state, link, deadline, next_try_at, message,
                 hash, media_type, width, height, bytes)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (:job, :position, :attempt, :state, :link, :deadline, :next_try_at, :message,
+                :hash, :media_type, :width, :height, :bytes)
             """
         for (offset, picture) in pictures.enumerated() {
-            let position = last + 1 + offset
-            switch picture {
-            case .link(let link, let deadline):
-                try execute(
-                    insert, [job.id, position, attempt, "pending", link, deadline, now, nil, nil, nil, nil, nil, nil])
-            case .saved(let stored):
-                try execute(
-                    insert,
-                    [
-                        job.id, position, attempt, "saved", nil, nil, nil, stored.flaw, stored.hash, stored.mediaType,
-                        stored.width,
-                        stored.height, stored.bytes,
-                    ])
-            case .unusable(let hash, let message):
-                try execute(
-                    insert, [job.id, position, attempt, "unusable", nil, nil, nil, message, hash, nil, nil, nil, nil])
-            case .lost(let link, let message):
-                try execute(
-                    insert, [job.id, position, attempt, "lost", link, now, nil, message, nil, nil, nil, nil, nil])
-            }
+            let new = NewRow(picture, now: now)
+            try execute(
+                insert,
+                [
+                    "job": job.id, "position": last + 1 + offset, "attempt": attempt, "state": new.state,
+                    "link": new.link, "deadline": new.deadline, "next_try_at": new.nextTryAt, "message": new.message,
+                    "hash": new.hash, "media_type": new.stored?.mediaType, "width": new.stored?.width,
+                    "height": new.stored?.height, "bytes": new.stored?.bytes,
+                ])
         }
     }
 
@@ -244,12 +233,11 @@ extension Transaction {
 
     /// Flaws and losses of the pictures of a job's current attempt, all of which have ended.
     private func remarks(on job: JobRow) throws -> [Lifecycle.Settlement.Remark] {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT position, state, message, hash IS NOT NULL AS is_kept FROM pictures
-                    WHERE job = ? AND attempt = ? AND message IS NOT NULL ORDER BY position
-                    """), arguments: [job.id, job.lifecycle.attempt])
+        let rows = try db.rows(
+            """
+            SELECT position, state, message, hash IS NOT NULL AS is_kept FROM pictures
+            WHERE job = ? AND attempt = ? AND message IS NOT NULL ORDER BY position
+            """, [job.id, job.lifecycle.attempt])
         return rows.map { row in
             let about: Lifecycle.Settlement.Remark.About =
                 switch row["state"] as String {
@@ -275,5 +263,29 @@ extension CallOutcome {
 extension NewPicture {
     fileprivate var isUnusable: Bool {
         if case .unusable = self { true } else { false }
+    }
+}
+
+/// A new picture spread over the columns of its row.
+private struct NewRow {
+    var state: String
+    var link: String?
+    var deadline: Timestamp?
+    var nextTryAt: Timestamp?
+    var message: String?
+    var hash: ContentHash?
+    var stored: StoredPicture?
+
+    init(_ picture: NewPicture, now: Timestamp) {
+        switch picture {
+        case .link(let link, let deadline):
+            (state, self.link, self.deadline, nextTryAt) = ("pending", link, deadline, now)
+        case .saved(let stored):
+            (state, message, hash, self.stored) = ("saved", stored.flaw, stored.hash, stored)
+        case .unusable(let hash, let message):
+            (state, self.message, self.hash) = ("unusable", message, hash)
+        case .lost(let link, let message):
+            (state, self.link, deadline, self.message) = ("lost", link, now, message)
+        }
     }
 }

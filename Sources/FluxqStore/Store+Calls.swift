@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 extension Store {
     /// Calls that a job's own document has at most, the latest.
@@ -16,9 +15,8 @@ extension Store {
         of id: JobID, before: Int?, limit: Int, for caller: Caller
     ) async throws(StoreError) -> [LedgerEntry]? {
         try await read { db, _ in
-            let job = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT 1 FROM jobs WHERE jobs.id = ? AND \(Caller.reach)"),
-                arguments: [id] + caller.reachArguments)
+            let job = try db.row(
+                "SELECT 1 FROM jobs WHERE jobs.id = ? AND \(Caller.reach)", [id] + caller.reachArguments)
             return job == nil ? nil : try LedgerEntry.latest(of: id, before: before, limit: limit, db)
         }
     }
@@ -26,17 +24,16 @@ extension Store {
 
 extension LedgerEntry {
     /// The latest calls of a job, newest first.
-    static func latest(of id: JobID, before: Int?, limit: Int, _ db: Database) throws -> [LedgerEntry] {
-        let statement = try db.cachedStatement(
-            sql: "SELECT * FROM attempts WHERE job = ? AND number < ? ORDER BY number DESC LIMIT ?")
-        let rows = try Row.fetchCursor(statement, arguments: [id, before ?? .max, limit])
+    static func latest(of id: JobID, before: Int?, limit: Int, _ db: any Connection) throws -> [LedgerEntry] {
+        let sql = "SELECT * FROM attempts WHERE job = ? AND number < ? ORDER BY number DESC LIMIT ?"
         var calls: [LedgerEntry] = []
         var textBytes = 0
-        while let row = try rows.next() {
+        try db.forEachRow(sql, [id, before ?? .max, limit]) { row in
             let call = try LedgerEntry(row)
             textBytes += (call.message?.utf8.count ?? 0) + (call.excerpt?.utf8.count ?? 0)
-            if textBytes > Store.callTextBytes, !calls.isEmpty { break }
+            if textBytes > Store.callTextBytes, !calls.isEmpty { return false }
             calls.append(call)
+            return true
         }
         return calls
     }

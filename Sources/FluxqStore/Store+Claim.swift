@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// The right to make one call: the intent is on the disk.
 package struct Claim: Hashable, Sendable {
@@ -184,8 +183,8 @@ extension Transaction {
         guard gate.hold?.cause == .undeliverable else { return false }
         let pending = try row(
             """
-            SELECT 1 FROM jobs INDEXED BY jobs_running JOIN pictures ON pictures.job = jobs.id AND pictures.state = 'pending'
-            WHERE jobs.state = 'running' AND phase = 'archiving' AND endpoint = ? AND model = ? LIMIT 1
+            SELECT 1 FROM jobs JOIN pictures ON pictures.job = jobs.id AND pictures.state = 'pending'
+            WHERE phase = 'archiving' AND endpoint = ? AND model = ? LIMIT 1
             """, [lane.endpoint, lane.model])
         return pending != nil
     }
@@ -232,24 +231,21 @@ extension Transaction {
     }
 
     private func callsInFlight() throws -> [Lane: Int] {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT endpoint, model, count(*) AS calls FROM jobs INDEXED BY jobs_running
-                    WHERE state = 'running' AND phase = 'calling'
-                    GROUP BY endpoint, model
-                    """))
+        let rows = try db.rows(
+            """
+            SELECT endpoint, model, count(*) AS calls FROM jobs WHERE phase = 'calling'
+            GROUP BY endpoint, model
+            """)
         return Dictionary(uniqueKeysWithValues: rows.map { (Lane($0), $0["calls"]) })
     }
 
     /// A pause that was set by a clock which has been set back since is over: how much of it is left nobody can tell.
     private func endPausesOfAnotherClock() throws {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, uid, endpoint, model FROM jobs INDEXED BY jobs_backing_off
-                    WHERE state = 'queued' AND after_backoff = 1 AND started_at > ? LIMIT 100
-                    """), arguments: [now])
+        let rows = try db.rows(
+            """
+            SELECT id, uid, endpoint, model FROM jobs
+            WHERE after_backoff = 1 AND started_at > ? LIMIT 100
+            """, [now])
         for row in rows {
             try execute("UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id = ?", [row["id"] as JobID])
             memory.touch(Lane(row), row["uid"])

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// What a content's damage meant for the rows that referred to it.
 package struct DamageRecord: Hashable, Sendable {
@@ -23,9 +22,7 @@ extension Store {
     /// Content that was found damaged and has not come back.
     package func damagedContent() async throws(StoreError) -> [ContentHash] {
         try await read { db, _ in
-            try ContentHash.fetchAll(
-                db,
-                sql: "SELECT DISTINCT hash FROM content_in_use WHERE is_damaged")
+            try db.values(ContentHash.self, "SELECT DISTINCT hash FROM content_in_use WHERE is_damaged = 1")
         }
     }
 
@@ -51,13 +48,12 @@ extension Store {
 extension Transaction {
     fileprivate func recordDamage(of hash: ContentHash) throws -> DamageRecord {
         var record = DamageRecord()
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT pictures.job, position, pictures.state, link IS NOT NULL AND deadline > ? AS is_alive,
-                        jobs.uid, jobs.state AS job_state
-                    FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE hash = ? ORDER BY pictures.job, position
-                    """), arguments: [now, hash])
+        let rows = try db.rows(
+            """
+            SELECT pictures.job, position, pictures.state, link IS NOT NULL AND deadline > ? AS is_alive,
+                jobs.uid, jobs.state AS job_state
+            FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE hash = ? ORDER BY pictures.job, position
+            """, [now, hash])
         for row in rows {
             let picture = PictureID(job: row["job"], index: row["position"])
             if row["state"] == "unusable" {
@@ -82,19 +78,16 @@ extension Transaction {
             try log(.pictureDamaged, job: picture.job, uid: row["uid"], state: try row.choice("job_state"))
         }
         // What came instead of a picture is asked for again; nothing else is lost with it.
-        let asked = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT job, position FROM pictures WHERE came = ? ORDER BY job, position"),
-            arguments: [hash])
+        let asked = try db.rows("SELECT job, position FROM pictures WHERE came = ? ORDER BY job, position", [hash])
         record.refetched += asked.map { PictureID(job: $0["job"], index: $0["position"]) }
         try execute("UPDATE pictures SET \(Self.forgettingWhatCame) WHERE came = ?", [hash])
         record.inputs = try execute(
             "UPDATE inputs SET damaged_at = ? WHERE hash = ? AND damaged_at IS NULL", [now, hash])
-        let waiting = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT jobs.id, jobs.uid FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
-                    WHERE inputs.hash = ? AND jobs.state = 'queued'
-                    """), arguments: [hash])
+        let waiting = try db.rows(
+            """
+            SELECT jobs.id, jobs.uid FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
+            WHERE inputs.hash = ? AND jobs.state = 'queued'
+            """, [hash])
         for row in waiting { try log(.inputDamaged, job: row["id"], uid: row["uid"], state: .queued) }
         wakeWorkers()
         return record
@@ -103,12 +96,11 @@ extension Transaction {
     /// See `Store.mend`; to be called for all content that is put into the archive. Where nothing was damaged, it
     /// costs two looks into indexes that are empty.
     func mend(_ hash: ContentHash, picture: StoredPicture?) throws {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT job, position, pictures.state, jobs.uid, jobs.state AS job_state
-                    FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE damaged = ? ORDER BY job, position
-                    """), arguments: [hash])
+        let rows = try db.rows(
+            """
+            SELECT job, position, pictures.state, jobs.uid, jobs.state AS job_state
+            FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE damaged = ? ORDER BY job, position
+            """, [hash])
         for row in rows {
             let id: JobID = row["job"]
             if row["state"] == "unusable" {
@@ -118,12 +110,14 @@ extension Transaction {
             } else if let picture {
                 try execute(
                     """
-                    UPDATE pictures SET state = 'saved', next_try_at = NULL, message = ?, hash = damaged, damaged = NULL,
-                        media_type = ?, width = ?, height = ?, bytes = ? WHERE job = ? AND position = ?
+                    UPDATE pictures SET state = 'saved', next_try_at = NULL, message = :message, hash = damaged,
+                        damaged = NULL, media_type = :media_type, width = :width, height = :height, bytes = :bytes
+                    WHERE job = :job AND position = :position
                     """,
                     [
-                        picture.flaw, picture.mediaType, picture.width, picture.height, picture.bytes, id,
-                        row["position"] as Int,
+                        "message": picture.flaw, "media_type": picture.mediaType, "width": picture.width,
+                        "height": picture.height, "bytes": picture.bytes, "job": id,
+                        "position": row["position"] as Int,
                     ])
                 try log(.pictureSaved, job: id, uid: row["uid"], state: try row.choice("job_state"))
                 // A job that is archiving may have waited for this one alone.

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// One line of the event log.
 package struct Event: Hashable, Sendable {
@@ -27,14 +26,13 @@ extension Store {
         return try await read { db, _ in
             // Each half reads no more than a page of its index.
             let page = "AND id > ? ORDER BY id LIMIT ?"
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT * FROM (SELECT * FROM events WHERE \(owner.sql) AND uid IS NOT NULL \(page))
-                    UNION ALL SELECT * FROM (SELECT * FROM events WHERE uid IS NULL \(page))
-                    ORDER BY id LIMIT ?
-                    """)
+            let sql = """
+                SELECT * FROM (SELECT * FROM events WHERE \(owner.sql) AND uid IS NOT NULL \(page)) AS own
+                UNION ALL SELECT * FROM (SELECT * FROM events WHERE uid IS NULL \(page)) AS of_queue
+                ORDER BY id LIMIT ?
+                """
             let arguments = owner.arguments + [since, limit, since, limit, limit]
-            return try Row.fetchAll(statement, arguments: arguments).map { row in
+            return try db.rows(sql, arguments).map { row in
                 let state: String? = row["state"]
                 return Event(
                     id: row["id"], at: row["at"], job: row["job"], uid: row["uid"], actor: row["actor"],
@@ -46,7 +44,7 @@ extension Store {
     /// The number of the newest event of anybody: where somebody who wants only news begins.
     package func newestEvent() async throws(StoreError) -> Int64 {
         try await read { db, _ in
-            try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'events'") ?? 0
+            try db.value(Int64.self, "SELECT max(id) FROM events") ?? 0
         }
     }
 
@@ -57,8 +55,8 @@ extension Store {
         try await write { transaction in
             // In the order of their numbers, which is that of their times unless somebody has set the clock: an index of times
             // would cost a page for each event.
-            let old = "SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?2) WHERE at <= ?1"
-            let arguments: StatementArguments = [transaction.now + (.zero - transaction.policy.eventLifetime), limit]
+            let old = "SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?2) AS oldest WHERE at <= ?1"
+            let arguments: Arguments = [transaction.now + (.zero - transaction.policy.eventLifetime), limit]
             try transaction.discountForgotten(eventsIn: old, arguments)
             return try transaction.execute("DELETE FROM events WHERE id IN (\(old))", arguments)
         }

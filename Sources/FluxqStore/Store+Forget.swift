@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// Which of a user's ended jobs are meant: all that every given part names.
 package struct ForgetQuery: Hashable, Sendable {
@@ -61,16 +60,15 @@ extension Store {
         try await read { db, _ in
             let (condition, arguments) = try query.condition(of: owner)
             var preview = ForgetPreview()
-            let row = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT count(*) AS jobs, coalesce(sum(pictures), 0) AS pictures, coalesce(sum(bytes), 0) AS bytes,
-                            coalesce(sum(kept_bytes), 0) AS text
-                        FROM (SELECT kept_bytes,
-                                (SELECT count(*) FROM pictures WHERE job = jobs.id AND hash IS NOT NULL) AS pictures,
-                                (SELECT sum(bytes) FROM pictures WHERE job = jobs.id AND hash IS NOT NULL) AS bytes
-                            FROM jobs WHERE \(condition) AND NOT \(ForgetQuery.isPending))
-                        """), arguments: arguments)
+            let row = try db.row(
+                """
+                SELECT count(*) AS jobs, coalesce(sum(pictures), 0) AS pictures, coalesce(sum(bytes), 0) AS bytes,
+                    coalesce(sum(kept_bytes), 0) AS text
+                FROM (SELECT kept_bytes,
+                        (SELECT count(*) FROM pictures WHERE job = jobs.id AND hash IS NOT NULL) AS pictures,
+                        (SELECT sum(bytes) FROM pictures WHERE job = jobs.id AND hash IS NOT NULL) AS bytes
+                    FROM jobs WHERE \(condition) AND NOT \(ForgetQuery.isPending)) AS found
+                """, arguments)
             if let row {
                 preview.sum.jobs = row["jobs"]
                 preview.sum.pictures = row["pictures"]
@@ -78,10 +76,9 @@ extension Store {
                 preview.sum.textBytes = row["text"]
             }
             preview.pending =
-                try Int64.fetchOne(
-                    db.cachedStatement(
-                        sql: "SELECT count(*) FROM jobs WHERE \(condition) AND \(ForgetQuery.isPending)"),
-                    arguments: arguments) ?? 0
+                try db.value(
+                    Int64.self, "SELECT count(*) FROM jobs WHERE \(condition) AND \(ForgetQuery.isPending)", arguments)
+                ?? 0
             for id in query.ids ?? [] { preview.staying[id] = try query.obstacle(to: id, of: owner, db) }
             return preview
         }
@@ -99,10 +96,10 @@ extension Store {
     ) async throws(StoreError) -> (sum: ForgottenSum, isMore: Bool) {
         let ids = try await read { db, _ in
             let (condition, arguments) = try query.condition(of: owner)
-            return try JobID.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT id FROM jobs WHERE \(condition) AND NOT \(ForgetQuery.isPending) ORDER BY id LIMIT ?"),
-                arguments: arguments + [limit])
+            return try db.values(
+                JobID.self,
+                "SELECT id FROM jobs WHERE \(condition) AND NOT \(ForgetQuery.isPending) ORDER BY id LIMIT ?",
+                arguments + [limit])
         }
         var sum = ForgottenSum()
         for start in stride(from: 0, to: ids.count, by: Self.jobsAtOnce) {
@@ -125,13 +122,13 @@ extension Store {
     /// remove.
     package func leftContent(after hash: ContentHash?, limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await read { db, _ in
-            try ContentHash.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT hash FROM left_content WHERE hash > ?
-                            AND NOT EXISTS (SELECT 1 FROM content_in_use WHERE content_in_use.hash = left_content.hash)
-                        ORDER BY hash LIMIT ?
-                        """), arguments: [hash?.hex ?? "", limit])
+            try db.values(
+                ContentHash.self,
+                """
+                SELECT hash FROM left_content WHERE hash > ?
+                    AND NOT EXISTS (SELECT 1 FROM content_in_use WHERE content_in_use.hash = left_content.hash)
+                ORDER BY hash LIMIT ?
+                """, [hash?.hex ?? "", limit])
         }
     }
 
@@ -162,10 +159,10 @@ extension ForgetQuery {
         "EXISTS (SELECT 1 FROM pictures WHERE pictures.job = jobs.id AND pictures.state = 'pending')"
 
     /// The ended jobs of an owner that are meant, as a condition on `jobs`.
-    fileprivate func condition(of owner: UInt32) throws -> (sql: String, arguments: StatementArguments) {
+    fileprivate func condition(of owner: UInt32) throws -> (sql: String, arguments: Arguments) {
         var sql =
             "jobs.uid = ? AND jobs.state \(state == nil ? "IN ('done', 'failed')" : "= ?") AND jobs.finished_at < ?"
-        var arguments: StatementArguments = [owner]
+        var arguments: Arguments = [owner]
         if let state { arguments += [state.rawValue] }
         arguments += [endedBefore]
         if let label {
@@ -173,19 +170,18 @@ extension ForgetQuery {
             arguments += [label]
         }
         if let ids {
-            sql += " AND jobs.id IN (SELECT value FROM json_each(?))"
-            arguments += [try jsonText(ids.map(\.rawValue))]
+            sql += " AND jobs.id IN (\(ids.map { _ in "?" }.joined(separator: ", ")))"
+            arguments += Arguments(ids)
         }
         return (sql, arguments)
     }
 
     /// Why a job stays; nil for one that can be forgotten.
-    fileprivate func obstacle(to id: JobID, of owner: UInt32, _ db: Database) throws -> NotForgotten? {
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT state, label, finished_at, \(Self.isPending) AS pending FROM jobs WHERE id = ? AND uid = ?
-                    """), arguments: [id, owner])
+    fileprivate func obstacle(to id: JobID, of owner: UInt32, _ db: any Connection) throws -> NotForgotten? {
+        let row = try db.row(
+            """
+            SELECT state, label, finished_at, \(Self.isPending) AS pending FROM jobs WHERE id = ? AND uid = ?
+            """, [id, owner])
         guard let row else { return .noSuchJob }
         let found: JobState = try row.choice("state")
         guard found == .done || found == .failed, let endedAt: Timestamp = row["finished_at"] else {
@@ -207,8 +203,7 @@ extension Transaction {
         var sum = ForgottenSum()
         sum.jobs = 1
         sum.textBytes = job.keptBytes
-        let pictures = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT hash, came, bytes FROM pictures WHERE job = ?"), arguments: [id])
+        let pictures = try db.rows("SELECT hash, came, bytes FROM pictures WHERE job = ?", [id])
         for picture in pictures {
             let content: ContentHash? = picture["hash"]
             if content != nil {

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// How the queue is doing, and one owner's part in it.
 package struct QueueOverview: Hashable, Sendable {
@@ -33,15 +32,12 @@ extension Store {
     package func queue(of caller: Owner) async throws(StoreError) -> QueueOverview {
         let policy = policy
         return try await read { [shortage] db, now in
-            let owner = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT queued, running, done, failed FROM owners WHERE uid = ?"),
-                arguments: [caller.uid])
+            let owner = try db.row("SELECT queued, running, done, failed FROM owners WHERE uid = ?", [caller.uid])
             let gate = try QueueGate(db, shortage: shortage.present)
             return QueueOverview(
                 gate: gate,
                 pausedBy: try gate.pause.flatMap { pause in
-                    try String.fetchOne(
-                        db.cachedStatement(sql: "SELECT name FROM owners WHERE uid = ?"), arguments: [pause.uid])
+                    try db.value(String.self, "SELECT name FROM owners WHERE uid = ?", [pause.uid])
                 },
                 lanes: try GateReader(db: db, policy: policy, now: now).overview(for: caller.uid),
                 counts: Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, owner?[$0.rawValue] ?? 0) }),
@@ -62,29 +58,27 @@ extension Store {
 
 /// Reads the gates of lanes, in whatever transaction it is asked.
 struct GateReader {
-    let db: Database
+    let db: any Connection
     let policy: StorePolicy
     let now: Timestamp
 
     func gate(of lane: Lane) throws -> LaneGate {
-        let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM lanes WHERE endpoint = ? AND model = ?"),
-            arguments: [lane.endpoint, lane.model])
+        let row = try db.row("SELECT * FROM lanes WHERE endpoint = ? AND model = ?", [lane.endpoint, lane.model])
         return try row.map(LaneGate.init) ?? LaneGate()
     }
 
     func spacing(of endpoint: String) throws -> CallSpacing? {
         guard let interval = policy.catalog.endpoint(endpoint)?.callInterval else { return nil }
-        let last = try Timestamp.fetchOne(
-            db.cachedStatement(sql: "SELECT last_call_at FROM endpoints WHERE name = ? AND last_call_at IS NOT NULL"),
-            arguments: [endpoint])
+        let last = try db.value(
+            Timestamp.self, "SELECT last_call_at FROM endpoints WHERE name = ? AND last_call_at IS NOT NULL", [endpoint]
+        )
         return CallSpacing(interval: interval, lastCallAt: last)
     }
 
     func overview(for uid: UInt32) throws -> [LaneOverview] {
-        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT * FROM lanes"))
+        let rows = try db.rows("SELECT * FROM lanes")
         var gates = Dictionary(uniqueKeysWithValues: try rows.map { (Lane($0), try LaneGate($0)) })
-        let waiting = try Row.fetchAll(db.cachedStatement(sql: Self.lanesWithJobs)).map(Lane.init)
+        let waiting = try db.rows(Self.lanesWithJobs).map(Lane.init)
         for lane in policy.catalog.lanes + waiting where gates[lane] == nil { gates[lane] = LaneGate() }
         let hasJobs = Set(waiting)
         return try gates.compactMap { lane, gate -> LaneOverview? in
@@ -103,7 +97,7 @@ struct GateReader {
     /// Every lane that has queued jobs: a seek for each, however many owners wait.
     static let lanesWithJobs = """
         WITH RECURSIVE lane (endpoint, model) AS (
-            SELECT * FROM (SELECT endpoint, model FROM lines ORDER BY endpoint, model LIMIT 1)
+            SELECT * FROM (SELECT endpoint, model FROM lines ORDER BY endpoint, model LIMIT 1) AS first
             UNION ALL
             SELECT next.endpoint, next.model FROM lane JOIN lines AS next ON (next.endpoint, next.model, next.uid) = (
                 SELECT endpoint, model, uid FROM lines WHERE (endpoint, model) > (lane.endpoint, lane.model)
@@ -143,8 +137,9 @@ extension Transaction {
             """
             INSERT INTO lanes (endpoint, model, held_cause, held_at, held_message, held_job, held_uid, probes, checked_at,
                 probe_at, rate_limited_at, rate_limited_until, rate_limits, pace, calls, evidence)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET held_cause = excluded.held_cause, held_at = excluded.held_at,
+            VALUES (:endpoint, :model, :held_cause, :held_at, :held_message, :held_job, :held_uid, :probes, :checked_at,
+                :probe_at, :rate_limited_at, :rate_limited_until, :rate_limits, :pace, :calls, :evidence)
+            ON CONFLICT (endpoint, model) DO UPDATE SET held_cause = excluded.held_cause, held_at = excluded.held_at,
                 held_message = excluded.held_message, held_job = excluded.held_job, held_uid = excluded.held_uid,
                 probes = excluded.probes, checked_at = excluded.checked_at, probe_at = excluded.probe_at,
                 rate_limited_at = excluded.rate_limited_at, rate_limited_until = excluded.rate_limited_until,
@@ -152,10 +147,13 @@ extension Transaction {
                 evidence = excluded.evidence
             """,
             [
-                lane.endpoint, lane.model, gate.hold?.cause.rawValue, gate.hold?.since, gate.hold?.message,
-                gate.hold?.closedBy?.job, gate.hold?.closedBy?.uid, gate.hold?.probes ?? 0, gate.hold?.checkedAt,
-                gate.hold?.probeAt, gate.rateLimit?.since, gate.rateLimit?.until, gate.rateLimits, gate.pace.limit,
-                gate.calls, try jsonText(gate.evidence),
+                "endpoint": lane.endpoint, "model": lane.model, "held_cause": gate.hold?.cause.rawValue,
+                "held_at": gate.hold?.since, "held_message": gate.hold?.message,
+                "held_job": gate.hold?.closedBy?.job, "held_uid": gate.hold?.closedBy?.uid,
+                "probes": gate.hold?.probes ?? 0, "checked_at": gate.hold?.checkedAt, "probe_at": gate.hold?.probeAt,
+                "rate_limited_at": gate.rateLimit?.since, "rate_limited_until": gate.rateLimit?.until,
+                "rate_limits": gate.rateLimits, "pace": gate.pace.limit, "calls": gate.calls,
+                "evidence": try jsonText(gate.evidence),
             ])
         if let hold = gate.hold, before.hold == nil {
             try logQueue(.laneHeld, actor: nil)
@@ -168,8 +166,8 @@ extension Transaction {
 }
 
 extension QueueGate {
-    init(_ db: Database, shortage: Shortage?) throws {
-        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM queue")) else {
+    init(_ db: any Connection, shortage: Shortage?) throws {
+        guard let row = try db.row("SELECT * FROM queue") else {
             throw StoreError.damaged("the row of the queue is missing")
         }
         self.init(shortage: shortage)
@@ -188,7 +186,7 @@ extension LaneGate {
         if let until: Timestamp = row["rate_limited_until"] {
             rateLimit = RateLimit(since: row["rate_limited_at"], until: until)
         }
-        if row["held_cause"] != nil {
+        if !row.isNull("held_cause") {
             let closer: JobID? = row["held_job"]
             hold = Hold(
                 cause: try row.choice("held_cause"), since: row["held_at"], message: row["held_message"],

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 extension Store {
     /// Makes a picture that is durable in the archive an input of its owner.
@@ -12,12 +11,13 @@ extension Store {
             if let reached = try transaction.obstacle(to: picture, of: owner) { return reached }
             try transaction.execute(
                 """
-                INSERT INTO inputs (uid, hash, media_type, width, height, bytes, brought_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO inputs (uid, hash, media_type, width, height, bytes, brought_at)
+                VALUES (:uid, :hash, :media_type, :width, :height, :bytes, :brought_at)
                 ON CONFLICT (uid, hash) DO UPDATE SET brought_at = excluded.brought_at
                 """,
                 [
-                    owner.uid, picture.hash, picture.mediaType, picture.width, picture.height, picture.bytes,
-                    transaction.now,
+                    "uid": owner.uid, "hash": picture.hash, "media_type": picture.mediaType, "width": picture.width,
+                    "height": picture.height, "bytes": picture.bytes, "brought_at": transaction.now,
                 ])
             try transaction.mend(picture.hash, picture: picture)
             transaction.wakeHousekeeper()
@@ -30,10 +30,9 @@ extension Store {
     /// - Returns: content that no row remembers in any form any more, for the archive to remove.
     package func expireInputs(limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await write { transaction in
-            let expired = try Row.fetchAll(
-                transaction.db.cachedStatement(
-                    sql: "SELECT uid, hash FROM inputs WHERE used = 0 AND brought_at <= ? ORDER BY brought_at LIMIT ?"),
-                arguments: [transaction.now + (.zero - transaction.policy.inputLifetime), limit])
+            let expired = try transaction.db.rows(
+                "SELECT uid, hash FROM inputs WHERE used = 0 AND brought_at <= ? ORDER BY brought_at LIMIT ?",
+                [transaction.now + (.zero - transaction.policy.inputLifetime), limit])
             var unreferenced: [ContentHash] = []
             for row in expired {
                 let uid: UInt32 = row["uid"]
@@ -51,8 +50,7 @@ extension Store {
     /// When the next input may have to be forgotten; nil where there is none that no job uses.
     package func nextInputExpiry() async throws(StoreError) -> Timestamp? {
         try await read { [policy] db, _ in
-            let oldest = try Timestamp.fetchOne(
-                db.cachedStatement(sql: "SELECT min(brought_at) FROM inputs WHERE used = 0"))
+            let oldest = try db.value(Timestamp.self, "SELECT min(brought_at) FROM inputs WHERE used = 0")
             return oldest.map { $0 + policy.inputLifetime }
         }
     }

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// What becomes of calls that were in flight when a process ended.
 extension Store {
@@ -13,11 +12,7 @@ extension Store {
     package func recover(keeping answered: Set<CallID> = []) async throws(StoreError) -> [JobID] {
         let isRestored = try await beginRestore()
         let interrupted = try await write { transaction in
-            let rows = try Row.fetchAll(
-                transaction.db,
-                sql: """
-                    SELECT * FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND phase = 'calling' ORDER BY id
-                    """)
+            let rows = try transaction.db.rows("SELECT * FROM jobs WHERE phase = 'calling' ORDER BY id")
             let interrupted = try rows.map(JobRow.init).filter {
                 !answered.contains(CallID(job: $0.id, attempt: $0.lifecycle.attempt))
             }
@@ -40,10 +35,8 @@ extension Store {
     /// Whether the call is open: its intent is on the disk, and its end is not.
     package func isCalling(_ call: CallID) async throws(StoreError) -> Bool {
         try await read { db, _ in
-            let row = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT 1 FROM jobs WHERE id = ? AND phase = 'calling' AND attempt = ?"),
-                arguments: [call.job, call.attempt])
+            let row = try db.row(
+                "SELECT 1 FROM jobs WHERE id = ? AND phase = 'calling' AND attempt = ?", [call.job, call.attempt])
             return row != nil
         }
     }

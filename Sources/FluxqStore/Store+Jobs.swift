@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// Which jobs, newest first.
 package struct JobQuery: Hashable, Sendable {
@@ -64,12 +63,11 @@ extension Store {
     /// The archived content of a picture of a job that the caller may see: the picture, or the bytes that came instead.
     package func picture(of id: JobID, index: Int, for caller: Caller) async throws(StoreError) -> ReadableContent? {
         try await read { db, _ in
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT pictures.hash, pictures.media_type FROM pictures JOIN jobs ON jobs.id = pictures.job
-                    WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.hash IS NOT NULL
-                    """)
-            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments + [index]).map { row in
+            let sql = """
+                SELECT pictures.hash, pictures.media_type FROM pictures JOIN jobs ON jobs.id = pictures.job
+                WHERE jobs.id = ? AND \(Caller.reach) AND pictures.position = ? AND pictures.hash IS NOT NULL
+                """
+            return try db.row(sql, [id] + caller.reachArguments + [index]).map { row in
                 ReadableContent(
                     hash: row["hash"], mediaType: row["media_type"] ?? ReadableContent.unknownMediaType)
             }
@@ -79,12 +77,11 @@ extension Store {
     /// The picture that a job edits which the caller may see, where it is in the archive.
     package func input(of id: JobID, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
-                    WHERE jobs.id = ? AND \(Caller.reach)
-                    """)
-            return try Row.fetchOne(statement, arguments: [id] + caller.reachArguments).map { StoredPicture($0) }
+            let sql = """
+                SELECT inputs.* FROM inputs JOIN jobs ON jobs.uid = inputs.uid AND jobs.input = inputs.hash
+                WHERE jobs.id = ? AND \(Caller.reach)
+                """
+            return try db.row(sql, [id] + caller.reachArguments).map { StoredPicture($0) }
         }
     }
 }
@@ -116,18 +113,17 @@ extension StoredPicture {
 
 /// Puts jobs together from their rows. Every query has the caller in its WHERE.
 private struct JobReader {
-    let db: Database
+    let db: any Connection
     let policy: StorePolicy
     let shortage: Shortage?
     let now: Timestamp
     var memory: LineMemory?
 
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
-                """)
-        guard let row = try Row.fetchOne(statement, arguments: [id] + caller.reachArguments) else { return nil }
+        let sql = """
+            SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
+            """
+        guard let row = try db.row(sql, [id] + caller.reachArguments) else { return nil }
         var sight = Sight(gate: try gate)
         var job = try job(row, &sight)
         job.ledger = try ledger(of: id)
@@ -135,11 +131,10 @@ private struct JobReader {
     }
 
     func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
-        let statement = try db.cachedStatement(sql: "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [owner.uid, key.text]) else {
-            let forgotten = try JobID.fetchOne(
-                db.cachedStatement(sql: "SELECT job FROM forgotten_keys WHERE uid = ? AND key = ?"),
-                arguments: [owner.uid, key.text])
+        let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
+        guard let row = try db.row(sql, [owner.uid, key.text]) else {
+            let forgotten = try db.value(
+                JobID.self, "SELECT job FROM forgotten_keys WHERE uid = ? AND key = ?", [owner.uid, key.text])
             return forgotten.map(Store.Submission.keyForgotten)
         }
         let fingerprint: ContentHash = row["fingerprint"]
@@ -177,7 +172,7 @@ private struct JobReader {
         var arguments = owner.arguments
         if let state = query.state {
             // Of the jobs of a label few are looked at; of those of a state there may be a million.
-            sql += " AND \(query.label == nil ? "" : "+")jobs.state = ?"
+            sql += " AND \(query.label == nil ? "jobs.state" : "(jobs.state || '')") = ?"
             arguments += [state.rawValue]
         }
         if let label = query.label {
@@ -194,12 +189,12 @@ private struct JobReader {
         var sight = Sight(gate: try gate)
         var list = JobList()
         var textBytes = 0
-        let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
-        while let row = try rows.next() {
+        try db.forEachRow(sql, arguments) { row in
             textBytes += ["request", "error"].reduce(0) { $0 + ((row[$1] as String?)?.utf8.count ?? 0) }
             list.isCut = list.jobs.count == query.limit || textBytes > query.textBytes && !list.jobs.isEmpty
-            if list.isCut { break }
-            list.jobs.append(try job(row.copy(), &sight))
+            if list.isCut { return false }
+            list.jobs.append(try job(row, &sight))
+            return true
         }
         return list
     }
@@ -220,16 +215,14 @@ private struct JobReader {
             owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),
             answer: try answer(of: job.id))
         if waiting != nil, let input = job.input {
-            let statement = try db.cachedStatement(
-                sql: "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?")
-            result.isInputDamaged = try Bool.fetchOne(statement, arguments: [job.uid, input]) ?? false
+            let sql = "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?"
+            result.isInputDamaged = try db.value(Bool.self, sql, [job.uid, input]) ?? false
         }
         if case .running = job.lifecycle.state { result.shortage = shortage }
         if case .queued(.some, afterBackoff: true) = job.lifecycle.state {
-            result.obstacle = try String.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT message FROM attempts WHERE job = ? AND number = ? AND message IS NOT NULL"),
-                arguments: [job.id, job.lifecycle.attempt])
+            result.obstacle = try db.value(
+                String.self, "SELECT message FROM attempts WHERE job = ? AND number = ? AND message IS NOT NULL",
+                [job.id, job.lifecycle.attempt])
         }
         return result
     }
@@ -255,8 +248,8 @@ private struct JobReader {
     }
 
     private func pictures(of id: JobID) throws -> [Picture] {
-        let statement = try db.cachedStatement(sql: "SELECT * FROM pictures WHERE job = ? ORDER BY position")
-        return try Row.fetchAll(statement, arguments: [id]).map { row in
+        let sql = "SELECT * FROM pictures WHERE job = ? ORDER BY position"
+        return try db.rows(sql, [id]).map { row in
             let state: Picture.State
             switch row["state"] as String {
             case "pending":
@@ -277,13 +270,12 @@ private struct JobReader {
 
     /// What the latest call that brought anything said.
     private func answer(of id: JobID) throws -> AnswerRecord? {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT request_id, api_created, usage FROM attempts
-                WHERE job = ? AND (request_id IS NOT NULL OR api_created IS NOT NULL OR usage IS NOT NULL)
-                ORDER BY number DESC LIMIT 1
-                """)
-        return try Row.fetchOne(statement, arguments: [id]).map { row in
+        let sql = """
+            SELECT request_id, api_created, usage FROM attempts
+            WHERE job = ? AND (request_id IS NOT NULL OR api_created IS NOT NULL OR usage IS NOT NULL)
+            ORDER BY number DESC LIMIT 1
+            """
+        return try db.row(sql, [id]).map { row in
             AnswerRecord(requestID: row["request_id"], created: row["api_created"], usage: row["usage"])
         }
     }

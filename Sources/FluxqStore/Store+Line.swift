@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// What anybody may know of a job that is somebody else's: whose it is, that it waits or runs, and where it stands.
 package struct OthersJob: Hashable, Sendable {
@@ -21,13 +20,12 @@ extension Store {
     ) async throws(StoreError) -> [OthersJob] {
         let policy = policy
         return try await read { [memory] db, now in
-            func others(_ condition: String, _ arguments: StatementArguments) throws -> [Row] {
-                try Row.fetchAll(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
-                            WHERE \(condition) AND jobs.uid <> ? ORDER BY jobs.id LIMIT ?
-                            """), arguments: arguments + [caller.uid, limit])
+            func others(_ condition: String, _ arguments: Arguments) throws -> [Row] {
+                try db.rows(
+                    """
+                    SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
+                    WHERE \(condition) AND jobs.uid <> ? ORDER BY jobs.id LIMIT ?
+                    """, arguments + [caller.uid, limit])
             }
             var jobs: [OthersJob] = []
             if state != .queued {

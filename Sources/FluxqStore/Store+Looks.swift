@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 extension Store {
     /// Tells the owners of jobs that an administrator has looked at them, or fetched their pictures. One's own are left out.

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// A number that came under another name than its owner's. It asks for nothing and its jobs wait, until an administrator has
 /// said whose it is.
@@ -51,10 +50,9 @@ extension Store {
     /// Numbers that are held back; the first thousand.
     package func heldUsers() async throws(StoreError) -> [HeldUser] {
         try await read { db, _ in
-            try Row.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT uid, name, came_as FROM owners WHERE came_as IS NOT NULL ORDER BY uid LIMIT 1000")
-            ).map { HeldUser(uid: $0["uid"], name: $0["name"], cameAs: $0["came_as"]) }
+            try db.rows("SELECT uid, name, came_as FROM owners WHERE came_as IS NOT NULL ORDER BY uid LIMIT 1000").map {
+                HeldUser(uid: $0["uid"], name: $0["name"], cameAs: $0["came_as"])
+            }
         }
     }
 
@@ -80,10 +78,8 @@ extension Store {
 
 extension HeldUser {
     /// The row of an owner, held back or not.
-    fileprivate static func owner(_ uid: UInt32, _ db: Database) throws -> (name: String, cameAs: String?)? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT name, came_as FROM owners WHERE uid = ?"), arguments: [uid]
-        ).map { ($0["name"], $0["came_as"]) }
+    fileprivate static func owner(_ uid: UInt32, _ db: any Connection) throws -> (name: String, cameAs: String?)? {
+        try db.row("SELECT name, came_as FROM owners WHERE uid = ?", [uid]).map { ($0["name"], $0["came_as"]) }
     }
 }
 
@@ -97,8 +93,7 @@ extension Transaction {
     /// Cancels what an owner has queued, and gives everything that is the owner's to a number that nobody can have: it stays in
     /// the books, and administrators see it.
     fileprivate func putAway(_ uid: UInt32, by caller: Caller) throws {
-        let queued = try Row.fetchAll(
-            db, sql: "SELECT * FROM jobs WHERE uid = ? AND state = 'queued'", arguments: [uid])
+        let queued = try db.rows("SELECT * FROM jobs WHERE uid = ? AND state = 'queued'", [uid])
         for job in try queued.map(JobRow.init) {
             guard case .advanced(let state) = try advance(job, .canceled) else {
                 throw StoreError.damaged("job \(job.id) is queued and cannot be canceled")

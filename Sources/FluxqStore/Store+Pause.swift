@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 extension Store {
     /// What became of an administrator's wish about the whole queue.
@@ -47,9 +46,8 @@ extension Transaction {
     /// - Returns: whether there was any.
     fileprivate func resumeLanes() throws -> Bool {
         var wasAny = false
-        let lanes = try Row.fetchAll(
-            db,
-            sql: "SELECT endpoint, model FROM lanes WHERE held_cause IS NOT NULL OR rate_limited_until IS NOT NULL"
+        let lanes = try db.rows(
+            "SELECT endpoint, model FROM lanes WHERE held_cause IS NOT NULL OR rate_limited_until IS NOT NULL"
         ).map(Lane.init)
         for lane in lanes {
             let before = try gate(of: lane)
@@ -61,12 +59,11 @@ extension Transaction {
             // Jobs whose calls closed the lane wait until it would have opened by itself; without them there may be nothing
             // to probe with.
             guard let opening = before.opens(after: now) else { continue }
-            let waiting = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT id, uid FROM jobs INDEXED BY jobs_backing_off
-                        WHERE state = 'queued' AND after_backoff = 1 AND endpoint = ? AND model = ? AND not_before >= ?
-                        """), arguments: [lane.endpoint, lane.model, opening])
+            let waiting = try db.rows(
+                """
+                SELECT id, uid FROM jobs
+                WHERE after_backoff = 1 AND endpoint = ? AND model = ? AND not_before >= ?
+                """, [lane.endpoint, lane.model, opening])
             for row in waiting {
                 try execute("UPDATE jobs SET not_before = NULL, after_backoff = 0 WHERE id = ?", [row["id"] as JobID])
                 memory.touch(lane, row["uid"])

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// A paid picture that has to be fetched from its link.
 package struct PendingPicture: Hashable, Sendable {
@@ -18,8 +17,7 @@ extension Store {
         limit: Int, excluding: Set<PictureID> = []
     ) async throws(StoreError) -> (due: [PendingPicture], next: Timestamp?) {
         try await read { db, now in
-            let rows = try Row.fetchAll(
-                db.cachedStatement(sql: Self.dueSQL), arguments: [now, limit + excluding.count])
+            let rows = try db.rows(Self.dueSQL, [now, limit + excluding.count])
             let due = rows.compactMap { row -> PendingPicture? in
                 let picture = PendingPicture(
                     job: row["job"], index: row["position"], endpoint: row["endpoint"],
@@ -28,7 +26,7 @@ extension Store {
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
                 return excluding.contains(picture.id) ? nil : picture
             }
-            let next = try Timestamp.fetchOne(db.cachedStatement(sql: Self.nextDueSQL), arguments: [now])
+            let next = try db.value(Timestamp.self, Self.nextDueSQL, [now])
             return (Array(due.prefix(limit)), next)
         }
     }
@@ -36,10 +34,9 @@ extension Store {
     /// Pictures that still have to be fetched, up to `limit`.
     package func pendingPictures(atMost limit: Int) async throws(StoreError) -> Int {
         try await read { db, _ in
-            try Int.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT count(*) FROM (SELECT 1 FROM pictures WHERE state = 'pending' LIMIT ?)"),
-                arguments: [limit]) ?? 0
+            try db.value(
+                Int.self, "SELECT count(*) FROM (SELECT 1 FROM pictures WHERE state = 'pending' LIMIT ?) AS pending",
+                [limit]) ?? 0
         }
     }
 
@@ -48,16 +45,16 @@ extension Store {
     static let dueSQL = """
         SELECT pictures.*, jobs.endpoint FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE (job, position) IN (
             SELECT job, position FROM (
-                SELECT deadline, job, position FROM pictures INDEXED BY pictures_due
+                SELECT deadline, job, position FROM pictures
                     WHERE state = 'pending' AND next_try_at <= ?1
                 UNION
-                SELECT deadline, job, position FROM pictures INDEXED BY pictures_tried
-                    WHERE state = 'pending' AND tried_at IS NOT NULL AND tried_at > ?1)
+                SELECT deadline, job, position FROM pictures
+                    WHERE state = 'pending' AND tried_at IS NOT NULL AND tried_at > ?1) AS due
             ORDER BY deadline, job, position LIMIT ?2)
         ORDER BY deadline, job, position
         """
     static let nextDueSQL = """
-        SELECT min(next_try_at) FROM pictures INDEXED BY pictures_due WHERE state = 'pending' AND next_try_at > ?
+        SELECT min(next_try_at) FROM pictures WHERE state = 'pending' AND next_try_at > ?
         """
 
     /// The picture is durable in the archive; ends its job when it was the last.
@@ -65,13 +62,14 @@ extension Store {
         try await write { transaction in
             let changed = try transaction.execute(
                 """
-                UPDATE pictures SET state = 'saved', next_try_at = NULL, message = ?, hash = ?, media_type = ?,
-                    width = ?, height = ?, bytes = ?, damaged = NULL, \(Transaction.forgettingWhatCame)
-                WHERE job = ? AND position = ? AND state = 'pending'
+                UPDATE pictures SET state = 'saved', next_try_at = NULL, message = :message, hash = :hash,
+                    media_type = :media_type, width = :width, height = :height, bytes = :bytes, damaged = NULL,
+                    \(Transaction.forgettingWhatCame)
+                WHERE job = :job AND position = :position AND state = 'pending'
                 """,
                 [
-                    stored.flaw, stored.hash, stored.mediaType, stored.width, stored.height, stored.bytes, picture.job,
-                    picture.index,
+                    "message": stored.flaw, "hash": stored.hash, "media_type": stored.mediaType, "width": stored.width,
+                    "height": stored.height, "bytes": stored.bytes, "job": picture.job, "position": picture.index,
                 ])
             try transaction.noteDelivery(of: picture.job)
             let advance = try transaction.settle(picture, changed: changed, .pictureSaved)
@@ -151,13 +149,16 @@ extension Transaction {
     private func write(_ row: FailedDownload, of picture: PendingPicture) throws {
         try execute(
             """
-            UPDATE pictures SET tries = ?, overdue_tries = ?, tried_at = ?, next_try_at = ?, message = ?, came = ?,
-                came_bytes = ?, came_message = ?, came_tries = ?, gone_since = ?
-            WHERE job = ? AND position = ? AND state = 'pending'
+            UPDATE pictures SET tries = :tries, overdue_tries = :overdue_tries, tried_at = :tried_at,
+                next_try_at = :next_try_at, message = :message, came = :came, came_bytes = :came_bytes,
+                came_message = :came_message, came_tries = :came_tries, gone_since = :gone_since
+            WHERE job = :job AND position = :position AND state = 'pending'
             """,
             [
-                row.tries, row.overdueTries, now, row.nextTryAt, row.message, row.came?.hash, row.came?.bytes,
-                row.cameMessage, row.cameTries, row.goneSince, picture.job, picture.index,
+                "tries": row.tries, "overdue_tries": row.overdueTries, "tried_at": now, "next_try_at": row.nextTryAt,
+                "message": row.message, "came": row.came?.hash, "came_bytes": row.came?.bytes,
+                "came_message": row.cameMessage, "came_tries": row.cameTries, "gone_since": row.goneSince,
+                "job": picture.job, "position": picture.index,
             ])
     }
 
@@ -183,10 +184,8 @@ extension Transaction {
     ///
     /// - Returns: nil where pictures are still to be fetched, or there never were any.
     func hurryDownloads(of id: JobID) throws -> Advance? {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: "SELECT *, 1 AS cancel_requested FROM pictures WHERE job = ? AND state = 'pending'"),
-            arguments: [id])
+        let rows = try db.rows(
+            "SELECT *, 1 AS cancel_requested FROM pictures WHERE job = ? AND state = 'pending'", [id])
         var end: Advance?
         for found in rows {
             let row = FailedDownload(found)

@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 /// What keeps a user from being purged.
 package struct Purgeable: Hashable, Sendable {
@@ -14,9 +13,8 @@ extension Store {
     /// The owners of that name, or the one of that number.
     package func owners(calledOrNumbered text: String) async throws(StoreError) -> [UInt32] {
         try await read { db, _ in
-            try UInt32.fetchAll(
-                db, sql: "SELECT uid FROM owners WHERE name = ? OR uid = ? ORDER BY uid",
-                arguments: [text, UInt32(text)])
+            try db.values(
+                UInt32.self, "SELECT uid FROM owners WHERE name = ? OR uid = ? ORDER BY uid", [text, UInt32(text)])
         }
     }
 
@@ -25,7 +23,7 @@ extension Store {
         let query = ForgetQuery(endedBefore: clock() + .milliseconds(1))
         let preview = try await previewForgetting(query, of: uid)
         return try await read { db, _ in
-            try Row.fetchOne(db, sql: "SELECT * FROM owners WHERE uid = ?", arguments: [uid]).map { row in
+            try db.row("SELECT * FROM owners WHERE uid = ?", [uid]).map { row in
                 let owner = OwnerRow(row)
                 return Purgeable(
                     uid: uid, name: owner.name, queued: owner.queued, running: owner.running, preview: preview)

@@ -1,6 +1,5 @@
 import FluxqModel
 import FoundationEssentials
-import GRDB
 
 // What the first start in a restored backup does. What was queued when the backup was made may have been called since, by the
 // fluxqd that went on: nobody knows, and nothing of it is sent again by itself. Nor may a number mean two things.
@@ -41,21 +40,15 @@ extension Transaction {
         guard let row = try row("SELECT backed_up_at, restored_at FROM queue WHERE backed_up_at IS NOT NULL") else {
             return false
         }
-        if row["restored_at"] == nil {
+        if row.isNull("restored_at") {
             let time: Timestamp = row["backed_up_at"]
             let seconds = max(0, (now.rawValue - time.rawValue) / 1000)
             let jobs = Self.leastGap + seconds * Self.gapPerSecond
-            try leaveOut(jobs, in: "jobs")
-            try leaveOut(jobs * Self.eventsPerJob, in: "events")
+            try db.skipNumbers(jobs, of: "jobs")
+            try db.skipNumbers(jobs * Self.eventsPerJob, of: "events")
             try execute("UPDATE queue SET restored_at = ?", [now])
         }
         return true
-    }
-
-    private func leaveOut(_ count: Int64, in table: String) throws {
-        if try execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", [count, table]) == 0 {
-            try execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [table, count])
-        }
     }
 
     /// - Returns: the jobs whose outcome is unknown now; none once all are held back, and then the database is no backup.
@@ -69,9 +62,7 @@ extension Transaction {
                 fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
                 called and billed since. It is not sent again by itself; a retry sends it again.
                 """)
-        let rows = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?"), arguments: [limit]
-        )
+        let rows = try db.rows("SELECT * FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?", [limit])
         for job in try rows.map(JobRow.init) {
             guard case .advanced(.failed) = try advance(job, .restored(failure)) else {
                 throw StoreError.damaged("job \(job.id) cannot be held back")

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// How long ended jobs stay that their owners do not forget: `retention.*`.
 package struct Retention: Hashable, Sendable {
@@ -30,13 +29,12 @@ extension Store {
     package func forgetOldJobs(after id: JobID?, stretch: Int = 1000) async throws(StoreError) -> JobID? {
         let retention = policy.retention
         let (old, last) = try await read { db, now in
-            let rows = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT id, uid, state, reason, finished_at,
-                            EXISTS (SELECT 1 FROM pictures WHERE job = jobs.id) AS brought
-                        FROM jobs WHERE id > ? ORDER BY id LIMIT ?
-                        """), arguments: [id?.rawValue ?? 0, stretch])
+            let rows = try db.rows(
+                """
+                SELECT id, uid, state, reason, finished_at,
+                    EXISTS (SELECT 1 FROM pictures WHERE job = jobs.id) AS brought
+                FROM jobs WHERE id > ? ORDER BY id LIMIT ?
+                """, [id?.rawValue ?? 0, stretch])
             let old = rows.filter { row in
                 guard let endedAt: Timestamp = row["finished_at"] else { return false }
                 let lifetime =

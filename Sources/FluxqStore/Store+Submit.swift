@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 extension Store {
     /// A checked edit on its way into the queue.
@@ -84,18 +83,22 @@ extension Transaction {
         let lane =
             order.lane ?? policy.catalog.lane(for: model)
             ?? Lane(endpoint: policy.catalog.endpoints.first?.name ?? Lane.defaultEndpoint, model: model)
-        try execute(
+        let inserted = try value(
+            JobID.self,
             """
             INSERT INTO jobs (uid, endpoint, model, images, label, priority, request, input, on_unknown, key, fingerprint,
                 state, not_before, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)
+            VALUES (:uid, :endpoint, :model, :images, :label, :priority, :request, :input, :on_unknown, :key, :fingerprint,
+                'queued', :not_before, :created_at)
+            RETURNING id
             """,
             [
-                uid, lane.endpoint, lane.model, order.request.imagesWanted, order.label, order.priority,
-                try jsonText(order.request), input, order.onUnknown.rawValue,
-                order.key?.text, order.key?.fingerprint, notBefore, now,
+                "uid": uid, "endpoint": lane.endpoint, "model": lane.model, "images": order.request.imagesWanted,
+                "label": order.label, "priority": order.priority, "request": try jsonText(order.request),
+                "input": input, "on_unknown": order.onUnknown.rawValue, "key": order.key?.text,
+                "fingerprint": order.key?.fingerprint, "not_before": notBefore, "created_at": now,
             ])
-        let id = JobID(rawValue: db.lastInsertedRowID)
+        guard let id = inserted else { throw StoreError.other("the insert of a job gave it no number") }
         memory.touch(lane, uid)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
         wakeWorkers()
@@ -111,7 +114,7 @@ extension Transaction {
         let changed = try execute(
             """
             INSERT INTO owners (uid, name, groups) VALUES (?1, ?2, coalesce(?3, '[]'))
-            ON CONFLICT (uid) DO UPDATE SET groups = excluded.groups WHERE ?3 IS NOT NULL AND groups <> ?3
+            ON CONFLICT (uid) DO UPDATE SET groups = excluded.groups WHERE ?3 IS NOT NULL AND owners.groups <> ?3
             """,
             [owner.uid, owner.name, try owner.groups.map { try jsonText($0.sorted()) }])
         if changed > 0 {

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// What one user has used, and may.
 package struct OwnerUsage: Hashable, Sendable {
@@ -27,7 +26,7 @@ extension Store {
         let policy = policy
         return try await read { db, now in
             let reader = LimitsReader(db: db, policy: policy, now: now)
-            return try Row.fetchAll(db, sql: "SELECT * FROM owners ORDER BY uid").map { row in
+            return try db.rows("SELECT * FROM owners ORDER BY uid").map { row in
                 let owner = OwnerRow(row)
                 return try reader.usage(
                     of: Owner(uid: owner.uid, name: owner.name), use: reader.use(of: owner),
@@ -53,7 +52,7 @@ extension Store {
     package func hasInput(ofBytes bytes: Int64, orMore: Bool, uid: UInt32) async throws(StoreError) -> Bool {
         try await read { db, _ in
             let sql = "SELECT 1 FROM inputs WHERE uid = ? AND bytes \(orMore ? ">=" : "=") ? LIMIT 1"
-            return try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [uid, bytes]) != nil
+            return try db.row(sql, [uid, bytes]) != nil
         }
     }
 
@@ -70,7 +69,7 @@ extension Store {
     /// Users whose groups decide about limits although they may not come again: those with jobs that wait or run.
     package func ownersWithWork() async throws(StoreError) -> [Owner] {
         try await read { db, _ in
-            try Row.fetchAll(db, sql: "SELECT uid, name FROM owners WHERE queued > 0 OR running > 0 ORDER BY uid").map {
+            try db.rows("SELECT uid, name FROM owners WHERE queued > 0 OR running > 0 ORDER BY uid").map {
                 Owner(uid: $0["uid"], name: $0["name"])
             }
         }
@@ -98,8 +97,7 @@ package struct CurrencyUse: Hashable, Sendable {
 extension LimitsReader {
     /// One that the owner has already adds nothing, so it is always taken; no answer tells what others have.
     func obstacle(toInput hash: ContentHash, _ bytes: Int64, of owner: Owner) throws -> LimitReached? {
-        let known = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT 1 FROM inputs WHERE uid = ? AND hash = ?"), arguments: [owner.uid, hash])
+        let known = try db.row("SELECT 1 FROM inputs WHERE uid = ? AND hash = ?", [owner.uid, hash])
         if known != nil { return nil }
         let usage = try usage(of: owner)
         return usage.limits.obstacle(toInput: bytes, use: usage.use)
@@ -112,9 +110,7 @@ extension LimitsReader {
 
     /// A user's row, nil for one who has never been seen, and the limits by the groups of now.
     func row(of owner: Owner) throws -> (owner: OwnerRow?, limits: UserLimits) {
-        let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM owners WHERE uid = ?"), arguments: [owner.uid]
-        ).map(OwnerRow.init)
+        let row = try db.row("SELECT * FROM owners WHERE uid = ?", [owner.uid]).map(OwnerRow.init)
         let limits =
             if let groups = owner.groups {
                 policy.limits.limits(uid: owner.uid, groups: groups)

@@ -1,5 +1,4 @@
 package import FluxqModel
-import GRDB
 
 /// What became of a wish about a job, its owner's or an administrator's.
 package enum WishResult: Hashable, Sendable {

@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 // What downloads say about the lane that bought the pictures.
 extension Transaction {

@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 // What ended jobs leave in the database, counted for each owner: `limits.kept_bytes`.
 extension Transaction {
@@ -25,13 +24,12 @@ extension Transaction {
     /// Events are about to be pruned: those of forgotten jobs count no more.
     ///
     /// - Parameter ids: a query of their numbers.
-    func discountForgotten(eventsIn ids: String, _ arguments: StatementArguments) throws {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT uid, count(*) AS count FROM events WHERE id IN (\(ids)) AND kind = 'forgotten'
-                        AND uid IS NOT NULL GROUP BY uid
-                    """), arguments: arguments)
+    func discountForgotten(eventsIn ids: String, _ arguments: Arguments) throws {
+        let rows = try db.rows(
+            """
+            SELECT uid, count(*) AS count FROM events WHERE id IN (\(ids)) AND kind = 'forgotten'
+                AND uid IS NOT NULL GROUP BY uid
+            """, arguments)
         for row in rows {
             let count: Int64 = row["count"]
             try self.count(keptBytes: -count * Self.forgottenEventBytes, of: row["uid"])

@@ -1,5 +1,4 @@
 import FluxqModel
-import GRDB
 
 extension LineMemory.State {
     /// Lanes of an endpoint in which somebody may be called.
@@ -40,14 +39,13 @@ extension Transaction {
     }
 
     private func makeLines() throws {
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT lines.endpoint, model, lines.uid, timed_at, coalesce(virtual_time, 0) AS virtual_time,
-                    coalesce(last_turn, 0) AS last_turn
-                FROM lines LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint WHERE ready > 0
-                ORDER BY virtual_time, last_turn, lines.uid
-                """)
+        let rows = try db.rows(
+            """
+            SELECT lines.endpoint, model, lines.uid, timed_at, coalesce(virtual_time, 0) AS virtual_time,
+                coalesce(last_turn, 0) AS last_turn
+            FROM lines LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint WHERE ready > 0
+            ORDER BY virtual_time, last_turn, lines.uid
+            """)
         var lines: [Lane: LineMemory.Line] = [:]
         for row in rows { lines[Lane(row), default: .init()].put(LineMemory.Waiter(row)) }
         memory.use { state in
@@ -96,8 +94,7 @@ extension Transaction {
     /// Owners who had nothing ready in a lane and whose first job's time has come. One who has much due takes no other's
     /// place: with one job ready it is in the line, and what else is due follows when its turn comes.
     func admitDueOwners() throws {
-        let due = try Row.fetchAll(
-            db.cachedStatement(sql: Self.dueOwners), arguments: [now, Self.mostOwnersAdmitted])
+        let due = try db.rows(Self.dueOwners, [now, Self.mostOwnersAdmitted])
         for row in due { try admitDueJobs(of: row["uid"], in: Lane(row)) }
     }
 
@@ -117,20 +114,20 @@ extension Transaction {
     ///
     /// - Returns: whether there are more of them.
     private func moveHome() throws -> Bool {
-        let lanes = try Row.fetchAll(
-            db, sql: GateReader.lanesWithJobs
-        ).map(Lane.init)
+        let lanes = try db.rows(GateReader.lanesWithJobs).map(Lane.init)
         var left = Self.mostMoved
         for lane in lanes {
             guard let home = policy.catalog.home(of: lane), home != lane else { continue }
             left -= try execute(
                 """
                 UPDATE jobs SET endpoint = ?1 WHERE id IN (
-                    SELECT id FROM lines CROSS JOIN jobs USING (uid, endpoint, model)
-                    WHERE endpoint = ?2 AND model = ?3 AND state = 'queued' AND not_before IS NULL
+                    SELECT jobs.id FROM lines CROSS JOIN jobs
+                    WHERE lines.endpoint = ?2 AND lines.model = ?3 AND jobs.uid = lines.uid AND jobs.endpoint = ?2
+                        AND jobs.model = ?3 AND state = 'queued' AND not_before IS NULL
                     UNION ALL
-                    SELECT id FROM lines CROSS JOIN jobs USING (uid, endpoint, model)
-                    WHERE endpoint = ?2 AND model = ?3 AND state = 'queued' AND not_before IS NOT NULL
+                    SELECT jobs.id FROM lines CROSS JOIN jobs
+                    WHERE lines.endpoint = ?2 AND lines.model = ?3 AND jobs.uid = lines.uid AND jobs.endpoint = ?2
+                        AND jobs.model = ?3 AND state = 'queued' AND not_before IS NOT NULL
                     LIMIT ?4)
                 """, [home.endpoint, lane.endpoint, lane.model, left])
             if left <= 0 { break }
@@ -167,13 +164,13 @@ extension Transaction {
         try execute(
             """
             INSERT INTO endpoints (name, virtual_time, turns, last_call_at) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET virtual_time = excluded.virtual_time, turns = excluded.turns,
+            ON CONFLICT (name) DO UPDATE SET virtual_time = excluded.virtual_time, turns = excluded.turns,
                 last_call_at = excluded.last_call_at
             """, [lane.endpoint, endpoint.share.virtualTime, endpoint.share.turns, now])
         try execute(
             """
             INSERT INTO shares (uid, endpoint, virtual_time, last_turn) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET virtual_time = excluded.virtual_time, last_turn = excluded.last_turn
+            ON CONFLICT (uid, endpoint) DO UPDATE SET virtual_time = excluded.virtual_time, last_turn = excluded.last_turn
             """, [owner.uid, lane.endpoint, after.virtualTime, after.lastTurn])
         memory.use { state in
             state.endpoints[lane.endpoint] = endpoint

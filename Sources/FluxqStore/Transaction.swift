@@ -1,9 +1,8 @@
 import FluxqModel
-import GRDB
 
 /// One verb's part of an open write transaction: the database, one reading of the clock, and what has changed.
 final class Transaction {
-    let db: Database
+    let db: any Connection
     let policy: StorePolicy
     let shortage: Shortage?
     let now: Timestamp
@@ -14,7 +13,8 @@ final class Transaction {
     private(set) var laneNews: [LaneNews] = []
 
     init(
-        db: Database, policy: StorePolicy, shortage: Shortage?, now: Timestamp, generator: DrawnBits, memory: LineMemory
+        db: any Connection, policy: StorePolicy, shortage: Shortage?, now: Timestamp, generator: DrawnBits,
+        memory: LineMemory
     ) {
         self.db = db
         self.policy = policy
@@ -26,19 +26,18 @@ final class Transaction {
 
     /// Runs one statement, prepared once per connection.
     @discardableResult
-    func execute(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
-        try db.cachedStatement(sql: sql).execute(arguments: arguments)
-        return db.changesCount
+    func execute(_ sql: String, _ arguments: Arguments = []) throws -> Int {
+        try db.execute(sql, arguments)
     }
 
-    func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
-        try Row.fetchOne(try db.cachedStatement(sql: sql), arguments: arguments)
+    func row(_ sql: String, _ arguments: Arguments = []) throws -> Row? {
+        try db.row(sql, arguments)
     }
 
-    func value<Value: DatabaseValueConvertible & StatementColumnConvertible>(
-        _ type: Value.Type, _ sql: String, _ arguments: StatementArguments = []
+    func value<Value: ColumnValue>(
+        _ type: Value.Type, _ sql: String, _ arguments: Arguments = []
     ) throws -> Value? {
-        try Value.fetchOne(try db.cachedStatement(sql: sql), arguments: arguments)
+        try db.value(Value.self, sql, arguments)
     }
 
     /// Adds a line to the event log and wakes those who wait for the job.
@@ -46,8 +45,10 @@ final class Transaction {
     /// - Parameter actor: who did it; nil is fluxqd itself.
     func log(_ kind: EventKind, job: JobID, uid: UInt32, state: JobState, actor: UInt32? = nil) throws {
         try execute(
-            "INSERT INTO events (at, job, uid, actor, kind, state) VALUES (?, ?, ?, ?, ?, ?)",
-            [now, job, uid, actor, kind.rawValue, state.rawValue])
+            """
+            INSERT INTO events (at, job, uid, actor, kind, state) VALUES (:at, :job, :uid, :actor, :kind, :state)
+            """,
+            ["at": now, "job": job, "uid": uid, "actor": actor, "kind": kind.rawValue, "state": state.rawValue])
         changes.formUnion([.job(job), .owner(uid: uid), .everybody])
     }
 

@@ -1,7 +1,6 @@
 import Dispatch
 import FluxqModel
 import FluxqTestSupport
-import GRDB
 import Synchronization
 import Testing
 
@@ -9,13 +8,36 @@ import Testing
 
 @Suite("Grouping writes")
 struct GroupCommitTests {
-    private final class CommitCounter: TransactionObserver, Sendable {
+    /// A real database with a table `t` that takes no number that ends in 3, which counts its commits.
+    private final class CountingEngine: Engine {
+        let directory: TemporaryDirectory
         let commits = Mutex(0)
+        private let engine: SQLiteEngine
 
-        func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { true }
-        func databaseDidChange(with event: DatabaseEvent) {}
-        func databaseDidCommit(_ db: Database) { commits.withLock { $0 += 1 } }
-        func databaseDidRollback(_ db: Database) {}
+        init() throws {
+            directory = try TemporaryDirectory()
+            engine = try SQLiteEngine(
+                path: directory.path("queue.sqlite"), clock: { Timestamp(rawValue: 0) }, lockPatience: .seconds(5),
+                blocking: nil)
+            try engine.write { db in try db.execute("CREATE TABLE t (x INTEGER NOT NULL CHECK (x % 10 <> 3))") }
+        }
+
+        func enqueue(writer work: @escaping @Sendable () -> Void) { engine.enqueue(writer: work) }
+
+        func write(_ body: (any Connection) throws -> Void) throws(StoreError) {
+            try engine.write(body)
+            commits.withLock { $0 += 1 }
+        }
+
+        func read<Value: Sendable>(
+            _ body: @escaping @Sendable (any Connection) throws -> Value
+        ) async throws(StoreError) -> Value { try await engine.read(body) }
+
+        func close() throws(StoreError) { try engine.close() }
+
+        func count() async throws -> Int? {
+            try await read { db in try db.value(Int.self, "SELECT count(*) FROM t") }
+        }
     }
 
     /// What was heard, in order.
@@ -27,24 +49,14 @@ struct GroupCommitTests {
         func add(_ word: String) { words.withLock { $0.append(word) } }
     }
 
-    private func database() throws -> (TemporaryDirectory, DatabasePool) {
-        let directory = try TemporaryDirectory()
-        let pool = try DatabasePool(path: directory.path("test.sqlite"))
-        try pool.write { db in try db.execute(sql: "CREATE TABLE t (x INTEGER NOT NULL CHECK (x % 10 <> 3))") }
-        return (directory, pool)
-    }
-
     @Test("writers who wait together share one commit, and each hears of its own failure alone")
     func shared() async throws {
-        let (directory, pool) = try database()
-        defer { withExtendedLifetime(directory) {} }
-        let group = GroupCommit(pool: pool, signal: ChangeSignal(), onFatal: { _ in })
-        let counter = CommitCounter()
-        pool.add(transactionObserver: counter, extent: .databaseLifetime)
+        let engine = try CountingEngine()
+        let group = GroupCommit(engine: engine, signal: ChangeSignal(), onFatal: { _ in })
 
         // Holds the writing connection until all hundred wait for it.
         let gate = DispatchSemaphore(value: 0)
-        pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+        engine.enqueue { gate.wait() }
         let failures = try await withThrowingTaskGroup(of: Int.self) { writers in
             // Nothing ends while the connection is held, whatever happens here.
             defer { gate.signal() }
@@ -52,7 +64,7 @@ struct GroupCommitTests {
                 writers.addTask {
                     do {
                         try await group.write { db, _ in
-                            try db.execute(sql: "INSERT INTO t (x) VALUES (?)", arguments: [number])
+                            try db.execute("INSERT INTO t (x) VALUES (?)", [number])
                         }
                         return 0
                     } catch { return 1 }
@@ -63,19 +75,18 @@ struct GroupCommitTests {
             return try await writers.reduce(0, +)
         }
         #expect(failures == 10)
-        #expect(counter.commits.withLock { $0 } == 1)
-        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 90)
+        #expect(engine.commits.withLock { $0 } == 1)
+        #expect(try await engine.count() == 90)
     }
 
     @Test("a disk that fails is told before any caller hears of it, and every caller of the group does")
     func fatal() async throws {
-        let (directory, pool) = try database()
-        defer { withExtendedLifetime(directory) {} }
+        let engine = try CountingEngine()
         let heard = Log()
         let group = GroupCommit(
-            pool: pool, signal: ChangeSignal(), onFatal: { _ in heard.add("fatal") })
+            engine: engine, signal: ChangeSignal(), onFatal: { _ in heard.add("fatal") })
         let gate = DispatchSemaphore(value: 0)
-        pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+        engine.enqueue { gate.wait() }
         try await withThrowingTaskGroup(of: Void.self) { writers in
             defer { gate.signal() }
             for number in 0..<3 {
@@ -83,7 +94,7 @@ struct GroupCommitTests {
                     do {
                         try await group.write { db, _ in
                             if number == 1 { throw StoreError.failedDisk("fsync") }
-                            try db.execute(sql: "INSERT INTO t (x) VALUES (1)")
+                            try db.execute("INSERT INTO t (x) VALUES (1)")
                         }
                         heard.add("written")
                     } catch { heard.add("failed") }
@@ -92,24 +103,23 @@ struct GroupCommitTests {
             try await Observation.wait { group.waiting == 3 }
         }
         #expect(heard.all == ["fatal", "failed", "failed", "failed"])
-        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM t") } == 0)
+        #expect(try await engine.count() == 0)
     }
 
     @Test("a change is told after its commit, and not at all when its write fails")
     func told() async throws {
-        let (directory, pool) = try database()
-        defer { withExtendedLifetime(directory) {} }
+        let engine = try CountingEngine()
         let signal = ChangeSignal()
-        let group = GroupCommit(pool: pool, signal: signal, onFatal: { _ in })
+        let group = GroupCommit(engine: engine, signal: signal, onFatal: { _ in })
         try await group.write { db, changes in
-            try db.execute(sql: "INSERT INTO t (x) VALUES (1)")
+            try db.execute("INSERT INTO t (x) VALUES (1)")
             changes.insert(.work)
         }
         #expect(signal.count == 1)
         await #expect(throws: StoreError.self) {
             try await group.write { db, changes in
                 changes.insert(.work)
-                try db.execute(sql: "INSERT INTO t (x) VALUES (3)")
+                try db.execute("INSERT INTO t (x) VALUES (3)")
             }
         }
         #expect(signal.count == 1)

@@ -115,8 +115,8 @@ struct MigrationTests {
         let now = Timestamp(rawValue: Self.begun + 60_000)
         let store = try Store(path: path, now: { now })
         func rows(_ sql: String) async throws -> [String] {
-            try await store.read { db, _ in
-                try Row.fetchAll(db, sql: sql).map { row in
+            try await DatabaseQueue(path: path).read { db in
+                try GRDB.Row.fetchAll(db, sql: sql).map { row in
                     row.map { "\($0.1)" }.joined(separator: " ").replacingOccurrences(of: "\"", with: "")
                 }
             }

@@ -109,7 +109,7 @@ final class StoreFixture: Sendable {
     /// How SQLite would answer a query.
     func plan(_ sql: String) throws -> String {
         try DatabaseQueue(path: path).read { db in
-            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
+            try GRDB.Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
                 separator: "; ")
         }
     }
@@ -118,7 +118,7 @@ final class StoreFixture: Sendable {
     func steps(_ sql: String) throws -> [String] {
         try DatabaseQueue(path: path).read { db in
             let arguments = StatementArguments(repeatElement(1, count: sql.count { $0 == "?" }))
-            return try Row.fetchAll(db, sql: "EXPLAIN " + sql, arguments: arguments).map { $0["opcode"] as String }
+            return try GRDB.Row.fetchAll(db, sql: "EXPLAIN " + sql, arguments: arguments).map { $0["opcode"] as String }
         }
     }
 

@@ -1,0 +1,66 @@
+import FluxqModel
+import FoundationEssentials
+
+/// A row that a statement gave: a copy, which outlives it.
+struct Row: Sendable {
+    private let columns: [String]
+    private let values: [SQLValue]
+
+    /// - Parameters:
+    ///   - columns: their names; of several of one name the first counts.
+    ///   - values: one for each column.
+    init(columns: [String], values: [SQLValue]) {
+        self.columns = columns
+        self.values = values
+    }
+
+    /// The value of the first column.
+    var first: SQLValue { values.first ?? .null }
+
+    /// A column that the statement gives and that is not NULL; anything else is a mistake of ours.
+    subscript<Value: ColumnValue>(_ column: String) -> Value {
+        guard let value = Value(self[sql: column]) else {
+            preconditionFailure("column \(column) does not hold a \(Value.self)")
+        }
+        return value
+    }
+
+    /// nil for NULL.
+    subscript<Value: ColumnValue>(_ column: String) -> Value? { Value(self[sql: column]) }
+
+    func isNull(_ column: String) -> Bool { self[sql: column] == .null }
+
+    private subscript(sql column: String) -> SQLValue {
+        guard let index = columns.firstIndex(of: column) else {
+            preconditionFailure("the statement gives no column \(column)")
+        }
+        return values[index]
+    }
+
+    /// A column that the schema's CHECKs keep to a closed set.
+    func choice<Choice: RawRepresentable<String>>(_ column: String, _ type: Choice.Type = Choice.self) throws -> Choice
+    {
+        let text: String = self[column]
+        guard let choice = Choice(rawValue: text) else {
+            throw StoreError.damaged("column \(column) holds \"\(text)\"")
+        }
+        return choice
+    }
+
+    /// A column of JSON text.
+    func json<Value: Decodable>(_ column: String, _ type: Value.Type = Value.self) throws -> Value? {
+        guard let text: String = self[column] else { return nil }
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+        } catch {
+            throw StoreError.damaged("column \(column) does not hold what fluxq writes there")
+        }
+    }
+}
+
+/// JSON text with its keys in a fixed order.
+func jsonText(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}

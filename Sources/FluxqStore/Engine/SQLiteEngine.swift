@@ -1,0 +1,369 @@
+import Dispatch
+import FluxqMigrations
+import FluxqModel
+import GRDB
+import GRDBSQLite
+import Glibc
+
+/// A database in a file of this host, in SQLite. The one file that knows the database library.
+///
+/// One connection writes and checkpoints; readers have their own and see the last commit.
+final class SQLiteEngine: Engine {
+    private let pool: any DatabaseWriter
+    private let clock: @Sendable () -> Timestamp
+    private let blocking: BlockingWork?
+    private let path: String
+    private let locks: DatabaseLocks?
+
+    /// Opens the database, makes it if there is none, and brings its schema up to date.
+    ///
+    /// - Parameters:
+    ///   - path: of `queue.sqlite`.
+    ///   - clock: the wall clock.
+    ///   - lockPatience: how long somebody else's lock on the database is waited for.
+    ///   - blocking: runs what blocks; nil is on threads of its own.
+    init(
+        path: String, clock: @escaping @Sendable () -> Timestamp, lockPatience: Duration, blocking: BlockingWork?
+    ) throws(StoreError) {
+        try DatabaseFiles.settle(path)
+        let directory = try DatabaseFiles.Directory(of: path)
+        let locks = DatabaseLocks(path: path)
+        var opened: DatabasePool?
+        do {
+            var configuration = Configuration()
+            configuration.label = "fluxq"
+            configuration.maximumReaderCount = 4
+            // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
+            configuration.qos = .default
+            // fluxqd's one writer waits for nobody: what keeps it waiting is another program, such as an administrator's.
+            configuration.busyMode = .timeout(lockPatience / Duration.seconds(1))
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            opened = pool
+            // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
+            // opening it is what makes the library set NORMAL.
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                // The library does not hear of it if the commit that makes this a WAL database fails.
+                guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
+                    throw Self.wasFull(db)
+                        ? StoreError.full
+                        : StoreError.failedDisk(
+                            "its write-ahead log could not be set up, because the disk has failed or is full")
+                }
+            }
+            CrashPoint.databaseOpened.pass()
+            try Self.migrate(pool, path: path)
+            CrashPoint.databaseMigrated.pass()
+            // What undoes a single statement is kept in a temporary file otherwise, made and removed for almost each one. Set
+            // after the schema, whose indexes of many rows may need such files.
+            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+            // If SQLite could open the file that readers and the writer share for reading only, it says so to the first
+            // who writes, and to everybody after: better now than to those who submit.
+            try pool.write { db in try db.execute(sql: "UPDATE queue SET id = id") }
+        } catch {
+            throw Self.failureToOpen(opened, error, locks, path)
+        }
+        try directory.sync()
+        pool = opened!
+        self.clock = clock
+        self.blocking = blocking
+        self.path = path
+        self.locks = locks
+    }
+
+    /// Opens a database for reading alone, which neither writes nor checkpoints: closing it leaves the write-ahead log as it
+    /// is.
+    ///
+    /// - Parameter patience: how long a look waits for a daemon that is just recovering the log.
+    /// - Throws: `.newerSchema` or `.olderSchema` if another version of fluxq has to look.
+    init(readingOnly path: String, patience: Duration) throws(StoreError) {
+        do {
+            var configuration = Configuration()
+            configuration.label = "fluxq, looking"
+            configuration.readonly = true
+            configuration.busyMode = .timeout(patience / Duration.seconds(1))
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            pool = queue
+            let applied = try queue.read { db in
+                try db.tableExists("grdb_migrations")
+                    ? String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations") : []
+            }
+            let known = Migration.all.map(\.name)
+            let newer = Set(applied).subtracting(known).sorted()
+            guard newer.isEmpty else { throw StoreError.newerSchema(path: path, migrations: newer) }
+            guard applied.count == known.count else { throw StoreError.olderSchema(path: path) }
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+        clock = { Timestamp(rawValue: 0) }
+        blocking = nil
+        self.path = path
+        locks = nil
+    }
+
+    private static func migrate(_ pool: DatabasePool, path: String) throws {
+        var migrator = DatabaseMigrator()
+        for migration in Migration.all {
+            migrator.registerMigration(migration.name) { db in
+                try db.execute(sql: migration.sql)
+                CrashPoint.migrationWritten.pass()
+            }
+        }
+        // On the writing connection: a reader that is opened before the migration would prepare statements by the old schema.
+        let unknown = try pool.writeWithoutTransaction { db in
+            let known = Set(migrator.migrations)
+            return try migrator.appliedIdentifiers(db).filter { !known.contains($0) }.sorted()
+        }
+        guard unknown.isEmpty else { throw StoreError.newerSchema(path: path, migrations: unknown) }
+        try migrator.migrate(pool)
+    }
+
+    // MARK: - Writing and reading
+
+    func enqueue(writer work: @escaping @Sendable () -> Void) {
+        if let blocking {
+            blocking { [pool] in pool.writeWithoutTransaction { _ in work() } }
+        } else {
+            pool.asyncWriteWithoutTransaction { _ in work() }
+        }
+    }
+
+    func write(_ body: (any Connection) throws -> Void) throws(StoreError) {
+        do {
+            try pool.unsafeReentrantWrite { db in
+                let connection = connection(db)
+                do {
+                    try db.inTransaction(.immediate) {
+                        try body(connection)
+                        return .commit
+                    }
+                } catch {
+                    throw connection.failure(error)
+                }
+            }
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let work = { @Sendable [self] (db: Database) throws -> Value in
+            let connection = connection(db)
+            do { return try body(connection) } catch { throw connection.failure(error) }
+        }
+        do {
+            guard let blocking else { return try await pool.read(work) }
+            return try await withCheckedThrowingContinuation { continuation in
+                blocking { [pool] in continuation.resume(with: Result { try pool.read(work) }) }
+            }
+        } catch {
+            throw Self.failure(error, locks: locks, path: path)
+        }
+    }
+
+    func close() throws(StoreError) {
+        do { try pool.close() } catch { throw Self.failure(error, path: path) }
+    }
+
+    private func connection(_ db: Database) -> SQLiteConnection {
+        SQLiteConnection(db: db, clock: clock, locks: locks, path: path)
+    }
+
+    // MARK: - What SQLite alone has
+
+    /// What `PRAGMA integrity_check` says, and the rows that refer to one that is not there. Takes as long as reading all of
+    /// it.
+    func defects() async throws(StoreError) -> [ReadOnlyStore.Defect] {
+        do {
+            return try await pool.read { db in
+                let report = try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+                // If the pages themselves are damaged, what they hold says nothing.
+                guard report.isEmpty else { return report.map(ReadOnlyStore.Defect.integrity) }
+                return try GRDB.Row.fetchAll(db, sql: "PRAGMA foreign_key_check").map { row in
+                    ReadOnlyStore.Defect.reference(table: row["table"], row: row["rowid"], parent: row["parent"])
+                }
+            }
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    /// Writes the last commit into a new database that knows itself as a backup; see `Store.recover`. It is not synced.
+    ///
+    /// - Parameters:
+    ///   - path: where nothing is yet.
+    ///   - time: when the backup is made.
+    func copy(to path: String, at time: Timestamp) async throws(StoreError) {
+        do {
+            // One statement is one snapshot, whatever the daemon writes meanwhile; it reads alone.
+            try await pool.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [path]) }
+            let copy = try DatabaseQueue(path: path)
+            try await copy.writeWithoutTransaction { db in
+                // One file, so that it is whole wherever it is carried.
+                try db.execute(sql: "PRAGMA journal_mode = DELETE")
+                try db.execute(
+                    sql: "UPDATE queue SET backed_up_at = ?, restored_at = NULL", arguments: [time.rawValue])
+            }
+            try copy.close()
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    // MARK: - Errors
+
+    /// Why a start failed: what SQLite does not say, the connection or a file beside the database may.
+    private static func failureToOpen(
+        _ pool: DatabasePool?, _ error: any Error, _ locks: DatabaseLocks, _ path: String
+    ) -> StoreError {
+        let failure =
+            pool?.unsafeReentrantWrite { db in Self.failure(error, on: db, locks: locks, path: path) }
+            ?? Self.failure(error, locks: locks, path: path)
+        switch failure {
+        case .readOnly, .failedDisk: return DatabaseFiles.isFull(beside: path) ? .full : failure
+        default: return failure
+        }
+    }
+
+    /// What an error of the database library means here.
+    ///
+    /// - Parameters:
+    ///   - db: the connection that has just failed: it knows the system's own error.
+    ///   - locks: of the database, to tell who holds one.
+    fileprivate static func failure(
+        _ error: any Error, on db: Database? = nil, locks: DatabaseLocks? = nil, path: String
+    ) -> StoreError {
+        if let error = error as? StoreError { return error }
+        guard let error = error as? DatabaseError else { return .other(String(describing: error)) }
+        let detail = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        let isFull = db.map(wasFull) ?? false
+        switch error.resultCode {
+        case .SQLITE_FULL: return .full
+        case .SQLITE_BUSY: return .locked(by: locks?.holder())
+        // The file that readers and the writer share could not grow.
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: return .full
+        // SQLite calls a full disk one only if a write said ENOSPC: not a quota, and not what a sync finds out. What such
+        // a sync may have dropped is written again by the next transaction, for this one has not happened.
+        case .SQLITE_IOERR where isFull, .SQLITE_CANTOPEN where isFull: return .full
+        case .SQLITE_IOERR: return .failedDisk("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(detail)
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN: return .readOnly(path: path)
+        default: return .other("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
+        }
+    }
+
+    /// Whether the connection's trouble with its files was for want of room.
+    ///
+    /// The connection's own word is not enough: SQLite does not set it if a commit fails. Each file knows its latest error,
+    /// which stays when it is over. One that is no want of room decides: such an error ends fluxqd, so it cannot be old.
+    private static func wasFull(_ db: Database) -> Bool {
+        let files = [SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER].map { latestError(of: $0, db) }
+        let codes = [sqlite3_system_errno(db.sqliteConnection)] + files
+        return !codes.contains(EIO) && codes.contains { $0 == ENOSPC || $0 == EDQUOT }
+    }
+
+    /// - Parameter pointer: asks for the database's file, or for the write-ahead log.
+    /// - Returns: 0 if there was none, or the file is not open.
+    private static func latestError(of pointer: CInt, _ db: Database) -> CInt {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        guard sqlite3_file_control(db.sqliteConnection, "main", pointer, &file) == SQLITE_OK, let file,
+            let methods = file.pointee.pMethods, let control = methods.pointee.xFileControl
+        else { return 0 }
+        var code: CInt = 0
+        return control(file, SQLITE_FCNTL_LAST_ERRNO, &code) == SQLITE_OK ? code : 0
+    }
+}
+
+/// A transaction of one of SQLite's connections.
+private final class SQLiteConnection: Connection {
+    private let db: Database
+    private let clock: @Sendable () -> Timestamp
+    private let locks: DatabaseLocks?
+    private let path: String
+
+    init(db: Database, clock: @escaping @Sendable () -> Timestamp, locks: DatabaseLocks?, path: String) {
+        self.db = db
+        self.clock = clock
+        self.locks = locks
+        self.path = path
+    }
+
+    var now: Timestamp { clock() }
+
+    var isInTransaction: Bool { db.isInsideTransaction }
+
+    func execute(_ sql: String, _ arguments: Arguments) throws -> Int {
+        do {
+            try db.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+            return db.changesCount
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    func forEachRow(_ sql: String, _ arguments: Arguments, _ body: (Row) throws -> Bool) throws {
+        do {
+            let statement = try db.cachedStatement(sql: sql)
+            let columns = statement.columnNames
+            let rows = try GRDB.Row.fetchCursor(statement, arguments: StatementArguments(arguments))
+            while let row = try rows.next() {
+                let values = columns.indices.map { SQLValue(row[$0] as DatabaseValue) }
+                guard try body(Row(columns: columns, values: values)) else { return }
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    func skipNumbers(_ count: Int64, of table: String) throws {
+        if try execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", [count, table]) == 0 {
+            try execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [table, count])
+        }
+    }
+
+    func savepoint(_ body: () throws -> Void) throws {
+        do {
+            try db.inSavepoint {
+                try body()
+                return .commit
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    func failure(_ error: any Error) -> StoreError {
+        SQLiteEngine.failure(error, on: db, locks: locks, path: path)
+    }
+}
+
+extension StatementArguments {
+    fileprivate init(_ arguments: Arguments) {
+        switch arguments.storage {
+        case .ordered(let values): self.init(values.map(\.databaseValue))
+        case .named(let values): self.init(values.mapValues(\.databaseValue))
+        }
+    }
+}
+
+extension SQLValue {
+    fileprivate var databaseValue: DatabaseValue {
+        switch self {
+        case .null: .null
+        case .integer(let number): number.databaseValue
+        case .text(let text): text.databaseValue
+        }
+    }
+
+    /// The schema's tables are STRICT and have integers and text alone.
+    fileprivate init(_ value: DatabaseValue) {
+        switch value.storage {
+        case .null: self = .null
+        case .int64(let number): self = .integer(number)
+        case .string(let text): self = .text(text)
+        case .double, .blob: preconditionFailure("a statement gave \(value), which is neither an integer nor text")
+        }
+    }
+}
