@@ -2,9 +2,9 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// One line of a test's source, for the rules that all tests keep.
+/// One line of a Swift source, for the rules that all of them keep.
 struct SourceLine: CustomStringConvertible {
-    /// Below `Tests`.
+    /// Below the folder that was asked for.
     let file: String
     /// From 1.
     let number: Int
@@ -12,11 +12,13 @@ struct SourceLine: CustomStringConvertible {
 
     var description: String { "\(file):\(number): \(text)" }
 
-    static func ofAllTests() throws -> [SourceLine] {
-        let folder = "\(RepositoryFile.root)/Tests"
-        let names = try #require(FileManager.default.enumerator(atPath: folder)).compactMap { $0 as? String }
+    static func ofAllTests() throws -> [SourceLine] { try all(below: "Tests") }
+
+    static func all(below folder: String) throws -> [SourceLine] {
+        let files = try #require(FileManager.default.enumerator(atPath: RepositoryFile.path(folder)))
+        let names = files.compactMap { $0 as? String }
         return try names.filter { $0.hasSuffix(".swift") }.flatMap { name in
-            try RepositoryFile.text("Tests/\(name)").split(separator: "\n", omittingEmptySubsequences: false)
+            try RepositoryFile.text("\(folder)/\(name)").split(separator: "\n", omittingEmptySubsequences: false)
                 .enumerated().map { SourceLine(file: name, number: $0.offset + 1, text: String($0.element)) }
         }
     }

@@ -174,7 +174,8 @@ extension LaneGate {
     ///
     /// - Returns: whether there are enough of them to close the lane for everybody.
     private mutating func count(_ call: Call) -> Bool {
-        if hold(on: call.party) == nil || isNews(call), !evidence.failures.contains(where: { $0.job == call.party.job }) {
+        if hold(on: call.party) == nil || isNews(call), !evidence.failures.contains(where: { $0.job == call.party.job })
+        {
             evidence.failures = Self.bounded(evidence.failures + [call.party])
         }
         return evidence.failures.count { !isSuspect($0) } >= Self.patience
