@@ -31,6 +31,12 @@ struct EarlyAnswerTests {
 
     /// A call whose request is written and not flushed, and how its end was told of.
     private func written() throws -> (channel: EmbeddedChannel, gate: SendGate, end: EventLoopFuture<Void>) {
+        let (channel, gate) = try begun()
+        return (channel, gate, channel.write(HTTPClientRequestPart.end(nil)))
+    }
+
+    /// A call whose request has a head and no end yet.
+    private func begun() throws -> (channel: EmbeddedChannel, gate: SendGate) {
         let calls = CallsInFlight()
         let gate = SendGate()
         let name = calls.begin(gate)
@@ -40,8 +46,7 @@ struct EarlyAnswerTests {
             HTTPClientRequestPart.head(
                 HTTPRequestHead(version: .http1_1, method: .POST, uri: "/", headers: [CallsInFlight.header: name])),
             promise: nil)
-        let end = channel.write(HTTPClientRequestPart.end(nil))
-        return (channel, gate, end)
+        return (channel, gate)
     }
 
     private func parts(of channel: EmbeddedChannel) throws -> [Part] {
@@ -83,6 +88,47 @@ struct EarlyAnswerTests {
         try end.wait()
         #expect(try parts(of: channel) == [.body("too large"), .end])
         #expect(gate.answerTrouble != nil)
+    }
+
+    @Test(
+        "an answer that is over before its request brings along what the library may hold back",
+        arguments: [true, false])
+    func early(isWhole: Bool) throws {
+        let (channel, gate) = try begun()
+        try channel.writeInbound(HTTPClientResponsePart.head(HTTPResponseHead(version: .http1_1, status: .ok)))
+        func take(_ text: String) throws {
+            try channel.writeInbound(HTTPClientResponsePart.body(ByteBuffer(string: text)))
+        }
+        // Asked for, and handed on at the end of the read.
+        channel.pipeline.read()
+        try take("one")
+        // The connection is closing: nobody asks for what still comes.
+        try take("two")
+        try take("three")
+        let over = #expect(throws: EarlyAnswer.Over.self) {
+            if isWhole {
+                try channel.writeInbound(HTTPClientResponsePart.end(nil))
+            } else {
+                channel.pipeline.fireErrorCaught(ChannelError.ioOnClosedChannel)
+            }
+            try channel.throwIfErrorCaught()
+        }
+        #expect(over?.length == 11)
+        #expect(over?.last == [ByteBuffer(string: "two"), ByteBuffer(string: "three")])
+        #expect((gate.answerTrouble == nil) == isWhole)
+    }
+
+    @Test(
+        "what was handed on is not read twice, and what is missing is told",
+        arguments: [(0, nil), (3, "twothree"), (4, "wothree"), (6, "three"), (11, "")] as [(Int, String?)])
+    func rest(length: Int, expected: String?) throws {
+        let over = EarlyAnswer.Over(length: 11, last: [ByteBuffer(string: "two"), ByteBuffer(string: "three")])
+        do throws(AnswerBody.Torn) {
+            let rest = try AnswerBody.rest(of: over, after: length)
+            #expect(rest.map { String(buffer: $0) }.joined() == expected)
+        } catch {
+            #expect(expected == nil && error.missing == 3)
+        }
     }
 
     @Test("without an answer the end's failure is told")

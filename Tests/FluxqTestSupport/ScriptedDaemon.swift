@@ -142,6 +142,11 @@ package final class ScriptedPeer: Sendable {
             "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
     }
 
+    /// Nothing more will be sent; what the client sends can still be read.
+    package func endSending() {
+        _ = shutdown(connection, Int32(SHUT_WR))
+    }
+
     package func close() {
         isClosed.withLock { isClosed in
             if !isClosed { Glibc.close(connection) }

@@ -13,9 +13,18 @@ import NIOHTTP1
 ///
 /// An answer that breaks off: the library would drop what it has read of it and not handed on yet, which may be whole
 /// pictures. It is given an end like any other's, and the call's gate keeps what happened.
+///
+/// An answer that is over before its request cannot be given its end, but an error. The library hands nothing on after an
+/// error, and it holds back whatever came with the connection's close while the answer's reader was busy. So the error brings
+/// the last pieces along: see `AnswerBody`.
 final class EarlyAnswer: ChannelDuplexHandler {
-    /// How the answer's body then ends instead of with nothing; all of it has come before.
-    struct Complete: Error {}
+    /// How the body of an answer ends that is over before its request.
+    struct Over: Error {
+        /// Bytes of the body, as far as it came.
+        let length: Int
+        /// Its last pieces: at least all that the library has not handed on.
+        let last: [ByteBuffer]
+    }
 
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
@@ -27,6 +36,13 @@ final class EarlyAnswer: ChannelDuplexHandler {
     private var isRequestOver = false
     private var hasHead = false
     private var isAnswerOver = false
+    /// Bytes of the answer's body so far.
+    private var length = 0
+    /// The pieces that the library may still hold, while the request is not over.
+    private var last: [ByteBuffer] = []
+    /// The library has asked for bytes, and hands on what it then gets. It gets more without having asked when the connection
+    /// closes, and keeps that to itself until it asks or sees the answer's end.
+    private var isAskedFor = false
 
     init(_ calls: CallsInFlight) {
         self.calls = calls
@@ -47,6 +63,7 @@ final class EarlyAnswer: ChannelDuplexHandler {
         case .body: break
         case .end:
             isRequestOver = true
+            last = []
             return context.write(data, promise: endPromise(for: promise, context))
         }
         context.write(data, promise: promise)
@@ -70,21 +87,31 @@ final class EarlyAnswer: ChannelDuplexHandler {
         return written
     }
 
+    func read(context: ChannelHandlerContext) {
+        isAskedFor = true
+        context.read()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isAnswerOver else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             if head.status.code >= 200 { hasHead = true }
-        case .body: break
+            isAskedFor = true
+        case .body(let piece):
+            length += piece.readableBytes
+            if !isRequestOver { last.append(piece) }
         case .end:
             isAnswerOver = true
-            guard isRequestOver else {
-                // What has come of the body is handed on before the error cuts it off.
-                context.fireChannelReadComplete()
-                return context.fireErrorCaught(Complete())
-            }
+            guard isRequestOver else { return context.fireErrorCaught(Over(length: length, last: last)) }
         }
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isAskedFor { last = [] }
+        isAskedFor = false
+        context.fireChannelReadComplete()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -98,9 +125,13 @@ final class EarlyAnswer: ChannelDuplexHandler {
 
     /// - Returns: false where no answer was being read.
     private func breakOff(_ context: ChannelHandlerContext, _ trouble: String) -> Bool {
-        guard let gate, hasHead, isRequestOver, !isAnswerOver else { return false }
+        guard let gate, hasHead, !isAnswerOver else { return false }
         isAnswerOver = true
         gate.breakOffAnswer(because: trouble)
+        guard isRequestOver else {
+            context.fireErrorCaught(Over(length: length, last: last))
+            return true
+        }
         context.fireChannelRead(wrapInboundOut(.end(nil)))
         context.fireChannelReadComplete()
         return true

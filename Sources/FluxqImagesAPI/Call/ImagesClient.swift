@@ -150,7 +150,7 @@ package final class ImagesClient: ImagesAPI {
         var trouble: String?
         do {
             do {
-                for try await piece in body {
+                for try await piece in AnswerBody(body) {
                     if let gathered = pieces.add(piece) { try await reader.read(gathered) }
                     if reader.isTooLong { break }
                 }
@@ -158,8 +158,6 @@ package final class ImagesClient: ImagesAPI {
                 if !reader.isTooLong { trouble = gate.answerTrouble }
             } catch let error as NotStored {
                 throw error
-            } catch is EarlyAnswer.Complete {
-                // All of it has come.
             } catch {
                 trouble = NetworkTrouble.describe(error)
             }
@@ -189,7 +187,7 @@ package final class ImagesClient: ImagesAPI {
             }
         }
         do {
-            for try await piece in body {
+            for try await piece in AnswerBody(body) {
                 decoder.add(piece)
                 try read()
                 guard length <= Reply.Limits.longestErrorBytes else {
@@ -198,8 +196,6 @@ package final class ImagesClient: ImagesAPI {
                 }
             }
             if reply.defect == nil, let trouble = gate.answerTrouble { reply.defect = "its body broke off: \(trouble)" }
-        } catch is EarlyAnswer.Complete {
-            // All of it has come.
         } catch is ContentDecoder.Broken {
             // It cannot be read: its status speaks for it.
             beginning = []

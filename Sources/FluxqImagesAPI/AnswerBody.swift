@@ -1,0 +1,59 @@
+import AsyncHTTPClient
+import NIOCore
+
+/// The body of an answer to its last byte. Of one that is over before its request the HTTP library hands on only a part.
+struct AnswerBody: AsyncSequence {
+    /// Bytes have come that nobody handed on: what is there is not the whole answer.
+    struct Torn: Error, CustomStringConvertible {
+        let missing: Int
+        var description: String { "\(missing) bytes of the answer were lost on their way through fluxqd" }
+    }
+
+    private let handedOn: HTTPClientResponse.Body
+
+    init(_ handedOn: HTTPClientResponse.Body) {
+        self.handedOn = handedOn
+    }
+
+    func makeAsyncIterator() -> Iterator {
+        Iterator(handedOn: handedOn.makeAsyncIterator())
+    }
+
+    struct Iterator: AsyncIteratorProtocol {
+        private var handedOn: HTTPClientResponse.Body.AsyncIterator
+        private var length = 0
+        /// What follows what was handed on; nil while that is not over.
+        private var rest: ArraySlice<ByteBuffer>?
+
+        fileprivate init(handedOn: HTTPClientResponse.Body.AsyncIterator) {
+            self.handedOn = handedOn
+        }
+
+        mutating func next() async throws -> ByteBuffer? {
+            if rest == nil {
+                do {
+                    let piece = try await handedOn.next()
+                    length += piece?.readableBytes ?? 0
+                    return piece
+                } catch let over as EarlyAnswer.Over {
+                    rest = try AnswerBody.rest(of: over, after: length)[...]
+                }
+            }
+            return rest?.popFirst()
+        }
+    }
+
+    /// - Parameter length: bytes that were handed on.
+    static func rest(of over: EarlyAnswer.Over, after length: Int) throws(Torn) -> [ByteBuffer] {
+        var missing = over.length - length
+        var rest: [ByteBuffer] = []
+        for piece in over.last.reversed() where missing > 0 {
+            // The beginning of the first one may have been handed on.
+            let bytes = piece.readableBytesView.suffix(missing)
+            missing -= bytes.count
+            rest.insert(ByteBuffer(bytes), at: 0)
+        }
+        guard missing == 0 else { throw Torn(missing: missing) }
+        return rest
+    }
+}
