@@ -23,6 +23,15 @@ package enum ArchiveError: Error, Hashable, Sendable {
             ? .full(operation: operation, path: path) : .failed(operation: operation, path: path, errno: code)
     }
 
+    /// Whether the same may succeed later, once there is room again or somebody has seen to this host.
+    package var isPassing: Bool {
+        switch self {
+        case .full: true
+        case .tooLarge, .missing: false
+        case .failed: !isFatal
+        }
+    }
+
     /// Whether the kernel may have dropped bytes that it had accepted: after a failed fsync its cache no longer tells
     /// what is on the disk. The daemon then has to exit and start over from what really is there.
     package var isFatal: Bool {

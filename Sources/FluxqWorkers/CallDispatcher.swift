@@ -106,9 +106,10 @@ final class CallDispatcher: Sendable {
 
     private func inbox(of call: CallID, arrivals: [Int: Inbox.Arrival] = [:]) -> Inbox {
         Inbox(
-            call: call, archive: archive, maxBytes: settings.maxPictureBytes, arrivals: arrivals,
-            patience: { [clock, settings, room] in
-                room.sawFullDisk()
+            call: call, archive: archive, arrivals: arrivals,
+            patience: { [clock, settings, room, logger] error in
+                logger.failure("cannot store what an answer brings", error, ["job.id": "\(call.job)"])
+                room.look(at: error)
                 try await clock.sleep(for: settings.storeRetryPause)
             })
     }

@@ -21,20 +21,15 @@ final class Inbox: PictureReceiver {
 
     let call: CallID
     private let archive: Archive
-    private let maxBytes: Int64
-    private let patience: @Sendable () async throws -> Void
+    private let patience: HostPatience
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - arrivals: what an earlier process has received, by its ordinal.
-    ///   - patience: between two tries to write to a full disk; throws when the call is given up.
-    init(
-        call: CallID, archive: Archive, maxBytes: Int64, arrivals: [Int: Arrival] = [:],
-        patience: @escaping @Sendable () async throws -> Void
-    ) {
+    ///   - patience: between two tries to store what cannot be had a second time.
+    init(call: CallID, archive: Archive, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
         self.call = call
         self.archive = archive
-        self.maxBytes = maxBytes
         self.patience = patience
         state = Mutex(State(arrivals: arrivals))
     }
@@ -47,13 +42,14 @@ final class Inbox: PictureReceiver {
         if let head = state.withLock({ $0.head.take() }) {
             // A start that finds pictures then knows whose answer they are from.
             let note = try AnswerNote(beginning: head).json
-            try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
+            try await untilStored(patience) { () async throws(ArchiveError) in
                 try await archive.note(note, of: call)
             }
             CrashPoint.answerBegun.pass()
         }
-        let file = try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
-            try await archive.receive(limit: maxBytes)
+        let file = try await untilStored(patience) { () async throws(ArchiveError) in
+            // How large a picture may be, the answer's reader knows.
+            try await archive.receive(limit: .max)
         }
         state.withLock { $0.files[ordinal] = file }
         return PaidPicture(file: file, patience: patience)
@@ -61,7 +57,7 @@ final class Inbox: PictureReceiver {
 
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {
         guard let file = state.withLock({ $0.files.removeValue(forKey: ordinal) }) else { return }
-        try await untilThereIsRoom(patience) { () async throws(ArchiveError) in
+        try await untilStored(patience) { () async throws(ArchiveError) in
             try await archive.keep(file, of: call, ordinal: ordinal, isValid: isValid)
         }
         state.withLock { $0.arrivals[ordinal] = Arrival(file: file, isValid: isValid) }

@@ -30,9 +30,7 @@ struct LeftAnswerTests {
     }
 
     private func inbox(_ claim: Claim) -> Inbox {
-        Inbox(
-            call: claim.call, archive: fixture.archive, maxBytes: 1 << 20,
-            patience: { throw WorkersFixture.Unexpected() })
+        Inbox(call: claim.call, archive: fixture.archive, patience: { error in throw error })
     }
 
     private func receive(_ bytes: [UInt8], _ ordinal: Int, isValid: Bool = true, by inbox: Inbox) async throws {
