@@ -34,21 +34,23 @@ extension Archive {
             }
             guard var unpacking = ContentUnpacking(head: head, codings: codings) else { return .nothing }
             do {
+                // Not told by an error of the disk, which may have any number.
+                var isBroken = false
                 try bytes.file.withPieces(of: bytes.size) { (piece, _) throws(ArchiveError) in
+                    if isBroken { return }
                     do {
                         try unpacking.unpack(UnsafeRawBufferPointer(piece)) { try unpacked.append($0) }
                     } catch let error as ArchiveError {
                         throw error
                     } catch {
-                        throw .failed(operation: .read, path: bytes.file.path, errno: EBADMSG)
+                        isBroken = true
                     }
                 }
+                if isBroken { return .broken }
                 try unpacking.finish { try unpacked.append($0) }
                 return .file(unpacked)
             } catch ArchiveError.tooLarge {
                 return .tooLarge
-            } catch ArchiveError.failed(.read, _, EBADMSG) {
-                return .broken
             } catch let error as ArchiveError {
                 throw error
             } catch {

@@ -25,12 +25,10 @@ package struct ContentUnpacking {
     /// - Returns: nil where nothing that fluxq knows is packed around it.
     package init?(head: [UInt8], codings: [String]) {
         guard ContentGuess.format(ofHead: head) == nil else { return nil }
-        if head.starts(with: [0x1F, 0x8B, 8]), let inflater = try? Inflater(.gzipOrZlib) {
-            layer = .inflate(inflater)
-        } else if codings.contains("deflate"), head.count >= 2,
-            let inflater = try? Inflater(Self.isZlib(head) ? .gzipOrZlib : .bare)
-        {
-            layer = .inflate(inflater)
+        if head.starts(with: [0x1F, 0x8B, 8]) {
+            layer = .inflate(Inflater(.gzipOrZlib))
+        } else if codings.contains("deflate"), head.count >= 2 {
+            layer = .inflate(Inflater(Self.isZlib(head) ? .gzipOrZlib : .bare))
         } else if AWSChunks.begins(head, isSaid: codings.contains("aws-chunked")) {
             layer = .chunks(AWSChunks())
         } else if Self.isBase64OfAPicture(head) {

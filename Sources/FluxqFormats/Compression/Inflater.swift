@@ -2,6 +2,8 @@ import CZlib
 
 /// Unpacks deflated bytes (RFC 1950, 1951, 1952) piece by piece: a small body cannot become large in memory. The reader of the
 /// output says how much is too much.
+///
+/// Without memory it ends the process, as every allocation of Swift does: that says nothing about the bytes.
 package final class Inflater {
     package enum Wrapping {
         case gzip, zlib
@@ -60,15 +62,13 @@ package final class Inflater {
     /// The last step has filled its room: more may be ready without any more bytes.
     package private(set) var mayHoldMore = false
 
-    package init(_ wrapping: Wrapping) throws(Broken) {
+    package init(_ wrapping: Wrapping) {
         self.wrapping = wrapping
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         let size = Int32(MemoryLayout<z_stream>.size)
-        guard inflateInit2_(stream, wrapping.windowBits, ZLIB_VERSION, size) == Z_OK else {
-            stream.deallocate()
-            throw Broken()
-        }
+        let result = inflateInit2_(stream, wrapping.windowBits, ZLIB_VERSION, size)
+        precondition(result == Z_OK, "zlib cannot begin: error \(result)")
     }
 
     deinit {
@@ -87,6 +87,7 @@ package final class Inflater {
             case Z_OK: .running
             case Z_BUF_ERROR: .starved
             case Z_STREAM_END: .ended
+            case Z_MEM_ERROR: fatalError("zlib has no memory")
             default: .broken
             }
         let written = room.count - Int(stream.pointee.avail_out)

@@ -5,7 +5,8 @@ enum PNGPixels {
     /// - Returns: false as well where the data are damaged: their own checksum is taken with them.
     static func areAllThere(_ bytes: inout PictureBytes) throws -> Bool {
         let needed = try unpackedLength(&bytes)
-        guard let inflater = try? Inflater(.gzipOrZlib), needed > 0 else { return false }
+        guard needed > 0 else { return false }
+        let inflater = Inflater(.gzipOrZlib)
         var unpacked: Int64 = 0
         var offset = PNGReader.firstChunk
         do {

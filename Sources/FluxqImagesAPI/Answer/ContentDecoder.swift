@@ -138,7 +138,7 @@ struct ContentDecoder {
             case .undecided:
                 let enough = isDeflate ? PictureSignature.length : 2
                 guard input.readableBytes >= enough || isEnded && input.readableBytes > 0 else { return nil }
-                state = try decide()
+                state = decide()
                 return try next()
             case .plain:
                 guard input.readableBytes > 0 else { return nil }
@@ -154,7 +154,7 @@ struct ContentDecoder {
                         if isEnded || !isOpen { state = .ended }
                         return nil
                     }
-                    state = .inflating(try Inflater(.gzip), name: name)
+                    state = .inflating(Inflater(.gzip), name: name)
                 } catch {
                     state = .broken
                     throw Broken(problem: "its \(name) coding is broken")
@@ -166,19 +166,15 @@ struct ContentDecoder {
             }
         }
 
-        private func decide() throws(Broken) -> State {
+        private func decide() -> State {
             let head = Array(input.readableBytesView.prefix(PictureSignature.length))
-            do throws(Inflater.Broken) {
-                if Self.isGzip(input) { return .inflating(try Inflater(.gzip), name: "gzip") }
-                if head.count >= 2, Self.isZlib(head, claimed: isDeflate) {
-                    return .inflating(try Inflater(.zlib), name: "deflate")
-                }
-                let isText = head.allSatisfy { (0x20..<0x7F).contains($0) || (0x09...0x0D).contains($0) }
-                if isDeflate, !isText, !head.starts(with: [0xEF, 0xBB, 0xBF]), !PictureSignature.matches(head) {
-                    return .inflating(try Inflater(.bare), name: "deflate")
-                }
-            } catch {
-                throw Broken(problem: "its coding cannot be undone")
+            if Self.isGzip(input) { return .inflating(Inflater(.gzip), name: "gzip") }
+            if head.count >= 2, Self.isZlib(head, claimed: isDeflate) {
+                return .inflating(Inflater(.zlib), name: "deflate")
+            }
+            let isText = head.allSatisfy { (0x20..<0x7F).contains($0) || (0x09...0x0D).contains($0) }
+            if isDeflate, !isText, !head.starts(with: [0xEF, 0xBB, 0xBF]), !PictureSignature.matches(head) {
+                return .inflating(Inflater(.bare), name: "deflate")
             }
             return .plain
         }
