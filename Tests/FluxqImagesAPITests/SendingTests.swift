@@ -359,16 +359,19 @@ struct SendingTests {
         func read(at offset: Int64, count: Int) -> ByteBuffer { SendingTests.large.read(at: offset, count: count) }
     }
 
-    @Test("a picture that cannot be read fails its own job and holds nobody else's")
+    @Test("a picture that cannot be read is this host's trouble: nothing was sent, and nothing is said of the API")
     func unreadablePicture() async throws {
         let server = try await RawServer(.answer(Self.picture))
         try await withScene(server) { client in
             let edit = try request(image: someContent)
             var shrunk = PatternSource(size: 1_000_000)
             shrunk.readable = 999_999
-            for picture in [BrokenSource(), shrunk, nil] as [(any PictureSource)?] {
+            for (picture, outcome) in [(BrokenSource(), "notSent"), (shrunk, "notSent"), (nil, "rejected")]
+                as [((any PictureSource)?, String)]
+            {
                 let report = await client.generate(edit, picture: picture, receiver: Album())
-                #expect(report.outcome.row == "rejected")
+                #expect(report.outcome.row == outcome)
+                #expect(report.isLocal == (outcome == "notSent"))
                 #expect(report.sentAt == nil)
                 #expect(report.outcome.message.contains("picture"))
             }

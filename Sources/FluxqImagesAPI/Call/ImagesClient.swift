@@ -247,8 +247,10 @@ package final class ImagesClient: ImagesAPI {
                         status: reply.status, message: quotation.clean(message), requestID: table.requestID(of: reply))),
                 sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
         case .failed(let error as RequestBody.Unreadable) where sentAt == nil:
-            // Holding the queue for one unreadable picture would stop everybody's jobs.
-            return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
+            // It says nothing about the API. The next try looks at the picture first, and finds out if it is damaged.
+            var report = CallReport(outcome: .notSent(message: quotation.clean(error.message)))
+            report.isLocal = true
+            return report
         case .failed(let error):
             let trouble = overtime ?? NetworkTrouble.describe(error)
             guard let sentAt else {

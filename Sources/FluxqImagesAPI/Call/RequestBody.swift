@@ -9,7 +9,12 @@ import NIOCore
 /// AsyncHTTPClient asks for the first piece once the connection and its TLS are up and the head is written, and for each
 /// next one when it has taken the one before; the last byte is a piece of its own behind the gate.
 struct RequestBody: AsyncSequence, Sendable {
-    /// The picture cannot be sent: this host's trouble, not the API's.
+    /// The request has no form in which it could be sent.
+    struct Unsendable: Error {
+        let message: String
+    }
+
+    /// The picture cannot be read now: this host's trouble, and perhaps a passing one.
     struct Unreadable: Error {
         let message: String
     }
@@ -28,7 +33,7 @@ struct RequestBody: AsyncSequence, Sendable {
     init(
         _ request: EditRequest, picture: (any PictureSource)?, gate: SendGate,
         clock: @escaping @Sendable () -> Timestamp
-    ) throws(Unreadable) {
+    ) throws(Unsendable) {
         let json: [UInt8]
         let opening: [UInt8]
         do {
@@ -38,14 +43,14 @@ struct RequestBody: AsyncSequence, Sendable {
             let uri = "data:\(picture?.mediaType ?? "");base64,"
             opening = try Array(encoder.encode(uri)).dropLast()
         } catch {
-            throw Unreadable(message: "The request could not be written as JSON: \(error)")
+            throw Unsendable(message: "The request could not be written as JSON: \(error)")
         }
         if case .content(let hash) = request.image {
-            guard let picture else { throw Unreadable(message: "The request's picture \(hash) was not given along.") }
+            guard let picture else { throw Unsendable(message: "The request's picture \(hash) was not given along.") }
             // Quotes inside of strings are escaped, so this can only be the field itself.
             // The comma after it goes too: `model`, which every request has, comes later in the alphabet.
             guard let field = json.firstRange(of: Array("\"image\":\"\(hash)\",".utf8)) else {
-                throw Unreadable(message: "The request's JSON has no place for its picture.")
+                throw Unsendable(message: "The request's JSON has no place for its picture.")
             }
             head =
                 json[..<field.lowerBound] + json[field.upperBound...].dropLast() + Array(",\"image\":".utf8) + opening
