@@ -41,6 +41,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
             case .error(ENOSPC): "ENOSPC"
             case .error(EDQUOT): "EDQUOT"
             case .error(EINTR): "EINTR"
+            case .error(EMFILE): "EMFILE"
             case .error(let code): String(cString: strerror(code))
             case .short: "short"
             case .lie: "lie"

@@ -10,6 +10,7 @@ package struct StateSnapshot: Sendable {
         package let state: String
         package let phase: String?
         package let reason: String?
+        package let message: String?
         package let onUnknown: String
         /// Waits for a time of its own.
         package let isPausing: Bool
@@ -26,6 +27,7 @@ package struct StateSnapshot: Sendable {
             state = row["state"]
             phase = row["phase"]
             reason = row["reason"]
+            message = row["message"]
             onUnknown = row["on_unknown"]
             isPausing = row["not_before"] != nil
             attempt = row["attempt"]

@@ -7,6 +7,7 @@ enum FaultList {
         faults(.write, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR), .short]),
         faults(.sync, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR)]),
         faults(.open, [.error(EIO), .error(ENOSPC), .error(EDQUOT), .error(EINTR)]),
+        faults(.open, [.error(EMFILE)], [.archive]),
         faults(.truncate, [.error(EIO), .error(EDQUOT), .error(EINTR)]),
         faults(.remove, [.error(EIO)]),
         faults(.rename, [.error(EIO), .error(ENOSPC), .error(EDQUOT)], [.archive]),

@@ -80,7 +80,7 @@ struct FaultRun {
         state.jobs.compactMap { job in
             if job.state == "done" { return nil }
             if exits > 0, job.reason == "outcome_unknown" { return nil }
-            return "job \(job.id) is \(job.state) \(job.reason ?? "") (\(job.prompt))"
+            return "job \(job.id) is \(job.state) \(job.reason ?? "") (\(job.prompt)): \(job.message ?? "")"
         }
     }
 
@@ -106,7 +106,8 @@ struct FaultRun {
             // SQLite does not tell why a new database's log could not be set up.
             case .exit(EX_IOERR): fault.mayEndIt || (isStart && fault.isFullDisk && fault.files != .archive)
             // What keeps it from starting is said, and nothing has begun.
-            case .exit(EX_OSERR): isStart && !fault.mustEndIt && (fault.isFullDisk || fault.mayEndIt)
+            case .exit(EX_OSERR):
+                isStart && !fault.mustEndIt && (fault.isFullDisk || fault.mayEndIt || fault.failure == .error(EMFILE))
             default: false
             }
         if !isAllowed || control.injected == 0 {
