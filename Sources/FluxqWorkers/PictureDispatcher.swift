@@ -120,10 +120,11 @@ final class PictureDispatcher: Sendable {
         }
         CrashPoint.pictureReceived.pass()
         // Here it costs nothing more, and the link may be dead before the next start: a stop does not drop it.
-        switch try await file(sink) {
+        let patience: HostPatience = { [self] error in try await wait(after: error, with: picture) }
+        switch try await untilStored(patience, { () async throws(ArchiveError) in try await file(sink) }) {
         case .picture(let saved):
             CrashPoint.pictureArchived.pass()
-            let advance = try await untilThereIsRoom { try await self.store.savePicture(picture, as: saved) }
+            let advance = try await untilRecorded(picture) { try await self.store.savePicture(picture, as: saved) }
             CrashPoint.pictureRecorded.pass()
             return TryEnd(advance: advance, message: saved.flaw.map { "It \($0)." })
         case .other(let file, let message):
@@ -132,9 +133,11 @@ final class PictureDispatcher: Sendable {
                     advance: try await store.postponePicture(picture, message: message), message: message)
             }
             // Whole, and paid for: it stays, whatever comes of the link.
-            let object = try await archive.store(file)
+            let object = try await untilStored(patience) { () async throws(ArchiveError) in
+                try await archive.store(file)
+            }
             let kept = KeptBytes(hash: object.hash, bytes: object.bytes)
-            let advance = try await untilThereIsRoom {
+            let advance = try await untilRecorded(picture) {
                 try await self.store.postponePicture(picture, message: message, after: .came(kept))
             }
             return TryEnd(advance: advance, message: message)
@@ -149,7 +152,7 @@ final class PictureDispatcher: Sendable {
     }
 
     /// Files the picture that has come, out of whatever is packed around it.
-    private func file(_ sink: IncomingPicture) async throws -> Arrival {
+    private func file(_ sink: IncomingPicture) async throws(ArchiveError) -> Arrival {
         let limit = settings.maxPictureBytes
         var file = sink.file
         var codings = sink.codings
@@ -209,15 +212,23 @@ final class PictureDispatcher: Sendable {
         return TryEnd(advance: advance, message: outcome.message)
     }
 
-    /// Tries until there is room: the picture is here, and the link may be dead before it could be fetched once more.
-    private func untilThereIsRoom(_ record: () async throws -> Advance) async throws -> Advance {
+    /// Between two tries to keep what is here: its link may be dead before it could be fetched once more.
+    private func wait(after error: any Error, with picture: PendingPicture) async throws {
+        logger.failure("cannot keep a picture", error, ["job.id": "\(picture.job)"])
+        room.look(at: error)
+        try await clock.sleep(for: settings.storeRetryPause)
+    }
+
+    /// Tries until the database takes it, whatever keeps it from that.
+    private func untilRecorded(
+        _ picture: PendingPicture, _ record: () async throws -> Advance
+    ) async throws -> Advance {
         while true {
             do {
                 return try await record()
-            } catch StoreError.full {
-                room.sawFullDisk()
+            } catch let error as StoreError where !error.isFatal {
+                try await wait(after: error, with: picture)
             }
-            try await clock.sleep(for: settings.storeRetryPause)
         }
     }
 
