@@ -248,21 +248,22 @@ final class CallDispatcher: Sendable {
     ///
     /// - Returns: nil where the daemon has to stop before.
     private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox) async -> NewPicture? {
-        var unusable: NewPicture?
+        var otherwise: NewPicture?
         if let ordinal = item.inline {
             if let arrival = inbox.take(ordinal) {
                 guard let kept = await keep(arrival, item, inbox.call) else { return nil }
                 if case .saved = kept { return kept }
-                unusable = kept
+                otherwise = kept
             } else {
-                unusable = .unusable(
-                    nil, message: "It came inline, and the host went down before it was on the disk.")
+                // Nothing was wrong with what the API sent.
+                otherwise = .lost(
+                    link: nil, message: "It came inline, and the host went down before it was on the disk.")
             }
         }
         if let link = item.link {
             return .link(link, deadline: LinkDeadline.of(link: link, created: answer.created, now: clock.now()))
         }
-        return unusable ?? .unusable(nil, message: item.error ?? "The API sent neither a link nor a picture.")
+        return otherwise ?? .unusable(nil, message: item.error ?? "The API sent neither a link nor a picture.")
     }
 
     /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.

@@ -38,7 +38,7 @@ struct KeptBytesTests {
         let wait = try await daemon.fluxq("wait", "2")
         #expect(wait.end == .exit(1))
         let lost = try await daemon.job(2)
-        #expect(lost.message?.contains("1 of 1 pictures could not be fetched: ") == true, "\(lost.message ?? "")")
+        #expect(lost.message?.contains("1 of 1 pictures could not be saved: ") == true, "\(lost.message ?? "")")
         // The last try comes after the link's end, when the stand-in answers with 403 whatever it did before.
         #expect(lost.lost?.first?.message.contains("HTTP 4") == true)
         #expect(lost.lost?.first?.link?.hasPrefix("http://127.0.0.1:") == true)

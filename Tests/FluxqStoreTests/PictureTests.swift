@@ -111,7 +111,7 @@ struct PictureTests {
         #expect(fixture.now - start >= .seconds(6 * 86_400) && tries < 1000)
         #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
         guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else { return }
-        #expect(failure.message.hasPrefix("1 of 1 pictures could not be fetched: no route"))
+        #expect(failure.message.hasPrefix("1 of 1 pictures could not be saved: no route"))
     }
 
     private func came(_ character: Character) throws -> FailedTry {

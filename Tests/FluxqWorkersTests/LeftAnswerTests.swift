@@ -118,6 +118,29 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
+    @Test("an inline picture that the disk has lost is lost, and no verdict on what the API sent", arguments: [1, 2])
+    func lostPicture(n: Int) async throws {
+        let claim = try await claim(n: n)
+        let inbox = inbox(claim)
+        await inbox.beginAnswer(AnswerHead(status: 200, requestID: "req-7"))
+        for ordinal in 0..<n {
+            try await receive([SamplePictures.png, SamplePictures.gif][ordinal].bytes, ordinal, by: inbox)
+        }
+        let report = WorkersFixture.answered((0..<n).map { AnswerItem(inline: $0) })
+        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+        // The power went before its bytes were on the disk.
+        let name = try #require(try incoming().first { $0.hasPrefix("\(claim.job)-1-0-") })
+        try Data(count: 100).write(to: URL(filePath: fixture.directory.path("incoming/\(name)")))
+        let job = try await startOver(claim.job)
+        #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .linkLost)
+        #expect(
+            job.pictures[0].state
+                == .lost(message: "It came inline, and the host went down before it was on the disk."))
+        #expect(job.pictures.count == n && job.ledger.first?.billing == .billed)
+        if n == 2, case .saved = job.pictures[1].state {} else { #expect(n == 1) }
+        #expect(try incoming() == [])
+    }
+
     @Test(
         "any outcome that had been read is what is recorded",
         arguments: [

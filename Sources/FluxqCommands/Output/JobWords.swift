@@ -135,7 +135,7 @@ struct JobWords {
                 + "again by itself. The API's operator can tell. Buy it again with: \(retry)"
         case .exhausted: "What each attempt cost stands beside it. Try again with: \(retry)"
         case .linkLost:
-            "It was paid for, but its links died before every picture was fetched. \(rest)Buy it again with: \(retry)"
+            "It was paid for, but not every picture could be saved before it was lost. \(rest)Buy it again with: \(retry)"
         case .canceled where job.ledger?.last?.billing == Billing.unknown.rawValue:
             "Its last call may have been billed. Buy it again with: \(retry)"
         case .canceled: "Queue it again with: \(retry)"

@@ -70,7 +70,7 @@ package struct Lifecycle: Hashable, Sendable {
         package var wanted: Int
         /// In the archive.
         package var saved: Int
-        /// Links that died before their picture could be fetched.
+        /// Links that died before their picture could be fetched, and inline pictures that the host has lost.
         package var lost: Int
         /// Came, but are no pictures, or are incomplete.
         package var unusable: Int
@@ -96,7 +96,7 @@ package struct Lifecycle: Hashable, Sendable {
             package enum About: Hashable, Sendable {
                 /// Saved; the message stands after its name: "ends without its end mark".
                 case flaw
-                /// Why it could not be fetched: a sentence.
+                /// Why it could not be saved: a sentence.
                 case lost
                 /// What came instead: a sentence. `isKept`: and its bytes are in the archive.
                 case unusable(isKept: Bool)
@@ -274,7 +274,7 @@ extension Lifecycle.Settlement {
                 .init(
                     reason: .linkLost,
                     message:
-                        "\(lost) of \(saved + lost + unusable) pictures could not be fetched:\(why) "
+                        "\(lost) of \(saved + lost + unusable) pictures could not be saved:\(why) "
                         + "\(saved) can be fetched.\(breakOffSentence) A retry buys all of them again."))
         }
         if saved == 0 {

@@ -8,8 +8,8 @@ package enum NewPicture: Hashable, Sendable {
     case saved(StoredPicture)
     /// Came, but is no whole picture; its bytes, where there are any, are in the archive under that hash.
     case unusable(ContentHash?, message: String)
-    /// A link that can never be right.
-    case lost(link: String, message: String)
+    /// Paid for, and not to be had any more: a link that can never be right, or an inline picture that this host has lost.
+    case lost(link: String?, message: String)
 }
 
 extension Store {
@@ -285,7 +285,7 @@ private struct NewRow {
         case .unusable(let hash, let message):
             (state, self.message, self.hash) = ("unusable", message, hash)
         case .lost(let link, let message):
-            (state, self.link, deadline, self.message) = ("lost", link, now, message)
+            (state, self.link, deadline, self.message) = ("lost", link, link.map { _ in now }, message)
         }
     }
 }
