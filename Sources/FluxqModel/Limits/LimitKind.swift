@@ -2,7 +2,7 @@
 package enum LimitKind: String, CaseIterable, Sendable {
     /// Jobs that wait; a submit over it is refused.
     case queuedJobs = "queued_jobs"
-    /// Jobs that run, those whose pictures are still being fetched among them; others wait.
+    /// Jobs whose call is being made; others wait. A job that only fetches its pictures does not count.
     case runningJobs = "running_jobs"
     /// Pictures of one day (UTC); jobs over it wait.
     case imagesPerDay = "images_per_day"
