@@ -53,6 +53,20 @@ struct ForgetRouteTests {
         }
     }
 
+    @Test("refuses what is not JSON, or longer than any such request, by a status of its own")
+    func unreadable() async throws {
+        try await TestServer.run { server in
+            let typed = try await server.send(
+                .POST, "/v1/jobs/forget", body: .bytes(ByteBuffer(string: #"{"state": "done"}"#)),
+                headers: ["content-type": "text/plain"])
+            #expect(typed.status == 415)
+            #expect(try typed.problem.code == .unsupportedMediaType)
+            let long = try await forget(server, #"{"label": "\#(String(repeating: "x", count: 70_000))"}"#)
+            #expect(long.status == 413)
+            #expect(try long.problem.code == .tooLarge)
+        }
+    }
+
     @Test("a job's calls come by page, newest first, and its document says how many it leaves out")
     func calls() async throws {
         try await TestServer.run { server in

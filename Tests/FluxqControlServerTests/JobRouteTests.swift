@@ -207,7 +207,8 @@ struct JobRouteTests {
         arguments: [
             (.DELETE, "/v1/jobs", "POST, GET, HEAD"), (.GET, "/v1/inputs", "PUT"), (.POST, "/v1/queue", "GET, HEAD"),
             (.GET, "/v1/jobs/1/cancel", "POST"), (.PUT, "/v1/jobs/1", "GET, HEAD"),
-            (.PROPFIND, "/v1/events", "GET, HEAD"),
+            (.PROPFIND, "/v1/events", "GET, HEAD"), (.GET, "/v1/jobs/forget", "POST"),
+            (.OPTIONS, "/v1/jobs/forget", "POST"),
         ] as [(HTTPMethod, String, String)])
     func wrongMethod(method: HTTPMethod, path: String, allowed: String) async throws {
         try await TestServer.run { server in

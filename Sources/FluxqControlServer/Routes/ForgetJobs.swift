@@ -32,12 +32,16 @@ extension Routes {
 
     /// A key that is not known is refused: with a filter fewer, more would be forgotten than was meant.
     private func forgetRequest(_ call: Call) async throws -> ForgetRequest {
-        guard call.isJSON else { throw Problem.notForgetRequest("is not application/json (curl: --json)") }
+        guard call.isJSON else {
+            throw Problem.notForgetRequest(
+                "is not application/json (curl: --json)", status: 415, code: .unsupportedMediaType)
+        }
         var bytes: [UInt8] = []
         while let piece = try await call.body.piece() {
             bytes += piece.readableBytesView
             guard bytes.count <= Limits.forgetRequestBytes else {
-                throw Problem.notForgetRequest("has more than \(Limits.forgetRequestBytes) bytes")
+                throw Problem.notForgetRequest(
+                    "has more than \(Limits.forgetRequestBytes) bytes", status: 413, code: .tooLarge)
             }
         }
         guard JSONBounds.hold(for: bytes, values: ForgetRequest.mostJobs + 20),

@@ -25,7 +25,7 @@ extension Problem {
 
     static let noSuchRoute = Problem(
         status: 404, code: .noSuchRoute, title: "No such route",
-        detail: "fluxqd has nothing at that path. Its routes begin with /v1/; the README lists them.")
+        detail: "fluxqd has nothing at that path. Its routes begin with /v1/; docs/http-api.md lists them.")
 
     static func methodNotAllowed(allowed: String) -> Problem {
         .init(
@@ -153,9 +153,11 @@ extension Problem {
                 + "To buy it again, submit it under a new key. Nothing was queued.")
     }
 
-    static func notForgetRequest(_ what: String) -> Problem {
+    static func notForgetRequest(
+        _ what: String, status: Int = 400, code: Problem.Code = .badRequest
+    ) -> Problem {
         .init(
-            status: 400, code: .badRequest, title: "Not what can be forgotten",
+            status: status, code: code, title: "Not what can be forgotten",
             detail:
                 "The body \(what). It is a JSON object with ids (numbers of jobs), label, state (done or failed) or before "
                 + "(a time such as 2026-11-24T08:00:00Z), or several of them, and perhaps preview. Nothing was forgotten."

@@ -85,18 +85,17 @@ struct Routes: Sendable {
         // HEAD is a GET whose body stays here; the connection leaves it away.
         let method = call.head.method == .head ? .get : call.head.method
         let path = call.uri.path
-        var others: [HTTPRequest.Method] = []
-        for route in Self.all {
-            guard let parameters = route.parameters(of: path) else { continue }
-            guard route.method == method else {
-                others.append(route.method)
-                continue
-            }
+        let found = Self.all.compactMap { route in route.parameters(of: path).map { (route: route, parameters: $0) } }
+        // A path that a route spells out is never another route's number: /v1/jobs/forget is no job.
+        let fewest = found.map(\.parameters.count).min()
+        let resource = found.filter { $0.parameters.count == fewest }
+        if let (route, parameters) = resource.first(where: { $0.route.method == method }) {
             if route.access == .administrators, !call.caller.isAdministrator { throw Problem.administratorsOnly }
             var call = call
             call.parameters = parameters
             return try await route.handler(self)(call)
         }
+        let others = resource.map(\.route.method)
         guard !others.isEmpty else { throw Problem.noSuchRoute }
         let allowed = others.flatMap { $0 == .get ? ["GET", "HEAD"] : [$0.rawValue] }.joined(separator: ", ")
         var response = Response(.methodNotAllowed(allowed: allowed))
