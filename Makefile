@@ -16,7 +16,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest attacktest
+.PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest attacktest apitest
 
 help:
 	@echo "make demo     edit a picture end to end against a stand-in of the API (IMAGE=… PROMPT=…)"
@@ -27,6 +27,7 @@ help:
 	@echo "make powertest  cut the power at every fsync of a recorded daemon (STRIDE=… SEED=… VARIANTS=…)"
 	@echo "make attacktest  attack the daemon as users of its host can, and measure what another user notices (as root)"
 	@echo "make fuzz     try what reads bytes from outside on made-up ones (SECONDS=… or RUNS=10000000, TARGETS=…)"
+	@echo "make apitest  hold the HTTP interface against docs/openapi.yaml with schemathesis (EXAMPLES=… SEED=…)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build the programs for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
@@ -136,6 +137,11 @@ crashtest: packages
 	swift build
 	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/crashtest" \
 	    --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+# schemathesis comes from PyPI, into .build/schemathesis; a debug build of fluxqd is held.
+apitest: packages
+	for product in fluxqd fluxq-sandbox; do swift build --product $$product; done
+	scripts/apitest "$$(swift build --show-bin-path)/fluxqd" $(or $(EXAMPLES),$(if $(CI),20,100)) $(SEED)
 
 format:
 	swift format --in-place --recursive $(SOURCES)

@@ -76,14 +76,14 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
-        // The roof: nothing but how to start.
+        // Layer 6, as docs/architecture.md draws them: the programs, which know only how to start.
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
         .executableTarget(
             name: "fluxq-sandbox", dependencies: ["FluxqSandbox", "FluxqProcess", argumentParser, logging],
             swiftSettings: settings),
 
-        // Floor 3: composition and verbs.
+        // Layer 5: composition and verbs.
         room(
             "FluxqDaemon",
             [
@@ -99,7 +99,7 @@ let package = Package(
                 argumentParser, crypto, nioPosix,
             ]),
 
-        // Floor 2: the two sides of the socket, and the work.
+        // Layer 4: the two sides of the socket, and the work.
         room(
             "FluxqControlServer",
             [
@@ -116,10 +116,10 @@ let package = Package(
             ]),
         room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
-        // Below them: what keeps the state directory whole.
+        // Layer 3: the store and the archive together.
         room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
 
-        // Floor 1: one outside thing each.
+        // Layer 2: one outside thing each.
         room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
         room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         room(
@@ -134,7 +134,7 @@ let package = Package(
             "FluxqSandbox",
             ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
-        // The ground: knows nothing.
+        // Layer 1: rules and formats. Layer 0 is the system's libraries.
         room("FluxqModel", ["CLinux"]),
         room("FluxqFormats", ["CZlib"]),
         .target(
@@ -233,7 +233,7 @@ let package = Package(
             "FluxqControlServer",
             also: [
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
-                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle,
+                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle, yams,
             ]),
         tests(
             "FluxqDaemon",
