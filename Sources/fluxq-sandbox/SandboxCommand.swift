@@ -20,7 +20,7 @@ struct SandboxCommand: AsyncParsableCommand {
         discussion: """
             Listens on a loopback port, prints the API's base URL, and answers until it is ended. What the API would have \
             billed is in ledger.jsonl of its directory. Words in the prompt make it play what an API can do wrong; \
-            fluxq's README lists them. Usually started by: fluxqd --sandbox
+            docs/sandbox.md of fluxq lists them. Usually started by: fluxqd --sandbox
 
             Exit codes: 64 usage, 71 anything else that keeps it from running.
             """,

@@ -23,16 +23,12 @@ struct ArrowTests {
         let targets: [Target]
     }
 
-    /// Floors from the ground up. A module may know what lies below its floor, never what stands beside or above it.
-    private static let floors: [[String]] = [
-        ["CZlib", "CLinux"],
-        ["FluxqModel", "FluxqFormats", "FluxqMigrations"],
-        ["FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqControl", "FluxqSandbox", "FluxqUsers", "FluxqProcess"],
-        ["FluxqMaintenance"],
-        ["FluxqControlServer", "FluxqWorkers", "FluxqControlClient"],
-        ["FluxqDaemon", "FluxqCommands"],
-        ["fluxqd", "fluxq", "fluxq-sandbox"],
-    ]
+    /// Layers from the bottom up, as docs/architecture.md draws them: `| 0: system libraries | `CZlib`, `CLinux` |`. A module may
+    /// know what lies below its layer, never what stands beside or above it.
+    private static func layers() throws -> [[String]] {
+        let rows = try Document("docs/architecture.md").lines.filter { $0.starts(with: #/\| [0-9]: /#) }
+        return rows.map { $0.matches(of: /`([^`]+)`/).map { String($0.1) } }
+    }
 
     private func targets() async throws -> [Package.Target] {
         let directory = try TemporaryDirectory()
@@ -45,24 +41,26 @@ struct ArrowTests {
             .filter { $0.type != "test" && !$0.name.hasPrefix("FluxqTest") && !Repository.tools.contains($0.name) }
     }
 
-    @Test("every module has a floor, and its arrows point down only")
+    @Test("every module has a layer, and imports only modules of lower layers")
     func arrows() async throws {
         let targets = try await targets()
-        let floorOf = Dictionary(
-            uniqueKeysWithValues: Self.floors.enumerated().flatMap { floor, rooms in rooms.map { ($0, floor) } })
-        #expect(Set(targets.map(\.name)) == Set(floorOf.keys))
+        let layerOf = try Dictionary(
+            uniqueKeysWithValues: Self.layers().enumerated().flatMap { layer, modules in modules.map { ($0, layer) } })
+        #expect(Set(targets.map(\.name)) == Set(layerOf.keys))
         for target in targets {
             for module in target.dependencies.compactMap(\.module) {
-                let (from, to) = try (#require(floorOf[target.name]), #require(floorOf[module]))
+                let (from, to) = try (#require(layerOf[target.name]), #require(layerOf[module]))
                 #expect(to < from, "\(target.name) must not know \(module)")
             }
         }
     }
 
-    @Test("the ground knows nothing; fluxq links no database, and fluxqd no stand-in of the API")
+    @Test("the lowest layer knows nothing; fluxq links no database, and fluxqd no stand-in of the API")
     func reach() async throws {
         let targets = Dictionary(uniqueKeysWithValues: try await targets().map { ($0.name, $0) })
-        for room in Self.floors[0] { #expect(try #require(targets[room]).dependencies.isEmpty) }
+        for module in try #require(Self.layers().first) {
+            #expect(try #require(targets[module]).dependencies.isEmpty)
+        }
 
         func reachable(from name: String) -> Set<String> {
             let modules = targets[name]?.dependencies.compactMap(\.module) ?? []

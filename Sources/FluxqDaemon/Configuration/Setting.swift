@@ -142,7 +142,8 @@ struct Setting: Sendable {
                 + "refused."),
         .limit(
             .runningJobs, example: "2",
-            "Calls of the user at once; other jobs wait (user_limit). A job that only fetches its pictures does not count."),
+            "Calls of the user at once; other jobs wait (user_limit). A job that only fetches its pictures does not count."
+        ),
         .limit(
             .imagesPerDay, example: "50",
             "Pictures a day (UTC), those of calls in flight or of unknown outcome among them; jobs over it wait."),

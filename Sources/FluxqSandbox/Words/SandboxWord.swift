@@ -50,7 +50,7 @@ package struct SandboxWord: Sendable {
         }
     }
 
-    /// The table as Markdown, for the README.
+    /// The table as Markdown, for docs/sandbox.md.
     package static var markdownTable: String {
         Kind.allCases.map { kind in
             "| \(kind.rawValue) | |\n|---|---|\n"
