@@ -1,7 +1,9 @@
 import FluxqControl
+import FluxqFormats
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import Foundation
 import Testing
 import Yams
 
@@ -103,6 +105,16 @@ struct InterfaceDocumentTests {
         #expect(routes == Routes.all.map { "\($0.method) \($0.path)" })
         let codes = lines.compactMap { $0.prefixMatch(of: /\| `([a-z_]+)` \| [0-9]{3}/).map { String($0.1) } }
         #expect(codes == Problem.Code.allCases.map(\.rawValue))
+    }
+
+    @Test("docs/http-api.md shows a job as fluxqd writes it")
+    func example() throws {
+        let text = try RepositoryFile.text("docs/http-api.md")
+        let json = try #require(text.split(separator: "```json\n").last?.split(separator: "```").first)
+        let job = try JSONDecoder().decode(JobDocument.self, from: Data(json.utf8))
+        // It has nothing that fluxqd would not write.
+        let written = try JSONDecoder().decode(JSONValue.self, from: Data(try jsonLine(job).utf8))
+        #expect(try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)) == written)
     }
 
     @Test("docs/images-api.md has a row for every field of a request")

@@ -1,5 +1,6 @@
 import FluxqTestSupport
 import FluxqUsers
+import Foundation
 import Testing
 
 @testable import FluxqDaemon
@@ -44,25 +45,20 @@ struct AdministrationDocumentTests {
         return !setting.keep(Configuration(), &other).isEmpty
     }
 
-    /// What stands between ```yaml and ```.
-    private var examples: [String] {
-        var examples: [[Substring]] = []
-        var isYAML = false
-        for line in lines {
-            if line == "```yaml" {
-                isYAML = true
-                examples.append([])
-            } else if line.hasPrefix("```") {
-                isYAML = false
-            } else if isYAML {
-                examples[examples.count - 1].append(line)
-            }
+    /// What stands between ```yaml and ``` on any page: all of it is configuration.
+    private static func examples() throws -> [String] {
+        let pages = try FileManager.default.contentsOfDirectory(atPath: "\(RepositoryFile.root)/docs")
+        let texts = try (["README.md"] + pages.filter { $0.hasSuffix(".md") }.map { "docs/\($0)" })
+            .map(RepositoryFile.text)
+        return texts.flatMap {
+            $0.split(separator: "```yaml\n").dropFirst().compactMap { $0.split(separator: "```").first }
         }
-        return examples.map { $0.joined(separator: "\n") }
+        .map(String.init)
     }
 
-    @Test("has only examples that fluxqd takes as its configuration")
+    @Test("and every other page have only examples that fluxqd takes as its configuration")
     func yaml() throws {
+        let examples = try Self.examples()
         #expect(examples.count >= 4)
         let user = try #require(try UserDatabase.user(uid: 0)).name
         for example in examples {

@@ -64,6 +64,18 @@ struct DocumentTests {
         }
     }
 
+    @Test("have only examples of JSON that are JSON")
+    func json() throws {
+        for document in try Document.all() {
+            for example in document.text.split(separator: "```json\n").dropFirst() {
+                let json = try #require(example.split(separator: "```").first)
+                #expect(throws: Never.self, "\(document)") {
+                    try JSONSerialization.jsonObject(with: Data(json.utf8))
+                }
+            }
+        }
+    }
+
     @Test("list every word that the stand-in plays")
     func sandboxWords() throws {
         #expect(try RepositoryFile.text("docs/sandbox.md").contains(SandboxWord.markdownTable))
