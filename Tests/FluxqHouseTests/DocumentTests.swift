@@ -36,6 +36,31 @@ struct DocumentTests {
         return link.text.dropFirst().dropLast().split(separator: ".").map(String.init)
     }
 
+    @Test("are where the sources and scripts say that they are, with the headings that they name")
+    func mentions() throws {
+        var mentions = 0
+        for folder in ["Sources", "Tests", "Proofs", "scripts", "systemd"] {
+            let names = try #require(FileManager.default.enumerator(atPath: "\(RepositoryFile.root)/\(folder)"))
+            for case let name as String in names {
+                // Folders, and files that are no text, have nothing to say.
+                guard let text = try? RepositoryFile.text("\(folder)/\(name)") else { continue }
+                for match in text.matches(of: /docs\/([a-z-]+\.(?:md|yaml))(?:,\s+(?:\/\/\/ )?"([^"]+)"\))?/) {
+                    mentions += 1
+                    let path = "docs/\(match.1)"
+                    guard FileManager.default.fileExists(atPath: "\(RepositoryFile.root)/\(path)") else {
+                        Issue.record("\(folder)/\(name) speaks of \(path), which is not there")
+                        continue
+                    }
+                    guard let heading = match.2, path.hasSuffix(".md") else { continue }
+                    #expect(
+                        try Document(path).lines.contains { $0.hasSuffix("# \(heading)") },
+                        "\(folder)/\(name): \(heading)")
+                }
+            }
+        }
+        #expect(mentions > 10)
+    }
+
     @Test("each page says in its first sentence who it is for")
     func audience() throws {
         for document in try Document.all() where document.path != "README.md" {

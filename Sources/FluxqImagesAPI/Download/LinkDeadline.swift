@@ -2,7 +2,7 @@ package import FluxqModel
 
 /// When a link of an answer dies.
 package enum LinkDeadline {
-    /// "The link will expire 7 days after generation" (the vendor's page of flux-kontext-max).
+    /// Seven days after generation, says the vendor (docs/images-api.md, "Links").
     package static let lifetime = Duration.seconds(7 * 86_400)
     /// An answer that says it was made longer ago or later than this is not believed.
     package static let plausibleAge = Duration.seconds(86_400)

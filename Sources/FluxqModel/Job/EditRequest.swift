@@ -1,4 +1,4 @@
-/// One edit as it is sent to the images API: the vendor's fields (the vendor's page of flux-kontext-max, "Request Parameters"), checked.
+/// One edit as it is sent to the images API: the vendor's fields (docs/images-api.md, "The request"), checked.
 ///
 /// A field that is nil is not sent. There is no way to make one but `EditRequest.Draft.validated(by:drawSeed:)` and reading
 /// back what that made.

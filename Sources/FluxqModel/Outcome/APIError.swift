@@ -1,4 +1,4 @@
-/// What the images API said went wrong, as far as it said anything (the vendor's page of flux-kontext-max, "Response Parameters").
+/// What the images API said went wrong, as far as it said anything (docs/images-api.md, "Errors").
 package struct APIError: Hashable, Sendable, Codable {
     /// HTTP status of the answer; nil when there was none.
     package var status: Int?

@@ -1,7 +1,7 @@
 import Crypto
 import FluxqFormats
 
-/// A request that the vendor's page allows (the vendor's page of flux-kontext-max, "Request Parameters").
+/// A request that the vendor's page allows (docs/images-api.md, "The request").
 struct ImageOrder: Hashable, Sendable {
     let prompt: String
     let model: String

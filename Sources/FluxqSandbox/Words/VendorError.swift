@@ -1,7 +1,7 @@
 import FluxqFormats
 
-/// An error as the vendor answers it: `{"error": {"message", "type", "param", "code"}}` (vendor's page, "Response
-/// Parameters"), `param` being the request's id.
+/// An error as the vendor answers it: `{"error": {"message", "type", "param", "code"}}` (docs/images-api.md,
+/// "Errors"), `param` being the request's id.
 struct VendorError: Error, Hashable, Sendable {
     let status: Int
     let type: String
