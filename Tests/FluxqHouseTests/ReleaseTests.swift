@@ -56,7 +56,7 @@ struct ReleaseTests {
     func versions() throws {
         let newest = try #require(try debianChangelog().first).version
         for (file, name) in [
-            ("Sources/FluxqCommands/FluxqCommand.swift", "fluxq"),
+            ("Sources/FluxqCommands/Verbs/FluxqCommand.swift", "fluxq"),
             ("Sources/FluxqDaemon/FluxqdCommand.swift", "fluxqd"),
             ("Sources/fluxq-sandbox/SandboxCommand.swift", "fluxq-sandbox"),
         ] {
