@@ -19,6 +19,7 @@ package enum LimitWords {
         case .imagesPerDay: "images a day"
         case .spendPerDay: "spend a day"
         case .spendPerMonth: "spend a month"
+        case .retriesPerDay: "retries a day"
         case .inputBytes: "one input"
         case .unusedInputBytes: "unused inputs"
         case .archiveBytes: "archive"
@@ -39,6 +40,7 @@ extension LimitReached {
         case .imagesPerDay: "The limit of images a day \(limit); used or set aside: \(used), \(wanted)."
         case .spendPerDay, .spendPerMonth:
             "The limit of spend a \(period) \(limit); spent or set aside: \(amount(used)), \(wanted)."
+        case .retriesPerDay: "The limit of retries by hand a day \(limit); used: \(used)."
         case .inputBytes: "The limit of one picture \(limit); this one has \(amount(asked))."
         case .unusedInputBytes:
             "The limit of pictures that no job has used yet \(limit); there now: \(amount(used))\(coming), \(wanted)."
@@ -66,7 +68,7 @@ extension LimitReached {
                 + "after they were sent. For more, ask an administrator."
         case .keptBytes:
             "Forget jobs that you need no longer, such as with: fluxq forget --before 30d. For more, ask an administrator."
-        case .imagesPerDay, .spendPerDay, .spendPerMonth, .inputBytes: "Ask an administrator to raise the limit."
+        case .imagesPerDay, .spendPerDay, .spendPerMonth, .retriesPerDay, .inputBytes: "Ask an administrator to raise the limit."
         }
     }
 

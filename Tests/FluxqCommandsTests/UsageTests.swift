@@ -10,6 +10,7 @@ struct UsageTests {
         var limits = UserLimits()
         limits[.imagesPerDay] = 4
         limits[.spendPerMonth] = 5_000_000
+        limits[.retriesPerDay] = 10
         limits[.archiveBytes] = 1 << 30
         return limits
     }
@@ -18,6 +19,7 @@ struct UsageTests {
     func own() {
         let usage = Sample.usage(images: 1, limits: Self.limits) { use in
             use.queued = 3
+            use.retriesToday = 2
             use.archiveBytes = 3 << 20
             use.today.reservedImages = 2
             use.today.reserved = 160_000
@@ -36,6 +38,7 @@ struct UsageTests {
                 "images a day               3         4           1",
                 "spend a day         0.24 USD  no limit           -",
                 "spend a month       0.16 USD     5 USD    4.84 USD",
+                "retries a day              2        10           8",
                 "one input                  -  no limit           -",
                 "unused inputs            0 B  no limit           -",
                 "archive              3.0 MiB   1.0 GiB  1021.0 MiB",
@@ -53,11 +56,11 @@ struct UsageTests {
         let lines = UsageTable(users: [Sample.usage(images: 1, limits: Self.limits), other]).lines(Sample.pipe)
         #expect(
             lines == [
-                " UID  USER   WEIGHT  QUEUED JOBS  RUNNING JOBS  IMAGES A DAY  SPEND A DAY      SPEND A MONTH         ARCHIVE"
+                " UID  USER   WEIGHT  QUEUED JOBS  RUNNING JOBS  IMAGES A DAY  SPEND A DAY      SPEND A MONTH  RETRIES A DAY         ARCHIVE"
                     + "  TEXT OF ENDED JOBS",
-                "1000  alice       1            0             0        1 of 4     0.08 USD  0.08 USD of 5 USD  0 B of 1.0 GiB"
+                "1000  alice       1            0             0        1 of 4     0.08 USD  0.08 USD of 5 USD        0 of 10  0 B of 1.0 GiB"
                     + "                 0 B",
-                #"1000  bob\e       1            0             0             0            -                  -             0 B"#
+                #"1000  bob\e       1            0             0             0            -                  -              0             0 B"#
                     + "                 0 B",
             ])
     }

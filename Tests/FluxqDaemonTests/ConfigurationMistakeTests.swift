@@ -308,8 +308,8 @@ import Testing
                 "FILE:5: limits.exceptions of \"root\" with \"queued_jobs\" must be a whole number from 0 to 1000000, or "
                     + "none, but is \"many\".",
                 "FILE:6: limits.exceptions of \"root\" with \"wait\" is no limit; they are queued_jobs, running_jobs, "
-                    + "images_per_day, spend_per_day, spend_per_month, input_bytes, unused_input_bytes, archive_bytes, "
-                    + "kept_bytes, weight."
+                    + "images_per_day, spend_per_day, spend_per_month, retries_per_day, input_bytes, "
+                    + "unused_input_bytes, archive_bytes, kept_bytes, weight."
             ),
             Mistake(
                 "limits:\n  exceptions:\n    root: {weight: 1}\n    0: {weight: 2}\n",

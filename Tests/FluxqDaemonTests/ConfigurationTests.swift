@@ -27,6 +27,7 @@ import Testing
         #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
         #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
         var limits = LimitRules()
+        limits.standard[.retriesPerDay] = 10_000
         limits.standard[.keptBytes] = 256 << 20
         #expect(configuration.limits == limits && LimitRules().standard.areNone)
         #expect(configuration.access.admins == [] && configuration.access.adminGroup == nil)
@@ -61,6 +62,7 @@ import Testing
               images_per_day: 0
               spend_per_day: 0.5
               spend_per_month: none
+              retries_per_day: none
               input_bytes: 1 MiB
               unused_input_bytes: 64 MiB
               archive_bytes: 2 TiB
@@ -69,7 +71,7 @@ import Testing
                 root:
                   images_per_day: none
                   weight: 1000
-                4242: {spend_per_day: 1}
+                4242: {spend_per_day: 1, retries_per_day: 20}
                 "@root": {queued_jobs: 9}
                 "@4242": {}
             access:
@@ -96,6 +98,7 @@ import Testing
         #expect(configuration.inputs.maxBytes == 1024)
         let values: [(LimitKind, Int64?)] = [
             (.queuedJobs, 3), (.runningJobs, 2), (.imagesPerDay, 0), (.spendPerDay, 500_000), (.spendPerMonth, nil),
+            (.retriesPerDay, nil),
             (.inputBytes, 1 << 20), (.unusedInputBytes, 64 << 20), (.archiveBytes, 2 << 40),
         ]
         for (kind, value) in values { #expect(configuration.limits.standard[kind] == value) }
@@ -104,6 +107,7 @@ import Testing
         #expect(configuration.limits.users[0]?[.imagesPerDay] == .some(nil))
         #expect(configuration.limits.users[0]?.weight == 1000 && configuration.limits.users[4242]?.weight == nil)
         #expect(configuration.limits.users[4242]?[.spendPerDay] == 1_000_000)
+        #expect(configuration.limits.users[4242]?[.retriesPerDay] == 20)
         #expect(configuration.limits.groups.keys.sorted() == [0, 4242])
         #expect(configuration.limits.groups[0]?[.queuedJobs] == 9)
         #expect(configuration.access.admins == [0, 1000] && configuration.access.adminGroup == 0)

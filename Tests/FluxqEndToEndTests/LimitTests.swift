@@ -50,4 +50,38 @@ struct LimitTests {
         #expect(try daemon.ledger().filter(\.billed).count == 1)
         #expect(await daemon.stop() == .exit(0))
     }
+
+    @Test("75: a retry by hand over the limit of the day; a reload lifts it, and usage says what is left")
+    func retries() async throws {
+        let directory = try TemporaryDirectory()
+        let file = URL(filePath: directory.path("fluxqd.yaml"))
+        try Data("limits: {retries_per_day: 2}\n".utf8).write(to: file)
+        let daemon = try await RunningDaemon(in: directory, arguments: ["--config", file.path])
+        func submitted() async throws -> RunningDaemon.Run {
+            try await daemon.run(
+                ["submit", "--image", "-", "--wait", "sandbox:rejected"], input: SamplePictures.png.bytes)
+        }
+        #expect(try await submitted().end == .exit(1))
+        for _ in 1...2 {
+            #expect(try await daemon.fluxq("retry", "1").end == .exit(0))
+            #expect(try await daemon.fluxq("wait", "1").end == .exit(1))
+        }
+        let refused = try await daemon.fluxq("retry", "1")
+        #expect(refused.end == .exit(75))
+        #expect(
+            refused.errors.contains("The limit of retries by hand a day is 2 (limits.retries_per_day); used: 2.")
+                && refused.errors.contains("It is renewed at ") && refused.errors.contains(" 00:00 UTC."),
+            "\(refused.errors)")
+        let document = try JSONDecoder().decode(
+            UsageDocument.self, from: Data(try await daemon.fluxq("usage", "--json").output.utf8))
+        #expect(document.limits["retries_per_day"]?.left == 0)
+        #expect(document.limits["retries_per_day"]?.renewedAt != nil)
+
+        try Data("limits: {retries_per_day: none}\n".utf8).write(to: file)
+        daemon.process.send(SIGHUP)
+        #expect(await daemon.notice().hasPrefix("RELOADING=1"))
+        #expect(await daemon.notice().hasPrefix("READY=1"))
+        #expect(try await daemon.fluxq("retry", "1").end == .exit(0))
+        #expect(await daemon.stop() == .exit(0))
+    }
 }

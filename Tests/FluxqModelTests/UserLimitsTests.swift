@@ -78,6 +78,28 @@ struct UserLimitsTests {
         }
     }
 
+    @Test(
+        "a retry is let through as a new job is, and as long as there were fewer today; none at all is no matter of waiting"
+    )
+    func retries() {
+        let now = Timestamp(secondsSinceEpoch: 1_750_000_000)
+        let call = LimitedCall(images: 1, price: nil)
+        for limit in Int64(0)...3 {
+            for used in Int64(0)...4 {
+                var limits = UserLimits()
+                limits[.retriesPerDay] = limit
+                let reached = limits.obstacle(toRetrying: call, use: UserUse(retriesToday: used), now: now)
+                #expect((reached == nil) == (used < limit))
+                #expect(reached.map { $0.freesAt == (limit > 0 ? UTCDay(now).next.start : nil) } ?? true)
+                #expect(limits.obstacle(toQueueing: call, use: UserUse(retriesToday: used)) == nil)
+                #expect(limits.obstacle(to: call, use: UserUse(retriesToday: used), now: now) == nil)
+                // What does not free by itself is told first.
+                limits[.keptBytes] = 0
+                #expect(limits.obstacle(toRetrying: call, use: UserUse(), now: now)?.kind == .keptBytes)
+            }
+        }
+    }
+
     @Test("what is in flight and what may have been billed counts like what was")
     func reserved() {
         var limits = UserLimits()

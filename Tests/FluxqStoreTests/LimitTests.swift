@@ -63,6 +63,86 @@ struct LimitTests {
         #expect(created == 10)
     }
 
+    @Test(
+        "retries by hand are counted by day, each that is granted and no other, whoever asks and whatever is forgotten")
+    func retries() async throws {
+        let fixture = try StoreFixture { policy in
+            policy.limits.standard[.retriesPerDay] = 3
+            policy.limits.users[StoreFixture.bob.uid] = LimitRules.Exception()
+            policy.limits.users[StoreFixture.bob.uid]?[.retriesPerDay] = .some(nil)
+        }
+        let (alice, root) = (Caller(StoreFixture.alice), Caller(uid: 0, name: "root", isAdministrator: true))
+        func used() async throws -> Int64 {
+            try await fixture.store.usage(of: StoreFixture.alice).use.retriesToday
+        }
+        let id = try await fixture.submit()
+        // What the job's state forbids uses nothing up.
+        guard case .forbidden = try await fixture.store.retry(id, by: alice) else {
+            Issue.record("a queued job is retried")
+            return
+        }
+        #expect(try await used() == 0)
+        for caller in [alice, alice, root] {
+            _ = try await fixture.claimAndReject()
+            guard case .granted = try await fixture.store.retry(id, by: caller) else {
+                Issue.record("a retry within the limit is refused")
+                return
+            }
+        }
+        _ = try await fixture.claimAndReject()
+        let reached = LimitReached(
+            kind: .retriesPerDay, limit: 3, used: 3, asked: 1, freesAt: UTCDay(fixture.now).next.start)
+        for caller in [alice, root] { #expect(try await fixture.store.retry(id, by: caller) == .overLimit(reached)) }
+        // New jobs are another matter.
+        let next = try await fixture.submit()
+        _ = try await fixture.store.cancel(next, by: alice)
+        // Forgetting gives none back.
+        _ = try await fixture.store.forget(
+            ForgetQuery(ids: [id], endedBefore: fixture.now + .seconds(1)), of: StoreFixture.alice.uid, by: nil)
+        #expect(try await used() == 3)
+        #expect(try await fixture.store.retry(next, by: alice) == .overLimit(reached))
+        // Another user has a limit of their own, or none.
+        let others = try await fixture.submit(owner: StoreFixture.bob)
+        for _ in 0..<5 {
+            _ = try await fixture.claimAndReject()
+            guard case .granted = try await fixture.store.retry(others, by: Caller(StoreFixture.bob)) else {
+                Issue.record("a limit that is lifted holds")
+                return
+            }
+        }
+        fixture.pass(.seconds(86_400))
+        #expect(try await used() == 0)
+        guard case .granted = try await fixture.store.retry(next, by: alice) else {
+            Issue.record("the limit is not renewed")
+            return
+        }
+        #expect(try await used() == 1)
+    }
+
+    @Test("a hundred retries at once do not pass the limit")
+    func retryRace() async throws {
+        let fixture = try fixture([.retriesPerDay: 7])
+        var ids: [JobID] = []
+        for _ in 0..<100 {
+            let id = try await fixture.submit()
+            _ = try await fixture.store.cancel(id, by: Caller(StoreFixture.alice))
+            ids.append(id)
+        }
+        let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for id in ids {
+                group.addTask {
+                    if case .granted = try await fixture.store.retry(id, by: Caller(StoreFixture.alice)) {
+                        true
+                    } else {
+                        false
+                    }
+                }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(granted == 7)
+    }
+
     @Test("what could never run is refused at once")
     func never() async throws {
         let fixture = try fixture([.imagesPerDay: 3, .spendPerDay: 200_000])

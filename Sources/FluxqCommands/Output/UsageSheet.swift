@@ -78,7 +78,8 @@ struct UsageTable {
 
     func lines(_ presentation: Presentation) -> [String] {
         let kinds: [LimitKind] = [
-            .queuedJobs, .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes, .keptBytes,
+            .queuedJobs, .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .retriesPerDay, .archiveBytes,
+            .keptBytes,
         ]
         return TextTable(
             columns: [

@@ -22,9 +22,11 @@ package struct Configuration: Hashable, Sendable {
     package init() {}
 
     /// Of what ended jobs leave there is always a limit: without one, a single user can fill the disk with jobs that cost
-    /// nothing.
+    /// nothing. So there is of retries: a job that the API refuses for nothing could be sent again and again without end, and
+    /// each time adds to the ledger. Nobody who retries what has failed, be it a batch of thousands, meets that one.
     private static let standardLimits: LimitRules = {
         var limits = LimitRules()
+        limits.standard[.retriesPerDay] = 10_000
         limits.standard[.keptBytes] = 256 << 20
         return limits
     }()

@@ -138,8 +138,8 @@ struct Setting: Sendable {
 
         .limit(
             .queuedJobs, example: "100",
-            "Of each user; none of them by default but kept_bytes, and none lifts one. Jobs that wait; a submit over it is "
-                + "refused."),
+            "Of each user; none of them by default but retries_per_day and kept_bytes, and none lifts one. Jobs that wait; a "
+                + "submit over it is refused."),
         .limit(
             .runningJobs, example: "2",
             "Calls of the user at once; other jobs wait (user_limit). A job that only fetches its pictures does not count."
@@ -152,6 +152,10 @@ struct Setting: Sendable {
             "Money a day (UTC) by prices, counted like pictures; jobs over it wait (budget). Needs the price of every "
                 + "model that is used: a job whose model has none is refused."),
         .limit(.spendPerMonth, example: "50.00", "Money a month (UTC)."),
+        .limit(
+            .retriesPerDay,
+            "Failed jobs put back into the queue by hand (fluxq retry) a day (UTC); one more is refused. Calls that the API "
+                + "refuses count against no other limit."),
         .limit(
             .inputBytes, example: "10 MiB",
             "The largest picture to take from the user, where that is less than inputs.max_bytes."),

@@ -10,6 +10,8 @@ package enum LimitKind: String, CaseIterable, Sendable {
     case spendPerDay = "spend_per_day"
     /// Money of one month (UTC), in millionths of the currency; jobs over it wait.
     case spendPerMonth = "spend_per_month"
+    /// Failed jobs that are put back into the queue by hand on one day (UTC); one more is refused.
+    case retriesPerDay = "retries_per_day"
     /// Bytes of one input; a larger one is refused.
     case inputBytes = "input_bytes"
     /// Bytes of all inputs that no job has used; one more is refused.
@@ -25,7 +27,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
 
     package var unit: Unit {
         switch self {
-        case .queuedJobs, .runningJobs, .imagesPerDay: .count
+        case .queuedJobs, .runningJobs, .imagesPerDay, .retriesPerDay: .count
         case .spendPerDay, .spendPerMonth: .money
         case .inputBytes, .unusedInputBytes, .archiveBytes, .keptBytes: .bytes
         }
@@ -35,7 +37,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
     package var concernsCalls: Bool {
         switch self {
         case .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes: true
-        case .queuedJobs, .inputBytes, .unusedInputBytes, .keptBytes: false
+        case .queuedJobs, .retriesPerDay, .inputBytes, .unusedInputBytes, .keptBytes: false
         }
     }
 
@@ -47,7 +49,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
     /// nil where it counts for as long as it is there.
     package var period: Period? {
         switch self {
-        case .imagesPerDay, .spendPerDay: .day
+        case .imagesPerDay, .spendPerDay, .retriesPerDay: .day
         case .spendPerMonth: .month
         case .queuedJobs, .runningJobs, .inputBytes, .unusedInputBytes, .archiveBytes, .keptBytes: nil
         }

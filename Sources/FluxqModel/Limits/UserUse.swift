@@ -31,18 +31,20 @@ package struct UserUse: Hashable, Sendable {
     package var running: Int64
     package var today: Tally
     package var month: Tally
+    package var retriesToday: Int64
     package var unusedInputBytes: Int64
     package var archiveBytes: Int64
     package var keptBytes: Int64
 
     package init(
-        queued: Int64 = 0, running: Int64 = 0, today: Tally = .init(), month: Tally = .init(),
+        queued: Int64 = 0, running: Int64 = 0, today: Tally = .init(), month: Tally = .init(), retriesToday: Int64 = 0,
         unusedInputBytes: Int64 = 0, archiveBytes: Int64 = 0, keptBytes: Int64 = 0
     ) {
         self.queued = queued
         self.running = running
         self.today = today
         self.month = month
+        self.retriesToday = retriesToday
         self.unusedInputBytes = unusedInputBytes
         self.archiveBytes = archiveBytes
         self.keptBytes = keptBytes
@@ -56,6 +58,7 @@ package struct UserUse: Hashable, Sendable {
         case .imagesPerDay: today.allImages
         case .spendPerDay: today.allSpend
         case .spendPerMonth: month.allSpend
+        case .retriesPerDay: retriesToday
         case .inputBytes: 0
         case .unusedInputBytes: unusedInputBytes
         case .archiveBytes: archiveBytes
@@ -159,6 +162,15 @@ extension UserLimits {
             }
         }
         return nil
+    }
+
+    /// The limit that keeps a failed job from being put back into the queue by hand: as for a new one, or too many were today.
+    package func obstacle(toRetrying call: LimitedCall, use: UserUse, now: Timestamp) -> LimitReached? {
+        if let reached = obstacle(toQueueing: call, use: use) { return reached }
+        guard let limit = self[.retriesPerDay], use.retriesToday >= limit else { return nil }
+        var reached = LimitReached(kind: .retriesPerDay, limit: limit, used: use.retriesToday, asked: 1)
+        if !reached.isForEver { reached.freesAt = UTCDay(now).next.start }
+        return reached
     }
 
     /// The limit that keeps an input of so many bytes from being taken.

@@ -21,7 +21,7 @@ struct LimitsReader {
                 today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
                 currency ?? "",
             ])
-        var use = owner.use
+        var use = owner.use(on: today)
         use.running = try calling(of: owner.uid)
         use.today = UserUse.Tally(tallies, prefix: "today_")
         use.month = UserUse.Tally(tallies, prefix: "month_")
@@ -115,13 +115,26 @@ struct LimitsReader {
 extension Transaction {
     /// The limit that keeps one more job of an owner from being queued.
     func obstacle(toQueueing request: EditRequest, uid: UInt32) throws -> LimitReached? {
+        try obstacle(uid, request) { limits, call, use in limits.obstacle(toQueueing: call, use: use) }
+    }
+
+    /// The limit that keeps a failed job from being queued again: its owner's, whoever asks.
+    func obstacle(toRetrying job: JobRow) throws -> LimitReached? {
+        try obstacle(job.uid, job.request) { limits, call, use in
+            limits.obstacle(toRetrying: call, use: use, now: now)
+        }
+    }
+
+    private func obstacle(
+        _ uid: UInt32, _ request: EditRequest, _ obstacle: (UserLimits, LimitedCall, UserUse) -> LimitReached?
+    ) throws -> LimitReached? {
         guard let owner = try owner(uid) else { return nil }
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let reader = LimitsReader(db: db, policy: policy, now: now)
         // The use by day is looked up only where a limit counts it.
-        let use = limits.concernCalls ? try reader.use(of: owner) : owner.use
-        return reader.priced(limits.obstacle(toQueueing: reader.call(request), use: use))
+        let use = limits.concernCalls ? try reader.use(of: owner) : owner.use(on: UTCDay(now))
+        return reader.priced(obstacle(limits, reader.call(request), use))
     }
 }
 

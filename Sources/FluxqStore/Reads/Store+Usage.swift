@@ -42,7 +42,7 @@ extension Store {
         let policy = policy
         return try await read { db, now in
             let row = try LimitsReader(db: db, policy: policy, now: now).row(of: owner)
-            return (row.limits, row.owner?.use ?? UserUse())
+            return (row.limits, row.owner?.use(on: UTCDay(now)) ?? UserUse())
         }
     }
 

@@ -34,13 +34,13 @@ extension Store {
     package func retry(_ id: JobID, by caller: Caller) async throws(StoreError) -> WishResult {
         try await write { transaction in
             guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
-            // The owner's limit, whoever asks; but what the state forbids, no waiting helps.
-            if case .failed = job.lifecycle.state,
-                let limit = try transaction.obstacle(toQueueing: job.request, uid: job.uid)
-            {
+            // What the state forbids, no waiting helps.
+            if case .failed = job.lifecycle.state, let limit = try transaction.obstacle(toRetrying: job) {
                 return .overLimit(limit)
             }
-            return try transaction.grant(.retried, to: job, by: caller) { _ in .retried }
+            let result = try transaction.grant(.retried, to: job, by: caller) { _ in .retried }
+            if case .granted = result { try transaction.countRetry(of: job.uid) }
+            return result
         }
     }
 }
