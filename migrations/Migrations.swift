@@ -20,6 +20,7 @@ package struct Migration: Sendable {
         Migration(name: "0013_names", sql: String(decoding: PackageResources._013_names_sql, as: UTF8.self)),
         Migration(name: "0014_forgetting", sql: String(decoding: PackageResources._014_forgetting_sql, as: UTF8.self)),
         Migration(name: "0015_retries", sql: String(decoding: PackageResources._015_retries_sql, as: UTF8.self)),
+        Migration(name: "0016_live_text", sql: String(decoding: PackageResources._016_live_text_sql, as: UTF8.self)),
         Migration(name: "0017_phases", sql: String(decoding: PackageResources._017_phases_sql, as: UTF8.self)),
     ]
 }

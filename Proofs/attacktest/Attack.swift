@@ -44,6 +44,9 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case pictures
     /// Event streams and long polls, half as many as can be had, and on the other half jobs, which wake the streams.
     case waits
+    /// Jobs with the longest prompts for a time far off, none of which is ever canceled: they end nowhere and are never billed.
+    /// The last one, because it leaves most.
+    case hoard
 
     /// Whether the attacker is root in a user namespace of its own, with its subordinate uids.
     var hasSubordinates: Bool { [.subordinates, .subordinateSubmits, .lookups].contains(self) }

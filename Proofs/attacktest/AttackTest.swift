@@ -54,9 +54,9 @@ struct Run: AsyncParsableCommand {
         // The attackers come to the socket; what lies beside it is closed to them.
         chmod(directory.path, 0o755)
         let api = try await ProofAPI.start(directory: directory.path("api"))
-        // As the service sets it.
+        // As the service sets it; and a bound on what each attacker leaves, that the host of a test has room for.
         let environment = api.environment
-            .merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
+            .merging(["MALLOC_ARENA_MAX": "2", "FLUXQ_LIMITS_KEPT_BYTES": "128 MiB"]) { $1 }
             .merging(SystemCallShim.silencingNames(while: silence)) { $1 }
         let daemon = try await DaemonProcess.started(
             .init(directory: directory.path, environment: environment, preload: SystemCallShim.path))

@@ -106,6 +106,7 @@ private struct Play {
         case .pictures:
             crowd(answered: "206") { Request("GET /v1/jobs/\($0.own)/input", "Range: bytes=0-0\r\n") }
         case .waits: waits()
+        case .hoard: hoard()
         }
     }
 
@@ -159,13 +160,16 @@ private struct Play {
     }
 
     /// A job that is ready, with a picture that nobody fetches.
-    private mutating func job(image: String = "https://example.org/1.png", prompt: String = "", negative: String = "")
-        -> Request
-    {
+    ///
+    /// - Parameter options: of the job, in JSON.
+    private mutating func job(
+        image: String = "https://example.org/1.png", prompt: String = "", negative: String = "", options: String = "{}"
+    ) -> Request {
         Request(
             "POST /v1/jobs",
             body: """
-                {"request": {"prompt": "attack \(dice.next())\(prompt)", "negative_prompt": "\(negative)", "image": "\(image)"}}
+                {"request": {"prompt": "attack \(dice.next())\(prompt)", "negative_prompt": "\(negative)", "image": "\(image)"},
+                "options": \(options)}
                 """)
     }
 
@@ -278,6 +282,24 @@ private struct Play {
                 let answer = say(Request("POST /v1/jobs/\(job)/cancel"))
                 if answer.hasPrefix("HTTP/1.1 200 ") { cases += 1 }
             }
+        }
+    }
+
+    /// What is taken has to count against what the attacker may leave, byte for byte at least: else it has no end.
+    private mutating func hoard() {
+        let words = String(repeating: "a", count: 32_700)
+        var taken = 0
+        while ContinuousClock.now < end, failure == nil {
+            let answers = askAtOnce(["201"]) {
+                $0.job(prompt: words, negative: words, options: #"{"not_before": "2099-01-01T00:00:00Z"}"#)
+            }
+            taken += answers.count { $0.hasPrefix("HTTP/1.1 201 ") }
+        }
+        let usage = say(Request("GET /v1/usage"))
+        let counted = usage.firstMatch(of: /"kept_bytes":\{[^}]*"used":([0-9]+)/).flatMap { Int($0.1) }
+        if failure == nil, counted.map({ $0 < taken * 2 * words.count }) ?? true {
+            failure =
+                "\(taken) jobs with \(2 * words.count) bytes each were taken, and this is counted: \(usage.suffix(800))"
         }
     }
 

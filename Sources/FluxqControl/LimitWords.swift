@@ -23,7 +23,7 @@ package enum LimitWords {
         case .inputBytes: "one input"
         case .unusedInputBytes: "unused inputs"
         case .archiveBytes: "archive"
-        case .keptBytes: "text of ended jobs"
+        case .keptBytes: "text of jobs"
         }
     }
 }
@@ -48,7 +48,7 @@ extension LimitReached {
             "The limit of the archive \(limit); there now: \(amount(used))\(coming)"
                 + (asked > 0 ? ", \(wanted)." : ".")
         case .keptBytes:
-            "The limit of text that ended jobs leave in the database \(limit); there now: \(amount(used))."
+            "The limit of text that jobs hold in the database \(limit); there now: \(amount(used))."
         }
     }
 
@@ -67,8 +67,10 @@ extension LimitReached {
             "Forget jobs that you need no longer (fluxq forget --before 30d); inputs that no job uses are removed a day "
                 + "after they were sent. For more, ask an administrator."
         case .keptBytes:
-            "Forget jobs that you need no longer, such as with: fluxq forget --before 30d. For more, ask an administrator."
-        case .imagesPerDay, .spendPerDay, .spendPerMonth, .retriesPerDay, .inputBytes: "Ask an administrator to raise the limit."
+            "Forget jobs that have ended and that you need no longer, such as with: fluxq forget --before 30d. Jobs that wait "
+                + "can be canceled, then forgotten. For more, ask an administrator."
+        case .imagesPerDay, .spendPerDay, .spendPerMonth, .retriesPerDay, .inputBytes:
+            "Ask an administrator to raise the limit."
         }
     }
 

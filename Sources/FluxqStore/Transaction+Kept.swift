@@ -1,19 +1,22 @@
 import FluxqModel
 
-// What ended jobs leave in the database, counted for each owner: `limits.kept_bytes`.
+// What jobs hold in the database, counted for each owner: `limits.kept_bytes`.
 extension Transaction {
     /// What the event that tells of a forgotten job counts, until it is pruned: else one who submits, cancels and forgets
     /// again and again would leave something that counts nowhere.
     static let forgottenEventBytes: Int64 = 128
 
-    /// Counts a job that has just ended; one that comes back into the queue counts no more.
-    func recount(_ job: JobRow, isOver: Bool) throws {
-        var bytes: Int64 = 0
-        if isOver {
-            bytes = try value(Int64.self, "SELECT bytes FROM job_text WHERE job = ?", [job.id]) ?? 0
-            try execute("UPDATE jobs SET kept_bytes = ? WHERE id = ?", [bytes, job.id])
-        }
-        try count(keptBytes: bytes - job.keptBytes, of: job.uid)
+    /// Counts a job that has just come into the queue or ended. While it runs it counts what it did before: its calls are
+    /// counted at their end.
+    func recount(_ job: JobID) throws {
+        let counted = try row(
+            "SELECT uid, kept_bytes, (SELECT bytes FROM job_text WHERE job = jobs.id) AS bytes FROM jobs WHERE id = ?",
+            [job])
+        guard let counted else { throw StoreError.damaged("job \(job) is gone while it was written") }
+        let (before, bytes): (Int64, Int64) = (counted["kept_bytes"], counted["bytes"])
+        if bytes == before { return }
+        try execute("UPDATE jobs SET kept_bytes = ? WHERE id = ?", [bytes, job])
+        try count(keptBytes: bytes - before, of: counted["uid"])
     }
 
     func count(keptBytes change: Int64, of uid: UInt32) throws {

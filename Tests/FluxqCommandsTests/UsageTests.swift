@@ -32,17 +32,17 @@ struct UsageTests {
                 "today       1 picture bought for 0.08 USD; 2 in flight (set aside 0.16 USD)",
                 "this month  1 picture bought for 0.08 USD; 1 of calls that may have been billed (0.08 USD)",
                 "",
-                "LIMIT                   USED        OF        LEFT",
-                "queued jobs                3  no limit           -",
-                "running jobs               0  no limit           -",
-                "images a day               3         4           1",
-                "spend a day         0.24 USD  no limit           -",
-                "spend a month       0.16 USD     5 USD    4.84 USD",
-                "retries a day              2        10           8",
-                "one input                  -  no limit           -",
-                "unused inputs            0 B  no limit           -",
-                "archive              3.0 MiB   1.0 GiB  1021.0 MiB",
-                "text of ended jobs       0 B  no limit           -",
+                "LIMIT              USED        OF        LEFT",
+                "queued jobs           3  no limit           -",
+                "running jobs          0  no limit           -",
+                "images a day          3         4           1",
+                "spend a day    0.24 USD  no limit           -",
+                "spend a month  0.16 USD     5 USD    4.84 USD",
+                "retries a day         2        10           8",
+                "one input             -  no limit           -",
+                "unused inputs       0 B  no limit           -",
+                "archive         3.0 MiB   1.0 GiB  1021.0 MiB",
+                "text of jobs        0 B  no limit           -",
                 "",
                 "Days and months begin at 00:00 UTC.",
             ])
@@ -57,11 +57,11 @@ struct UsageTests {
         #expect(
             lines == [
                 " UID  USER   WEIGHT  QUEUED JOBS  RUNNING JOBS  IMAGES A DAY  SPEND A DAY      SPEND A MONTH  RETRIES A DAY         ARCHIVE"
-                    + "  TEXT OF ENDED JOBS",
+                    + "  TEXT OF JOBS",
                 "1000  alice       1            0             0        1 of 4     0.08 USD  0.08 USD of 5 USD        0 of 10  0 B of 1.0 GiB"
-                    + "                 0 B",
+                    + "           0 B",
                 #"1000  bob\e       1            0             0             0            -                  -              0             0 B"#
-                    + "                 0 B",
+                    + "           0 B",
             ])
     }
 }

@@ -190,19 +190,22 @@ struct ForgetTests {
         try await soundness(fixture)
     }
 
-    @Test("what ended jobs leave is bounded, whatever they are made of, and forgetting makes room")
-    func keptBytes() async throws {
+    @Test(
+        "what jobs hold is bounded, whether they end or wait, and canceling and forgetting make room",
+        arguments: [true, false])
+    func keptBytes(ends: Bool) async throws {
         let fixture = try StoreFixture { $0.limits.standard[.keptBytes] = 20_000 }
         func submit(_ prompt: Int) async throws -> Store.Submission {
             var draft = EditRequest.Draft()
             draft.prompt = String(repeating: "é", count: prompt)
             let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
-            return try await fixture.store.submit(.init(owner: Self.alice, request: request))
+            return try await fixture.store.submit(
+                .init(owner: Self.alice, request: request, notBefore: fixture.now + .seconds(31_536_000)))
         }
         var limit: LimitReached?
         for _ in 0..<20 where limit == nil {
             switch try await submit(2000) {
-            case .created(let job): _ = try await fixture.store.cancel(job.id, by: Caller(Self.alice))
+            case .created(let job): if ends { _ = try await fixture.store.cancel(job.id, by: Caller(Self.alice)) }
             case .overLimit(let reached): limit = reached
             case let other: Issue.record("\(other)")
             }
@@ -212,6 +215,9 @@ struct ForgetTests {
         try await fixture.submit(owner: StoreFixture.bob)
         // Nor does a retry go round it.
         let last = JobID(rawValue: 1)
+        for job in try await fixture.store.jobs(.init(state: .queued, limit: 100), for: Caller(Self.alice)).jobs {
+            _ = try await fixture.store.cancel(job.id, by: Caller(Self.alice))
+        }
         guard case .overLimit = try await fixture.store.retry(last, by: Caller(Self.alice)) else {
             Issue.record("a retry is let through")
             return
@@ -231,12 +237,38 @@ struct ForgetTests {
         _ = try await fixture.store.cancel(id, by: Caller(Self.alice))
         let first = try await fixture.store.usage(of: Self.alice).use.keptBytes
         for _ in 0..<3 {
+            let before = try await fixture.store.usage(of: Self.alice).use.keptBytes
             _ = try await fixture.store.retry(id, by: Caller(Self.alice))
-            #expect(try await fixture.store.usage(of: Self.alice).use.keptBytes == 0)
+            let after = try await fixture.store.usage(of: Self.alice).use.keptBytes
+            // The message of its end is gone, the retry is there.
+            #expect(after > before && after < before + 256)
             _ = try await fixture.store.cancel(id, by: Caller(Self.alice))
         }
-        #expect(try await fixture.store.usage(of: Self.alice).use.keptBytes >= first + 3 * 256)
+        #expect(try await fixture.store.usage(of: Self.alice).use.keptBytes == first + 3 * 256)
         try await soundness(fixture)
+    }
+
+    @Test("a job counts from its submit to its end, in every state, and its calls at their end")
+    func live() async throws {
+        let fixture = try StoreFixture()
+        func kept() async throws -> Int64 { try await fixture.store.usage(of: Self.alice).use.keptBytes }
+        let id = try await fixture.submit()
+        let submitted = try await kept()
+        #expect(submitted > 512)
+        var claim = try await fixture.claim()
+        #expect(try await kept() == submitted)
+        _ = try await fixture.store.record(CallReport(outcome: .serverError(APIError(message: "a word"))), of: claim)
+        let back = try await kept()
+        #expect(back > submitted + 256)
+        try await soundness(fixture)
+        fixture.pass(.seconds(3600))
+        claim = try await fixture.claim()
+        #expect(try await kept() == back)
+        try await fixture.end(claim, .billed)
+        #expect(try await kept() > back + 256)
+        try await soundness(fixture)
+        #expect(try await forget(fixture, query(fixture, ids: [id])).jobs == 1)
+        #expect(try await kept() == Transaction.forgottenEventBytes)
     }
 
     @Test("a job's document has the latest hundred calls, and older ones come by page")

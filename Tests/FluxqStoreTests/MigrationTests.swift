@@ -66,6 +66,11 @@ struct MigrationTests {
         let alice = Owner(uid: 1000, name: "alice")
         let usage = try await store.usage(of: alice)
         #expect(usage.use.queued == 3 && usage.use.running == 1)
+        // Jobs of every state count what they hold.
+        let held = try await DatabaseQueue(path: path).read { db in
+            try Int64.fetchOne(db, sql: "SELECT sum(bytes) FROM job_text JOIN jobs ON id = job WHERE uid = 1000")
+        }
+        #expect(usage.use.keptBytes == held && held.map { $0 > 5 * 512 } == true)
         #expect(usage.use.archiveBytes == 1220 && usage.use.unusedInputBytes == 20)
         // By the day on which the calls began, wherever they ended.
         #expect(

@@ -21,8 +21,8 @@ package struct Configuration: Hashable, Sendable {
 
     package init() {}
 
-    /// Of what ended jobs leave there is always a limit: without one, a single user can fill the disk with jobs that cost
-    /// nothing. So there is of retries: a job that the API refuses for nothing could be sent again and again without end, and
+    /// Of what jobs hold in the database there is always a limit: without one, a single user can fill the disk with jobs that
+    /// cost nothing. So there is of retries: a job that the API refuses for nothing could be sent again and again without end, and
     /// each time adds to the ledger. Nobody who retries what has failed, be it a batch of thousands, meets that one.
     private static let standardLimits: LimitRules = {
         var limits = LimitRules()

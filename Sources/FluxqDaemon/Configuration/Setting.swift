@@ -168,8 +168,8 @@ struct Setting: Sendable {
         ),
         .limit(
             .keptBytes,
-            "Text that ended jobs leave in the database: requests, messages, calls, events. A submit over it is refused, until "
-                + "the user has forgotten some (fluxq forget)."),
+            "Text that jobs hold in the database, those that wait and those that have ended: requests, messages, calls, "
+                + "events. A submit over it is refused, until the user has forgotten some (fluxq forget)."),
         Setting(
             "limits.weight", .whole(UserLimits.weights), \.limits.standard.weight,
             "The share of the calls, against other users who have jobs waiting."),

@@ -18,7 +18,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
     case unusedInputBytes = "unused_input_bytes"
     /// Bytes of all pictures and inputs in the archive; a full one takes no new job, and jobs wait.
     case archiveBytes = "archive_bytes"
-    /// Bytes of text that ended jobs leave in the database; a submit over it is refused.
+    /// Bytes of text that jobs, whether they have ended or not, hold in the database; a submit over it is refused.
     case keptBytes = "kept_bytes"
 
     package enum Unit: Sendable {

@@ -73,7 +73,7 @@ extension RecordRule {
                 WHERE (archive_bytes, unused_input_bytes) <> (inputs + pictures, unused)
                 """),
         RecordRule(
-            name: "what a user's ended jobs leave is not counted as the rows have it",
+            name: "what a user's jobs hold is not counted as the rows have it",
             sql: """
                 SELECT format('uid %s: counted as %s bytes; the rows have %s', uid, kept_bytes, jobs + events)
                 FROM (SELECT owners.*,
@@ -82,6 +82,12 @@ extension RecordRule {
                             WHERE events.uid = owners.uid AND kind = 'forgotten') AS events
                     FROM owners) AS counted
                 WHERE kept_bytes <> jobs + events
+                """),
+        RecordRule(
+            name: "a job counts less than its request has",
+            sql: """
+                SELECT format('job %s: counted as %s bytes, the request has %s characters', id, kept_bytes, length(request))
+                FROM jobs WHERE kept_bytes <= length(request)
                 """),
         RecordRule(
             name: "the use by day is not the sum of the ledger",

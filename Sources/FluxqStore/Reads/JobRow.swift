@@ -8,7 +8,7 @@ struct JobRow {
     let lane: Lane
     let input: ContentHash?
     let lifecycle: Lifecycle
-    /// What it counts in its owner's kept bytes; 0 until it has ended.
+    /// What it counts in its owner's kept bytes.
     let keptBytes: Int64
     private let row: Row
 
@@ -99,7 +99,7 @@ extension Transaction {
                 message = :message, error = :error, warning = :warning, attempt = :attempt, attempts = :attempts,
                 strikes = :strikes, refused_alone = CASE WHEN :is_over THEN 0 ELSE refused_alone END,
                 started_at = CASE WHEN :begins THEN :now ELSE started_at END, finished_at = :finished_at,
-                kept_bytes = 0, retries = retries + :comes_back
+                retries = retries + :comes_back
             WHERE id = :id AND state = :state_before AND phase IS NOT DISTINCT FROM :phase_before
                 AND attempt = :attempt_before
             """,
@@ -121,7 +121,7 @@ extension Transaction {
                 try settleAttempt(job.id, number: next.attempt, billing, settlement ?? .init(outcome: "unknown"))
             }
         }
-        try recount(job, isOver: isOver)
+        if columns.state != .running { try recount(job.id) }
         // Whatever changes about a job may be what a limit of its owner waits for.
         memory.touch(job.lane, job.uid)
         if lane != job.lane { memory.touch(lane, job.uid) }

@@ -99,6 +99,7 @@ extension Transaction {
                 "fingerprint": order.key?.fingerprint, "not_before": notBefore, "created_at": now,
             ])
         guard let id = inserted else { throw StoreError.other("the insert of a job gave it no number") }
+        try recount(id)
         memory.touch(lane, uid)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
         wakeWorkers()
