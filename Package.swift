@@ -103,7 +103,8 @@ let package = Package(
         room(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
+                "FluxqUsers",
                 "FluxqMaintenance",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,

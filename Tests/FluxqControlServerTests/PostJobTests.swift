@@ -101,6 +101,32 @@ struct PostJobTests {
         }
     }
 
+    @Test(
+        "a link that leads inwards is refused by field unless the configuration allows it, one with a password always")
+    func links() async throws {
+        func body(_ link: String, _ more: String = "") -> String {
+            #"{"request": {"prompt": "a", "image": "\#(link)"\#(more)}}"#
+        }
+        try await TestServer.run { server in
+            let reply = try await server.post(body("http://169.254.169.254/latest/meta-data/", #", "n": 9"#))
+            #expect(reply.status == 422)
+            let fields = try #require(try reply.problem.fields)
+            #expect(Set(fields.map(\.field)) == ["image", "n"])
+            #expect(fields.first { $0.field == "image" }?.problem.contains("a link-local address") == true, "\(fields)")
+            for link in ["https://localhost/", "http://[::1]:8080/", "https://u:p@example.org/"] {
+                #expect(try await server.post(body(link)).status == 422, "\(link)")
+            }
+            try await nothingWasKept(by: server)
+            #expect(try await server.post(body("http://example.org/")).status == 201)
+        }
+        try await TestServer.run(settings: { $0.allowsPrivateLinks = true }) { server in
+            #expect(try await server.post(body("http://10.0.0.1:8080/a.png")).status == 201)
+            let refused = try await server.post(body("https://u:p@10.0.0.1/"))
+            let said = "\(try refused.problem)"
+            #expect(refused.status == 422 && said.contains("user name or password") && !said.contains("u:p"), "\(said)")
+        }
+    }
+
     private static let catalog = ModelCatalog(
         endpoints: [
             .init(name: "first", models: ["a", "b"]),

@@ -36,7 +36,7 @@ import Testing
             Mistake("worker:\n  concurrency: 4\n", "FILE:1: worker is not a key of fluxqd. Did you mean workers?"),
             Mistake(
                 "inputs:\n  zzzzzzzzz: 4\n",
-                "FILE:2: inputs.zzzzzzzzz is not a key of fluxqd. The keys of inputs are max_bytes."),
+                "FILE:2: inputs.zzzzzzzzz is not a key of fluxqd. The keys of inputs are max_bytes, private_links."),
             Mistake(
                 "zzzzzzzzz: 4\n",
                 "FILE:1: zzzzzzzzz is not a key of fluxqd. "
@@ -302,6 +302,9 @@ import Testing
                     + "\"no-such-user-here\". Correct the name, or create it first.",
                 "FILE:5: limits.exceptions of \"@no-such-group\" must be a group's name or number, but this host knows no "
                     + "\"no-such-group\". Correct the name, or create it first."),
+            Mistake(
+                "inputs: {private_links: maybe}",
+                "FILE:1: inputs.private_links must be refuse or allow, but is \"maybe\"."),
             Mistake(
                 "limits:\n  exceptions:\n    root:\n      images_per_dy: 5\n      queued_jobs: many\n      wait: 2\n",
                 "FILE:4: limits.exceptions of \"root\" with \"images_per_dy\" is no limit; images_per_day may be meant.",

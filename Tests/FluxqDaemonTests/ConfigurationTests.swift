@@ -25,7 +25,7 @@ import Testing
         #expect(configuration.workers.maxAttempts == 5)
         #expect(configuration.downloads.trustedHosts == [])
         #expect(configuration.downloads.maxBytes == 64 * 1024 * 1024)
-        #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024)
+        #expect(configuration.inputs.maxBytes == 20 * 1024 * 1024 && configuration.inputs.privateLinks == .refuse)
         var limits = LimitRules()
         limits.standard[.retriesPerDay] = 10_000
         limits.standard[.keptBytes] = 256 << 20
@@ -56,6 +56,7 @@ import Testing
               max_bytes: 1 GiB
             inputs:
               max_bytes: 1024
+              private_links: allow
             limits:
               queued_jobs: 3
               running_jobs: '2'
@@ -95,7 +96,7 @@ import Testing
         #expect(configuration.workers.maxAttempts == 1)
         #expect(configuration.downloads.trustedHosts == ["images.example.org", "10.0.0.7:8080", "[fd00::7]:81"])
         #expect(configuration.downloads.maxBytes == 1 << 30)
-        #expect(configuration.inputs.maxBytes == 1024)
+        #expect(configuration.inputs.maxBytes == 1024 && configuration.inputs.privateLinks == .allow)
         let values: [(LimitKind, Int64?)] = [
             (.queuedJobs, 3), (.runningJobs, 2), (.imagesPerDay, 0), (.spendPerDay, 500_000), (.spendPerMonth, nil),
             (.retriesPerDay, nil),
@@ -131,7 +132,7 @@ import Testing
                 "FLUXQ_WORKERS_DRAIN_SECONDS": "0.5",
                 "FLUXQ_DOWNLOADS_TRUSTED_HOSTS": "a.example,b.example:81",
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "1 MiB",
-                "FLUXQ_INPUTS_MAX_BYTES": "2MiB",
+                "FLUXQ_INPUTS_MAX_BYTES": "2MiB", "FLUXQ_INPUTS_PRIVATE_LINKS": "allow",
                 "FLUXQ_LIMITS_QUEUED_JOBS": "8",
                 "FLUXQ_LIMITS_RUNNING_JOBS": "2",
                 "FLUXQ_LIMITS_IMAGES_PER_DAY": "none",
@@ -154,7 +155,7 @@ import Testing
         #expect(configuration.workers.maxAttempts == 7)
         #expect(configuration.downloads.trustedHosts == ["a.example", "b.example:81"])
         #expect(configuration.downloads.maxBytes == 1 << 20)
-        #expect(configuration.inputs.maxBytes == 2 << 20)
+        #expect(configuration.inputs.maxBytes == 2 << 20 && configuration.inputs.privateLinks == .allow)
         #expect(configuration.limits.standard[.queuedJobs] == 8 && configuration.limits.standard[.runningJobs] == 2)
         #expect(configuration.limits.standard[.imagesPerDay] == nil)
         #expect(configuration.limits.standard[.archiveBytes] == 1 << 30 && configuration.limits.standard.weight == 5)

@@ -72,6 +72,19 @@ struct ExitCodeTests {
         #expect(try daemon.ledger().isEmpty)
     }
 
+    @Test("65: a link that leads to this host or its network, unless the configuration allows it")
+    func privateLinks() async throws {
+        for (value, end) in [("refuse", ChildProcess.End.exit(65)), ("allow", .exit(0))] {
+            let daemon = try await RunningDaemon(environment: ["FLUXQ_INPUTS_PRIVATE_LINKS": value])
+            let run = try await daemon.fluxq("submit", "--at", "+1d", "--image", "http://127.0.0.1:9/a.png", "x")
+            #expect(run.end == end, "\(run)")
+            #expect(run.errors.contains("inputs.private_links") == (end == .exit(65)), "\(run)")
+            let secret = try await daemon.fluxq("submit", "--image", "https://me:secret@example.org/a.png", "x")
+            #expect(secret.end == .exit(65) && secret.errors.contains("user name or password"), "\(secret)")
+            #expect(await daemon.stop() == .exit(0))
+        }
+    }
+
     @Test("66: no such input file, or one that cannot be read")
     func noInput() async throws {
         let daemon = try await RunningDaemon()

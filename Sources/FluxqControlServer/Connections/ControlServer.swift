@@ -24,6 +24,8 @@ package struct ControlServer: Service {
         package var prices: [String: StorePolicy.Price]
         /// `inputs.max_bytes`.
         package var maxInputBytes: Int64
+        /// Whether a link in a picture's place may lead to what is not of the public Internet: `inputs.private_links`.
+        package var allowsPrivateLinks: Bool
         /// One of `EditRequest.Bounds.drawnSeeds`.
         package var drawSeed: @Sendable () -> Int64
         package var administrators: Administrators
@@ -49,12 +51,14 @@ package struct ControlServer: Service {
 
         package init(
             catalog: ModelCatalog, prices: [String: StorePolicy.Price] = [:], maxInputBytes: Int64 = 20 << 20,
-            administrators: Administrators = .init(), admitsUnknownUsers: Bool = false,
+            allowsPrivateLinks: Bool = false, administrators: Administrators = .init(),
+            admitsUnknownUsers: Bool = false,
             drawSeed: @escaping @Sendable () -> Int64 = { .random(in: EditRequest.Bounds.drawnSeeds) }
         ) {
             self.catalog = catalog
             self.prices = prices
             self.maxInputBytes = maxInputBytes
+            self.allowsPrivateLinks = allowsPrivateLinks
             self.administrators = administrators
             self.admitsUnknownUsers = admitsUnknownUsers
             self.drawSeed = drawSeed

@@ -2,6 +2,7 @@ import Crypto
 import FluxqArchive
 import FluxqControl
 import FluxqFormats
+import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
 import FoundationEssentials
@@ -119,6 +120,11 @@ extension Routes {
             // A field of the wrong kind is absent here; what that leads to is not worth saying.
             let named = Set(wrong.map(\.field))
             wrong += invalid.fields.filter { !named.contains($0.field) }
+        }
+        if case .link(let link) = submission.request.image, !wrong.contains(where: { $0.field == "image" }),
+            let problem = PictureLink.problem(with: link, mayBePrivate: settings.allowsPrivateLinks)
+        {
+            note(problem)
         }
         guard wrong.isEmpty else { throw EditRequest.Invalid(fields: wrong) }
         return submission

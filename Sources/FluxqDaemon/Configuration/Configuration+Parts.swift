@@ -25,6 +25,7 @@ extension Configuration {
     var controlSettings: ControlServer.Settings {
         ControlServer.Settings(
             catalog: catalog, prices: modelPrices, maxInputBytes: inputs.maxBytes,
+            allowsPrivateLinks: inputs.privateLinks == .allow,
             administrators: Administrators(users: access.admins, group: access.adminGroup),
             admitsUnknownUsers: access.unknownUsers == .allow)
     }

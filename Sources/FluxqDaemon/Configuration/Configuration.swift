@@ -95,6 +95,8 @@ package struct Configuration: Hashable, Sendable {
 
     package struct Inputs: Hashable, Sendable {
         package var maxBytes: Int64 = 20 << 20
+        /// Of links in a picture's place that lead to what is not of the public Internet.
+        package var privateLinks = Admission.refuse
     }
 
     /// How many days ended jobs stay; nil for ever.
@@ -110,12 +112,13 @@ package struct Configuration: Hashable, Sendable {
         package var admins: Set<UInt32> = []
         /// A group by number; nil for none.
         package var adminGroup: UInt32?
-        package var unknownUsers = UnknownUsers.refuse
+        /// Of peers whose number this host's user database does not know.
+        package var unknownUsers = Admission.refuse
+    }
 
-        /// What becomes of peers whose number this host's user database does not know.
-        package enum UnknownUsers: String, Hashable, Sendable, CaseIterable {
-            case refuse, allow
-        }
+    /// What is done with something that is dangerous on some hosts and needed on others.
+    package enum Admission: String, Hashable, Sendable, CaseIterable {
+        case refuse, allow
     }
 
     package struct Prices: Hashable, Sendable {

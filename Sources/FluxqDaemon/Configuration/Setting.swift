@@ -135,6 +135,11 @@ struct Setting: Sendable {
         Setting("downloads.max_bytes", .bytes, \.downloads.maxBytes, "The largest picture to download."),
 
         Setting("inputs.max_bytes", .bytes, \.inputs.maxBytes, "The largest picture to take from a user."),
+        Setting(
+            "inputs.private_links", .oneOf(Configuration.Admission.self), \.inputs.privateLinks,
+            "Whether a link that a user gives in the place of a picture, and that the API opens, may lead to a private address or "
+                + "a name of an inner network: refuse or allow. Names are not looked up. One with a user name or password is "
+                + "refused either way."),
 
         .limit(
             .queuedJobs, example: "100",
@@ -197,7 +202,7 @@ struct Setting: Sendable {
             "access.admin_group", .group, \.access.adminGroup, example: "sudo",
             "A group, by name or number, whose members do as well. None by default."),
         Setting(
-            "access.unknown_users", .oneOf(Configuration.Access.UnknownUsers.self), \.access.unknownUsers,
+            "access.unknown_users", .oneOf(Configuration.Admission.self), \.access.unknownUsers,
             "Whether users whose number this host's user database does not know may use fluxqd: refuse or allow. "
                 + "Subordinate numbers (/etc/subuid) and systemd's dynamic ones are refused either way."),
 

@@ -21,8 +21,11 @@ enum Punycode {
 
     private static func encoded(_ label: String) -> String? {
         let scalars = label.unicodeScalars.map { Int($0.value) }
-        // Letters and digits of any script, and the marks that belong to them: nothing that only looks like a host.
-        guard label.unicodeScalars.allSatisfy({ $0.isASCII || $0.properties.isIDContinue }), scalars.count <= 63 else {
+        // Letters and digits of any script, and the marks that belong to them: nothing that only looks like a host, and nothing
+        // that others write in another way, such as 1 for １ (RFC 5892, 2.8), and would look up something else.
+        guard label.unicodeScalars.allSatisfy({ $0.isASCII || $0.properties.isIDContinue && isStable($0) }),
+            scalars.count <= 63
+        else {
             return nil
         }
         var output = scalars.filter { $0 < firstCode }
@@ -55,6 +58,11 @@ enum Punycode {
             code += 1
         }
         return String(decoding: output.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+    }
+
+    private static func isStable(_ scalar: Unicode.Scalar) -> Bool {
+        // The two that the rule excepts.
+        scalar == "ß" || scalar == "ς" || !scalar.properties.changesWhenNFKCCaseFolded
     }
 
     private static func digit(_ value: Int) -> Int { value < 26 ? 0x61 + value : 0x30 + value - 26 }

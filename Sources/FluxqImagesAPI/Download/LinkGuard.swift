@@ -52,12 +52,19 @@ struct LinkGuard: Sendable {
     func check(_ link: Link, addresses: [SocketAddress]) throws(Refused) {
         guard !trusts(link) else { return }
         for address in addresses {
-            let place = IPAddress(address)
-            guard place?.isGloballyRoutable != true else { continue }
-            let written = address.ipAddress ?? "no address"
-            if place?.isFake == true, link.literalAddress == nil { throw fakeAddress(of: link, written) }
-            throw refusal(of: link, because: "leads to \(written), which is not public (\(place?.kind ?? "unknown"))")
+            guard let reason = Self.reasonToDistrust(address) else { continue }
+            if IPAddress(address)?.isFake == true, link.literalAddress == nil {
+                throw fakeAddress(of: link, address.ipAddress ?? "no address")
+            }
+            throw refusal(of: link, because: reason)
         }
+    }
+
+    /// `leads to 10.0.0.1, which is not public (a private address)`; nil for an address of the public Internet.
+    private static func reasonToDistrust(_ address: SocketAddress) -> String? {
+        let place = IPAddress(address)
+        guard place?.isGloballyRoutable != true else { return nil }
+        return "leads to \(address.ipAddress ?? "no address"), which is not public (\(place?.kind ?? "unknown"))"
     }
 
     /// What can be said of a link that a proxy fetches. The proxy looks the name up, in its own network, so only an address
@@ -65,14 +72,21 @@ struct LinkGuard: Sendable {
     /// leads inwards meets TLS there: no host inside has a certificate for it.
     func checkForProxy(_ link: Link) throws(Refused) {
         guard !trusts(link) else { return }
-        if let address = link.literalAddress { return try check(link, addresses: [address]) }
+        if let reason = Self.reasonToDistrust(hostOf: link) { throw refusal(of: link, because: reason) }
+    }
+
+    /// What the link itself says of where it leads: `leads to nas.local, which is not a name of the public Internet`; nil if
+    /// that may be there. A name is not looked up.
+    static func reasonToDistrust(hostOf link: Link) -> String? {
+        if let address = link.literalAddress { return reasonToDistrust(address) }
         let labels = link.host.split(separator: ".")
         // No top-level domain begins with a digit: 127.1 and 0x7f000001 are addresses to whoever looks them up.
-        guard labels.count > 1, let last = labels.last, last.first?.isLetter == true,
+        if labels.count > 1, let last = labels.last, last.first?.isLetter == true,
             !Self.innerDomains.contains(String(last)), !link.host.hasSuffix(".home.arpa")
-        else {
-            throw refusal(of: link, because: "leads to \(link.host), which is not a name of the public Internet")
+        {
+            return nil
         }
+        return "leads to \(link.host), which is not a name of the public Internet"
     }
 
     /// Top-level domains that are reserved for use inside a network or a host (RFC 6761, 6762, 7686, 9476 and ICANN's
