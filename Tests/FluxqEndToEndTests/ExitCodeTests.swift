@@ -46,6 +46,48 @@ struct ExitCodeTests {
         #expect(!run.errors.isEmpty && run.output.isEmpty)
     }
 
+    @Test(
+        "64 with --json: a document of the same form as any other failure, whoever found the mistake",
+        arguments: [
+            ["frobnicate", "--json"], ["--json", "frobnicate"], ["--json"], ["submit", "--json"],
+            ["submit", "--n", "two", "--json", "x"], ["submit", "--json", "--n"], ["submit", "--json", "x", "y"],
+            ["submit", "--json", "--at", "someday", "x"], ["submit", "--set", "a", "--json", "x"],
+            ["status", "--json", "abc"],
+            ["status", "-1", "--json"], ["status", "--json", "--odd"], ["fetch", "--json"],
+            ["fetch", "1", "--index", "x", "--json"],
+            ["cancel", "--json", "--", "x"], ["retry", "--json"], ["wait", "1", "--timeout", "x", "--json"],
+            ["list", "--json", "--state", "odd"], ["list", "--limit", "many", "--json"], ["usage", "--json", "more"],
+            ["forget", "--json"], ["user", "1", "odd", "--json"], ["pause", "--json", "now"],
+            ["status", "--json", "--socket", ""],
+        ])
+    func usageAsJSON(_ arguments: [String]) async throws {
+        let directory = try TemporaryDirectory()
+        let run = try await RunningDaemon.fluxq(
+            arguments, socket: directory.path("none.sock"), directory: directory.path)
+        #expect(run.end == .exit(64) && run.output.isEmpty)
+        let document = try #require(
+            try? JSONSerialization.jsonObject(with: Data(run.errors.utf8)) as? [String: Any], "\(run.errors)")
+        #expect(document["code"] as? String == "usage" && document["exit"] as? Int == 64)
+        let detail = document["detail"] as? String ?? ""
+        #expect(detail.contains("See: fluxq ") && !detail.contains("Usage:"), "\(detail)")
+    }
+
+    @Test("help and the version are text with --json as well, and behind -- the word is no option")
+    func helpAsText() async throws {
+        let directory = try TemporaryDirectory()
+        func run(_ arguments: String...) async throws -> RunningDaemon.Run {
+            try await RunningDaemon.fluxq(arguments, socket: directory.path("none.sock"), directory: directory.path)
+        }
+        let help = try await run("list", "--json", "--help")
+        #expect(help.end == .exit(0) && help.output.contains("USAGE: fluxq list"), "\(help)")
+        #expect(try await run("--json", "--help").output.contains("USAGE: fluxq"))
+        #expect(try await run("--json", "--version").output.hasPrefix("fluxq "))
+        let behind = try await run("status", "--", "--json")
+        #expect(behind.end == .exit(64) && behind.errors.contains("Usage:"), "\(behind)")
+        let text = try await run("submit", "--n", "two", "x")
+        #expect(text.end == .exit(64) && text.errors.hasPrefix("Error: "), "\(text)")
+    }
+
     @Test("65: bad input, each field by name, nothing queued and nothing billed")
     func badInput() async throws {
         let daemon = try await RunningDaemon()

@@ -27,6 +27,11 @@ struct CommandWords: Hashable, Sendable {
         arguments = try sorting.sort(words.dropFirst())
     }
 
+    /// Whether failures are to be JSON documents: that is said by the words even if nothing else in them can be understood.
+    static func askForJSON(_ words: [[UInt8]]) -> Bool {
+        words.prefix { $0 != Array("--".utf8) }.contains(Array("--json".utf8))
+    }
+
     fileprivate static func text(_ word: some Collection<UInt8>, of owner: String) throws(Complaint) -> String {
         guard let text = String(validating: word, as: UTF8.self) else {
             throw Complaint(

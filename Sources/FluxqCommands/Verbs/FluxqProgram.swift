@@ -8,13 +8,42 @@ package enum FluxqProgram {
     package static func run() async {
         let words = ProcessArguments.take()
         StandardStreams.secure()
+        let console = Console(json: CommandWords.askForJSON(words))
         let arguments: [String]
         do {
             arguments = try CommandWords(words).arguments
         } catch {
-            Console(json: words.contains(Array("--json".utf8))).complain(error)
+            console.complain(error)
             exit(error.status.rawValue)
         }
-        await FluxqCommand.main(arguments)
+        do {
+            let command = try await FluxqCommand.asyncParseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            if console.json, let complaint = complaint(error, verb: arguments.first) {
+                console.complain(complaint)
+                exit(complaint.status.rawValue)
+            }
+            FluxqCommand.exit(withError: error)
+        }
+    }
+
+    /// What the argument parser says for people, as a complaint.
+    ///
+    /// - Returns: nil for what is no failure, such as help, and for the status of a verb that has said itself what went wrong.
+    static func complaint(_ error: any Error, verb: String?) -> Complaint? {
+        let status = FluxqCommand.exitCode(for: error)
+        if error is ExitCode || status.isSuccess { return nil }
+        guard status == .validationFailure else { return Complaint(any: error) }
+        let isVerb = verb.map { VerbWords.all[$0] != nil } ?? false
+        let message = FluxqCommand.message(for: error)
+        return Complaint(
+            .usage, code: "usage",
+            "\(message)\(message.hasSuffix(".") ? "" : ".") See: fluxq \(isVerb ? "help \(verb ?? "")" : "--help")")
     }
 }
