@@ -160,11 +160,14 @@ struct SchemaTests {
             let plan = try fixture.plan("\(list) AND jobs.label = 'x' \(condition) \(newest)")
             #expect(plan.contains("USING INDEX jobs_by_label") && !plan.contains("TEMP B-TREE"), "\(plan)")
         }
-        // What anybody sees of others.
-        let others = try fixture.plan(
-            "SELECT jobs.id FROM jobs JOIN owners USING (uid) WHERE jobs.state = 'running' AND jobs.uid <> 1 "
-                + "ORDER BY jobs.id LIMIT 50")
-        #expect(others.contains("COVERING INDEX jobs_by_state") && !others.contains("TEMP B-TREE"), "\(others)")
+        // What anybody sees of others: those of one state, and no more than those.
+        for condition in [OthersJob.runs, OthersJob.waits] {
+            let others = try fixture.plan(OthersJob.query(condition).replacing("?", with: "1"))
+            #expect(others.contains("SEARCH jobs USING COVERING INDEX jobs_by_state (state=?)"), "\(others)")
+            #expect(!others.contains("SCAN") && !others.contains("TEMP B-TREE"), "\(others)")
+        }
+        let one = try fixture.plan(OthersJob.query(OthersJob.isNumber).replacing("?", with: "1"))
+        #expect(one.contains("SEARCH jobs USING INTEGER PRIMARY KEY") && !one.contains("SCAN"), "\(one)")
         let use = try fixture.plan("SELECT 1 FROM content_in_use WHERE hash = 'a' LIMIT 1")
         for index in ["pictures_by_hash", "pictures_damaged", "inputs_by_hash"] { #expect(use.contains(index)) }
         #expect(!use.contains("SCAN pictures") && !use.contains("SCAN inputs"))

@@ -21,15 +21,11 @@ extension Store {
         let policy = policy
         return try await read { [memory] db, now in
             func others(_ condition: String, _ arguments: Arguments) throws -> [Row] {
-                try db.rows(
-                    """
-                    SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
-                    WHERE \(condition) AND jobs.uid <> ? ORDER BY jobs.id LIMIT ?
-                    """, arguments + [caller.uid, limit])
+                try db.rows(OthersJob.query(condition), arguments + [caller.uid, limit])
             }
             var jobs: [OthersJob] = []
             if state != .queued {
-                jobs += try others("jobs.state = 'running'", []).map { OthersJob($0, state: .running, place: nil) }
+                jobs += try others(OthersJob.runs, []).map { OthersJob($0, state: .running, place: nil) }
             }
             if state != .running {
                 let reader = LimitsReader(db: db, policy: policy, now: now, memory: memory)
@@ -37,10 +33,10 @@ extension Store {
                     try QueueLine(reader, endpoint: endpoint.name).entries.enumerated()
                 }.sorted { $0.offset < $1.offset }.map(\.element.job)
                 for (index, id) in line.enumerated() where jobs.count < limit {
-                    jobs += try others("jobs.id = ?", [id]).map { OthersJob($0, state: .queued, place: index + 1) }
+                    jobs += try others(OthersJob.isNumber, [id]).map { OthersJob($0, state: .queued, place: index + 1) }
                 }
                 let placed = Set(line)
-                jobs += try others("jobs.state = 'queued'", []).filter { !placed.contains($0["id"]) }
+                jobs += try others(OthersJob.waits, []).filter { !placed.contains($0["id"]) }
                     .map { OthersJob($0, state: .queued, place: nil) }
             }
             return Array(jobs.prefix(limit))
@@ -49,6 +45,18 @@ extension Store {
 }
 
 extension OthersJob {
+    static let runs = "jobs.state = 'running'"
+    static let waits = "jobs.state = 'queued'"
+    static let isNumber = "jobs.id = ?"
+
+    /// Read from the index of states, which has no more of them than run and wait: what has ended is never looked at.
+    static func query(_ condition: String) -> String {
+        """
+        SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)
+        WHERE \(condition) AND jobs.uid <> ? ORDER BY jobs.id LIMIT ?
+        """
+    }
+
     fileprivate init(_ row: Row, state: JobState, place: Int?) {
         self.init(owner: Owner(uid: row["uid"], name: row["name"]), state: state, place: place)
     }
