@@ -20,14 +20,18 @@ extension Routes {
             archive: archive, uploads: uploads, owner: call.caller.owner, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
-            if let earlier = try await earlier(json, image, call) {
+            let reading = JobSubmission.reading(json)
+            let key = try await key(of: reading, image)
+            // It is looked up before anything is judged or kept: a limit, a model or a rule may have changed since the job was
+            // queued, and whoever lost the answer still has to learn of it.
+            if let key, let earlier = try await store.submission(under: key, of: call.caller.owner) {
                 if let file = image.file { await archive.discard(file) }
                 return try await response(to: earlier, call)
             }
             // A reload in between must not have the fields checked by one catalog and sent by another.
             let catalog = settings.catalog
-            let submission = try await check(json, image, catalog, call)
-            return try await submit(submission, image, catalog, call)
+            let submission = try await check(reading, image, catalog, call)
+            return try await submit(submission, under: key, image, catalog, call)
         } catch {
             if let file = image.file { await archive.discard(file) }
             throw error
@@ -72,10 +76,13 @@ extension Routes {
         }
     }
 
-    /// What the submission's key has already become. It is looked up before anything is judged or kept: a limit, a model or
-    /// a rule may have changed since the job was queued, and whoever lost the answer still has to learn of it.
-    private func earlier(_ json: JSONValue, _ image: SubmittedImage, _ call: Call) async throws -> Store.Submission? {
-        let reading = JobSubmission.reading(json)
+    /// The submission's key, with the fingerprint of what is submitted under it: before anything is drawn or filled in, with
+    /// the picture by its content, so that equal submissions are equal however they were written.
+    ///
+    /// - Returns: nil without a key, and for what cannot be queued anyway.
+    private func key(
+        of reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage
+    ) async throws -> Store.Order.Key? {
         guard reading.wrong.isEmpty, let key = reading.submission.options.key else { return nil }
         var submission = reading.submission
         switch image.content {
@@ -86,16 +93,17 @@ extension Routes {
         case .picture(let file): submission.request.image = .content(try await archive.hash(of: file))
         case .undecodable: return nil
         }
-        return try await store.submission(
-            under: .init(text: key, fingerprint: try Self.fingerprint(of: submission)), of: call.caller.owner)
+        let digest = SHA256.hash(data: Data(try jsonLine(submission).utf8))
+        return .init(text: key, fingerprint: ContentHash(digest: Array(digest)))
     }
 
     /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
     /// - Returns: the submission; where its picture came as bytes, with a hash that only stands for it.
     private func check(
-        _ json: JSONValue, _ image: SubmittedImage, _ catalog: ModelCatalog, _ call: Call
+        _ reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage,
+        _ catalog: ModelCatalog, _ call: Call
     ) async throws -> JobSubmission {
-        var (submission, wrong) = JobSubmission.reading(json)
+        var (submission, wrong) = reading
         func note(_ problem: String) { wrong.append(.init(field: "image", problem: problem)) }
         switch image.content {
         case .absent: break
@@ -131,7 +139,8 @@ extension Routes {
     }
 
     private func submit(
-        _ checked: JobSubmission, _ image: SubmittedImage, _ catalog: ModelCatalog, _ call: Call
+        _ checked: JobSubmission, under key: Store.Order.Key?, _ image: SubmittedImage, _ catalog: ModelCatalog,
+        _ call: Call
     ) async throws -> Response {
         let caller = call.caller
         var submission = checked
@@ -142,7 +151,7 @@ extension Routes {
             owner: caller.owner, request: request, lane: catalog.lane(for: request.model),
             priority: options.priority ?? 0, label: options.label,
             notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
-            key: try options.key.map { .init(text: $0, fingerprint: try Self.fingerprint(of: submission)) })
+            key: key)
 
         let result = try await store.submit(order)
         if case .unknownInput = result, case .content(let hash) = request.image { throw Problem.noSuchInput(hash) }
@@ -166,12 +175,6 @@ extension Routes {
         case .unknownInput: throw Problem.failed
         case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
         }
-    }
-
-    /// Of what the caller sent, before anything is drawn or filled in: equal for equal submissions however they were
-    /// written, with the picture by its content.
-    private static func fingerprint(of submission: JobSubmission) throws -> ContentHash {
-        ContentHash(digest: Array(SHA256.hash(data: Data(try jsonLine(submission).utf8))))
     }
 }
 
