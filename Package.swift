@@ -146,8 +146,8 @@ let package = Package(
                 .embedInCode("0007_line.sql"), .embedInCode("0008_lanes.sql"), .embedInCode("0009_answers.sql"),
                 .embedInCode("0010_downloads.sql"), .embedInCode("0011_books.sql"),
                 .embedInCode("0012_api.sql"), .embedInCode("0013_names.sql"),
-                .embedInCode("0014_forgetting.sql"), .embedInCode("0015_retries.sql"), .embedInCode("0016_live_text.sql"),
-                .embedInCode("0017_phases.sql"),
+                .embedInCode("0014_forgetting.sql"), .embedInCode("0015_retries.sql"),
+                .embedInCode("0016_live_text.sql"), .embedInCode("0017_phases.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.

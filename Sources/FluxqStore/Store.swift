@@ -56,7 +56,7 @@ package final class Store: Sendable {
     package func adopt(_ policy: StorePolicy) {
         reloadable.replace(with: policy)
         // What kept a job waiting may do so no longer.
-        signal.ring([.work, .inputs])
+        signal.ring([.calls, .downloads, .inputs])
     }
 
     /// Waits for the last write and closes the file.

@@ -65,9 +65,14 @@ final class Transaction {
         laneNews.append(news)
     }
 
-    /// Wakes the workers: something may have become callable or fetchable.
-    func wakeWorkers() {
-        changes.insert(.work)
+    /// Something may have become callable.
+    func wakeCalls() {
+        changes.insert(.calls)
+    }
+
+    /// A picture may have become fetchable.
+    func wakeDownloads() {
+        changes.insert(.downloads)
     }
 
     /// Wakes who forgets what nobody uses.

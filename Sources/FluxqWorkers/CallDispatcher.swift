@@ -50,11 +50,11 @@ final class CallDispatcher: Sendable {
                     // With all places taken nobody else would find out that there is room again, and status would deny it.
                     let isShort = await room.isStillShort()
                     await wakeup.wait(
-                        for: .work, after: look, until: isShort ? clock.now() + settings.storeRetryPause : nil)
+                        for: .calls, after: look, until: isShort ? clock.now() + settings.storeRetryPause : nil)
                     continue
                 }
                 guard await room.admitsCall() else {
-                    await wakeup.wait(for: .work, after: look, until: clock.now() + settings.storeRetryPause)
+                    await wakeup.wait(for: .calls, after: look, until: clock.now() + settings.storeRetryPause)
                     continue
                 }
                 switch await claim(busy) {
@@ -64,7 +64,7 @@ final class CallDispatcher: Sendable {
                     inFlight.withLock { $0[claim.lane, default: 0] += 1 }
                     calls.addTask { await self.call(claim) }
                 case .nothing(let until):
-                    await wakeup.wait(for: .work, after: look, until: until)
+                    await wakeup.wait(for: .calls, after: look, until: until)
                 }
             }
             // From here on the calls in flight are waited for, which may take as long as it takes.
@@ -101,7 +101,7 @@ final class CallDispatcher: Sendable {
 
     private func leave(_ lane: Lane) {
         inFlight.withLock { $0[lane, default: 1] -= 1 }
-        store.signal.ring([.work])
+        store.signal.ring([.calls])
     }
 
     private func inbox(of call: CallID, arrivals: [Int: Inbox.Arrival] = [:]) -> Inbox {

@@ -52,12 +52,12 @@ final class PictureDispatcher: Sendable {
                     downloads.addTask {
                         await self.fetch(picture)
                         self.inFlight.withLock { _ = $0.remove(picture.id) }
-                        self.store.signal.ring([.work])
+                        self.store.signal.ring([.downloads])
                     }
                 }
                 // With no place free only the end of a download matters.
                 let isFull = busy.count + due.count >= settings.downloads
-                await wakeup.wait(for: .work, after: look, until: isFull ? nil : next)
+                await wakeup.wait(for: .downloads, after: look, until: isFull ? nil : next)
             }
             pulse.end()
             downloads.cancelAll()

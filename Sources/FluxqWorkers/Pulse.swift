@@ -9,11 +9,13 @@ final class Pulse: Sendable {
         var askers: [UInt64: CheckedContinuation<Void, any Error>] = [:]
     }
 
+    private let topic: ChangeSignal.Topic
     private let signal: ChangeSignal
     private let state = Mutex(State())
 
-    /// - Parameter signal: wakes the loop where it waits for work.
-    init(waking signal: ChangeSignal) {
+    /// - Parameter topic: what the loop waits for when it has nothing to do.
+    init(waking topic: ChangeSignal.Topic, of signal: ChangeSignal) {
+        self.topic = topic
         self.signal = signal
     }
 
@@ -32,7 +34,7 @@ final class Pulse: Sendable {
                     state.askers[asker] = continuation
                     return nil
                 }
-                if let end { continuation.resume(with: end) } else { signal.ring([.work]) }
+                if let end { continuation.resume(with: end) } else { signal.ring([topic]) }
             }
         } onCancel: {
             state.withLock { $0.askers.removeValue(forKey: asker) }?.resume(throwing: CancellationError())

@@ -60,7 +60,7 @@ package struct Workers: Service {
 
     package init(_ parts: Parts) {
         self.parts = parts
-        pulses = (Pulse(waking: parts.store.signal), Pulse(waking: parts.store.signal))
+        pulses = (Pulse(waking: .calls, of: parts.store.signal), Pulse(waking: .downloads, of: parts.store.signal))
     }
 
     /// Returns once both dispatchers have come round since it was asked, which is at once, whether they have work or not:
@@ -73,7 +73,7 @@ package struct Workers: Service {
     /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
     package func adopt(_ settings: Settings) {
         parts.settings.replace(with: settings)
-        parts.store.signal.ring([.work])
+        parts.store.signal.ring([.calls, .downloads])
     }
 
     /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
@@ -115,7 +115,7 @@ package struct Workers: Service {
             }
         } onGracefulShutdown: {
             beginning.finish()
-            parts.store.signal.ring([.work, .inputs])
+            parts.store.signal.ring([.calls, .downloads, .inputs])
         }
     }
 }

@@ -1,5 +1,7 @@
 import FluxqModel
 import FluxqTestSupport
+import GRDB
+import Synchronization
 import Testing
 
 @testable import FluxqStore
@@ -222,6 +224,43 @@ struct QueueLineTests {
         #expect(try await fixture.job(other, owner: StoreFixture.bob).place?.place == 2)
     }
 
+    @Test("passes by everybody at a limit that no claim has met, among any number of users, in few queries")
+    func manyAtLimits() async throws {
+        let users = (0..<100).map { Owner(uid: UInt32(3000 + $0), name: "user\($0)") }
+        // Every third is at the limit of a day, every third at that of calls at once.
+        let fixture = try StoreFixture { policy in
+            for (index, user) in users.enumerated() where index % 3 > 0 {
+                policy.limits.users[user.uid] = LimitRules.Exception()
+                policy.limits.users[user.uid]?[index % 3 == 1 ? .imagesPerDay : .runningJobs] = 1
+            }
+        }
+        for user in users { try await fixture.submit(owner: user) }
+        for index in users.indices {
+            let claim = try await fixture.claim()
+            #expect(claim.uid == users[index].uid)
+            if index % 3 < 2 { try await fixture.end(claim, .billed) }
+        }
+        var jobs: [JobID] = []
+        for user in users { jobs.append(try await fixture.submit(owner: user)) }
+        #expect(fixture.store.memory.marks == 0)
+        var place = 0
+        for (index, user) in users.enumerated() {
+            let job = try await fixture.job(jobs[index], owner: user)
+            if index % 3 == 0 { place += 1 }
+            #expect(job.place?.place == (index % 3 == 0 ? place : nil))
+            #expect(job.waiting == (index % 3 == 0 ? .ready : .userLimit))
+        }
+        // The first jobs of each owner who may go on are a read of their own. What counts is read for many at once, twice as
+        // many each time.
+        let statements = try await fixture.store.read { db, now in
+            let counting = CountingConnection(db)
+            _ = try QueueLine(
+                LimitsReader(db: counting, policy: fixture.store.policy, now: now), endpoint: Lane.defaultEndpoint)
+            return counting.statements
+        }
+        #expect(statements < users.count / 3 + 20)
+    }
+
     @Test("a job that waits for its time, and jobs of users at their limits, are in no line")
     func notInLine() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.runningJobs] = 1 }
@@ -261,4 +300,29 @@ struct QueueLineTests {
         fixture.pass(.seconds(100))
         #expect(try await fixture.job(jobs[2]).place == QueuePlace(place: 2, startsAt: fixture.now))
     }
+}
+
+/// Counts the statements that go through it.
+private final class CountingConnection: Connection {
+    private let db: any Connection
+    private(set) var statements = 0
+
+    init(_ db: any Connection) { self.db = db }
+
+    var now: Timestamp { db.now }
+    var isInTransaction: Bool { db.isInTransaction }
+
+    func execute(_ sql: String, _ arguments: Arguments) throws -> Int {
+        statements += 1
+        return try db.execute(sql, arguments)
+    }
+
+    func forEachRow(_ sql: String, _ arguments: Arguments, _ body: (FluxqStore.Row) throws -> Bool) throws {
+        statements += 1
+        try db.forEachRow(sql, arguments, body)
+    }
+
+    func skipNumbers(_ count: Int64, of table: String) throws { try db.skipNumbers(count, of: table) }
+
+    func savepoint(_ body: () throws -> Void) throws { try db.savepoint(body) }
 }

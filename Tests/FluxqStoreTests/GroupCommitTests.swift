@@ -63,7 +63,7 @@ struct GroupCommitTests {
             for number in 0..<100 {
                 writers.addTask {
                     do {
-                        try await group.write { db, _ in
+                        _ = try await group.write { db, _ in
                             try db.execute("INSERT INTO t (x) VALUES (?)", [number])
                         }
                         return 0
@@ -113,12 +113,12 @@ struct GroupCommitTests {
         let group = GroupCommit(engine: engine, signal: signal, onFatal: { _ in })
         try await group.write { db, changes in
             try db.execute("INSERT INTO t (x) VALUES (1)")
-            changes.insert(.work)
+            changes.insert(.calls)
         }
         #expect(signal.count == 1)
         await #expect(throws: StoreError.self) {
             try await group.write { db, changes in
-                changes.insert(.work)
+                changes.insert(.calls)
                 try db.execute("INSERT INTO t (x) VALUES (3)")
             }
         }
@@ -144,14 +144,30 @@ struct ChangeSignalTests {
     func notMissed() async {
         let signal = ChangeSignal()
         let seen = signal.count
-        signal.ring([.work])
-        #expect(await signal.change(of: .work, after: seen) == 1)
+        signal.ring([.calls])
+        #expect(await signal.change(of: .calls, after: seen) == 1)
+    }
+
+    @Test(
+        "who waits for calls or downloads sleeps through every other change, before the wait and in it",
+        .timeLimit(.minutes(30)))
+    func ownTopic() async throws {
+        let signal = ChangeSignal()
+        let seen = signal.count
+        signal.ring([.calls, .job(JobID(rawValue: 1))])
+        async let change = signal.change(of: .downloads, after: seen)
+        try await Observation.wait { signal.waiting > 0 }
+        signal.ring([.calls])
+        #expect(signal.waiting == 1)
+        signal.ring([.downloads])
+        #expect(await change == 3)
+        #expect(await signal.change(of: .calls, after: seen) == 3)
     }
 
     @Test("a canceled wait ends", .timeLimit(.minutes(30)))
     func canceled() async throws {
         let signal = ChangeSignal()
-        let wait = Task { await signal.change(of: .work, after: signal.count) }
+        let wait = Task { await signal.change(of: .calls, after: signal.count) }
         try await Observation.wait { signal.waiting > 0 }
         wait.cancel()
         #expect(await wait.value == 0)

@@ -33,6 +33,49 @@ struct SubmitTests {
         #expect(try fixture.query(Int.self, "SELECT count(*) FROM jobs") == 2)
     }
 
+    @Test("the answer to a submit is the job as its rows have it, whatever it asks for and whatever keeps it waiting")
+    func answer() async throws {
+        let fixture = try StoreFixture { policy in
+            policy.limits.users[StoreFixture.bob.uid] = LimitRules.Exception()
+            policy.limits.users[StoreFixture.bob.uid]?[.runningJobs] = 1
+        }
+        let picture = try StoreFixture.stored()
+        try await fixture.store.addInput(picture, owner: StoreFixture.alice)
+        var draft = EditRequest.Draft()
+        draft.prompt = "snow on the \u{2028}roof \u{1F3E0}"
+        draft.image = .content(picture.hash)
+        draft.strength = 0.1
+        draft.guidanceScale = 3.3
+        let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
+        let link = StoreFixture.request(n: 4, image: .link("https://example.org/a.jpg"))
+        let elsewhere = Lane(endpoint: "gone", model: "gone")
+        let key = try #require(order(fixture, key: "k").key)
+        for bob in [StoreFixture.bob, Owner(uid: StoreFixture.bob.uid, name: "robert", groups: [7, 5])] {
+            for order in [
+                Store.Order(
+                    owner: StoreFixture.alice, request: request, priority: 3, label: "house", onUnknown: .retry),
+                Store.Order(
+                    owner: StoreFixture.alice, request: link, notBefore: fixture.now + .seconds(60)),
+                Store.Order(owner: StoreFixture.alice, request: link, notBefore: fixture.now + .seconds(-60)),
+                Store.Order(owner: StoreFixture.alice, request: link, lane: elsewhere),
+                Store.Order(owner: bob, request: link, key: bob.groups == nil ? key : nil),
+            ] {
+                guard case .created(let job) = try await fixture.store.submit(order) else {
+                    Issue.record("\(order) was not queued")
+                    continue
+                }
+                var read = try await fixture.job(job.id, owner: order.owner)
+                // It is sought for a single job alone.
+                read.place = nil
+                #expect(job == read)
+            }
+            // The second time under a limit that is reached.
+            while case .claimed(let claim) = try await fixture.store.claim(), claim.uid != StoreFixture.bob.uid {}
+        }
+        let last = try await fixture.job(JobID(rawValue: 10), owner: StoreFixture.bob)
+        #expect(last.waiting == .userLimit && last.owner.name == "bob")
+    }
+
     @Test("a hundred submits of one key at once make one job")
     func keyRace() async throws {
         let fixture = try StoreFixture()

@@ -14,7 +14,7 @@ struct DiskRoomTests {
             let seen = fixture.store.signal.count
             let overview = try await fixture.store.queue(of: WorkersFixture.alice)
             if let shortage = overview.gate.shortage { return shortage }
-            _ = await fixture.store.signal.change(of: .work, after: seen)
+            _ = await fixture.store.signal.change(of: .calls, after: seen)
         }
     }
 

@@ -106,7 +106,7 @@ final class WorkersFixture: Sendable {
             if isReached(job) { return job }
             // A try that failed is news for the workers alone.
             await withTaskGroup(of: Void.self) { [signal = store.signal] group in
-                for topic in [ChangeSignal.Topic.job(id), .work] {
+                for topic in [ChangeSignal.Topic.job(id), .calls, .downloads] {
                     group.addTask { _ = await signal.change(of: topic, after: seen) }
                 }
                 await group.next()

@@ -26,7 +26,7 @@ package struct UserLimits: Hashable, Sendable {
 package struct LimitRules: Hashable, Sendable {
     /// What an exception says; about what it does not name, the rule for everybody holds.
     package struct Exception: Hashable, Sendable {
-        private var most: [LimitKind: Int64?] = [:]
+        fileprivate var most: [LimitKind: Int64?] = [:]
         package var weight: Int?
 
         package init() {}
@@ -52,14 +52,11 @@ package struct LimitRules: Hashable, Sendable {
         let shared = groups.isEmpty ? [] : memberships.compactMap { groups[$0] }
         guard own != nil || !shared.isEmpty else { return standard }
         var limits = standard
-        for kind in LimitKind.allCases {
+        for kind in Set(shared.flatMap(\.most.keys)) {
             let ofGroups = shared.compactMap { $0[kind] }
-            if let mine = own?[kind] {
-                limits[kind] = mine
-            } else if !ofGroups.isEmpty {
-                limits[kind] = ofGroups.contains(nil) ? nil : ofGroups.compactMap(\.self).max()
-            }
+            limits[kind] = ofGroups.contains(nil) ? nil : ofGroups.compactMap(\.self).max()
         }
+        for (kind, mine) in own?.most ?? [:] { limits[kind] = mine }
         limits.weight =
             own?.weight ?? shared.compactMap(\.weight).max() ?? standard.weight
         return limits

@@ -28,6 +28,16 @@ struct Row: Sendable {
     /// nil for NULL.
     subscript<Value: ColumnValue>(_ column: String) -> Value? { Value(self[sql: column]) }
 
+    /// By the column's place, from 0: for rows of which many are read, because a name is looked for in each.
+    subscript<Value: ColumnValue>(_ place: Int) -> Value {
+        guard let value = Value(values[place]) else {
+            preconditionFailure("column \(columns[place]) does not hold a \(Value.self)")
+        }
+        return value
+    }
+
+    subscript<Value: ColumnValue>(_ place: Int) -> Value? { Value(values[place]) }
+
     func isNull(_ column: String) -> Bool { self[sql: column] == .null }
 
     private subscript(sql column: String) -> SQLValue {
@@ -40,7 +50,14 @@ struct Row: Sendable {
     /// A column that the schema's CHECKs keep to a closed set.
     func choice<Choice: RawRepresentable<String>>(_ column: String, _ type: Choice.Type = Choice.self) throws -> Choice
     {
-        let text: String = self[column]
+        try Self.choice(self[column], of: column)
+    }
+
+    func choice<Choice: RawRepresentable<String>>(at place: Int, _ type: Choice.Type = Choice.self) throws -> Choice {
+        try Self.choice(self[place], of: columns[place])
+    }
+
+    private static func choice<Choice: RawRepresentable<String>>(_ text: String, of column: String) throws -> Choice {
         guard let choice = Choice(rawValue: text) else {
             throw StoreError.damaged("column \(column) holds \"\(text)\"")
         }
@@ -50,11 +67,16 @@ struct Row: Sendable {
     /// A column of JSON text.
     func json<Value: Decodable>(_ column: String, _ type: Value.Type = Value.self) throws -> Value? {
         guard let text: String = self[column] else { return nil }
-        do {
-            return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
-        } catch {
-            throw StoreError.damaged("column \(column) does not hold what fluxq writes there")
-        }
+        return try decodedJSON(text, of: column, type)
+    }
+}
+
+/// The value of JSON text in a column.
+func decodedJSON<Value: Decodable>(_ text: String, of column: String, _ type: Value.Type) throws -> Value {
+    do {
+        return try JSONDecoder().decode(type, from: Data(text.utf8))
+    } catch {
+        throw StoreError.damaged("column \(column) does not hold what fluxq writes there")
     }
 }
 

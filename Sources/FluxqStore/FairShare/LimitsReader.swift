@@ -8,74 +8,85 @@ struct LimitsReader {
     /// What the claim has found out already; nil for nothing.
     var memory: LineMemory?
 
-    /// Whether the claim passes by an owner's first job in a lane, for a limit that keeps it.
-    func isMarked(_ uid: UInt32, _ lane: Lane) -> Bool { memory?.isMarked(uid, in: lane) ?? false }
+    /// Owners whose first jobs in a lane the claim passes by, for a limit that keeps them.
+    func marks(in lane: Lane) -> [UInt32: LineMemory.Mark] { memory?.marks(in: lane) ?? [:] }
 
     /// What counts against an owner's limits now.
     func use(of owner: OwnerRow) throws -> UserUse {
-        let today = UTCDay(now)
-        let sql = Self.tallies
-        let tallies = try db.row(
-            sql,
-            [
-                today.rawValue, owner.uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue,
-                currency ?? "",
-            ])
-        var use = owner.use(on: today)
-        use.running = try calling(of: owner.uid)
-        use.today = UserUse.Tally(tallies, prefix: "today_")
-        use.month = UserUse.Tally(tallies, prefix: "month_")
-        return use
+        let calls = try UseByCalls(db.row(Self.useByCalls, period + [currency ?? "", owner.uid]))
+        return owner.use(on: UTCDay(now)).with(calls)
     }
 
-    /// Jobs whose call is being made. Those that only wait for their links hold up none of their owner's others.
-    private func calling(of uid: UInt32) throws -> Int64 {
-        try db.value(Int64.self, "SELECT count(*) FROM jobs WHERE phase = 'calling' AND uid = ?", [uid]) ?? 0
-    }
-
-    /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
-    private static let tallies: String = {
-        let columns =
-            UserUse.Tally.imageColumns.flatMap { LimitsReader.sums(of: $0, where: nil) }
-            + UserUse.Tally.moneyColumns.flatMap { LimitsReader.sums(of: $0, where: "currency = ?5") }
-        return "SELECT \(columns.joined(separator: ", ")) \(LimitsReader.month)"
-    }()
-
-    private static let month = "FROM usage WHERE uid = ?2 AND day >= ?3 AND day < ?4"
-
-    /// - Parameter condition: which rows count; nil for all.
-    private static func sums(of column: String, where condition: String?) -> [String] {
-        let conditions = [condition].compactMap(\.self)
-        return [("today", conditions + ["day = ?1"]), ("month", conditions)].map { period, conditions in
-            let filter = conditions.isEmpty ? "" : " FILTER (WHERE \(conditions.joined(separator: " AND ")))"
-            return "coalesce(sum(\(column))\(filter), 0) AS \(period)_\(column)"
+    /// What the calls of each of these owners count now, read in one query.
+    ///
+    /// - Parameter uids: not empty; the same one may stand there twice.
+    func useByCalls(of uids: [UInt32]) throws -> [UInt32: UseByCalls] {
+        var uses: [UInt32: UseByCalls] = [:]
+        let sql = Self.useByCalls(ofMany: uids.count)
+        try db.forEachRow(sql, period + [currency ?? ""] + Arguments(uids)) { row in
+            uses[row[UseByCalls.columnCount]] = UseByCalls(row)
+            return true
         }
+        return uses
     }
 
     /// What the owner has spent this month in every currency; of calls without a price there is nothing to say.
     func money(of uid: UInt32) throws -> [CurrencyUse] {
-        let today = UTCDay(now)
-        return try db.rows(
-            Self.currencies, [today.rawValue, uid, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
-        ).map { row in
+        try db.rows(Self.currencies, period + [uid]).map { row in
             CurrencyUse(
-                currency: row["currency"], today: UserUse.Tally(row, prefix: "today_"),
-                month: UserUse.Tally(row, prefix: "month_"))
+                currency: row[2 * UserUse.Tally.columnCount], today: UserUse.Tally(row, from: 0),
+                month: UserUse.Tally(row, from: UserUse.Tally.columnCount))
         }
     }
 
-    private static let currencies: String = {
-        let columns = UserUse.Tally.columns.flatMap { LimitsReader.sums(of: $0, where: nil) }
-        return """
-            SELECT currency, \(columns.joined(separator: ", ")) \(LimitsReader.month) AND currency <> ''
-            GROUP BY currency ORDER BY currency
-            """
-    }()
+    /// Today, and the first days of this month and of the next one: the arguments of `sums` and `month`.
+    private var period: Arguments {
+        let today = UTCDay(now)
+        return [today.rawValue, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
+    }
 
-    /// The limit that keeps a job of the owner from being called now.
-    func obstacle(to request: EditRequest, of owner: OwnerRow) throws -> LimitReached? {
+    /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
+    private static let useByCalls = """
+        SELECT \(sums(money: "currency = ?4")), (SELECT count(*) FROM jobs WHERE phase = 'calling' AND jobs.uid = ?5)
+        FROM usage WHERE uid = ?5 AND \(month)
+        """
+
+    private static func useByCalls(ofMany count: Int) -> String {
+        """
+        SELECT \(sums(money: "currency = ?4")), coalesce(max(calls), 0), owners.uid
+        FROM owners LEFT JOIN usage ON usage.uid = owners.uid AND \(month)
+            LEFT JOIN (SELECT uid AS caller, count(*) AS calls FROM jobs WHERE phase = 'calling' GROUP BY uid) AS callers
+                ON caller = owners.uid
+        WHERE owners.uid IN (\((5..<5 + count).map { "?\($0)" }.joined(separator: ", ")))
+        GROUP BY owners.uid
+        """
+    }
+
+    private static let currencies = """
+        SELECT \(sums(money: nil)), currency FROM usage WHERE uid = ?4 AND \(month) AND currency <> ''
+        GROUP BY currency ORDER BY currency
+        """
+
+    private static let month = "day >= ?2 AND day < ?3"
+
+    /// Of today, then of the month, each in the order of a tally.
+    ///
+    /// - Parameter money: which rows' money counts; nil for all.
+    private static func sums(money: String?) -> String {
+        func sums(_ columns: [String], _ conditions: [String?]) -> [String] {
+            let conditions = conditions.compactMap(\.self)
+            let filter = conditions.isEmpty ? "" : " FILTER (WHERE \(conditions.joined(separator: " AND ")))"
+            return columns.map { "coalesce(sum(\($0))\(filter), 0)" }
+        }
+        return ["day = ?1", nil].flatMap { day in
+            sums(UserUse.Tally.imageColumns, [day]) + sums(UserUse.Tally.moneyColumns, [day, money])
+        }.joined(separator: ", ")
+    }
+
+    /// The limit that keeps a job of the owner, of so many images, from being called now.
+    func obstacle(toCalling images: Int, in lane: Lane, of owner: OwnerRow) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
-        return limits.concernCalls ? try obstacle(to: call(request), of: owner, limits) : nil
+        return limits.concernCalls ? try obstacle(to: call(images, in: lane), of: owner, limits) : nil
     }
 
     /// The limit that keeps the owner's first job in a lane, and with it all that are ready there, from being called now.
@@ -83,13 +94,11 @@ struct LimitsReader {
         let limits = try owner.limits(policy.limits)
         guard limits.concernCalls else { return nil }
         let first = try db.row(QueueLine.jobsOfOwner, [owner.uid, lane.endpoint, lane.model, 1, 0])
-        guard let first else { return nil }
-        let call = LimitedCall(images: first["images"], price: policy.prices[lane.model]?.micros)
-        return try obstacle(to: call, of: owner, limits)
+        return try first.map { call($0["images"], in: lane) }.flatMap { try obstacle(to: $0, of: owner, limits) }
     }
 
     func obstacle(toFirstJobOf uid: UInt32, in lane: Lane) throws -> LimitReached? {
-        let row = try db.row("SELECT * FROM owners WHERE uid = ?", [uid])
+        let row = try db.row(OwnerRow.byNumber, [uid])
         return try row.flatMap { try obstacle(toFirstJobOf: OwnerRow($0), in: lane) }
     }
 
@@ -107,34 +116,35 @@ struct LimitsReader {
     /// Of all prices; nil where there are none.
     var currency: String? { policy.prices.values.first?.currency }
 
-    func call(_ request: EditRequest) -> LimitedCall {
-        LimitedCall(images: request.imagesWanted, price: policy.prices[request.model]?.micros)
+    func call(_ images: Int, in lane: Lane) -> LimitedCall {
+        LimitedCall(images: images, price: policy.prices[lane.model]?.micros)
     }
 }
 
 extension Transaction {
-    /// The limit that keeps one more job of an owner from being queued.
-    func obstacle(toQueueing request: EditRequest, uid: UInt32) throws -> LimitReached? {
-        try obstacle(uid, request) { limits, call, use in limits.obstacle(toQueueing: call, use: use) }
+    /// The limit that keeps one more job of an owner, of so many images, from being queued.
+    func obstacle(toQueueing images: Int, in lane: Lane, of owner: OwnerRow) throws -> LimitReached? {
+        try obstacle(images, lane, owner) { limits, call, use in limits.obstacle(toQueueing: call, use: use) }
     }
 
     /// The limit that keeps a failed job from being queued again: its owner's, whoever asks.
     func obstacle(toRetrying job: JobRow) throws -> LimitReached? {
-        try obstacle(job.uid, job.request) { limits, call, use in
+        guard let owner = try owner(job.uid) else { return nil }
+        return try obstacle(job.images, job.lane, owner) { limits, call, use in
             limits.obstacle(toRetrying: call, use: use, now: now)
         }
     }
 
     private func obstacle(
-        _ uid: UInt32, _ request: EditRequest, _ obstacle: (UserLimits, LimitedCall, UserUse) -> LimitReached?
+        _ images: Int, _ lane: Lane, _ owner: OwnerRow,
+        _ obstacle: (UserLimits, LimitedCall, UserUse) -> LimitReached?
     ) throws -> LimitReached? {
-        guard let owner = try owner(uid) else { return nil }
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let reader = LimitsReader(db: db, policy: policy, now: now)
         // The use by day is looked up only where a limit counts it.
         let use = limits.concernCalls ? try reader.use(of: owner) : owner.use(on: UTCDay(now))
-        return reader.priced(obstacle(limits, reader.call(request), use))
+        return reader.priced(obstacle(limits, reader.call(images, in: lane), use))
     }
 }
 
@@ -142,12 +152,44 @@ extension UserUse.Tally {
     /// Of the table `usage`.
     static let imageColumns = ["images", "reserved_images", "unknown_images"]
     static let moneyColumns = ["spent", "reserved", "unknown"]
-    static let columns = imageColumns + moneyColumns
+    static let columnCount = imageColumns.count + moneyColumns.count
 
-    init(_ row: Row?, prefix: String) {
-        func sum(_ column: String) -> Int64 { row?[prefix + column] ?? 0 }
+    /// - Parameter first: the place of the first of its columns.
+    fileprivate init(_ row: Row, from first: Int) {
         self.init(
-            images: sum("images"), reservedImages: sum("reserved_images"), unknownImages: sum("unknown_images"),
-            spent: sum("spent"), reserved: sum("reserved"), unknown: sum("unknown"))
+            images: row[first], reservedImages: row[first + 1], unknownImages: row[first + 2],
+            spent: row[first + 3], reserved: row[first + 4], unknown: row[first + 5])
+    }
+}
+
+/// What an owner's calls count against limits: those that are being made, and what this day's and this month's have taken.
+struct UseByCalls {
+    fileprivate static let columnCount = 2 * UserUse.Tally.columnCount + 1
+
+    var running: Int64 = 0
+    var today = UserUse.Tally()
+    var month = UserUse.Tally()
+
+    init() {}
+
+    fileprivate init(_ row: Row) {
+        today = UserUse.Tally(row, from: 0)
+        month = UserUse.Tally(row, from: UserUse.Tally.columnCount)
+        running = row[2 * UserUse.Tally.columnCount]
+    }
+
+    fileprivate init(_ row: Row?) {
+        self = row.map { UseByCalls($0) } ?? UseByCalls()
+    }
+}
+
+extension UserUse {
+    /// With what calls count, beside what the owner's row counts.
+    func with(_ calls: UseByCalls) -> UserUse {
+        var use = self
+        use.running = calls.running
+        use.today = calls.today
+        use.month = calls.month
+        return use
     }
 }

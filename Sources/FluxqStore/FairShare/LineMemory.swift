@@ -142,10 +142,8 @@ final class LineMemory: Sendable {
         state.withLock { $0.lift(uid) }
     }
 
-    /// Whether the claim has found a limit that keeps the owner's first job in that lane.
-    func isMarked(_ uid: UInt32, in lane: Lane) -> Bool {
-        state.withLock { $0.lines?[lane]?.marks[uid] != nil }
-    }
+    /// Owners of whose first jobs in that lane the claim has found a limit that keeps them.
+    func marks(in lane: Lane) -> [UInt32: Mark] { state.withLock { $0.lines?[lane]?.marks ?? [:] } }
 
     /// How many owners are marked.
     var marks: Int { state.withLock { $0.lines?.values.reduce(0) { $0 + $1.marks.count } ?? 0 } }

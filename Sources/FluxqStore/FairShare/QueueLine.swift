@@ -23,38 +23,85 @@ struct QueueLine {
         var isRead = false
 
         /// Twice as many at each time: few for many owners, and few reads for one.
-        mutating func read(of owner: OwnerRow, _ reader: LimitsReader) throws {
+        ///
+        /// - Parameter isKept: whether a limit keeps a call of so many images from being made, which no claim has come upon yet.
+        mutating func read(
+            of uid: UInt32, _ db: any Connection, unless isKept: (Lane, _ images: Int) throws -> Bool
+        ) throws {
             guard next == jobs.count, !isRead else { return }
-            // At a limit that no claim has come upon yet.
-            if jobs.isEmpty, try reader.obstacle(toFirstJobOf: owner, in: lane) != nil {
+            let before = jobs.count
+            // Where not even the smallest call may be made, no job has to be looked at.
+            if before == 0, try isKept(lane, 1) {
                 isRead = true
                 return
             }
-            let wanted = min(max(jobs.count, 4), QueuePlace.furthest - jobs.count)
-            let rows = try reader.db.rows(
-                QueueLine.jobsOfOwner, [owner.uid, lane.endpoint, lane.model, wanted, jobs.count])
-            isRead = rows.count < wanted || wanted == 0
-            jobs += rows.map {
-                Entry(job: $0["id"], priority: $0["priority"], images: $0["images"], model: lane.model)
+            let wanted = min(max(before, 4), QueuePlace.furthest - before)
+            jobs += try db.rows(QueueLine.jobsOfOwner, [uid, lane.endpoint, lane.model, wanted, before]).map { row in
+                Entry(job: row[0], priority: row[1], images: row[2], model: lane.model)
+            }
+            isRead = jobs.count < before + wanted || wanted == 0
+            if before == 0, let first = jobs.first, first.images > 1, try isKept(lane, first.images) {
+                jobs = []
+                isRead = true
             }
         }
     }
 
+    /// What counts against the limits of those in the line, read for many of them at once: of a thousand one by one, it would
+    /// take a thousand queries.
+    private struct Uses {
+        private static let fewest = 8
+        let reader: LimitsReader
+        private var known: [UInt32: UseByCalls] = [:]
+
+        init(_ reader: LimitsReader) { self.reader = reader }
+
+        /// - Parameter next: who else may be asked about, the next one last.
+        mutating func use(of uid: UInt32, next: [FairShare.Turn]) throws -> UseByCalls {
+            if let use = known[uid] { return use }
+            // Twice as many at each time: a line that is played to its first job reads few.
+            let wanted = max(known.count, Self.fewest)
+            var uids = [uid]
+            for turn in next.reversed() where known[turn.uid] == nil {
+                uids.append(turn.uid)
+                if uids.count == wanted { break }
+            }
+            // So that there are few texts of statements.
+            uids += repeatElement(uid, count: wanted - uids.count)
+            known.merge(try reader.useByCalls(of: uids)) { $1 }
+            return known[uid] ?? UseByCalls()
+        }
+    }
+
+    /// What holds for all rows of a lane, which come together.
+    private struct LaneLook {
+        let lane: Lane
+        let isPlayed: Bool
+        let marks: [UInt32: LineMemory.Mark]
+    }
+
     /// One owner on the way through the line.
-    private struct Party {
+    private final class Party {
         let owner: OwnerRow
-        let weight: Int
-        var turn: FairShare.Turn
-        var sources: [Source]
+        let limits: UserLimits
+        /// One of the limits can keep a job from being called.
+        let isLimited: Bool
+        var sources: [Source] = []
+
+        init(_ owner: OwnerRow, _ limits: UserLimits) {
+            self.owner = owner
+            self.limits = limits
+            isLimited = limits.concernCalls
+        }
 
         /// The owner's next job in any lane.
-        mutating func takeNext(_ reader: LimitsReader) throws -> Entry? {
+        func takeNext(_ db: any Connection, unless isKept: (Lane, _ images: Int) throws -> Bool) throws -> Entry? {
             var first: (source: Int, entry: Entry)?
             for index in sources.indices {
-                try sources[index].read(of: owner, reader)
-                let source = sources[index]
-                guard source.next < source.jobs.count else { continue }
-                let entry = source.jobs[source.next]
+                try sources[index].read(of: owner.uid, db, unless: isKept)
+                let next = sources[index].next
+                guard next < sources[index].jobs.count else { continue }
+                let entry = sources[index].jobs[next]
                 if first.map({ entry.precedes($0.entry) }) ?? true { first = (index, entry) }
             }
             guard let first else { return nil }
@@ -68,19 +115,28 @@ struct QueueLine {
     ///   - end: plays no further than to this job.
     init(_ reader: LimitsReader, endpoint: String, own: Lane? = nil, upTo end: JobID? = nil) throws {
         var share = try Self.share(of: endpoint, reader.db)
-        // Sorted, the next one last.
-        var parties = try Self.parties(reader, endpoint, own)
-        while entries.count < QueuePlace.furthest, var party = parties.popLast() {
-            guard let entry = try party.takeNext(reader) else { continue }
+        // The next one last.
+        let (parties, turns) = try Self.parties(reader, endpoint, own)
+        var order = turns
+        var uses = Uses(reader)
+        while entries.count < QueuePlace.furthest, let turn = order.popLast() {
+            guard let party = parties[turn.uid] else { continue }
+            let entry = try party.takeNext(reader.db) { lane, images in
+                guard party.isLimited else { return false }
+                let use = party.owner.use(on: UTCDay(uses.reader.now)).with(try uses.use(of: turn.uid, next: order))
+                let call = uses.reader.call(images, in: lane)
+                return party.limits.obstacle(to: call, use: use, now: uses.reader.now) != nil
+            }
+            guard let entry else { continue }
             entries.append(entry)
             if entry.job == end { return }
-            party.turn = share.serve(party.turn, images: entry.images, weight: party.weight)
-            var (low, high) = (0, parties.count)
+            let next = share.serve(turn, images: entry.images, weight: party.limits.weight)
+            var (low, high) = (0, order.count)
             while low < high {
                 let middle = (low + high) / 2
-                if party.turn < parties[middle].turn { low = middle + 1 } else { high = middle }
+                if next < order[middle] { low = middle + 1 } else { high = middle }
             }
-            parties.insert(party, at: low)
+            order.insert(next, at: low)
         }
     }
 
@@ -89,32 +145,43 @@ struct QueueLine {
         return FairShare(virtualTime: row?["virtual_time"] ?? 0, turns: row?["turns"] ?? 0)
     }
 
-    private static func parties(_ reader: LimitsReader, _ endpoint: String, _ own: Lane?) throws -> [Party] {
-        let rows = try reader.db.rows(
-            """
-            SELECT owners.*, lines.endpoint, lines.model, coalesce(virtual_time, 0) AS virtual_time,
-                coalesce(last_turn, 0) AS last_turn
-            FROM lines JOIN owners USING (uid)
+    /// Who has ready jobs in lanes that are played, and their turns, the next one last.
+    private static func parties(
+        _ reader: LimitsReader, _ endpoint: String, _ own: Lane?
+    ) throws -> ([UInt32: Party], [FairShare.Turn]) {
+        let sql = """
+            SELECT \(OwnerRow.columns), lines.model, coalesce(virtual_time, 0), coalesce(last_turn, 0)
+            FROM lines JOIN owners ON owners.uid = lines.uid
             LEFT JOIN shares ON shares.uid = lines.uid AND shares.endpoint = lines.endpoint
-            WHERE lines.endpoint = ? AND ready > 0
-            """, [endpoint])
+            WHERE lines.endpoint = ? AND ready > 0 ORDER BY lines.model
+            """
         let gates = GateReader(db: reader.db, policy: reader.policy, now: reader.now)
-        var isPlayed: [Lane: Bool] = [:]
+        var look: LaneLook?
         var parties: [UInt32: Party] = [:]
-        for row in rows {
-            let lane = Lane(row)
-            let plays = try isPlayed[lane] ?? (lane == own || gates.isOpen(lane))
-            isPlayed[lane] = plays
-            let uid: UInt32 = row["uid"]
-            guard plays, !reader.isMarked(uid, lane) else { continue }
-            if parties[uid] == nil {
-                let owner = OwnerRow(row)
-                let weight = try owner.limits(reader.policy.limits).weight
-                parties[uid] = Party(owner: owner, weight: weight, turn: FairShare.Turn(row), sources: [])
+        var turns: [FairShare.Turn] = []
+        try reader.db.forEachRow(sql, [endpoint]) { row in
+            let model: String = row[OwnerRow.columnCount]
+            if look?.lane.model != model {
+                let lane = Lane(endpoint: endpoint, model: model)
+                look = LaneLook(
+                    lane: lane, isPlayed: try lane == own || gates.isOpen(lane), marks: reader.marks(in: lane))
             }
-            parties[uid]?.sources.append(Source(lane: lane))
+            let uid: UInt32 = row[0]
+            guard let look, look.isPlayed, look.marks[uid] == nil else { return true }
+            if let party = parties[uid] {
+                party.sources.append(Source(lane: look.lane))
+                return true
+            }
+            let owner = OwnerRow(row)
+            let party = Party(owner, try owner.limits(reader.policy.limits))
+            party.sources.append(Source(lane: look.lane))
+            parties[uid] = party
+            turns.append(
+                FairShare.Turn(
+                    virtualTime: row[OwnerRow.columnCount + 1], lastTurn: row[OwnerRow.columnCount + 2], uid: uid))
+            return true
         }
-        return parties.values.sorted { $1.turn < $0.turn }
+        return (parties, turns.sorted { $1 < $0 })
     }
 
     /// An owner's ready jobs in a lane in the claim's order: the uid, the lane, how many, and after how many. Read from the

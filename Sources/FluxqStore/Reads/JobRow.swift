@@ -2,52 +2,73 @@ package import FluxqModel
 
 /// A row of `jobs` and the one place where a row's state is written.
 struct JobRow {
+    /// What a query has to name first. They are read by their places: a column's name is looked for in each row again. What the
+    /// job asks for is not among them: it can have 64 KiB, and most verbs need only its model and number of images.
+    static let columns = """
+        jobs.id, jobs.uid, jobs.endpoint, jobs.model, jobs.images, jobs.input, jobs.kept_bytes, \
+        jobs.attempt, jobs.attempts, jobs.strikes, jobs.on_unknown, \
+        jobs.state, jobs.not_before, jobs.after_backoff, jobs.phase, jobs.cancel_requested, jobs.warning, \
+        jobs.reason, jobs.message, jobs.error
+        """
+
+    /// What a job's document takes from `jobs JOIN owners`.
+    static let document = """
+        \(columns), jobs.label, jobs.priority, jobs.created_at, jobs.started_at, jobs.finished_at, jobs.request, owners.name
+        """
+
     let id: JobID
     let uid: UInt32
-    let request: EditRequest
     let lane: Lane
+    /// Pictures asked for.
+    let images: Int
     let input: ContentHash?
-    let lifecycle: Lifecycle
     /// What it counts in its owner's kept bytes.
     let keptBytes: Int64
-    private let row: Row
+    let lifecycle: Lifecycle
 
     init(_ row: Row) throws {
-        self.row = row
-        id = row["id"]
-        uid = row["uid"]
-        lane = Lane(row)
-        input = row["input"]
-        keptBytes = row["kept_bytes"]
-        guard let request: EditRequest = try row.json("request") else {
-            throw StoreError.damaged("job \(id) has no request")
-        }
-        self.request = request
+        id = row[0]
+        uid = row[1]
+        lane = Lane(endpoint: row[2], model: row[3])
+        images = row[4]
+        input = row[5]
+        keptBytes = row[6]
         lifecycle = Lifecycle(
-            state: try Self.state(of: row), attempt: row["attempt"], attempts: row["attempts"], strikes: row["strikes"],
-            onUnknown: try row.choice("on_unknown"))
+            state: try Self.state(of: row), attempt: row[7], attempts: row[8], strikes: row[9],
+            onUnknown: try row.choice(at: 10))
     }
 
     private static func state(of row: Row) throws -> Lifecycle.State {
-        switch try row.choice("state", JobState.self) {
-        case .queued: .queued(notBefore: row["not_before"], afterBackoff: row["after_backoff"])
-        case .running: .running(try row.choice("phase"), cancelRequested: row["cancel_requested"])
-        case .done: .done(warning: row["warning"])
+        switch try row.choice(at: 11, JobState.self) {
+        case .queued: .queued(notBefore: row[12], afterBackoff: row[13])
+        case .running: .running(try row.choice(at: 14), cancelRequested: row[15])
+        case .done: .done(warning: row[16])
         case .failed:
-            .failed(
-                .init(reason: try row.choice("reason"), message: row["message"], error: try row.json("error")))
+            .failed(.init(reason: try row.choice(at: 17), message: row[18], error: try row.json("error")))
         }
     }
 
     /// The job as its owner sees it.
+    ///
+    /// - Parameter row: the same one, with the columns of `document`.
     func job(
-        owner: String, waiting: Waiting?, limit: LimitReached?, pictures: [Picture], answer: AnswerRecord?
-    ) -> Job {
-        Job(
-            id: id, owner: Owner(uid: uid, name: owner), label: row["label"], priority: row["priority"],
-            createdAt: row["created_at"], startedAt: row["started_at"], finishedAt: row["finished_at"],
-            request: request, lane: lane,
-            lifecycle: lifecycle, waiting: waiting, limit: limit, pictures: pictures, answer: answer)
+        _ row: Row, waiting: Waiting?, limit: LimitReached?, pictures: [Picture], answer: AnswerRecord?
+    ) throws -> Job {
+        let request = try request(row)
+        return Job(
+            id: id, owner: Owner(uid: uid, name: row[26]), label: row[20], priority: row[21], createdAt: row[22],
+            startedAt: row[23], finishedAt: row[24], request: request, lane: lane, lifecycle: lifecycle,
+            waiting: waiting, limit: limit, pictures: pictures, answer: answer)
+    }
+
+    /// What the job asks for.
+    ///
+    /// - Parameter row: the same one, with the column `request`.
+    func request(_ row: Row) throws -> EditRequest {
+        guard let request: EditRequest = try row.json("request") else {
+            throw StoreError.damaged("job \(id) has no request")
+        }
+        return request
     }
 }
 
@@ -125,7 +146,7 @@ extension Transaction {
         // Whatever changes about a job may be what a limit of its owner waits for.
         memory.touch(job.lane, job.uid)
         if lane != job.lane { memory.touch(lane, job.uid) }
-        wakeWorkers()
+        wakeCalls()
         return .advanced(columns.state)
     }
 }

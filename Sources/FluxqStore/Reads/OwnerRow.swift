@@ -2,6 +2,17 @@ import FluxqModel
 
 /// A row of `owners`, as the limits see it.
 struct OwnerRow {
+    /// What a query has to name first. They are read by their places: a column's name is looked for in each row again.
+    static let columns = """
+        owners.uid, owners.name, owners.came_as IS NOT NULL, owners.queued, owners.running, owners.archive_bytes, \
+        owners.unused_input_bytes, owners.kept_bytes, owners.groups, owners.retries, owners.retried_on
+        """
+
+    /// The place of what a query names after them.
+    static let columnCount = 11
+
+    static let byNumber = "SELECT \(columns) FROM owners WHERE uid = ?"
+
     let uid: UInt32
     let name: String
     /// Nobody knows whose the number is.
@@ -14,20 +25,21 @@ struct OwnerRow {
     /// Those by hand on `retriedOn`.
     private let retries: Int64
     private let retriedOn: Int64
-    private let row: Row
+    /// As of the last visit; JSON text.
+    let groups: String
 
     init(_ row: Row) {
-        self.row = row
-        uid = row["uid"]
-        name = row["name"]
-        isHeldBack = !row.isNull("came_as")
-        queued = row["queued"]
-        running = row["running"]
-        archiveBytes = row["archive_bytes"]
-        unusedInputBytes = row["unused_input_bytes"]
-        keptBytes = row["kept_bytes"]
-        retries = row["retries"]
-        retriedOn = row["retried_on"]
+        uid = row[0]
+        name = row[1]
+        isHeldBack = row[2]
+        queued = row[3]
+        running = row[4]
+        archiveBytes = row[5]
+        unusedInputBytes = row[6]
+        keptBytes = row[7]
+        groups = row[8]
+        retries = row[9]
+        retriedOn = row[10]
     }
 
     /// What is counted in the row itself; of the calls of that day nothing.
@@ -39,20 +51,19 @@ struct OwnerRow {
 
     func limits(_ rules: LimitRules) throws -> UserLimits {
         // Memberships are only read where they can matter.
-        let groups = rules.groups.isEmpty ? [] : try row.json("groups", [UInt32].self) ?? []
+        let groups = rules.groups.isEmpty ? [] : try decodedJSON(groups, of: "groups", [UInt32].self)
         return rules.limits(uid: uid, groups: groups)
     }
 }
 
 extension Transaction {
-    func owner(_ uid: UInt32) throws -> OwnerRow? {
-        try row("SELECT * FROM owners WHERE uid = ?", [uid]).map(OwnerRow.init)
-    }
+    func owner(_ uid: UInt32) throws -> OwnerRow? { try row(OwnerRow.byNumber, [uid]).map(OwnerRow.init) }
 
     /// Counts one more retry by hand of an owner's jobs.
     func countRetry(of uid: UInt32) throws {
         try execute(
-            "UPDATE owners SET retries = iif(retried_on = ?1, retries, 0) + 1, retried_on = ?1 WHERE uid = ?2",
+            "UPDATE owners SET retries = CASE WHEN retried_on = ?1 THEN retries ELSE 0 END + 1, retried_on = ?1 "
+                + "WHERE uid = ?2",
             [UTCDay(now).rawValue, uid])
     }
 }

@@ -52,7 +52,7 @@ extension Store {
 
     /// Says that the file system of the state directory has no room, or nil that it has again.
     package func report(_ present: Shortage?) {
-        if shortage.replace(present) != present { signal.ring([.work]) }
+        if shortage.replace(present) != present { signal.ring([.calls]) }
     }
 }
 

@@ -121,7 +121,7 @@ private struct JobReader {
 
     func job(_ id: JobID, for caller: Caller) throws -> Job? {
         let sql = """
-            SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
+            SELECT \(JobRow.document) FROM jobs JOIN owners USING (uid) WHERE jobs.id = ? AND \(Caller.reach)
             """
         guard let row = try db.row(sql, [id] + caller.reachArguments) else { return nil }
         var sight = Sight(gate: try gate)
@@ -168,7 +168,7 @@ private struct JobReader {
 
     func jobs(_ query: JobQuery, for caller: Caller) throws -> JobList {
         let owner = caller.listCondition(everybody: query.everybody, column: "jobs.uid")
-        var sql = "SELECT jobs.*, owners.name FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
+        var sql = "SELECT \(JobRow.document) FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
         var arguments = owner.arguments
         if let state = query.state {
             // Of the jobs of a label few are looked at; of those of a state there may be a million.
@@ -211,9 +211,8 @@ private struct JobReader {
                 for: .init(job: job.id, uid: job.uid), in: lane.gate, spacing: lane.spacing, notBefore: notBefore,
                 afterBackoff: afterBackoff, limit: limit, now: now)
         }
-        var result = job.job(
-            owner: row["name"], waiting: waiting, limit: limit, pictures: try pictures(of: job.id),
-            answer: try answer(of: job.id))
+        var result = try job.job(
+            row, waiting: waiting, limit: limit, pictures: pictures(of: job.id), answer: answer(of: job.id))
         if waiting != nil, let input = job.input {
             let sql = "SELECT damaged_at IS NOT NULL FROM inputs WHERE uid = ? AND hash = ?"
             result.isInputDamaged = try db.value(Bool.self, sql, [job.uid, input]) ?? false

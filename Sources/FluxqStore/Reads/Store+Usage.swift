@@ -26,7 +26,7 @@ extension Store {
         let policy = policy
         return try await read { db, now in
             let reader = LimitsReader(db: db, policy: policy, now: now)
-            return try db.rows("SELECT * FROM owners ORDER BY uid").map { row in
+            return try db.rows("SELECT \(OwnerRow.columns) FROM owners ORDER BY uid").map { row in
                 let owner = OwnerRow(row)
                 return try reader.usage(
                     of: Owner(uid: owner.uid, name: owner.name), use: reader.use(of: owner),
@@ -77,7 +77,7 @@ extension Store {
 
     /// Records a user's groups, and the name of one who is new.
     package func meet(_ owner: Owner) async throws(StoreError) {
-        try await write { transaction in try transaction.remember(owner) }
+        _ = try await write { transaction in try transaction.remember(owner) }
     }
 }
 
@@ -110,7 +110,7 @@ extension LimitsReader {
 
     /// A user's row, nil for one who has never been seen, and the limits by the groups of now.
     func row(of owner: Owner) throws -> (owner: OwnerRow?, limits: UserLimits) {
-        let row = try db.row("SELECT * FROM owners WHERE uid = ?", [owner.uid]).map(OwnerRow.init)
+        let row = try db.row(OwnerRow.byNumber, [owner.uid]).map(OwnerRow.init)
         let limits =
             if let groups = owner.groups {
                 policy.limits.limits(uid: owner.uid, groups: groups)

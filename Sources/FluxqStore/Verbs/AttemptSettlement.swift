@@ -53,14 +53,14 @@ struct AttemptSettlement {
 extension Transaction {
     /// Writes the intent to call, its price reserved.
     func openAttempt(_ job: JobRow, number: Int) throws {
-        let price = policy.prices[job.request.model]
+        let price = policy.prices[job.lane.model]
         try execute(
             """
             INSERT INTO attempts (job, number, billing, images_wanted, price, currency, begun_at)
             VALUES (:job, :number, 'reserved', :images_wanted, :price, :currency, :begun_at)
             """,
             [
-                "job": job.id, "number": number, "images_wanted": job.request.imagesWanted, "price": price?.micros,
+                "job": job.id, "number": number, "images_wanted": job.images, "price": price?.micros,
                 "currency": price?.currency, "begun_at": now,
             ])
     }

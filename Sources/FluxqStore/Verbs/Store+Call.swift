@@ -37,7 +37,7 @@ extension Transaction {
             try judge(report.outcome.shown(by: pictures), of: claim)
         }
         // Even if the gate stays as it was: a place has become free.
-        wakeWorkers()
+        wakeCalls()
 
         guard let row = try callingJob(claim.call) else { return .stale }
         let job = try JobRow(row)
@@ -74,7 +74,9 @@ extension Transaction {
 
     /// The refusals of a queued job are its own, and count.
     func strike(_ id: JobID) throws {
-        guard let row = try row("SELECT * FROM jobs WHERE id = ? AND state = 'queued'", [id]) else { return }
+        guard let row = try row("SELECT \(JobRow.columns) FROM jobs WHERE id = ? AND state = 'queued'", [id]) else {
+            return
+        }
         let job = try JobRow(row)
         let said = try lastMessage(of: id) ?? "it gave no reason"
         let failure = Lifecycle.Failure(
@@ -143,8 +145,10 @@ extension Transaction {
     /// The row of the job while that call of it is open.
     func callingJob(_ call: CallID) throws -> Row? {
         try row(
-            "SELECT * FROM jobs WHERE id = ? AND state = 'running' AND phase = 'calling' AND attempt = ?",
-            [call.job, call.attempt])
+            """
+            SELECT \(JobRow.columns) FROM jobs
+            WHERE id = ? AND state = 'running' AND phase = 'calling' AND attempt = ?
+            """, [call.job, call.attempt])
     }
 
     /// Ends the current call of a job, with the pictures that it brought.
@@ -190,6 +194,7 @@ extension Transaction {
                 :hash, :media_type, :width, :height, :bytes)
             """
         for (offset, picture) in pictures.enumerated() {
+            if case .link = picture { wakeDownloads() }
             let new = NewRow(picture, now: now)
             try execute(
                 insert,
@@ -209,7 +214,7 @@ extension Transaction {
         guard
             let row = try row(
                 """
-                SELECT jobs.*,
+                SELECT \(JobRow.columns),
                     (SELECT message FROM attempts WHERE attempts.job = jobs.id AND number = jobs.attempt) AS defect,
                     count(*) FILTER (WHERE pictures.state = 'pending') AS pending_pictures,
                     count(*) FILTER (WHERE pictures.state = 'saved') AS saved_pictures,
@@ -222,7 +227,7 @@ extension Transaction {
         guard row["pending_pictures"] == 0 else { return nil }
         let job = try JobRow(row)
         let settlement = Lifecycle.Settlement(
-            wanted: job.request.imagesWanted, saved: row["saved_pictures"], lost: row["lost_pictures"],
+            wanted: job.images, saved: row["saved_pictures"], lost: row["lost_pictures"],
             unusable: row["unusable_pictures"], defect: row["defect"], remarks: try remarks(on: job))
         let advance = try advance(job, .settled(settlement))
         if case .advanced(let state) = advance {

@@ -130,7 +130,7 @@ extension Transaction {
                 if best.map({ job.precedes($0.job) }) ?? true { best = (candidate.lane, job) }
             }
             guard let best, let owner = try owner(uid),
-                let job = try row("SELECT * FROM jobs WHERE id = ?", [best.job.id]).map(JobRow.init)
+                let row = try row("SELECT \(JobRow.columns), request FROM jobs WHERE id = ?", [best.job.id])
             else {
                 throw StoreError.damaged("owner \(uid) has ready jobs by their count and none by their rows")
             }
@@ -139,7 +139,9 @@ extension Transaction {
                 left -= 1
                 continue
             }
-            if let reached = try LimitsReader(db: db, policy: policy, now: now).obstacle(to: job.request, of: owner) {
+            let job = try JobRow(row)
+            let limits = LimitsReader(db: db, policy: policy, now: now)
+            if let reached = try limits.obstacle(toCalling: job.images, in: job.lane, of: owner) {
                 // The mark costs once; until something changes, no claim looks at this owner again.
                 memory.use { state in
                     let timedAt = state.lines?[best.lane]?.waiters[uid]?.timedAt
@@ -150,7 +152,7 @@ extension Transaction {
                 left -= 1
                 continue
             }
-            return .claimed(try claim(job, of: owner, in: best.lane))
+            return .claimed(try claim(job, for: job.request(row), of: owner, in: best.lane))
         }
         return .nothing(until: now)
     }
@@ -213,11 +215,13 @@ extension Transaction {
         ORDER BY priority DESC, id LIMIT 1
         """
 
-    private func claim(_ job: JobRow, of owner: OwnerRow, in lane: Lane) throws -> Claim {
+    private func claim(
+        _ job: JobRow, for request: EditRequest, of owner: OwnerRow, in lane: Lane
+    ) throws -> Claim {
         guard case .advanced = try advance(job, .claimed) else {
             throw StoreError.damaged("job \(job.id) is queued and cannot be claimed")
         }
-        try takeTurn(owner, in: lane, images: job.request.imagesWanted)
+        try takeTurn(owner, in: lane, images: job.images)
         var gate = try gate(of: lane)
         let number = gate.begin(.init(job: job.id, uid: job.uid), at: now)
         try write(gate, of: lane)
@@ -226,7 +230,7 @@ extension Transaction {
             try value(String.self, "SELECT media_type FROM inputs WHERE uid = ? AND hash = ?", [job.uid, hash])
         }
         return Claim(
-            job: job.id, uid: job.uid, lane: lane, attempt: job.lifecycle.attempt + 1, request: job.request,
+            job: job.id, uid: job.uid, lane: lane, attempt: job.lifecycle.attempt + 1, request: request,
             inputMediaType: mediaType, begunAt: now, number: number)
     }
 

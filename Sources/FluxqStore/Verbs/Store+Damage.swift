@@ -89,7 +89,7 @@ extension Transaction {
             WHERE inputs.hash = ? AND jobs.state = 'queued'
             """, [hash])
         for row in waiting { try log(.inputDamaged, job: row["id"], uid: row["uid"], state: .queued) }
-        wakeWorkers()
+        wakeDownloads()
         return record
     }
 

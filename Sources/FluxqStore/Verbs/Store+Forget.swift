@@ -196,7 +196,7 @@ extension ForgetQuery {
 extension Transaction {
     /// Deletes a job that has ended and waits for no picture. Triggers keep its use in the books and refuse any other job.
     fileprivate func forget(_ id: JobID, of uid: UInt32, by actor: UInt32?) throws -> ForgottenSum {
-        guard let found = try row("SELECT * FROM jobs WHERE id = ? AND uid = ?", [id, uid]) else {
+        guard let found = try row("SELECT \(JobRow.columns), key FROM jobs WHERE id = ? AND uid = ?", [id, uid]) else {
             return ForgottenSum()
         }
         let job = try JobRow(found)
@@ -237,7 +237,7 @@ extension Transaction {
         try count(keptBytes: Self.forgottenEventBytes - job.keptBytes, of: uid)
         // The archive has room again, for which jobs may have waited.
         memory.touch(uid)
-        wakeWorkers()
+        wakeCalls()
         wakeHousekeeper()
         return sum
     }

@@ -42,7 +42,7 @@ extension Store {
                 if try !ContentUse.isInUse(hash, transaction.db) { unreferenced.append(hash) }
             }
             // There is room again, and jobs may have waited for it.
-            if !expired.isEmpty { transaction.wakeWorkers() }
+            if !expired.isEmpty { transaction.wakeCalls() }
             return unreferenced
         }
     }

@@ -12,7 +12,7 @@ extension Store {
     package func recover(keeping answered: Set<CallID> = []) async throws(StoreError) -> [JobID] {
         let isRestored = try await beginRestore()
         let interrupted = try await write { transaction in
-            let rows = try transaction.db.rows("SELECT * FROM jobs WHERE phase = 'calling' ORDER BY id")
+            let rows = try transaction.db.rows("SELECT \(JobRow.columns) FROM jobs WHERE phase = 'calling' ORDER BY id")
             let interrupted = try rows.map(JobRow.init).filter {
                 !answered.contains(CallID(job: $0.id, attempt: $0.lifecycle.attempt))
             }
@@ -25,7 +25,7 @@ extension Store {
                 guard case .advanced = advance else { throw StoreError.damaged("job \(job.id) cannot be recovered") }
                 CrashPoint.interruptedCallEnded.pass()
             }
-            transaction.wakeWorkers()
+            transaction.wakeCalls()
             return interrupted.map(\.id)
         }
         guard isRestored else { return interrupted }
@@ -49,7 +49,7 @@ extension Store {
     ) async throws(StoreError) -> Advance {
         try await write { transaction in
             guard let row = try transaction.callingJob(call) else { return .stale }
-            transaction.wakeWorkers()
+            transaction.wakeCalls()
             return try transaction.end(try JobRow(row), with: report, pictures: pictures)
         }
     }

@@ -87,13 +87,13 @@ extension Transaction {
     /// Its jobs may be called again.
     fileprivate func release(_ uid: UInt32) {
         memory.touch(uid)
-        wakeWorkers()
+        wakeCalls()
     }
 
     /// Cancels what an owner has queued, and gives everything that is the owner's to a number that nobody can have: it stays in
     /// the books, and administrators see it.
     fileprivate func putAway(_ uid: UInt32, by caller: Caller) throws {
-        let queued = try db.rows("SELECT * FROM jobs WHERE uid = ? AND state = 'queued'", [uid])
+        let queued = try db.rows("SELECT \(JobRow.columns) FROM jobs WHERE uid = ? AND state = 'queued'", [uid])
         for job in try queued.map(JobRow.init) {
             guard case .advanced(let state) = try advance(job, .canceled) else {
                 throw StoreError.damaged("job \(job.id) is queued and cannot be canceled")
@@ -123,6 +123,6 @@ extension Transaction {
         }
         try execute("DELETE FROM owners WHERE uid = ?", [uid])
         memory.forget()
-        wakeWorkers()
+        wakeCalls()
     }
 }

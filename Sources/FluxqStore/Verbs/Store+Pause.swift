@@ -34,7 +34,7 @@ extension Store {
             guard wasPaused || areOpened else { return .unchanged }
             try transaction.remember(caller.owner)
             try transaction.logQueue(.resumed, actor: caller.uid)
-            transaction.wakeWorkers()
+            transaction.wakeCalls()
             return .granted
         }
     }

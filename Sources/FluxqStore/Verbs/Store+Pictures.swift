@@ -142,7 +142,7 @@ extension Transaction {
         if row.isCanceled, let since = row.goneSince { pause = min(pause, since + policy.goneAfterCancel - now) }
         row.nextTryAt = now + max(pause, Self.shortestPause)
         try write(row, of: picture)
-        wakeWorkers()
+        wakeDownloads()
         return .advanced(.running)
     }
 
@@ -206,7 +206,7 @@ extension Transaction {
                     """, [again, id, picture.index])
             }
         }
-        wakeWorkers()
+        wakeDownloads()
         guard case .advanced(let state)? = end, state != .running else { return nil }
         return end
     }
@@ -228,7 +228,7 @@ extension Transaction {
         }
         let state: JobState = try row.choice("state")
         try log(kind, job: picture.job, uid: row["uid"], state: state)
-        wakeWorkers()
+        wakeCalls()
         // One that is fetched again because it was found damaged changes nothing for a job that has long ended.
         guard state == .running else { return .advanced(state) }
         return try settleIfComplete(picture.job) ?? .advanced(.running)

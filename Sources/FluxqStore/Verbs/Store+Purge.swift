@@ -23,7 +23,7 @@ extension Store {
         let query = ForgetQuery(endedBefore: clock() + .milliseconds(1))
         let preview = try await previewForgetting(query, of: uid)
         return try await read { db, _ in
-            try db.row("SELECT * FROM owners WHERE uid = ?", [uid]).map { row in
+            try db.row(OwnerRow.byNumber, [uid]).map { row in
                 let owner = OwnerRow(row)
                 return Purgeable(
                     uid: uid, name: owner.name, queued: owner.queued, running: owner.running, preview: preview)

@@ -62,7 +62,7 @@ extension Transaction {
                 fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
                 called and billed since. It is not sent again by itself; a retry sends it again.
                 """)
-        let rows = try db.rows("SELECT * FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?", [limit])
+        let rows = try db.rows("SELECT \(JobRow.columns) FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?", [limit])
         for job in try rows.map(JobRow.init) {
             guard case .advanced(.failed) = try advance(job, .restored(failure)) else {
                 throw StoreError.damaged("job \(job.id) cannot be held back")

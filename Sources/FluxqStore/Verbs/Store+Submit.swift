@@ -63,11 +63,16 @@ extension Store {
 
 extension Transaction {
     fileprivate func submit(_ order: Store.Order) throws -> Store.Submission {
-        let uid = order.owner.uid
-        try remember(order.owner)
-
+        let owner = try remember(order.owner)
+        let uid = owner.uid
         if let key = order.key, let earlier = try submission(under: key, of: order.owner) { return earlier }
-        if let limit = try obstacle(toQueueing: order.request, uid: uid) { return .overLimit(limit) }
+        let model = order.request.model
+        let lane =
+            order.lane ?? policy.catalog.lane(for: model)
+            ?? Lane(endpoint: policy.catalog.endpoints.first?.name ?? Lane.defaultEndpoint, model: model)
+        if let limit = try obstacle(toQueueing: order.request.imagesWanted, in: lane, of: owner) {
+            return .overLimit(limit)
+        }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {
             guard
@@ -79,10 +84,6 @@ extension Transaction {
             input = hash
         }
         let notBefore = order.notBefore.flatMap { $0 > now ? $0 : nil }
-        let model = order.request.model
-        let lane =
-            order.lane ?? policy.catalog.lane(for: model)
-            ?? Lane(endpoint: policy.catalog.endpoints.first?.name ?? Lane.defaultEndpoint, model: model)
         let inserted = try value(
             JobID.self,
             """
@@ -102,25 +103,47 @@ extension Transaction {
         try recount(id)
         memory.touch(lane, uid)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
-        wakeWorkers()
-        guard let job = try job(id, for: Caller(order.owner)) else {
-            throw StoreError.other("job \(id) is gone after its insert")
-        }
-        return .created(job)
+        wakeCalls()
+        return .created(try queued(id, order, of: owner, in: lane, notBefore: notBefore))
+    }
+
+    /// A job that was just queued, as its rows would give it: it has no calls and no pictures yet.
+    private func queued(
+        _ id: JobID, _ order: Store.Order, of owner: OwnerRow, in lane: Lane, notBefore: Timestamp?
+    ) throws -> Job {
+        let limit =
+            notBefore == nil
+            ? try LimitsReader(db: db, policy: policy, now: now).obstacle(toFirstJobOf: owner, in: lane) : nil
+        let waiting = try gate().waiting(
+            for: .init(job: id, uid: owner.uid), in: policy.catalog.home(of: lane) == nil ? nil : gate(of: lane),
+            spacing: policy.catalog.endpoint(lane.endpoint).flatMap { try spacing(of: $0) }, notBefore: notBefore,
+            afterBackoff: false, limit: limit, now: now)
+        return Job(
+            id: id, owner: Owner(uid: owner.uid, name: owner.name), label: order.label, priority: order.priority,
+            createdAt: now, startedAt: nil, finishedAt: nil, request: order.request, lane: lane,
+            lifecycle: Lifecycle(
+                state: .queued(notBefore: notBefore, afterBackoff: false), attempt: 0, attempts: 0, strikes: 0,
+                onUnknown: order.onUnknown),
+            waiting: waiting, limit: limit, pictures: [], answer: nil)
     }
 
     /// Owners are known by number; groups are as of their last visit. With other ones, other limits may hold. A name stays until
     /// an administrator has said that it is the same person's: see `Store.recognize`.
-    func remember(_ owner: Owner) throws {
-        let changed = try execute(
+    @discardableResult
+    func remember(_ owner: Owner) throws -> OwnerRow {
+        let groups = try owner.groups.map { try jsonText($0.sorted()) }
+        if let known = try self.owner(owner.uid), groups == nil || known.groups == groups { return known }
+        try execute(
             """
-            INSERT INTO owners (uid, name, groups) VALUES (?1, ?2, coalesce(?3, '[]'))
-            ON CONFLICT (uid) DO UPDATE SET groups = excluded.groups WHERE ?3 IS NOT NULL AND owners.groups <> ?3
+            INSERT INTO owners (uid, name, groups) VALUES (?, ?, ?)
+            ON CONFLICT (uid) DO UPDATE SET groups = excluded.groups
             """,
-            [owner.uid, owner.name, try owner.groups.map { try jsonText($0.sorted()) }])
-        if changed > 0 {
-            memory.touch(owner.uid)
-            wakeWorkers()
+            [owner.uid, owner.name, groups ?? "[]"])
+        memory.touch(owner.uid)
+        wakeCalls()
+        guard let row = try self.owner(owner.uid) else {
+            throw StoreError.other("user \(owner.uid) is gone after being recorded")
         }
+        return row
     }
 }

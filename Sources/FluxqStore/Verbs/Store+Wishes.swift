@@ -48,7 +48,8 @@ extension Store {
 extension Transaction {
     /// nil where there is none or it is somebody else's.
     fileprivate func wanted(_ id: JobID, by caller: Caller) throws -> JobRow? {
-        try row("SELECT * FROM jobs WHERE id = ? AND \(Caller.reach)", [id] + caller.reachArguments).map(JobRow.init)
+        try row("SELECT \(JobRow.columns) FROM jobs WHERE id = ? AND \(Caller.reach)", [id] + caller.reachArguments)
+            .map(JobRow.init)
     }
 
     fileprivate func grant(
