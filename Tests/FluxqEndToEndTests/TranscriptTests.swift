@@ -31,6 +31,29 @@ struct TranscriptTests {
         compare(transcript, outputs, process)
     }
 
+    @Test("the tutorial's commands print what it shows")
+    func tutorial() async throws {
+        let transcript = Transcript(try RepositoryFile.text("docs/tutorial.md"), isMarkdown: true)
+        let directory = try TemporaryDirectory()
+        var environment = RunningDaemon.baseEnvironment
+        let programs = RunningDaemon.executable("fluxq").dropLast("/fluxq".count)
+        environment["PATH"] = programs + ":" + (environment["PATH"] ?? "")
+        environment["TMPDIR"] = directory.path
+        try FileManager.default.createDirectory(
+            atPath: directory.path("Samples"), withIntermediateDirectories: false)
+        try copySample(to: directory.path("Samples/photograph.jpg"))
+        let script = "cd '\(directory.path)' || exit 99\ntrap 'kill $(jobs -p); wait' EXIT\n"
+        let process = try ChildProcess(
+            "bash", ["-c", script + transcript.script(mark: Self.mark)], environment: environment,
+            directory: directory.path)
+        _ = await process.wait()
+        // The page shows no exit statuses.
+        let outputs = Transcript.outputs(of: process.output, mark: Self.mark).map { lines in
+            lines.last?.wholeMatch(of: /\[[0-9]+\]/) == nil ? lines : lines.dropLast()
+        }
+        compare(transcript, outputs, process)
+    }
+
     private func copySample(to path: String) throws {
         try FileManager.default.copyItem(atPath: RepositoryFile.path("Samples/photograph.jpg"), toPath: path)
     }
