@@ -91,7 +91,7 @@ struct LaneLog {
     /// A call has ended, and fluxq was told how.
     mutating func note(_ call: SimulatedCall, at time: Int64) {
         // A success of a call that began before something went wrong says nothing about what is now.
-        let isUsable = call.inline.isEmpty || !call.whole.isEmpty
+        let isUsable = (call.inline.isEmpty || !call.whole.isEmpty) && call.report?.outcome.kind != .noImage
         if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed || !isUsable {
             (isClean, soiledAt) = (false, time)
             troubled.insert(call.owner)
@@ -124,7 +124,7 @@ struct LaneLog {
             refusedByChance.insert(call.owner)
         case (.hostility, _) where call.isFailure:
             // The API has answered, though not with what was asked for, or with something that is no picture.
-            if let kind = call.report?.outcome.kind, [.noImage, .answered].contains(kind) {
+            if let kind = call.report?.outcome.kind, [.noImage, .answered, .serverError].contains(kind) {
                 end(.refused, by: call, at: time)
             }
         default:
