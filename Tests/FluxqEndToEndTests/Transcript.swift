@@ -41,6 +41,13 @@ struct Transcript {
         }
     }
 
+    /// The same session with other commands.
+    func running(_ change: (String) -> String) -> Transcript {
+        var changed = self
+        for index in commands.indices { changed.commands[index].text = change(commands[index].text) }
+        return changed
+    }
+
     private mutating func add(_ line: Substring) {
         if line.hasPrefix("$ ") {
             commands.append(Command(text: String(line.dropFirst(2))))
