@@ -28,7 +28,7 @@ struct SimulationTests {
             Planted(name: "charge-outages", rule: "it cost an attempt", seeds: 50),
             Planted(name: "spread-refusals", rule: "with 80 % of a fair share", seeds: 100),
             Planted(name: "refund-forgotten", rule: "of what the calls of forgotten jobs have cost", seeds: 100),
-            Planted(name: "forget-holds", rule: "is known to be", seeds: 100),
+            Planted(name: "forget-holds", rule: "is known to be", seeds: 400),
             Planted(name: "never-probe", rule: "has a ready job, and is not tried", seeds: 50),
         ]
     }
