@@ -46,7 +46,7 @@ package final class Store: Sendable {
     /// Returns when a write has succeeded: there is room for one again.
     package func tryWriting() async throws(StoreError) {
         // Writes a page that says what it said before.
-        try await write { transaction in try transaction.execute("UPDATE queue SET id = id") }
+        try await write { transaction in _ = try transaction.execute("UPDATE queue SET id = id") }
     }
 
     /// Each piece of work reads it once.

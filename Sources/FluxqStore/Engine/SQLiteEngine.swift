@@ -294,6 +294,7 @@ private final class SQLiteConnection: Connection {
 
     var isInTransaction: Bool { db.isInsideTransaction }
 
+    @discardableResult
     func execute(_ sql: String, _ arguments: Arguments) throws -> Int {
         do {
             try db.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
