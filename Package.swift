@@ -34,14 +34,15 @@ let serviceLifecycleTestKit = Target.Dependency.product(
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 /// A module's own tests; `also` names what they drive besides the module.
-func tests(_ room: String, also: [Target.Dependency] = []) -> Target {
+func tests(_ module: String, also: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: "\(room)Tests", dependencies: [.target(name: room), "FluxqTestSupport"] + also, swiftSettings: settings)
+        name: "\(module)Tests", dependencies: [.target(name: module), "FluxqTestSupport"] + also,
+        swiftSettings: settings)
 }
 
 let fuzzTargets: [Target] = [
@@ -84,7 +85,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Layer 5: composition and verbs.
-        room(
+        module(
             "FluxqDaemon",
             [
                 "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqUsers",
@@ -92,7 +93,7 @@ let package = Package(
                 logging, serviceLifecycle, unixSignals, nioCore, nioPosix,
                 yams,
             ]),
-        room(
+        module(
             "FluxqCommands",
             [
                 "CLinux", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqProcess", "FluxqControlClient",
@@ -100,7 +101,7 @@ let package = Package(
             ]),
 
         // Layer 4: the two sides of the socket, and the work.
-        room(
+        module(
             "FluxqControlServer",
             [
                 "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
@@ -109,35 +110,35 @@ let package = Package(
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
-        room(
+        module(
             "FluxqWorkers",
             [
                 "FluxqModel", "FluxqFormats", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqMaintenance",
                 nioCore, logging, serviceLifecycle,
             ]),
-        room("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
+        module("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
         // Layer 3: the store and the archive together.
-        room("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
+        module("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
 
         // Layer 2: one outside thing each.
-        room("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
-        room("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
-        room(
+        module("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
+        module("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
+        module(
             "FluxqImagesAPI",
             ["FluxqModel", "FluxqFormats", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
-        room("FluxqControl", ["FluxqModel", "FluxqFormats"]),
-        room("FluxqUsers", []),
-        room("FluxqProcess", [logging]),
-        room(
+        module("FluxqControl", ["FluxqModel", "FluxqFormats"]),
+        module("FluxqUsers", []),
+        module("FluxqProcess", [logging]),
+        module(
             "FluxqSandbox",
             ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
         // Layer 1: rules and formats. Layer 0 is the system's libraries.
-        room("FluxqModel", ["CLinux"]),
-        room("FluxqFormats", ["CZlib"]),
+        module("FluxqModel", ["CLinux"]),
+        module("FluxqFormats", ["CZlib"]),
         .target(
             name: "FluxqMigrations", path: "migrations",
             resources: [
@@ -262,7 +263,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "FluxqHouseTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
+            name: "FluxqRepositoryTests", dependencies: ["FluxqTestSupport", "FluxqMigrations", "FluxqSandbox"],
             swiftSettings: settings),
     ] + (isFuzzed ? fuzzTargets : [])
 )

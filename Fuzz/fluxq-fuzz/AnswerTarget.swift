@@ -75,8 +75,8 @@ enum AnswerTarget {
         }
     }
 
-    private static let quotation: Quotation = {
-        do { return Quotation(hiding: [try APIKey("sk-fuzz-0123456789")]) } catch { fatalError("\(error)") }
+    private static let quotation: Redactor = {
+        do { return Redactor(hiding: [try APIKey("sk-fuzz-0123456789")]) } catch { fatalError("\(error)") }
     }()
 
     /// Reads the answer again, all at once and with everything in it: what stands in `data` in the vendor's own form comes.

@@ -148,7 +148,7 @@ final class Users: @unchecked Sendable {
         guard let edit = anyEdit(), let job = edit.job else { return }
         edit.retries += 1
         visit(life, "\(edit.order.owner.name) retries job \(job)") { [self] in
-            let result: WishResult
+            let result: ChangeResult
             do {
                 result = try await life.store.retry(job, uid: edit.order.owner.uid)
             } catch {

@@ -58,7 +58,9 @@ extension LimitReached {
         if onTheWay > 0 { return "It frees as soon as the pictures that you are sending are there or given up." }
         if let freesAt { return "It is renewed at \(Self.minute(freesAt)) UTC." }
         if kind == .inputBytes { return "Make it smaller, or ask an administrator to raise the limit." }
-        if isForEver { return "That alone is more than the limit: ask for less, or ask an administrator to raise it." }
+        if canNeverFit {
+            return "That alone is more than the limit: ask for less, or ask an administrator to raise it."
+        }
         return switch kind {
         case .queuedJobs: "It frees as soon as one of them begins or is canceled."
         case .runningJobs: "It frees as soon as one of them has ended."

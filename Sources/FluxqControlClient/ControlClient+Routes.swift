@@ -17,7 +17,7 @@ extension ControlClient {
 
     /// `POST /v1/jobs`. With a key it is sent again if its answer is lost: the same key gives the same job.
     package func submit(_ submission: JobSubmission) async throws -> Answered<JobDocument> {
-        let body = RequestBody.json([UInt8](try JSONEncoder().encode(submission)))
+        let body = UploadBody.json([UInt8](try JSONEncoder().encode(submission)))
         return try await document(.POST, "/v1/jobs", body, isRepeatable: submission.options.key != nil)
     }
 
@@ -52,7 +52,7 @@ extension ControlClient {
 
     /// `POST /v1/jobs/forget`. It is sent again if its answer is lost: what is forgotten cannot be forgotten twice.
     package func forget(_ request: ForgetRequest) async throws -> Answered<ForgetDocument> {
-        let body = RequestBody.json([UInt8](try JSONEncoder().encode(request)))
+        let body = UploadBody.json([UInt8](try JSONEncoder().encode(request)))
         return try await document(.POST, "/v1/jobs/forget", body, isRepeatable: true)
     }
 

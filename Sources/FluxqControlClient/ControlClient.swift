@@ -49,7 +49,7 @@ package final class ControlClient {
 }
 
 /// What a request carries.
-enum RequestBody: Sendable {
+enum UploadBody: Sendable {
     case none
     case json([UInt8])
     case upload(UploadSource)
@@ -60,7 +60,7 @@ extension ControlClient {
     ///
     /// - Parameter isRepeatable: whether asking twice comes to the same as asking once; nil if the method says so.
     func document<Document: Decodable & Sendable>(
-        _ method: HTTPMethod, _ uri: String, _ body: RequestBody = .none, isRepeatable: Bool? = nil
+        _ method: HTTPMethod, _ uri: String, _ body: UploadBody = .none, isRepeatable: Bool? = nil
     ) async throws -> Answered<Document> {
         let isRepeatable = isRepeatable ?? (method != .POST)
         return try await waitingItsTurn { patience in
@@ -120,7 +120,7 @@ extension ControlClient {
     ///
     /// - Throws: `Untaken` if it may be sent again.
     private func answer(
-        to method: HTTPMethod, _ uri: String, _ body: RequestBody, isRepeatable: Bool, _ patience: Duration
+        to method: HTTPMethod, _ uri: String, _ body: UploadBody, isRepeatable: Bool, _ patience: Duration
     ) async throws -> Answer {
         let connection = try await connected(patience: patience)
         let (answer, sending) = await send(method, uri, body, on: connection)
@@ -186,7 +186,7 @@ extension ControlClient {
 
     /// Sends the request and waits for the head of the answer, which may come before the whole body has been sent.
     private func send(
-        _ method: HTTPMethod, _ uri: String, _ body: RequestBody, on connection: ControlConnection
+        _ method: HTTPMethod, _ uri: String, _ body: UploadBody, on connection: ControlConnection
     ) async -> (answer: Result<HTTPResponseHead, any Error>, Sending) {
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: ["host": "localhost"])
         switch body {

@@ -7,7 +7,7 @@ import NIOPosix
 /// One connection to the daemon's socket.
 struct ControlConnection: Sendable {
     let channel: any Channel
-    private let reader: NIOLoopBound<AnswerReader>
+    private let reader: NIOLoopBound<ResponseReader>
 
     /// One thread for the life of the process: a start-up counts, and NIO's shared group has a thread for every core.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -22,7 +22,7 @@ struct ControlConnection: Sendable {
                 .withConnectedSocket(descriptor) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
-                        let reader = AnswerReader()
+                        let reader = ResponseReader()
                         try pipeline.addHandlers([
                             IdleStateHandler(allTimeout: SilenceHandler.limit), SilenceHandler(),
                             HTTPRequestEncoder(), UnaskedAnswer(), ByteToMessageHandler(HTTPResponseDecoder()),

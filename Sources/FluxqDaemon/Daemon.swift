@@ -77,7 +77,7 @@ package struct Daemon: Sendable {
         }
         CrashPoint.recoveryCommitted.pass()
 
-        let socket = try ControlSocket.open(path: options.socket, environment: environment)
+        let socket = try DaemonSocket.open(path: options.socket, environment: environment)
         CrashPoint.socketBound.pass()
         let sandbox = try await startSandbox(in: directory.path, configuration)
         let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
@@ -206,18 +206,18 @@ package struct Daemon: Sendable {
 }
 
 /// Where clients come in: handed over by systemd, or bound here.
-private struct ControlSocket {
+private struct DaemonSocket {
     let descriptor: CInt
     let name: String
     private let bound: ListeningSocket?
 
-    static func open(path: String?, environment: [String: String]) throws -> ControlSocket {
+    static func open(path: String?, environment: [String: String]) throws -> DaemonSocket {
         if path == nil, let inherited = try InheritedSocket.take(environment: environment) {
-            return ControlSocket(descriptor: inherited, name: "systemd", bound: nil)
+            return DaemonSocket(descriptor: inherited, name: "systemd", bound: nil)
         }
         let path = path ?? environment[SocketPath.environmentVariable] ?? SocketPath.standard
         let bound = try ListeningSocket.bind(path: path)
-        return ControlSocket(descriptor: bound.descriptor, name: path, bound: bound)
+        return DaemonSocket(descriptor: bound.descriptor, name: path, bound: bound)
     }
 
     func removeName() throws {

@@ -124,14 +124,14 @@ final class Reload: Sendable {
         let (taken, changed, late) = before.takingOn(next)
         do {
             // The terms are the same for all: if the first takes them, every other does.
-            for api in parts.apis { try api.adopt(complete(taken).callTerms) }
+            for api in parts.apis { try api.reload(complete(taken).callTerms) }
         } catch {
             logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(error)"])
             return "The last reload failed: the log says why."
         }
-        parts.store.adopt(taken.storePolicy)
-        parts.workers.adopt(taken.workerSettings)
-        parts.server.adopt(serving(taken))
+        parts.store.reload(taken.storePolicy)
+        parts.workers.reload(taken.workerSettings)
+        parts.server.reload(serving(taken))
         present.withLock { $0 = taken }
         for key in late {
             logger.warning("A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(key)"])

@@ -84,7 +84,7 @@ package final class ChangeSignal: Sendable {
     }
 
     /// Says that a commit has changed something of these topics.
-    package func ring(_ topics: Set<Topic>) {
+    package func notify(_ topics: Set<Topic>) {
         guard !topics.isEmpty else { return }
         let woken = state.withLock { state in
             state.count += 1

@@ -53,10 +53,10 @@ package final class Store: Sendable {
     var policy: StorePolicy { reloadable.current }
 
     /// Takes on what has been configured anew: transactions that begin from now on go by it.
-    package func adopt(_ policy: StorePolicy) {
+    package func reload(_ policy: StorePolicy) {
         reloadable.replace(with: policy)
         // What kept a job waiting may do so no longer.
-        signal.ring([.calls, .downloads, .inputs])
+        signal.notify([.calls, .downloads, .inputs])
     }
 
     /// Waits for the last write and closes the file.

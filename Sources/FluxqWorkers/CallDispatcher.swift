@@ -17,11 +17,11 @@ final class CallDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
-    private let pulse: Pulse
+    private let pulse: Heartbeat
     /// Calls whose answer has not come.
     private let inFlight = Mutex<[Lane: Int]>([:])
 
-    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
+    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Heartbeat) {
         store = parts.store
         archive = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
@@ -101,11 +101,11 @@ final class CallDispatcher: Sendable {
 
     private func leave(_ lane: Lane) {
         inFlight.withLock { $0[lane, default: 1] -= 1 }
-        store.signal.ring([.calls])
+        store.signal.notify([.calls])
     }
 
-    private func inbox(of call: CallID, arrivals: [Int: Inbox.Arrival] = [:]) -> Inbox {
-        Inbox(
+    private func inbox(of call: CallID, arrivals: [Int: InlinePictures.Arrival] = [:]) -> InlinePictures {
+        InlinePictures(
             call: call, archive: archive, arrivals: arrivals,
             patience: { [clock, settings, room, logger] error in
                 logger.failure("cannot store what an answer brings", error, ["job.id": "\(call.job)"])
@@ -127,7 +127,7 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    private func report(of claim: Claim, inbox: Inbox) async -> CallReport {
+    private func report(of claim: Claim, inbox: InlinePictures) async -> CallReport {
         var report = await call(claim, into: inbox)
         // Whatever became of the call: whole pictures that are here have been paid for.
         if report.outcome.kind != .answered, !inbox.whole.isEmpty {
@@ -145,7 +145,7 @@ final class CallDispatcher: Sendable {
         return report
     }
 
-    private func call(_ claim: Claim, into inbox: Inbox) async -> CallReport {
+    private func call(_ claim: Claim, into inbox: InlinePictures) async -> CallReport {
         guard let api = apis[claim.lane.endpoint] else {
             var report = CallReport(
                 outcome: .notSent(message: "fluxqd has no endpoint named \(claim.lane.endpoint) any more."))
@@ -185,7 +185,7 @@ final class CallDispatcher: Sendable {
         guard isOpen else { return await forget(left.call) }
         let found = await untilDone("take back an answer", job: left.call.job) {
             let note = try await archive.note(of: left.call).flatMap { try? AnswerNote(json: $0) }
-            var arrivals: [Int: Inbox.Arrival] = [:]
+            var arrivals: [Int: InlinePictures.Arrival] = [:]
             for picture in left.pictures {
                 guard let file = try await archive.takeBack(picture, of: left.call) else { continue }
                 arrivals[picture.ordinal] = .init(file: file, isValid: picture.isValid)
@@ -207,7 +207,7 @@ final class CallDispatcher: Sendable {
     /// Archives what came inline and records the answer, the one thing that cannot be had again: it is tried until it is on the
     /// disk. Where the daemon has to stop before, the next start finds in incoming/ what came.
     private func record(
-        _ report: CallReport, of call: CallID, from inbox: Inbox,
+        _ report: CallReport, of call: CallID, from inbox: InlinePictures,
         as commit: @escaping @Sendable ([NewPicture]) async throws -> Advance
     ) async {
         var pictures: [NewPicture] = []
@@ -247,7 +247,7 @@ final class CallDispatcher: Sendable {
     /// Takes one item of the answer as far as it can be taken without another request.
     ///
     /// - Returns: nil where the daemon has to stop before.
-    private func keep(_ item: AnswerItem, of answer: Answer, from inbox: Inbox) async -> NewPicture? {
+    private func keep(_ item: AnswerItem, of answer: Answer, from inbox: InlinePictures) async -> NewPicture? {
         var otherwise: NewPicture?
         if let ordinal = item.inline {
             if let arrival = inbox.take(ordinal) {
@@ -267,7 +267,7 @@ final class CallDispatcher: Sendable {
     }
 
     /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.
-    private func keep(_ arrival: Inbox.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
+    private func keep(_ arrival: InlinePictures.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
         await untilDone("store a picture", job: call.job) {
             var message = item.error ?? "What came inline is not base64."
             if arrival.isValid {

@@ -34,14 +34,14 @@ struct Housekeeper: Sendable {
             if let wait = trust.look(wall: parts.clock.now(), uptime: parts.clock.uptime()) {
                 next = parts.clock.now() + wait
             } else {
-                next = await keepHouse(&rounds)
+                next = await advanceRounds(&rounds)
             }
             await wakeup.wait(for: .inputs, after: look, until: next)
         }
     }
 
     /// - Returns: when there may be something to do again.
-    private func keepHouse(_ rounds: inout Rounds) async -> Timestamp {
+    private func advanceRounds(_ rounds: inout Rounds) async -> Timestamp {
         var next = parts.clock.now() + Self.eventRound
         do {
             while case let unused = try await parts.store.expireInputs(), !unused.isEmpty {

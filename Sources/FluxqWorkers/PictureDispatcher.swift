@@ -16,7 +16,7 @@ final class PictureDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
-    private let pulse: Pulse
+    private let pulse: Heartbeat
     private let inFlight = Mutex<Set<PictureID>>([])
     /// What tries that broke off have left, for the next ones.
     private let begun = Mutex<[PictureID: IncomingPicture]>([:])
@@ -25,7 +25,7 @@ final class PictureDispatcher: Sendable {
     /// Of packings inside of one another.
     private static let mostLayers = 3
 
-    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Pulse) {
+    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Heartbeat) {
         store = parts.store
         archive = parts.archive
         apis = parts.apis
@@ -52,7 +52,7 @@ final class PictureDispatcher: Sendable {
                     downloads.addTask {
                         await self.fetch(picture)
                         self.inFlight.withLock { _ = $0.remove(picture.id) }
-                        self.store.signal.ring([.downloads])
+                        self.store.signal.notify([.downloads])
                     }
                 }
                 // With no place free only the end of a download matters.

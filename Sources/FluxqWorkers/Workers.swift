@@ -56,11 +56,13 @@ package struct Workers: Service {
     }
 
     private let parts: Parts
-    private let pulses: (calls: Pulse, pictures: Pulse)
+    private let pulses: (calls: Heartbeat, pictures: Heartbeat)
 
     package init(_ parts: Parts) {
         self.parts = parts
-        pulses = (Pulse(waking: .calls, of: parts.store.signal), Pulse(waking: .downloads, of: parts.store.signal))
+        pulses = (
+            Heartbeat(waking: .calls, of: parts.store.signal), Heartbeat(waking: .downloads, of: parts.store.signal)
+        )
     }
 
     /// Returns once both dispatchers have come round since it was asked, which is at once, whether they have work or not:
@@ -71,9 +73,9 @@ package struct Workers: Service {
     }
 
     /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
-    package func adopt(_ settings: Settings) {
+    package func reload(_ settings: Settings) {
         parts.settings.replace(with: settings)
-        parts.store.signal.ring([.calls, .downloads])
+        parts.store.signal.notify([.calls, .downloads])
     }
 
     /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
@@ -115,7 +117,7 @@ package struct Workers: Service {
             }
         } onGracefulShutdown: {
             beginning.finish()
-            parts.store.signal.ring([.calls, .downloads, .inputs])
+            parts.store.signal.notify([.calls, .downloads, .inputs])
         }
     }
 }

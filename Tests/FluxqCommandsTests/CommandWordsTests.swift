@@ -11,8 +11,8 @@ struct CommandWordsTests {
         try #require(try FluxqCommand.parsed(["submit"] + words) as? Submit)
     }
 
-    private func complaint(_ words: [[UInt8]]) -> Complaint? {
-        do throws(Complaint) {
+    private func complaint(_ words: [[UInt8]]) -> CommandFailure? {
+        do throws(CommandFailure) {
             _ = try CommandWords(words)
             return nil
         } catch {
@@ -20,7 +20,7 @@ struct CommandWordsTests {
         }
     }
 
-    private func complaint(_ words: [String]) -> Complaint? {
+    private func complaint(_ words: [String]) -> CommandFailure? {
         complaint(words.map { Array($0.utf8) })
     }
 

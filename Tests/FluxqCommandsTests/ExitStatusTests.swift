@@ -54,7 +54,7 @@ struct ExitStatusTests {
             (.downloadUnwritable(errno: 28), 75, "stays in the archive"),
         ] as [(ControlClientError, Int32, String)])
     func clientErrors(error: ControlClientError, status: Int32, words: String) {
-        let complaint = Complaint(any: error)
+        let complaint = CommandFailure(any: error)
         #expect(complaint.status.rawValue == status)
         #expect(complaint.detail.contains(words))
     }
@@ -73,7 +73,7 @@ struct ExitStatusTests {
         ])
     func usage(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try FluxqCommand.parsed(arguments) }
-        let status = error.map { ($0 as? Complaint)?.status.rawValue ?? FluxqCommand.exitCode(for: $0).rawValue }
+        let status = error.map { ($0 as? CommandFailure)?.status.rawValue ?? FluxqCommand.exitCode(for: $0).rawValue }
         #expect(status == FluxqCommands.ExitStatus.usage.rawValue)
     }
 
@@ -108,7 +108,7 @@ struct ExitStatusTests {
                 .init(field: "n", problem: "must be a whole number from 1 to 4, but is 9"),
                 .init(field: "options.label", problem: "must not be empty"),
             ])
-        let complaint = Complaint(any: ControlClientError.problem(problem))
+        let complaint = CommandFailure(any: ControlClientError.problem(problem))
         #expect(complaint.status == .badInput)
         #expect(
             complaint.lines == [
@@ -125,7 +125,7 @@ struct ExitStatusTests {
     func limit() throws {
         let reached = LimitReached(
             kind: .spendPerDay, limit: 5_000_000, used: 4_960_000, asked: 80_000, currency: "USD")
-        let complaint = Complaint(
+        let complaint = CommandFailure(
             any: ControlClientError.problem(
                 Problem(status: 429, code: .overLimit, title: "t", detail: "d", limit: LimitDocument(reached))))
         #expect(complaint.status == .tryLater)

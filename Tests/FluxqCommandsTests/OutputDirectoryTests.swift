@@ -52,8 +52,8 @@ struct OutputDirectoryTests {
     func makesDirectory() async throws {
         #expect(try await save(in: home.path("results/")) == home.path("results/") + "42-1.png")
         let error = await #expect(throws: DestinationError.self) { try await save(in: home.path("no/where")) }
-        #expect(error == .directory(path: BytePath(home.path("no/where")), SystemError(code: ENOENT)))
-        #expect(error.map { Complaint($0).status } == .noInput)
+        #expect(error == .directory(path: BytePath(home.path("no/where")), FileErrorNumber(code: ENOENT)))
+        #expect(error.map { CommandFailure($0).status } == .noInput)
     }
 
     @Test("the very same picture is there already: nothing is fetched")
@@ -70,7 +70,7 @@ struct OutputDirectoryTests {
             try await save { _ in Issue.record("was fetched for nothing") }
         }
         #expect(error == .different(path: BytePath(home.path("42-1.png"))))
-        #expect(error.map { Complaint($0).status } == .badInput)
+        #expect(error.map { CommandFailure($0).status } == .badInput)
         #expect(FileManager.default.contents(atPath: home.path("42-1.png")) == Data(content.utf8))
         #expect(try names() == ["42-1.png"])
     }

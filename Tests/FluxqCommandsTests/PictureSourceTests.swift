@@ -13,15 +13,15 @@ struct PictureSourceTests {
     @Test(
         "a file, standard input, or something to be passed on",
         arguments: [
-            ("photo.jpg", PictureSource.file(BytePath("photo.jpg"))), ("-", .standardInput),
+            ("photo.jpg", PictureArgument.file(BytePath("photo.jpg"))), ("-", .standardInput),
             ("./-", .file(BytePath("./-"))),
             ("http://h/x", .reference("http://h/x")), ("HTTPS://h/x", .reference("HTTPS://h/x")),
             ("data:image/png;base64,AA==", .reference("data:image/png;base64,AA==")), (hash, .reference(hash)),
             ("sha256:short", .file(BytePath("sha256:short"))), ("ftp://h/x", .file(BytePath("ftp://h/x"))),
             ("", .file(BytePath(""))),
         ])
-    func kinds(argument: String, source: PictureSource) {
-        #expect(PictureSource(argument: BytePath(argument)) == source)
+    func kinds(argument: String, source: PictureArgument) {
+        #expect(PictureArgument(argument: BytePath(argument)) == source)
     }
 
     private func status(_ path: String) async -> FluxqCommands.ExitStatus? {
@@ -29,7 +29,7 @@ struct PictureSourceTests {
             try await OpenPicture.open(.file(BytePath(path)))?.close()
             return nil
         } catch {
-            return Complaint(any: error).status
+            return CommandFailure(any: error).status
         }
     }
 

@@ -35,7 +35,7 @@ struct PromptSourceTests {
             ([0xFE, 0xFF, 0, 0x46], "iconv -f utf-16"),
         ]
         for (bytes, command) in wrong {
-            let error = #expect(throws: Complaint.self) { try PromptSource.prompt(in: bytes, "f") }
+            let error = #expect(throws: CommandFailure.self) { try PromptSource.prompt(in: bytes, "f") }
             #expect(error?.status == .badInput && error?.detail.contains(command) == true)
         }
     }
@@ -49,7 +49,7 @@ struct PromptSourceTests {
         for (path, status) in [
             (directory.path("none"), FluxqCommands.ExitStatus.noInput), (directory.path, .noInput), (long, .badInput),
         ] {
-            let error = await #expect(throws: Complaint.self) {
+            let error = await #expect(throws: CommandFailure.self) {
                 _ = try await PromptSource.file(BytePath(path)).read(console)
             }
             #expect(error?.status == status)

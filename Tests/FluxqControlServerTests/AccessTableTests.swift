@@ -296,7 +296,7 @@ struct AccessTableTests {
                 catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [Self.other]),
                 admitsUnknownUsers: true)
             settings.shutdownGrace = .seconds(1)
-            server.adopt(settings)
+            server.reload(settings)
             let resume = ["-X", "POST", "http://localhost/v1/queue/resume"]
             #expect(try await ask(server, as: Self.administrator, resume).status == 403)
             #expect(try await ask(server, as: Self.other, resume).status == 200)
@@ -306,7 +306,7 @@ struct AccessTableTests {
     /// What the row's route needs: a job of the owner's in a state that allows it. Empty for a route without.
     private func job(for route: String, _ server: TestServer) async throws -> String {
         if route.contains("{uid}") {
-            try await server.store.meet(Owner(uid: Self.reused, name: "before"))
+            try await server.store.recordOwner(Owner(uid: Self.reused, name: "before"))
             _ = try await server.store.recognize(Self.reused, as: "after")
         }
         guard route.contains("{id}") else { return "" }

@@ -155,7 +155,7 @@ struct ConnectionTests {
                 }
                 return
             }
-            server.adopt(ControlServer.Settings(catalog: ModelCatalog(offering: ["m"])))
+            server.reload(ControlServer.Settings(catalog: ModelCatalog(offering: ["m"])))
             #expect(try await server.get("/v1/queue").status == 200)
         }
     }

@@ -49,11 +49,11 @@ struct ListModelsTests {
     @Test("is what submits go by, also after a reload")
     func reload() async throws {
         try await TestServer.run { server in
-            server.adopt(.init(catalog: Self.catalog))
+            server.reload(.init(catalog: Self.catalog))
             let list: ModelList = try await server.get("/v1/models").document()
             #expect(list.data.map(\.id) == ["a", "own", "b"])
             #expect(try await server.post(#"{"request": {"prompt": "x"}}"#).status == 201)
-            server.adopt(.init(catalog: ModelCatalog(offering: ["c"])))
+            server.reload(.init(catalog: ModelCatalog(offering: ["c"])))
             #expect(
                 try await server.post(#"{"request": {"prompt": "x", "model": "b"}}"#).problem.code == .unknownModel)
         }

@@ -118,7 +118,7 @@ struct PeerTests {
             #expect(try await ask(server, as: 1, Self.asked).status == 200)
             var settings = ControlServer.Settings(catalog: ModelCatalog(offering: ["m"]), admitsUnknownUsers: true)
             settings.shutdownGrace = .seconds(1)
-            server.adopt(settings)
+            server.reload(settings)
             #expect(try await ask(server, as: 1235, Self.asked).status == 200)
         }
     }
@@ -243,7 +243,7 @@ struct PeerTests {
                         var settings = ControlServer.Settings(
                             catalog: ModelCatalog(offering: ["m"]), administrators: .init(only: [], group: 77))
                         settings.shutdownGrace = .seconds(1)
-                        server.adopt(settings)
+                        server.reload(settings)
                         try await client.send("POST /v1/queue/pause HTTP/1.1\r\nHost: x\r\n\r\n")
                         _ = try await client.read(through: "HTTP/1.1 403")
                         _ = try await server.submit(owner: TestServer.somebodyElse)

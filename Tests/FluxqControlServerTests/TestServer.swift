@@ -110,11 +110,11 @@ struct TestServer: Sendable {
     }
 
     /// As a reload of the configuration does.
-    func adopt(_ settings: ControlServer.Settings) {
-        server.adopt(settings)
+    func reload(_ settings: ControlServer.Settings) {
+        server.reload(settings)
     }
 
-    var turns: Turns { server.routes.turns }
+    var turns: PerUserLock { server.routes.turns }
     var uploads: UploadRoom { server.routes.uploads }
 
     func shutDown() async {

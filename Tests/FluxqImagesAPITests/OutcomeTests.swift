@@ -294,18 +294,18 @@ struct OutcomeTests {
         let keys = try ["sk-first-0123456789", "sk-second-9876543210", "sk-first-0123456789-longer"].map {
             try APIKey($0)
         }
-        let quotation = Quotation(hiding: keys)
+        let quotation = Redactor(hiding: keys)
         #expect(quotation.clean("a sk-first-0123456789 b sk-second-9876543210 c") == "a [hidden] b [hidden] c")
         #expect(quotation.clean("sk-first-0123456789-longer!") == "[hidden]!")
         #expect(quotation.isTelling("x-second-9876543210") && !quotation.isTelling("sk-third"))
-        #expect(Quotation(hiding: []).clean("sk-first-0123456789") == "sk-first-0123456789")
+        #expect(Redactor(hiding: []).clean("sk-first-0123456789") == "sk-first-0123456789")
     }
 
     @Test(
         "the key is hidden with a mark behind it that combines with its last character",
         arguments: ["\u{301}", "\u{200D}", "\u{FE0F}"])
     func redactionBeforeAMark(mark: String) throws {
-        let clean = Quotation(hiding: [try APIKey(secret)]).clean("Bearer \(secret)\(mark) is unknown")
+        let clean = Redactor(hiding: [try APIKey(secret)]).clean("Bearer \(secret)\(mark) is unknown")
         #expect(clean.unicodeScalars.elementsEqual("Bearer [hidden]\(mark) is unknown".unicodeScalars))
     }
 
@@ -322,7 +322,7 @@ struct OutcomeTests {
             ("100 % of 50%zz \\", "100 % of 50%zz \\"), ("", ""),
         ])
     func spellings(text: String, clean: String) throws {
-        #expect(Quotation(hiding: [try APIKey("sk-a/b+c/0123456789")]).clean(text) == clean)
+        #expect(Redactor(hiding: [try APIKey("sk-a/b+c/0123456789")]).clean(text) == clean)
     }
 
     @Test("a page that is cut in the middle of the key shows no half of it", arguments: 270...300)

@@ -133,7 +133,7 @@ struct AccessTests {
     }
 
     @Test("what is configured anew counts from the next transaction on")
-    func adopt() async throws {
+    func reload() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         try await fixture.submit()
         let order = Store.Order(owner: StoreFixture.alice, request: StoreFixture.request())
@@ -141,7 +141,7 @@ struct AccessTests {
             try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
         var policy = StorePolicy()
         policy.limits.standard[.queuedJobs] = 2
-        fixture.store.adopt(policy)
+        fixture.store.reload(policy)
         try await fixture.submit()
         #expect(
             try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 2, used: 2, asked: 1)))

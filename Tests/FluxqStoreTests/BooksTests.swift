@@ -42,7 +42,7 @@ struct BooksTests {
         for _ in 0..<3 { try await fixture.submit() }
         let first = try await fixture.claim()
         // A call in flight is settled in the currency that it was set aside in.
-        fixture.store.adopt(policy("EUR"))
+        fixture.store.reload(policy("EUR"))
         _ = try await fixture.store.record(
             StoreFixture.answered(1), of: first, pictures: [.saved(StoreFixture.stored())])
         var usage = try await fixture.store.usage(of: Self.alice)
@@ -56,7 +56,7 @@ struct BooksTests {
         #expect(usage.money.map(\.currency) == ["EUR", "USD"])
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         // Without prices the pictures still count, and what was spent is still told.
-        fixture.store.adopt(StorePolicy())
+        fixture.store.reload(StorePolicy())
         usage = try await fixture.store.usage(of: Self.alice)
         #expect(usage.currency == nil && usage.use.today.allImages == 2 && usage.money.count == 2)
         for rule in RecordRule.all {
@@ -102,7 +102,7 @@ struct DatabaseLockTests {
         let store = try Store(path: path, now: now, lockPatience: .seconds(240))
         let other = try Self.otherConnection(path)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
-        async let met: Void = store.meet(StoreFixture.alice)
+        async let met: Void = store.recordOwner(StoreFixture.alice)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
         try await met
         #expect(try await store.usage(of: StoreFixture.alice).owner == StoreFixture.alice)
@@ -118,12 +118,12 @@ struct DatabaseLockTests {
         let other = try Self.otherConnection(path)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
         // A lock of this process has no holder that could be named.
-        await #expect(throws: StoreError.locked(by: nil)) { try await store.meet(StoreFixture.alice) }
+        await #expect(throws: StoreError.locked(by: nil)) { try await store.recordOwner(StoreFixture.alice) }
         #expect(throws: StoreError.locked(by: nil)) { try Store(path: path, now: now, lockPatience: .milliseconds(20)) }
         // Reading goes on.
         #expect(try await store.newestEvent() == 0)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
-        try await store.meet(StoreFixture.alice)
+        try await store.recordOwner(StoreFixture.alice)
         try store.close()
     }
 }

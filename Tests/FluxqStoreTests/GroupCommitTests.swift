@@ -134,9 +134,9 @@ struct ChangeSignalTests {
         let seen = signal.count
         async let change = signal.change(of: .job(JobID(rawValue: 1)), after: seen)
         try await Observation.wait { signal.waiting > 0 }
-        signal.ring([.job(JobID(rawValue: 2))])
+        signal.notify([.job(JobID(rawValue: 2))])
         #expect(signal.waiting == 1)
-        signal.ring([.job(JobID(rawValue: 1))])
+        signal.notify([.job(JobID(rawValue: 1))])
         #expect(await change == 2)
     }
 
@@ -144,7 +144,7 @@ struct ChangeSignalTests {
     func notMissed() async {
         let signal = ChangeSignal()
         let seen = signal.count
-        signal.ring([.calls])
+        signal.notify([.calls])
         #expect(await signal.change(of: .calls, after: seen) == 1)
     }
 
@@ -154,12 +154,12 @@ struct ChangeSignalTests {
     func ownTopic() async throws {
         let signal = ChangeSignal()
         let seen = signal.count
-        signal.ring([.calls, .job(JobID(rawValue: 1))])
+        signal.notify([.calls, .job(JobID(rawValue: 1))])
         async let change = signal.change(of: .downloads, after: seen)
         try await Observation.wait { signal.waiting > 0 }
-        signal.ring([.calls])
+        signal.notify([.calls])
         #expect(signal.waiting == 1)
-        signal.ring([.downloads])
+        signal.notify([.downloads])
         #expect(await change == 3)
         #expect(await signal.change(of: .calls, after: seen) == 3)
     }

@@ -118,7 +118,7 @@ struct LaneTests {
         let stranded = try await fixture.submit(model: "a")
         var policy = StorePolicy()
         policy.catalog = ModelCatalog(endpoints: [.init(name: "two", models: ["b", "c"])], defaultModel: "b")
-        fixture.store.adopt(policy)
+        fixture.store.reload(policy)
         let claim = try await fixture.claim()
         #expect(claim.job == moved && claim.lane == Self.lane("two", "b"))
         #expect(try await fixture.store.claim() == .nothing(until: nil))
@@ -126,7 +126,7 @@ struct LaneTests {
         let lanes = try await fixture.store.queue(of: StoreFixture.alice).lanes
         #expect(lanes.filter { !$0.isOffered }.map(\.lane) == [Self.lane("one", "a")])
         policy.catalog = Self.catalog()
-        fixture.store.adopt(policy)
+        fixture.store.reload(policy)
         #expect(try await fixture.claim().job == stranded)
     }
 

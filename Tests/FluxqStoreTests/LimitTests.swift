@@ -183,7 +183,7 @@ struct LimitTests {
                             try await fixture.submit(owner: owner, n: first, model: "m\(uid)"),
                             try await fixture.submit(owner: owner, n: second, model: "m\(uid)"),
                         ]
-                        try await fixture.store.meet(Owner(uid: uid, name: "\(uid)", groups: [UInt32(limit)]))
+                        try await fixture.store.recordOwner(Owner(uid: uid, name: "\(uid)", groups: [UInt32(limit)]))
                         var used = 0
                         for ((images, job), end) in zip(zip([first, second], jobs), ends) {
                             guard used + images <= limit else {
@@ -378,12 +378,12 @@ struct LimitTests {
         for _ in 0..<3 { try await fixture.submit() }
         _ = try await fixture.claimAndAnswer()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        try await fixture.store.meet(Owner(uid: 1000, name: "alice", groups: [7, 50]))
+        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: [7, 50]))
         _ = try await fixture.claimAndAnswer()
         // A visit that did not look at groups leaves them as they are.
-        try await fixture.store.meet(Owner(uid: 1000, name: "alice"))
+        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice"))
         #expect(try await fixture.store.usage(of: StoreFixture.alice).limits[.imagesPerDay] == nil)
-        try await fixture.store.meet(Owner(uid: 1000, name: "alice", groups: []))
+        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: []))
         #expect(try await fixture.store.usage(of: StoreFixture.alice).limits[.imagesPerDay] == 1)
     }
 }

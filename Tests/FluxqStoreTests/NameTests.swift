@@ -29,7 +29,7 @@ struct NameTests {
         #expect(try await claimed(fixture) == other)
         #expect(try await claimed(fixture) == nil)
         // A name is the owner's for as long as nobody has said otherwise.
-        try await fixture.store.meet(Owner(uid: 1000, name: "mallory", groups: [5]))
+        try await fixture.store.recordOwner(Owner(uid: 1000, name: "mallory", groups: [5]))
         #expect(try await fixture.store.heldUsers().map(\.name) == ["alice"])
     }
 

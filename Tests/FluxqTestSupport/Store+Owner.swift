@@ -19,11 +19,11 @@ extension Store {
         try await input(of: id, for: Caller(uid: uid, name: "owner"))
     }
 
-    package func cancel(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
+    package func cancel(_ id: JobID, uid: UInt32) async throws(StoreError) -> ChangeResult {
         try await cancel(id, by: Caller(uid: uid, name: "owner"))
     }
 
-    package func retry(_ id: JobID, uid: UInt32) async throws(StoreError) -> WishResult {
+    package func retry(_ id: JobID, uid: UInt32) async throws(StoreError) -> ChangeResult {
         try await retry(id, by: Caller(uid: uid, name: "owner"))
     }
 

@@ -29,11 +29,12 @@ struct LeftAnswerTests {
         return claim
     }
 
-    private func inbox(_ claim: Claim) -> Inbox {
-        Inbox(call: claim.call, archive: fixture.archive, patience: { error in throw error })
+    private func inbox(_ claim: Claim) -> InlinePictures {
+        InlinePictures(call: claim.call, archive: fixture.archive, patience: { error in throw error })
     }
 
-    private func receive(_ bytes: [UInt8], _ ordinal: Int, isValid: Bool = true, by inbox: Inbox) async throws {
+    private func receive(_ bytes: [UInt8], _ ordinal: Int, isValid: Bool = true, by inbox: InlinePictures) async throws
+    {
         try await inbox.beginPicture(ordinal).write(ByteBuffer(bytes: bytes))
         try await inbox.endPicture(ordinal, isValid: isValid)
     }

@@ -8,12 +8,12 @@ enum DestinationError: Error, Hashable, Sendable {
     case notAFile(path: BytePath)
     /// What came is not what the archive holds.
     case damaged(path: BytePath)
-    case system(path: BytePath, SystemError)
+    case system(path: BytePath, FileErrorNumber)
     /// The directory itself cannot be opened or made.
-    case directory(path: BytePath, SystemError)
+    case directory(path: BytePath, FileErrorNumber)
 }
 
-extension Complaint {
+extension CommandFailure {
     init(_ error: DestinationError) {
         switch error {
         case .different(let path):

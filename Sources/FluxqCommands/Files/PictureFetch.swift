@@ -12,7 +12,7 @@ struct PictureFetch {
 
     /// Fetches every picture of a job, or one.
     ///
-    /// - Throws: `Complaint` where there is nothing to fetch, or less than there will be or was to be.
+    /// - Throws: `CommandFailure` where there is nothing to fetch, or less than there will be or was to be.
     func fetch(_ job: JobDocument, index: Int? = nil) async throws {
         let wanted = job.images.filter { index == nil || $0.index == index }
         for image in wanted { try await fetch(image, of: job) }
@@ -21,7 +21,7 @@ struct PictureFetch {
 
     private func fetch(_ image: JobDocument.ImageDocument, of job: JobDocument) async throws {
         guard let hash = ContentHash(wire: image.hash) else {
-            throw Complaint(
+            throw CommandFailure(
                 .unavailable, code: "protocol_error", "The daemon gave a picture no hash that can be checked.")
         }
         if !image.isPicture {
@@ -54,10 +54,10 @@ struct PictureFetch {
     }
 
     /// What a caller who wanted all of it (or that one) has to be told.
-    static func missing(in job: JobDocument, index: Int?) -> Complaint? {
+    static func missing(in job: JobDocument, index: Int?) -> CommandFailure? {
         let words = JobWords(job)
         if let damaged = job.damaged?.first(where: { index == nil || $0.index == index }) {
-            return Complaint(
+            return CommandFailure(
                 damaged.isFetchedAgain ? .tryLater : .jobFailed,
                 code: damaged.isFetchedAgain
                     ? Problem.Code.pictureRefetched.rawValue : Problem.Code.pictureDamaged.rawValue,
@@ -67,11 +67,11 @@ struct PictureFetch {
             if job.images.contains(where: { $0.index == index }) { return nil }
             guard words.isFinished else { return notYet(job, "picture \(index) is not there yet") }
             if let lost = job.lost?.first(where: { $0.index == index }) {
-                return Complaint(
+                return CommandFailure(
                     .jobFailed, code: "no_picture", "Picture \(index) of job \(job.id) is lost: \(lost.message)")
             }
             let has = job.images.map { "\($0.index)" }.joined(separator: ", ")
-            return Complaint(
+            return CommandFailure(
                 .badInput, code: "no_such_image",
                 "Job \(job.id) has no picture \(index)" + (has.isEmpty ? "; it has none." : "; it has \(has)."))
         }
@@ -79,12 +79,12 @@ struct PictureFetch {
             return notYet(job, job.images.isEmpty ? "no picture is there yet" : "more pictures are to come")
         }
         guard job.images.isEmpty else { return nil }
-        return Complaint(
+        return CommandFailure(
             .jobFailed, code: "no_picture", "No picture to fetch (see: fluxq status \(job.id)): \(words.summary)")
     }
 
-    private static func notYet(_ job: JobDocument, _ what: String) -> Complaint {
-        Complaint(
+    private static func notYet(_ job: JobDocument, _ what: String) -> CommandFailure {
+        CommandFailure(
             .tryLater, code: "not_finished",
             "Job \(job.id) is \(JobWords(job).state): \(what). Wait for it with: fluxq wait \(job.id)")
     }

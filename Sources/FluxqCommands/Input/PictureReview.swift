@@ -17,12 +17,12 @@ struct PictureReview {
     }
 
     /// Why it cannot be sent, with a command that makes a picture of it that can.
-    func refusal(_ defect: PictureDefect) -> Complaint {
+    func refusal(_ defect: PictureDefect) -> CommandFailure {
         var detail = "\(name) \(defect). Nothing was queued."
         if let command = ForeignFormat(defect)?.conversion(of: file) {
             detail += " Convert it first, such as with: \(command)"
         }
-        return Complaint(.badInput, code: Problem.Code.notAPicture.rawValue, detail)
+        return CommandFailure(.badInput, code: Problem.Code.notAPicture.rawValue, detail)
     }
 
     /// What a person may want to know, though the picture is sent as it is: a flaw, that it lies turned, that it says where it

@@ -35,7 +35,7 @@ enum PromptSource: Hashable, Sendable {
         }
     }
 
-    private static func prompt(_ path: BytePath) throws(Complaint) -> String {
+    private static func prompt(_ path: BytePath) throws(CommandFailure) -> String {
         let name = TerminalText.line(path.text)
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
         guard descriptor >= 0 else { throw unreadable(name, errno) }
@@ -43,7 +43,7 @@ enum PromptSource: Hashable, Sendable {
         return try prompt(descriptor, name)
     }
 
-    private static func prompt(_ descriptor: Int32, _ name: String) throws(Complaint) -> String {
+    private static func prompt(_ descriptor: Int32, _ name: String) throws(CommandFailure) -> String {
         // As long as the longest prompt may be, with the marks of a text file besides.
         let most = 2 * EditRequest.Bounds.promptBytes
         var bytes: [UInt8] = []
@@ -55,18 +55,18 @@ enum PromptSource: Hashable, Sendable {
             if count == 0 { return try prompt(in: bytes, name) }
             bytes += piece[..<count]
         }
-        throw Complaint(
+        throw CommandFailure(
             .badInput, code: "prompt_too_long",
             "The prompt in \(name) has more than \(EditRequest.Bounds.promptBytes) bytes, which is the limit. "
                 + "Nothing was queued.")
     }
 
-    static func prompt(in bytes: [UInt8], _ name: String) throws(Complaint) -> String {
+    static func prompt(in bytes: [UInt8], _ name: String) throws(CommandFailure) -> String {
         let marked: [UInt8] = [0xEF, 0xBB, 0xBF]
         guard let text = String(validating: bytes.starts(with: marked) ? bytes.dropFirst(3) : bytes[...], as: UTF8.self)
         else {
             let isUTF16 = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
-            throw Complaint(
+            throw CommandFailure(
                 .badInput, code: "not_utf8",
                 "The prompt in \(name) is not UTF-8. Convert it: iconv -f \(isUTF16 ? "utf-16" : "latin1") -t utf-8. "
                     + "Nothing was queued.")
@@ -77,10 +77,10 @@ enum PromptSource: Hashable, Sendable {
         return lines.joined(separator: "\n")
     }
 
-    private static func unreadable(_ name: String, _ code: Int32) -> Complaint {
-        Complaint(
+    private static func unreadable(_ name: String, _ code: Int32) -> CommandFailure {
+        CommandFailure(
             .noInput, code: "no_input",
-            "Cannot read the prompt from \(name): \(SystemError(code: code)). Give a file that you may read. "
+            "Cannot read the prompt from \(name): \(FileErrorNumber(code: code)). Give a file that you may read. "
                 + "Nothing was queued.")
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 
 /// Standard output could not be written.
 struct OutputError: Error {
-    let system: SystemError
+    let system: FileErrorNumber
     /// The result of a change that was made; nil if none was.
     let result: String?
 }
@@ -80,7 +80,7 @@ struct Console: Sendable {
         show("fluxq: \(text)\n")
     }
 
-    func complain(_ complaint: Complaint) {
+    func complain(_ complaint: CommandFailure) {
         let text: String
         if json, let line = try? JSONText.line(complaint.json) {
             text = line + "\n"
@@ -96,7 +96,7 @@ struct Console: Sendable {
     }
 
     /// - Returns: nil once all bytes are written.
-    private static func failureOfWriting(_ bytes: [UInt8], to descriptor: Int32) -> SystemError? {
+    private static func failureOfWriting(_ bytes: [UInt8], to descriptor: Int32) -> FileErrorNumber? {
         var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -109,7 +109,7 @@ struct Console: Sendable {
             case EAGAIN:
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&ready, 1, -1)
-            case let code: return SystemError(code: code)
+            case let code: return FileErrorNumber(code: code)
             }
         }
         return nil

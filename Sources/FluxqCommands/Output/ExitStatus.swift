@@ -53,7 +53,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     /// A file that could not be written, by the system's error number.
     init(errno code: Int32) {
         self =
-            switch SystemError(code: code).kind {
+            switch FileErrorNumber(code: code).kind {
             case .missing: .noInput
             case .denied: .notAllowed
             case .wrongKind: .badInput

@@ -4,11 +4,11 @@ import FoundationEssentials
 /// JSON as it goes to standard output: what the daemon sent, each document on one line.
 enum JSONText {
     /// The daemon's own document, unknown fields included.
-    static func value(_ bytes: [UInt8]) throws(Complaint) -> JSONValue {
+    static func value(_ bytes: [UInt8]) throws(CommandFailure) -> JSONValue {
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
         } catch {
-            throw Complaint(.unavailable, code: "protocol_error", "The daemon's answer is not JSON.")
+            throw CommandFailure(.unavailable, code: "protocol_error", "The daemon's answer is not JSON.")
         }
     }
 
@@ -17,19 +17,19 @@ enum JSONText {
         (try? JSONEncoder().encode(part)).flatMap { try? JSONDecoder().decode(JSONValue.self, from: $0) }
     }
 
-    static func line(_ value: JSONValue) throws(Complaint) -> String {
+    static func line(_ value: JSONValue) throws(CommandFailure) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
             return harmless(String(decoding: try encoder.encode(value), as: UTF8.self))
         } catch {
-            throw Complaint(
+            throw CommandFailure(
                 .unavailable, code: "protocol_error", "The daemon's answer has a number that JSON cannot have.")
         }
     }
 
     /// A list with one element on each line.
-    static func lines(_ values: [JSONValue]) throws(Complaint) -> [String] {
+    static func lines(_ values: [JSONValue]) throws(CommandFailure) -> [String] {
         if values.isEmpty { return ["[]"] }
         var result = ["["]
         for (index, value) in values.enumerated() {

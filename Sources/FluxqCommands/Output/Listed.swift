@@ -9,10 +9,12 @@ struct Listed {
     let json: JSONValue
 
     /// - Parameter json: whether the daemon's own words are wanted; reading them takes time that a start-up feels.
-    static func jobs(of page: Answered<JobPage>, json: Bool) throws(Complaint) -> [Listed] {
+    static func jobs(of page: Answered<JobPage>, json: Bool) throws(CommandFailure) -> [Listed] {
         guard json else { return page.document.jobs.map { Listed(document: $0, json: .null) } }
         guard case .array(let values) = try JSONText.value(page.json)["jobs"], values.count == page.document.jobs.count
-        else { throw Complaint(.unavailable, code: "protocol_error", "The daemon's answer is not a page of jobs.") }
+        else {
+            throw CommandFailure(.unavailable, code: "protocol_error", "The daemon's answer is not a page of jobs.")
+        }
         return zip(page.document.jobs, values).map(Listed.init)
     }
 
@@ -38,7 +40,7 @@ struct Listed {
     }
 
     /// What the page tells of others' jobs, as the daemon wrote it.
-    static func others(of page: Answered<JobPage>) throws(Complaint) -> [JSONValue] {
+    static func others(of page: Answered<JobPage>) throws(CommandFailure) -> [JSONValue] {
         guard case .array(let values) = try JSONText.value(page.json)["others"] else { return [] }
         return values
     }

@@ -7,12 +7,12 @@ enum OutputCheck {
     private static let room = 4096
 
     /// - Returns: nil if a descriptor can be written, as far as can be told beforehand.
-    static func failure(of descriptor: Int32) -> SystemError? {
+    static func failure(of descriptor: Int32) -> FileErrorNumber? {
         var file = stat()
-        guard fstat(descriptor, &file) == 0 else { return SystemError(code: errno) }
+        guard fstat(descriptor, &file) == 0 else { return FileErrorNumber(code: errno) }
         let mode = fcntl(descriptor, F_GETFL)
-        guard mode >= 0 else { return SystemError(code: errno) }
-        guard mode & O_ACCMODE != O_RDONLY else { return SystemError(code: EBADF) }
+        guard mode >= 0 else { return FileErrorNumber(code: errno) }
+        guard mode & O_ACCMODE != O_RDONLY else { return FileErrorNumber(code: EBADF) }
         switch file.st_mode & S_IFMT {
         case S_IFREG:
             return failure(
@@ -20,23 +20,23 @@ enum OutputCheck {
         case S_IFIFO, S_IFSOCK:
             var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard poll(&state, 1, 0) >= 0 else { return nil }
-            return Int32(state.revents) & (POLLERR | POLLHUP) == 0 ? nil : SystemError(code: EPIPE)
+            return Int32(state.revents) & (POLLERR | POLLHUP) == 0 ? nil : FileErrorNumber(code: EPIPE)
         default:
             // A device: /dev/full refuses no bytes as well.
-            return write(descriptor, "", 0) < 0 ? SystemError(code: errno) : nil
+            return write(descriptor, "", 0) < 0 ? FileErrorNumber(code: errno) : nil
         }
     }
 
-    private static func failure(ofFile descriptor: Int32, offset: off_t?, _ file: stat) -> SystemError? {
+    private static func failure(ofFile descriptor: Int32, offset: off_t?, _ file: stat) -> FileErrorNumber? {
         let start = offset.map { max($0, 0) } ?? file.st_size
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max,
             rlim_t(start) + rlim_t(room) > limit.rlim_cur
         {
-            return SystemError(code: EFBIG)
+            return FileErrorNumber(code: EFBIG)
         }
         guard fallocate(descriptor, Int32(FLUXQ_FALLOC_FL_KEEP_SIZE), Int(start), room) != 0 else { return nil }
         // Many file systems cannot reserve room; then nothing is known.
-        return [ENOSPC, EDQUOT, EFBIG, EIO, EROFS].contains(errno) ? SystemError(code: errno) : nil
+        return [ENOSPC, EDQUOT, EFBIG, EIO, EROFS].contains(errno) ? FileErrorNumber(code: errno) : nil
     }
 }

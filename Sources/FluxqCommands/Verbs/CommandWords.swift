@@ -15,8 +15,8 @@ struct CommandWords: Hashable, Sendable {
     let arguments: [String]
 
     /// - Parameter words: those after the program's name.
-    /// - Throws: `Complaint` for an option that is unknown, given twice or without its value, and for text that is not UTF-8.
-    init(_ words: [[UInt8]]) throws(Complaint) {
+    /// - Throws: `CommandFailure` for an option that is unknown, given twice or without its value, and for text that is not UTF-8.
+    init(_ words: [[UInt8]]) throws(CommandFailure) {
         guard let first = words.first, let verb = VerbWords(named: first) else {
             var texts: [String] = []
             for word in words { texts.append(try Self.text(word, of: "This")) }
@@ -32,9 +32,9 @@ struct CommandWords: Hashable, Sendable {
         words.prefix { $0 != Array("--".utf8) }.contains(Array("--json".utf8))
     }
 
-    fileprivate static func text(_ word: some Collection<UInt8>, of owner: String) throws(Complaint) -> String {
+    fileprivate static func text(_ word: some Collection<UInt8>, of owner: String) throws(CommandFailure) -> String {
         guard let text = String(validating: word, as: UTF8.self) else {
-            throw Complaint(
+            throw CommandFailure(
                 .badInput, code: "not_utf8",
                 "\(owner) is not UTF-8: \(String(decoding: word, as: UTF8.self)). Convert it first, such as with: "
                     + "iconv -f latin1 -t utf-8. Nothing was done.")
@@ -49,13 +49,13 @@ enum PathWord {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// - Throws: `Complaint` for what `written` has not made.
+    /// - Throws: `CommandFailure` for what `written` has not made.
     static func read(_ word: String) throws -> BytePath {
         let digits = Array(word.utf8)
         var bytes: [UInt8] = []
         for place in stride(from: 0, to: digits.count, by: 2) {
             guard let byte = UInt8(String(decoding: digits[place...].prefix(2), as: UTF8.self), radix: 16) else {
-                throw Complaint(.usage, code: "usage", "\(word) is no path in hexadecimal.")
+                throw CommandFailure(.usage, code: "usage", "\(word) is no path in hexadecimal.")
             }
             bytes.append(byte)
         }
@@ -75,7 +75,7 @@ private struct Sorting {
         self.name = name
     }
 
-    mutating func sort(_ words: ArraySlice<[UInt8]>) throws(Complaint) -> [String] {
+    mutating func sort(_ words: ArraySlice<[UInt8]>) throws(CommandFailure) -> [String] {
         if let help = try help(words) { return [name, help] }
         var words = words
         var isOver = false
@@ -103,7 +103,7 @@ private struct Sorting {
 
     /// - Returns: the word for help. With other words beside it, a verb that takes a prompt says what to write instead: nobody
     ///   may take the end of a help for that of a submit.
-    private func help(_ words: ArraySlice<[UInt8]>) throws(Complaint) -> String? {
+    private func help(_ words: ArraySlice<[UInt8]>) throws(CommandFailure) -> String? {
         let spoken = words.prefix { $0 != Array("--".utf8) }
         if verb.rest == .prompt {
             guard words.count == 1, let word = words.first else { return nil }
@@ -126,7 +126,7 @@ private struct Sorting {
         ["-h", "--help", "--help-hidden"].first { Array($0.utf8) == word }
     }
 
-    private mutating func take(_ option: String, _ kind: VerbWords.Value, _ value: [UInt8]) throws(Complaint) {
+    private mutating func take(_ option: String, _ kind: VerbWords.Value, _ value: [UInt8]) throws(CommandFailure) {
         guard given.insert(option).inserted || VerbWords.repeatable.contains(option) else {
             throw usage(
                 option == "image"
@@ -142,7 +142,7 @@ private struct Sorting {
         options += word.isEmpty ? ["--\(option)", ""] : ["--\(option)=\(word)"]
     }
 
-    private mutating func take(_ word: [UInt8]) throws(Complaint) {
+    private mutating func take(_ word: [UInt8]) throws(CommandFailure) {
         let text = try CommandWords.text(word, of: verb.rest == .prompt ? "The prompt" : "This")
         if verb.rest == .prompt, let first = rest.first {
             throw usage(
@@ -170,7 +170,7 @@ private struct Sorting {
         }
     }
 
-    private func unknown(_ word: [UInt8]) throws(Complaint) -> Complaint {
+    private func unknown(_ word: [UInt8]) throws(CommandFailure) -> CommandFailure {
         let text = try CommandWords.text(word, of: "This")
         guard verb.rest == .prompt else { return usage("\(text) is no option of fluxq \(name).") }
         let isHelp = Option(word).map { ["help", "help-hidden"].contains($0.name) } ?? true
@@ -179,8 +179,8 @@ private struct Sorting {
                 + " If it is the prompt, put -- before it: fluxq \(name) … -- \"\(text)\". Nothing was queued.")
     }
 
-    private func usage(_ detail: String) -> Complaint {
-        Complaint(.usage, code: "usage", "\(detail) See: fluxq help \(name)")
+    private func usage(_ detail: String) -> CommandFailure {
+        CommandFailure(.usage, code: "usage", "\(detail) See: fluxq help \(name)")
     }
 }
 

@@ -26,11 +26,11 @@ struct EachJob {
     }
 
     /// nil for what is not this job's own.
-    private static func complaint(_ error: any Error, about id: Int64) -> Complaint? {
+    private static func complaint(_ error: any Error, about id: Int64) -> CommandFailure? {
         switch error {
-        case ControlClientError.problem(let problem): Complaint(problem, about: "Job \(id)")
-        case let complaint as Complaint: complaint
-        case let error as DestinationError: Complaint(error)
+        case ControlClientError.problem(let problem): CommandFailure(problem, about: "Job \(id)")
+        case let complaint as CommandFailure: complaint
+        case let error as DestinationError: CommandFailure(error)
         default: nil
         }
     }

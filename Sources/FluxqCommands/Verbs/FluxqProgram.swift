@@ -36,13 +36,13 @@ package enum FluxqProgram {
     /// What the argument parser says for people, as a complaint.
     ///
     /// - Returns: nil for what is no failure, such as help, and for the status of a verb that has said itself what went wrong.
-    static func complaint(_ error: any Error, verb: String?) -> Complaint? {
+    static func complaint(_ error: any Error, verb: String?) -> CommandFailure? {
         let status = FluxqCommand.exitCode(for: error)
         if error is ExitCode || status.isSuccess { return nil }
-        guard status == .validationFailure else { return Complaint(any: error) }
+        guard status == .validationFailure else { return CommandFailure(any: error) }
         let isVerb = verb.map { VerbWords.all[$0] != nil } ?? false
         let message = FluxqCommand.message(for: error)
-        return Complaint(
+        return CommandFailure(
             .usage, code: "usage",
             "\(message)\(message.hasSuffix(".") ? "" : ".") See: fluxq \(isVerb ? "help \(verb ?? "")" : "--help")")
     }

@@ -105,7 +105,7 @@ struct Forget: AsyncParsableCommand {
             plan.add(preview)
             for staying in preview.staying ?? [] {
                 console.complain(
-                    Complaint(.badInput, code: "not_forgotten", "Job \(staying.id): It stays. \(staying.problem)"))
+                    CommandFailure(.badInput, code: "not_forgotten", "Job \(staying.id): It stays. \(staying.problem)"))
                 status = .badInput
             }
             // Nothing that ends from now on is forgotten unseen.
@@ -121,7 +121,7 @@ struct Forget: AsyncParsableCommand {
         }
         if !yes {
             guard isatty(STDIN_FILENO) == 1, console.liveWidth != nil else {
-                throw Complaint(
+                throw CommandFailure(
                     .usage, code: "not_confirmed",
                     "\(plan.words) would be forgotten for good, and there is no terminal to ask on. To forget without a question, "
                         + "add --yes. Nothing was forgotten.")

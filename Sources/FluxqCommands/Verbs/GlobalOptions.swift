@@ -61,7 +61,7 @@ struct GlobalOptions: ParsableArguments {
             if changes { try console.checkOutput() }
             status = try await verb(console)
         } catch {
-            let complaint = Complaint(any: error)
+            let complaint = CommandFailure(any: error)
             console.complain(complaint)
             status = complaint.status
         }

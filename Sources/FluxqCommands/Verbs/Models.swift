@@ -31,7 +31,7 @@ struct Models: AsyncParsableCommand {
                     return .success
                 }
                 guard case .array(let models) = try JSONText.value(answer.json)["data"] else {
-                    throw Complaint(
+                    throw CommandFailure(
                         .unavailable, code: "protocol_error", "The daemon's answer is not a list of models.")
                 }
                 try console.print(JSONText.lines(models))

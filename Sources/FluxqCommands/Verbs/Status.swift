@@ -75,7 +75,7 @@ struct Status: AsyncParsableCommand {
                 let page = try await client.calls(of: id, before: before)
                 if console.json {
                     guard case .array(let values) = try JSONText.value(page.json)["calls"] else {
-                        throw Complaint(
+                        throw CommandFailure(
                             .unavailable, code: "protocol_error", "The daemon's answer is not a page of calls.")
                     }
                     try console.print(try values.map { try JSONText.line($0) })

@@ -159,7 +159,7 @@ struct Submit: AsyncParsableCommand {
         try await global.run(changes: true) { console in
             // First what is wrong here, before anything is queued: the prompt, the picture, and a place for the result.
             let prompt = try await PromptSource(argument: prompt, file: promptFile)?.read(console)
-            let named = image.map(PictureSource.init(argument:))
+            let named = image.map(PictureArgument.init(argument:))
             let picture = try await OpenPicture.open(named)
             defer { picture?.close() }
             let directory = try await openOutput()
@@ -175,7 +175,7 @@ struct Submit: AsyncParsableCommand {
             do {
                 return try await finish(job, notes, directory, console)
             } catch {
-                throw Complaint(queued: id, Complaint(any: error))
+                throw CommandFailure(queued: id, CommandFailure(any: error))
             }
         }
     }
@@ -205,7 +205,7 @@ struct Submit: AsyncParsableCommand {
     }
 
     private func submit(
-        _ prompt: String?, _ named: PictureSource?, _ picture: OpenPicture?, _ client: ControlClient,
+        _ prompt: String?, _ named: PictureArgument?, _ picture: OpenPicture?, _ client: ControlClient,
         _ interruption: Interruption
     ) async throws -> Answered<JobDocument> {
         var request = EditRequest.Draft()
@@ -230,7 +230,7 @@ struct Submit: AsyncParsableCommand {
             return try await client.submit(JobSubmission(request: request, options: options))
         } catch ControlClientError.connectionLost(let path, let why) {
             guard key != nil else { throw ControlClientError.outcomeUnknown(path: path, why: why) }
-            throw Complaint(
+            throw CommandFailure(
                 .unavailable, code: "connection_lost",
                 "The connection to the daemon at \(path) was lost: \(why). Submit it again with the same --key: if "
                     + "it was queued, you get the same job.")
@@ -276,7 +276,7 @@ struct Submit: AsyncParsableCommand {
             if failed { console.note("more with: fluxq status \(id)") }
             return job
         case .timedOut(let job):
-            throw Complaint(.tryLater, code: "timed_out", JobWords(job).summary)
+            throw CommandFailure(.tryLater, code: "timed_out", JobWords(job).summary)
         }
     }
 

@@ -51,7 +51,7 @@ struct Usage: AsyncParsableCommand {
             return try console.print(UsageTable(users: answer.document.users).lines(console.presentation))
         }
         guard case .array(let users) = try JSONText.value(answer.json)["users"] else {
-            throw Complaint(.unavailable, code: "protocol_error", "The daemon's answer is not a list of users.")
+            throw CommandFailure(.unavailable, code: "protocol_error", "The daemon's answer is not a list of users.")
         }
         try console.print(JSONText.lines(users))
     }

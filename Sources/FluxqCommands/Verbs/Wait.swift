@@ -61,7 +61,7 @@ struct Wait: AsyncParsableCommand {
                     return job.document.state == JobState.done.rawValue ? .success : .jobFailed
                 case .timedOut(let job):
                     let summary = JobWords(job).summary
-                    throw Complaint(
+                    throw CommandFailure(
                         .tryLater, code: "timed_out",
                         "The time is over: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job continues; wait again "
                             + "with: fluxq wait \(id)")

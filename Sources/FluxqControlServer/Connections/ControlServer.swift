@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// The control interface: HTTP/1.1 with JSON on a Unix socket.
 ///
 /// ```
-/// accept ──> which uid? (SO_PEERCRED) ──> Connection ──> whose is it? (Callers) ──> Routes ──> one file per route
+/// accept ──> which uid? (SO_PEERCRED) ──> ClientConnection ──> whose is it? (Callers) ──> Routes ──> one file per route
 /// ```
 package struct ControlServer: Service {
     /// What configuration decides, and limits that only tests change.
@@ -114,7 +114,7 @@ package struct ControlServer: Service {
     }
 
     /// Takes on what has been configured anew: requests that begin from now on go by it. The caps on connections stay.
-    package func adopt(_ settings: Settings) {
+    package func reload(_ settings: Settings) {
         self.settings.replace(with: settings)
         users.forget()
     }
@@ -140,10 +140,10 @@ package struct ControlServer: Service {
     /// A connection that has come. One that comes just before the shutdown may never be taken up; it is closed.
     private final class Arrival: Sendable {
         /// nil for one that is turned away without a word.
-        let connection: Connection?
+        let connection: ClientConnection?
         private let channel: any Channel
 
-        init(_ channel: any Channel, _ connection: Connection?) {
+        init(_ channel: any Channel, _ connection: ClientConnection?) {
             self.connection = connection
             self.channel = channel
             // The network library ends the process where it is let go earlier.
@@ -158,7 +158,7 @@ package struct ControlServer: Service {
     /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
     private func accept(_ channel: any Channel) -> EventLoopFuture<Arrival> {
         let idleTime = TimeAmount(settings.current.idleTime)
-        // Only its pipeline is used; the conversation itself is `Connection`'s.
+        // Only its pipeline is used; the conversation itself is `ClientConnection`'s.
         let http = HTTP1Channel(
             responder: { _, _, _ in },
             configuration: .init(
@@ -175,7 +175,7 @@ package struct ControlServer: Service {
             return http.setup(channel: channel, logger: logger).map { http in
                 Arrival(
                     channel,
-                    Connection(channel: http, uid: uid, place: place, routes: routes, logger: logger))
+                    ClientConnection(channel: http, uid: uid, place: place, routes: routes, logger: logger))
             }
         }
     }

@@ -30,7 +30,7 @@ final class UploadRoom: Sendable {
     private let archive: Archive
     private let state = Mutex(State())
     /// Two promises to one user at once would not see each other.
-    private let turns = Turns()
+    private let turns = PerUserLock()
 
     init(store: Store, archive: Archive) {
         self.store = store

@@ -18,7 +18,7 @@ extension Routes {
     }
 
     /// - Returns: the queue after it.
-    private func answer(_ call: Call, _ result: Store.QueueWishResult, _ message: Logger.Message) async throws
+    private func answer(_ call: Call, _ result: Store.QueueChangeResult, _ message: Logger.Message) async throws
         -> Response
     {
         switch result {

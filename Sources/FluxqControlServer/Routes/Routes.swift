@@ -15,8 +15,8 @@ struct Routes: Sendable {
     let callers: Callers
     /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
     /// user waits for no more than one such piece of it.
-    let turns = Turns()
-    let uploadTurns = Turns()
+    let turns = PerUserLock()
+    let uploadTurns = PerUserLock()
     let uploads: UploadRoom
     let told = ToldLooks()
     private let reloadable: Reloadable<ControlServer.Settings>

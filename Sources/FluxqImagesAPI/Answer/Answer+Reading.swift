@@ -17,7 +17,7 @@ extension Reply {
     /// Takes what a 2xx brought.
     ///
     /// - Parameter trouble: what ended the body before its end, such as "the other side closed the connection".
-    mutating func read(_ reader: AnswerReader, quotation: Quotation, base: AnswerBase?, trouble: String?) {
+    mutating func read(_ reader: AnswerReader, quotation: Redactor, base: AnswerBase?, trouble: String?) {
         let documents = reader.documents.map { (document: $0, json: $0.json) }
             .filter { !$0.document.isPreview($0.json) }
             .map { (document: $0.document, json: $0.json, words: $0.json.map($0.document.worded)) }
@@ -39,7 +39,7 @@ extension Reply {
             created: values.lazy.compactMap { ($0["created"] ?? $0["created_at"]).flatMap(Self.time) }.first,
             usage: documents.last { $0.words?["usage"] ?? .null != .null }?.words?["usage"].flatMap(Self.usage)
                 .map { quotation.clean($0, limit: Limits.usageBytes) },
-            requestID: quotation.clean(ifAny: requestID, limit: Quotation.wordLimit),
+            requestID: quotation.clean(ifAny: requestID, limit: Redactor.wordLimit),
             items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,
             defect: Self.defect(of: reader, trouble: trouble))
         hasOthers = contents.hasOthers

@@ -22,10 +22,10 @@ struct AnswerContents {
     /// Something was sent in a picture's place that is none.
     private(set) var hasOthers = false
 
-    private let quotation: Quotation
+    private let quotation: Redactor
     private let base: AnswerBase?
 
-    init(quotation: Quotation, base: AnswerBase?) {
+    init(quotation: Redactor, base: AnswerBase?) {
         self.quotation = quotation
         self.base = base
     }

@@ -100,7 +100,7 @@ struct ErrorDocument: Hashable, Sendable {
         let isPlain = text.utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "-_.:+/=".utf8.contains(byte)
         }
-        guard isPlain, text.utf8.count <= Quotation.wordLimit else { return false }
+        guard isPlain, text.utf8.count <= Redactor.wordLimit else { return false }
         let digits = text.utf8.count { (0x30...0x39).contains($0) }
         let lowercased = text.lowercased()
         let isNamed = ["req-", "req_", "request-", "trace-", "call-"].contains(where: lowercased.hasPrefix)

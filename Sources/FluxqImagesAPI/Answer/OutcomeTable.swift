@@ -16,7 +16,7 @@ import FluxqModel
 struct OutcomeTable: Sendable {
     /// `api.unbilled_statuses`.
     let unbilledStatuses: Set<Int>
-    let quotation: Quotation
+    let quotation: Redactor
 
     private enum Row {
         case rejected, moderated, accountClosed, wrongAddress, rateLimited, presumedUnbilled, unknown, webPage
@@ -162,14 +162,14 @@ struct OutcomeTable: Sendable {
 
     private func error(of reply: Reply) -> APIError {
         APIError(
-            status: reply.status, code: quotation.clean(ifAny: reply.error?.code, limit: Quotation.wordLimit),
-            type: quotation.clean(ifAny: reply.error?.type, limit: Quotation.wordLimit),
+            status: reply.status, code: quotation.clean(ifAny: reply.error?.code, limit: Redactor.wordLimit),
+            type: quotation.clean(ifAny: reply.error?.type, limit: Redactor.wordLimit),
             message: quotation.clean(message(of: reply)), requestID: requestID(of: reply))
     }
 
     /// `error.param` is the request id for this vendor; a header is where others put it.
     func requestID(of reply: Reply) -> String? {
-        quotation.clean(ifAny: reply.error?.requestID ?? reply.requestID, limit: Quotation.wordLimit)
+        quotation.clean(ifAny: reply.error?.requestID ?? reply.requestID, limit: Redactor.wordLimit)
     }
 
     private func message(of reply: Reply) -> String {

@@ -21,7 +21,7 @@ package final class ImagesClient: ImagesAPI {
     private let apiKey: APIKey
     let resolver: HostResolver
     let proxy: Configuration.Proxy?
-    let quotation: Quotation
+    let quotation: Redactor
     private let endpoint: String
     /// nil for an API that is reached over the network.
     private let socket: SocketURL?
@@ -39,7 +39,7 @@ package final class ImagesClient: ImagesAPI {
             + "/images/generations"
         apiKey = configuration.apiKey
         proxy = configuration.proxy
-        quotation = Quotation(hiding: [configuration.apiKey] + configuration.otherKeys)
+        quotation = Redactor(hiding: [configuration.apiKey] + configuration.otherKeys)
         reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
         // A proxy is for the network; downloads still go through it.
         var settings = Self.httpConfiguration(proxy: socket == nil ? configuration.proxy : nil)
@@ -58,7 +58,7 @@ package final class ImagesClient: ImagesAPI {
     /// Takes on what has been configured anew, for calls and downloads that begin from now on.
     ///
     /// - Throws: `InvalidConfiguration` where a value cannot be; nothing has changed then.
-    package func adopt(_ terms: Terms) throws(InvalidConfiguration) {
+    package func reload(_ terms: Terms) throws(InvalidConfiguration) {
         reloadable.replace(with: try TermsInForce(terms, quotation: quotation))
     }
 
@@ -353,7 +353,7 @@ extension Duration {
 }
 
 extension ImagesClient.TermsInForce {
-    init(_ terms: ImagesClient.Terms, quotation: Quotation) throws(ImagesClient.InvalidConfiguration) {
+    init(_ terms: ImagesClient.Terms, quotation: Redactor) throws(ImagesClient.InvalidConfiguration) {
         self.init(
             terms: terms, guardOfLinks: try LinkGuard(trustedHosts: terms.downloads.trustedHosts),
             table: OutcomeTable(unbilledStatuses: terms.unbilledStatuses, quotation: quotation))

@@ -98,7 +98,7 @@ package struct LimitReached: Hashable, Sendable {
     }
 
     /// Waiting does not help: it alone is more than the limit.
-    package var isForEver: Bool { isUnpriced || asked > limit }
+    package var canNeverFit: Bool { isUnpriced || asked > limit }
 
     /// The word for a job that waits for it.
     package var waiting: Waiting {
@@ -169,7 +169,7 @@ extension UserLimits {
         if let reached = obstacle(toQueueing: call, use: use) { return reached }
         guard let limit = self[.retriesPerDay], use.retriesToday >= limit else { return nil }
         var reached = LimitReached(kind: .retriesPerDay, limit: limit, used: use.retriesToday, asked: 1)
-        if !reached.isForEver { reached.freesAt = UTCDay(now).next.start }
+        if !reached.canNeverFit { reached.freesAt = UTCDay(now).next.start }
         return reached
     }
 
@@ -199,7 +199,7 @@ extension UserLimits {
         guard isUnpriced || used + asked > limit else { return nil }
         var reached = LimitReached(kind: kind, limit: limit, used: used, asked: asked, isUnpriced: isUnpriced)
         let today = UTCDay(now)
-        if !reached.isForEver {
+        if !reached.canNeverFit {
             switch kind.period {
             case .day: reached.freesAt = today.next.start
             case .month: reached.freesAt = today.firstOfNextMonth.start

@@ -38,7 +38,7 @@ extension LaneGate.Evidence: Codable {
         hasWorkedSinceLimited = try value(.hasWorkedSinceLimited, false)
         limitedOwners = try value(.limitedOwners, [])
         limitedJobs = try value(.limitedJobs, [])
-        pace = try value(.pace, Pace())
+        pace = try value(.pace, CallLimiter())
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -63,6 +63,6 @@ extension LaneGate.Evidence: Codable {
         try put(hasWorkedSinceLimited, .hasWorkedSinceLimited, unless: false)
         try put(limitedOwners, .limitedOwners, unless: [])
         try put(limitedJobs, .limitedJobs, unless: [])
-        try put(pace, .pace, unless: Pace())
+        try put(pace, .pace, unless: CallLimiter())
     }
 }

@@ -149,7 +149,7 @@ package struct LaneGate: Hashable, Sendable {
         /// Owners and jobs that are limited alone.
         var limitedOwners: [UInt32] = []
         var limitedJobs: [JobID] = []
-        var pace = Pace()
+        var pace = CallLimiter()
 
         package init() {}
     }
@@ -183,7 +183,7 @@ package struct LaneGate: Hashable, Sendable {
         self.evidence = evidence
     }
 
-    package var pace: Pace {
+    package var pace: CallLimiter {
         get { evidence.pace }
         set { evidence.pace = newValue }
     }

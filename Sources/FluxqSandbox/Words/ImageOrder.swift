@@ -34,7 +34,7 @@ struct ImageOrder: Hashable, Sendable {
         guard case .object = fields else {
             throw .param("the body must be a JSON object, but is \(fields.kind)")
         }
-        let reader = FieldReader(fields: fields)
+        let reader = OrderReader(fields: fields)
         let prompt = try reader.string("prompt") ?? ""
         guard prompt.contains(where: { !$0.isWhitespace }) else {
             throw .param("prompt is required and must not be empty")
@@ -91,7 +91,7 @@ struct ImageOrder: Hashable, Sendable {
 }
 
 /// Reads fields and names the one that is wrong. A null counts as absent.
-private struct FieldReader {
+private struct OrderReader {
     let fields: JSONValue
 
     private func value(_ name: String) -> JSONValue? {

@@ -6,7 +6,7 @@ struct Script: Hashable, Sendable {
     enum Outcome: Hashable, Sendable {
         /// Pictures, with a 2xx status.
         case answer(status: Int)
-        case refuse(VendorError, retryAfter: RetryAfter?)
+        case refuse(VendorError, retryAfter: WrittenRetryAfter?)
         /// An HTML page such as a gateway sends.
         case page(status: Int)
         /// `{"error": "a bare string"}`

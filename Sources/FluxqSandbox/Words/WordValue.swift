@@ -34,7 +34,7 @@ struct WordValue: Sendable {
     }
 
     /// nil where nothing is written.
-    func retryAfter() throws(WordError) -> RetryAfter? {
+    func retryAfter() throws(WordError) -> WrittenRetryAfter? {
         guard let text else { return nil }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
         guard parts.count == 2 else {
@@ -49,7 +49,7 @@ struct WordValue: Sendable {
         case "reset": return .reset(parts[1])
         case "text": return .verbatim(parts[1])
         default:
-            guard let form = RetryAfter.DateForm(rawValue: parts[0]), let seconds = Int(parts[1]),
+            guard let form = WrittenRetryAfter.DateForm(rawValue: parts[0]), let seconds = Int(parts[1]),
                 abs(seconds) < 1_000_000_000
             else { throw wrong("date:, rfc850: or asctime: and a whole number of seconds") }
             return .date(form, secondsAhead: seconds)

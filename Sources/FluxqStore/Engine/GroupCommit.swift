@@ -122,7 +122,7 @@ final class GroupCommit: Sendable {
         }
         // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.
         if let failure, failure.isFatal { onFatal(failure) }
-        if failure == nil { signal.ring(changes) }
+        if failure == nil { signal.notify(changes) }
         for write in group { write.answer(failure) }
     }
 }

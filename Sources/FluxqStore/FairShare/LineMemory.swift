@@ -166,7 +166,7 @@ extension LineMemory.State {
         for lane in Array(lanes) { lines?[lane]?.lift(uid) }
     }
 
-    mutating func liftAllMarks() {
+    mutating func clearLimitBlocks() {
         for lane in Array((lines ?? [:]).keys) {
             for uid in Array((lines?[lane]?.marks ?? [:]).keys) { lines?[lane]?.lift(uid) }
         }

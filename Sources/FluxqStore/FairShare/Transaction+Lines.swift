@@ -29,7 +29,7 @@ extension Transaction {
         }
         let isMade = memory.use { state in
             // Marks of before a reload say nothing about these limits.
-            if state.basis != basis { state.liftAllMarks() }
+            if state.basis != basis { state.clearLimitBlocks() }
             state.basis = basis
             state.liftMarks(at: now)
             return state.lines != nil

@@ -52,7 +52,7 @@ extension Store {
 
     /// Says that the file system of the state directory has no room, or nil that it has again.
     package func report(_ present: Shortage?) {
-        if shortage.replace(present) != present { signal.ring([.calls]) }
+        if shortage.replace(present) != present { signal.notify([.calls]) }
     }
 }
 
@@ -182,7 +182,7 @@ extension LaneGate {
             rateLimits: row["rate_limits"], calls: row["calls"],
             evidence: row["evidence"] == "{}" ? Evidence() : try row.json("evidence", Evidence.self) ?? Evidence())
         // A database of before lanes has learnt it for the whole queue.
-        if pace.limit == nil, let learnt: Int = row["pace"] { pace = Pace(limit: learnt) }
+        if pace.limit == nil, let learnt: Int = row["pace"] { pace = CallLimiter(limit: learnt) }
         if let until: Timestamp = row["rate_limited_until"] {
             rateLimit = RateLimit(since: row["rate_limited_at"], until: until)
         }

@@ -76,7 +76,7 @@ extension Store {
     }
 
     /// Records a user's groups, and the name of one who is new.
-    package func meet(_ owner: Owner) async throws(StoreError) {
+    package func recordOwner(_ owner: Owner) async throws(StoreError) {
         _ = try await write { transaction in try transaction.remember(owner) }
     }
 }

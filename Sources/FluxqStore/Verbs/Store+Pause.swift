@@ -2,7 +2,7 @@ package import FluxqModel
 
 extension Store {
     /// What became of an administrator's wish about the whole queue.
-    package enum QueueWishResult: Hashable, Sendable {
+    package enum QueueChangeResult: Hashable, Sendable {
         case granted
         /// It was so already.
         case unchanged
@@ -10,7 +10,7 @@ extension Store {
     }
 
     /// Keeps every new call from beginning, over restarts, until somebody resumes the queue. Calls in flight go on.
-    package func pause(by caller: Caller) async throws(StoreError) -> QueueWishResult {
+    package func pause(by caller: Caller) async throws(StoreError) -> QueueChangeResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
             let gate = try transaction.gate()
@@ -25,7 +25,7 @@ extension Store {
     }
 
     /// Lets calls begin again; where the API could not be used, one tries at once whether it can be now.
-    package func resume(by caller: Caller) async throws(StoreError) -> QueueWishResult {
+    package func resume(by caller: Caller) async throws(StoreError) -> QueueChangeResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
             let wasPaused = try transaction.gate().pause != nil

@@ -15,12 +15,12 @@ package struct Retention: Hashable, Sendable {
         self.canceled = canceled
     }
 
-    package var isForEver: Bool { done == nil && failed == nil && canceled == nil }
+    package var keepsAll: Bool { done == nil && failed == nil && canceled == nil }
 }
 
 extension Store {
     /// Whether any ended job is ever forgotten by itself.
-    package var keepsForEver: Bool { policy.retention.isForEver }
+    package var keepsForEver: Bool { policy.retention.keepsAll }
 
     /// Forgets the jobs of one stretch of numbers that have been there for longer than `retention` says.
     ///

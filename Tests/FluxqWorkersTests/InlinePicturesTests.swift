@@ -10,7 +10,7 @@ import Testing
 @testable import FluxqWorkers
 
 @Suite("What an answer brings waits for this host", .timeLimit(.minutes(30)))
-struct InboxTests {
+struct InlinePicturesTests {
     /// What is wrong with `incoming/` until somebody sees to it.
     enum Trouble: String, CaseIterable, Sendable {
         case directoryIsGone = "it is gone"
@@ -46,7 +46,7 @@ struct InboxTests {
         let archive = try Archive(directory: directory.path)
         let call = CallID(job: try #require(JobID("7")), attempt: 1)
         let waits = Mutex(0)
-        let inbox = Inbox(call: call, archive: archive) { error in
+        let inbox = InlinePictures(call: call, archive: archive) { error in
             #expect(error.isPassing)
             waits.withLock { $0 += 1 }
             try trouble.mend(in: directory.path)

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Takes the inline pictures of one answer into files of the archive while the answer streams in, so that each outlives kill -9
 /// from the end of its text on.
-final class Inbox: PictureReceiver {
+final class InlinePictures: PictureReceiver {
     struct Arrival: Sendable {
         var file: IncomingFile
         /// Its text was base64 to its end.

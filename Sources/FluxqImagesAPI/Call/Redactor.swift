@@ -1,6 +1,6 @@
 /// Makes what the API or the network said fit to be stored and shown: without any key, without anything that a terminal
 /// would obey, and not too long.
-struct Quotation: Sendable {
+struct Redactor: Sendable {
     static let messageLimit = 1_000
     static let wordLimit = 200
     /// A piece of the key as long as that is hidden wherever it stands; what is shorter tells nobody enough.

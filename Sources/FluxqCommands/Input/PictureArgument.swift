@@ -6,7 +6,7 @@ import Glibc
 import NIOPosix
 
 /// What `--image` names.
-enum PictureSource: Hashable, Sendable {
+enum PictureArgument: Hashable, Sendable {
     case file(BytePath)
     case standardInput
     /// Sent to the daemon as it is: a link, a `data:` URI, or the `sha256:` name of an earlier input.
@@ -36,7 +36,7 @@ struct OpenPicture {
     private let owned: Bool
 
     /// - Returns: nil where nothing has to be uploaded.
-    static func open(_ source: PictureSource?) async throws -> OpenPicture? {
+    static func open(_ source: PictureArgument?) async throws -> OpenPicture? {
         switch source {
         case .reference, nil: nil
         // Opening and waiting may take as long as somebody at the other end of a pipe likes.
@@ -49,7 +49,7 @@ struct OpenPicture {
         let name = TerminalText.line(path.text)
         let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
         guard descriptor >= 0 else {
-            throw unreadable("Cannot read \(name): \(SystemError(code: errno)). Give a picture that you may read.")
+            throw unreadable("Cannot read \(name): \(FileErrorNumber(code: errno)). Give a picture that you may read.")
         }
         do {
             let size = try sizeBytes(descriptor, name: name)
@@ -63,9 +63,9 @@ struct OpenPicture {
         }
     }
 
-    private static func standardInput() throws(Complaint) -> OpenPicture {
+    private static func standardInput() throws(CommandFailure) -> OpenPicture {
         guard isatty(STDIN_FILENO) == 0 else {
-            throw Complaint(
+            throw CommandFailure(
                 .usage, code: "usage",
                 "--image - reads a picture from standard input, which is your terminal. Pipe one into it: "
                     + "fluxq submit --image - PROMPT <picture.png")
@@ -78,7 +78,7 @@ struct OpenPicture {
     }
 
     /// What is known by its first bytes to be something else need not be sent, and may be too large to be sent.
-    private func refuseForeignFormat() throws(Complaint) {
+    private func refuseForeignFormat() throws(CommandFailure) {
         guard source.sizeBytes != nil else { return }
         let inspected: Result<PictureInfo, PictureDefect>
         do {
@@ -93,13 +93,13 @@ struct OpenPicture {
     private static let headBytes = 1024
 
     /// Why the daemon refused it, by the name that it has here.
-    func complaint(_ problem: Problem) async -> Complaint {
+    func complaint(_ problem: Problem) async -> CommandFailure {
         let source = source
         let inspected = try? await NIOThreadPool.singleton.runIfActive {
             try PictureReader.inspect(UploadedBytes(source))
         }
         if problem.code == .notAPicture, case .failure(let defect) = inspected { return review.refusal(defect) }
-        return Complaint(problem, about: review.name)
+        return CommandFailure(problem, about: review.name)
     }
 
     /// What is to be told of it once it is sent.
@@ -120,16 +120,16 @@ struct OpenPicture {
 
     /// Bytes from the present position to the end; nil for a stream, once it has something to read, so that no
     /// connection is kept waiting for it.
-    private static func sizeBytes(_ descriptor: Int32, name: String) throws(Complaint) -> Int64? {
+    private static func sizeBytes(_ descriptor: Int32, name: String) throws(CommandFailure) -> Int64? {
         var file = stat()
         guard fstat(descriptor, &file) == 0 else {
-            throw unreadable("Cannot read \(name): \(SystemError(code: errno)).")
+            throw unreadable("Cannot read \(name): \(FileErrorNumber(code: errno)).")
         }
         switch file.st_mode & S_IFMT {
         case S_IFREG:
             let rest = Int64(file.st_size) - Int64(max(lseek(descriptor, 0, SEEK_CUR), 0))
             guard rest > 0 else {
-                throw Complaint(.badInput, code: "not_a_picture", "\(name) is empty. Nothing was queued.")
+                throw CommandFailure(.badInput, code: "not_a_picture", "\(name) is empty. Nothing was queued.")
             }
             return rest
         case S_IFDIR: throw unreadable("\(name) is a directory. Give one picture; a shell loop submits many.")
@@ -140,7 +140,7 @@ struct OpenPicture {
         }
     }
 
-    private static func unreadable(_ detail: String) -> Complaint {
-        Complaint(.noInput, code: "no_input", "\(detail) Nothing was queued.")
+    private static func unreadable(_ detail: String) -> CommandFailure {
+        CommandFailure(.noInput, code: "no_input", "\(detail) Nothing was queued.")
     }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets each user do one thing at a time, in the order in which they came; different users do not wait for each other.
-final class Turns: Sendable {
+final class PerUserLock: Sendable {
     /// Who waits for a user's turn. A user who is not in it has none.
     private let waiting = Mutex<[UInt32: [CheckedContinuation<Void, Never>]]>([:])
 

@@ -2,7 +2,7 @@ import FluxqStore
 import Synchronization
 
 /// Shows that a loop still goes round: who asks is answered by the loop's next pass, and by nothing else.
-final class Pulse: Sendable {
+final class Heartbeat: Sendable {
     private struct State {
         var hasEnded = false
         var nextAsker: UInt64 = 0
@@ -34,7 +34,7 @@ final class Pulse: Sendable {
                     state.askers[asker] = continuation
                     return nil
                 }
-                if let end { continuation.resume(with: end) } else { signal.ring([topic]) }
+                if let end { continuation.resume(with: end) } else { signal.notify([topic]) }
             }
         } onCancel: {
             state.withLock { $0.askers.removeValue(forKey: asker) }?.resume(throwing: CancellationError())

@@ -3,10 +3,10 @@ import Testing
 @testable import FluxqModel
 
 @Suite("The pace of calls")
-struct PaceTests {
+struct CallLimiterTests {
     @Test("too many requests halve it, once for all calls that were in flight together, and never below one")
     func decrease() {
-        var pace = Pace()
+        var pace = CallLimiter()
         #expect(pace.allowed(ceiling: 8) == 8)
         for call in 1...8 { pace.slowDown(call: call, latest: 8, ceiling: 8) }
         #expect(pace.allowed(ceiling: 8) == 4)
@@ -18,7 +18,7 @@ struct PaceTests {
 
     @Test("a run of as many successes as it allows raises it by one, up to the endpoint's number")
     func increase() {
-        var pace = Pace(limit: 1)
+        var pace = CallLimiter(limit: 1)
         var seen: [Int] = []
         for _ in 0..<6 {
             pace.succeed(ceiling: 4)
@@ -26,6 +26,6 @@ struct PaceTests {
         }
         #expect(seen == [2, 2, 3, 3, 3, 4])
         // What is not limited any more follows the configuration at once; what is, keeps what it has learnt.
-        #expect(pace.allowed(ceiling: 9) == 9 && Pace(limit: 3).allowed(ceiling: 2) == 2)
+        #expect(pace.allowed(ceiling: 9) == 9 && CallLimiter(limit: 3).allowed(ceiling: 2) == 2)
     }
 }

@@ -9,7 +9,7 @@ struct SharedProcessTests {
         let found = try SourceLine.ofAllTests().filter {
             $0.text.contains(pattern) || $0.text.contains("changeCurrentDirectoryPath(")
         }
-        .filter { $0.file != "FluxqHouseTests/SharedProcessTests.swift" }
+        .filter { $0.file != "FluxqRepositoryTests/SharedProcessTests.swift" }
         #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// An answer of "too many" halves the limit, once for all calls that were in flight together; a run of as many successes as
 /// the limit raises it by one, up to the endpoint's number.
-package struct Pace: Hashable, Sendable, Codable {
+package struct CallLimiter: Hashable, Sendable, Codable {
     /// nil while it has never been too many.
     package private(set) var limit: Int?
     /// The number of the latest call that had begun when the limit was last halved.

@@ -2,8 +2,8 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("The house")
-struct ArrowTests {
+@Suite("Module dependencies")
+struct ModuleDependencyTests {
     private struct Package: Decodable {
         struct Target: Decodable {
             let name: String
@@ -66,11 +66,13 @@ struct ArrowTests {
             let modules = targets[name]?.dependencies.compactMap(\.module) ?? []
             return modules.reduce(into: [name]) { $0.formUnion(reachable(from: $1)) }
         }
-        let rooms = reachable(from: "fluxq")
-        let products = Set(rooms.flatMap { targets[$0]?.dependencies.compactMap { $0.product?.first ?? nil } ?? [] })
+        let modules = reachable(from: "fluxq")
+        let products = Set(modules.flatMap { targets[$0]?.dependencies.compactMap { $0.product?.first ?? nil } ?? [] })
         #expect(!products.contains("GRDB"))
         #expect(
-            rooms.isDisjoint(with: ["FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon"])
+            modules.isDisjoint(with: [
+                "FluxqStore", "FluxqArchive", "FluxqMigrations", "FluxqMaintenance", "FluxqDaemon",
+            ])
         )
         #expect(products.contains("ArgumentParser"))
         #expect(!reachable(from: "fluxqd").contains("FluxqSandbox"))

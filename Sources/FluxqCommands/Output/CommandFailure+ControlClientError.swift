@@ -2,11 +2,11 @@ import FluxqControl
 import FluxqControlClient
 import Glibc
 
-extension Complaint {
+extension CommandFailure {
     /// Any error of a verb.
     init(any error: any Error) {
         switch error {
-        case let complaint as Complaint: self = complaint
+        case let complaint as CommandFailure: self = complaint
         case let error as ControlClientError: self.init(error)
         case let error as DestinationError: self.init(error)
         case let error as OutputError:
@@ -58,7 +58,7 @@ extension ControlClientError {
         case .noDaemon(let path, .busy):
             return "The daemon at \(path) has more connections than it takes. Nothing was done. Try again in a moment."
         case .noDaemon(let path, .unreachable(let code)):
-            return "No daemon can be reached at \(path): \(SystemError(code: code)). "
+            return "No daemon can be reached at \(path): \(FileErrorNumber(code: code)). "
                 + "Look with: systemctl status fluxqd; \(elsewhere)."
         case .permissionDenied(let path):
             return "You may not use the socket \(path). Ask its administrator to add you to the group that may "
@@ -83,13 +83,13 @@ extension ControlClientError {
             return "What answers at \(path) is not a fluxqd that this fluxq understands: \(why). "
                 + "See that both are of the same version, and that the socket is fluxqd's."
         case .uploadUnreadable(.system(let code)):
-            return "The picture could not be read to its end: \(SystemError(code: code)). Nothing was queued."
+            return "The picture could not be read to its end: \(FileErrorNumber(code: code)). Nothing was queued."
         case .uploadUnreadable(.shrank(let bytes)):
             return
                 "The picture became shorter while it was being read: it ends after \(bytes) bytes. Nothing was queued; "
                 + "submit it again when it is complete."
         case .downloadUnwritable(let code):
-            return "The picture could not be written: \(SystemError(code: code)). It stays in the archive; "
+            return "The picture could not be written: \(FileErrorNumber(code: code)). It stays in the archive; "
                 + "make room or choose another directory with --output, and fetch it again."
         }
     }

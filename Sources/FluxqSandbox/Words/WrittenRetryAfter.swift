@@ -1,7 +1,7 @@
 import Glibc
 
 /// How long an answer asks to wait, in any of the forms that are met.
-enum RetryAfter: Hashable, Sendable {
+enum WrittenRetryAfter: Hashable, Sendable {
     /// Sent as it was written: whole, decimal, negative, no number at all.
     case verbatim(String)
     /// An HTTP date so many seconds from now.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// An error number of the system, in words and by what can be done about it.
-struct SystemError: Hashable, Sendable, CustomStringConvertible {
+struct FileErrorNumber: Hashable, Sendable, CustomStringConvertible {
     let code: Int32
 
     enum Kind { case missing, denied, wrongKind, passing }

@@ -1,7 +1,7 @@
 package import FluxqModel
 
 /// What became of a wish about a job, its owner's or an administrator's.
-package enum WishResult: Hashable, Sendable {
+package enum ChangeResult: Hashable, Sendable {
     /// The job after it.
     case granted(Job)
     /// The job's state forbids it.
@@ -14,24 +14,24 @@ package enum WishResult: Hashable, Sendable {
 
 extension Store {
     /// Cancels a queued job; marks a running one, whose pictures are still kept because they are paid for.
-    package func cancel(_ id: JobID, by caller: Caller) async throws(StoreError) -> WishResult {
+    package func cancel(_ id: JobID, by caller: Caller) async throws(StoreError) -> ChangeResult {
         try await write { transaction in
             guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
             if case .running(_, cancelRequested: true) = job.lifecycle.state {
                 // Asked for before: nothing to write.
-                return try transaction.job(id, for: caller).map(WishResult.granted) ?? .noSuchJob
+                return try transaction.job(id, for: caller).map(ChangeResult.granted) ?? .noSuchJob
             }
             let result = try transaction.grant(.canceled, to: job, by: caller) { state in
                 state == .running ? .cancelRequested : .failed
             }
             guard case .running(.archiving, _) = job.lifecycle.state, try transaction.hurryDownloads(of: id) != nil
             else { return result }
-            return try transaction.job(id, for: caller).map(WishResult.granted) ?? .noSuchJob
+            return try transaction.job(id, for: caller).map(ChangeResult.granted) ?? .noSuchJob
         }
     }
 
     /// Puts a failed job back into the queue under its own number; its earlier attempts and pictures are kept.
-    package func retry(_ id: JobID, by caller: Caller) async throws(StoreError) -> WishResult {
+    package func retry(_ id: JobID, by caller: Caller) async throws(StoreError) -> ChangeResult {
         try await write { transaction in
             guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
             // What the state forbids, no waiting helps.
@@ -54,13 +54,13 @@ extension Transaction {
 
     fileprivate func grant(
         _ event: Lifecycle.Event, to row: JobRow, by caller: Caller, kind: (JobState) -> EventKind
-    ) throws -> WishResult {
+    ) throws -> ChangeResult {
         switch try advance(row, event) {
         case .advanced(let state):
             try log(kind(state), job: row.id, uid: row.uid, state: state, actor: caller.uid)
-            return try job(row.id, for: caller).map(WishResult.granted) ?? .noSuchJob
+            return try job(row.id, for: caller).map(ChangeResult.granted) ?? .noSuchJob
         case .forbidden:
-            return try job(row.id, for: caller).map(WishResult.forbidden) ?? .noSuchJob
+            return try job(row.id, for: caller).map(ChangeResult.forbidden) ?? .noSuchJob
         case .stale:
             throw StoreError.damaged("job \(row.id) changed while it was written")
         }

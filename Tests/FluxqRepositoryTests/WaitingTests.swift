@@ -19,7 +19,7 @@ struct WaitingTests {
         let exempt: Set<String> = [
             "FluxqTestSupport/Observation.swift",
             "FluxqWorkersTests/ClockTests.swift", "FluxqImagesAPITests/HostTimeTests.swift",
-            "FluxqImagesAPITests/AddressRaceTests.swift", "FluxqHouseTests/WaitingTests.swift",
+            "FluxqImagesAPITests/AddressRaceTests.swift", "FluxqRepositoryTests/WaitingTests.swift",
         ]
         let pattern = /Task\.sleep|Task\.yield|Thread\.sleep|\busleep\(|\bnanosleep\(|DispatchQueue\.global/
         let found = try SourceLine.ofAllTests().filter { !exempt.contains($0.file) && $0.text.contains(pattern) }

@@ -6,11 +6,11 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Turns", .timeLimit(.minutes(30)))
-struct TurnsTests {
+@Suite("PerUserLock", .timeLimit(.minutes(30)))
+struct PerUserLockTests {
     @Test("are taken one at a time by each user, in the order of coming, and by different users at once")
     func order() async throws {
-        let turns = Turns()
+        let turns = PerUserLock()
         let done = Record()
         let gate = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -35,7 +35,7 @@ struct TurnsTests {
 
     @Test("go on after one who failed")
     func failure() async throws {
-        let turns = Turns()
+        let turns = PerUserLock()
         struct Failed: Error {}
         await #expect(throws: Failed.self) { try await turns.take(1) { throw Failed() } }
         #expect(await turns.take(1) { 7 } == 7)

@@ -4,7 +4,7 @@ import NIOHTTP1
 /// Hands out the parts of answers one after the other, and reads on from the socket only as far as they are taken.
 ///
 /// Belongs to its channel's event loop.
-final class AnswerReader: ChannelDuplexHandler {
+final class ResponseReader: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
 

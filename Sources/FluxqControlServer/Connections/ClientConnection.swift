@@ -8,7 +8,7 @@ import NIOHTTPTypes
 import ServiceLifecycle
 
 /// One client's connection: a request, its response, and again, until either side has had enough.
-struct Connection: Sendable {
+struct ClientConnection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     /// By the kernel; nil where it cannot tell.
     let uid: UInt32?

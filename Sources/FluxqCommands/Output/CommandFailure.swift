@@ -3,7 +3,7 @@ import FluxqFormats
 import Glibc
 
 /// Why a verb did not do what it was asked, for a person, for a program and for the shell.
-struct Complaint: Error, Hashable, Sendable {
+struct CommandFailure: Error, Hashable, Sendable {
     var status: ExitStatus
     /// Stable, for programs: the daemon's problem code, or this program's own such as `no_daemon`.
     var code: String
@@ -35,7 +35,7 @@ struct Complaint: Error, Hashable, Sendable {
     }
 
     /// What went wrong after the job was queued. Its status asks nobody to submit the job again.
-    init(queued job: Int64, _ cause: Complaint) {
+    init(queued job: Int64, _ cause: CommandFailure) {
         self = cause
         self.job = job
         if cause.status != .jobFailed { status = .lookFirst }
