@@ -43,7 +43,7 @@ final class DaemonLife: @unchecked Sendable {
     let number: Int
     let directory: String
     let store: Store
-    let archive: Archive
+    let archive: LocalArchive
     private(set) var isServing = false
     /// It has been told to stop.
     private(set) var isStopping = false
@@ -78,7 +78,7 @@ final class DaemonLife: @unchecked Sendable {
         let blocking: BlockingWork = { executor.enqueue(blocking: $0) }
         if plant == .emptyIncoming { SmallFile.removeTree("\(directory)/incoming") }
         try plant?.apply(toDatabase: "\(directory)/queue.sqlite")
-        archive = try Archive(
+        archive = try LocalArchive(
             directory: directory, blocking: blocking,
             onFatal: { trace.violate("the archive calls a disk failed that has not: \($0)") })
         store = try Store(

@@ -10,7 +10,7 @@ package final class IncomingFile: Sendable {
     private struct State {
         /// Where it is in incoming/.
         var path: String
-        /// It has the name of its call, under which it outlives this process: `Archive.forget` takes that name away.
+        /// It has the name of its call, under which it outlives this process: `LocalArchive.forget` takes that name away.
         var hasNameOfCall = false
         /// nil once it has been stored or discarded.
         var file: OpenFile?

@@ -13,7 +13,7 @@ package enum ObjectCondition: Hashable, Sendable {
     case missing
 }
 
-/// The files of the archive, for those who look: nothing here changes one. Unlike an `Archive` it may be used beside
+/// The files of the archive, for those who look: nothing here changes one. Unlike a `LocalArchive` it may be used beside
 /// the daemon's.
 package struct ObjectFiles: Sendable {
     /// Something that stands in a bucket.

@@ -85,7 +85,7 @@ struct Check: AsyncParsableCommand {
         var logger = Logger(label: "fluxqd")
         logger.logLevel = .critical
         let repaired = try await StateRepair(
-            store: store, archive: Archive(directory: path), logger: logger
+            store: store, archive: LocalArchive(directory: path), logger: logger
         ).run(report, missingIsLost: missingIsLost)
         try store.close()
         return repaired

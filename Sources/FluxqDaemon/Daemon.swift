@@ -61,7 +61,7 @@ package struct Daemon: Sendable {
         defer { directory.release() }
         CrashPoint.directoryLocked.pass()
 
-        let archive = try Archive(directory: directory.path, onFatal: exitAtOnce)
+        let archive = try LocalArchive(directory: directory.path, onFatal: exitAtOnce)
         CrashPoint.incomingEmptied.pass()
         let clock = SystemClock()
         let store = try Store(

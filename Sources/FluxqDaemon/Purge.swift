@@ -50,7 +50,7 @@ struct Purge: AsyncParsableCommand {
             defer { lock.release() }
             let clock = SystemClock()
             let store = try Store(path: "\(path)/queue.sqlite", now: { clock.now() })
-            let archive = try Archive(directory: path)
+            let archive = try LocalArchive(directory: path)
             let code = try await Self.purge(user, known: known, yes: yes, store, archive)
             try store.close()
             return code
@@ -66,7 +66,7 @@ struct Purge: AsyncParsableCommand {
     }
 
     private static func purge(
-        _ user: String, known: UInt32?, yes: Bool, _ store: Store, _ archive: Archive
+        _ user: String, known: UInt32?, yes: Bool, _ store: Store, _ archive: LocalArchive
     ) async throws -> Int32 {
         let uids = Set(try await store.owners(calledOrNumbered: user) + [known].compactMap(\.self)).sorted()
         guard uids.count < 2 else {
@@ -117,7 +117,7 @@ struct Purge: AsyncParsableCommand {
     }
 
     /// Nothing else writes: no file of it is too young.
-    private static func removeContent(_ store: Store, _ archive: Archive) async throws {
+    private static func removeContent(_ store: Store, _ archive: LocalArchive) async throws {
         var last: ContentHash?
         while case let left = try await store.leftContent(after: last), !left.isEmpty {
             for hash in left { _ = try await archive.remove(hash, olderThan: .zero) }

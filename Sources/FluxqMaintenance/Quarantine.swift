@@ -16,10 +16,10 @@ package import Logging
 /// be marked although their file is whole.
 package struct Quarantine: Sendable {
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let logger: Logger
 
-    package init(store: Store, archive: Archive, logger: Logger) {
+    package init(store: Store, archive: LocalArchive, logger: Logger) {
         self.store = store
         self.archive = archive
         self.logger = logger

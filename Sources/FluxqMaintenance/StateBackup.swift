@@ -156,7 +156,7 @@ package struct StateBackup: Sendable {
         try await receiveDatabase { bytes in
             try await source.bytes(bytes) { try handle.write(contentsOf: Data($0)) }
         }
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         var summary = Summary()
         for bucket in ObjectFiles.buckets { try await receive(bucket, into: archive, &summary) }
         try Self.sync(copy, path)
@@ -171,7 +171,7 @@ package struct StateBackup: Sendable {
     }
 
     /// Tells what the backup has of a bucket, and takes what it has not.
-    private func receive(_ bucket: UInt8, into archive: Archive, _ summary: inout Summary) async throws {
+    private func receive(_ bucket: UInt8, into archive: LocalArchive, _ summary: inout Summary) async throws {
         var unsound: Set<ContentHash> = []
         for entry in try await archive.files.entries(in: bucket) ?? [] {
             guard let hash = entry.hash else { continue }
@@ -281,7 +281,7 @@ package struct StateBackup: Sendable {
 extension StateBackup {
     /// What there may be in a backup.
     private static let directories =
-        ["objects", "incoming", Archive.damagedName, Archive.strayName, "objects/sha256"]
+        ["objects", "incoming", LocalArchive.damagedName, LocalArchive.strayName, "objects/sha256"]
         + ObjectFiles.buckets.map { "objects/sha256/" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }
     private static let files: Set = [
         lockName, database, "\(database)-shm", "\(database)-wal", unfinished, "\(unfinished)-journal",

@@ -7,11 +7,11 @@ package import Logging
 /// with the daemon stopped and its lock held.
 package struct StateRepair: Sendable {
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let quarantine: Quarantine
     private let grace: Duration
 
-    package init(store: Store, archive: Archive, logger: Logger, grace: Duration = ObjectFiles.grace) {
+    package init(store: Store, archive: LocalArchive, logger: Logger, grace: Duration = ObjectFiles.grace) {
         self.store = store
         self.archive = archive
         self.grace = grace
@@ -85,7 +85,7 @@ package struct StateRepair: Sendable {
             return Self.words(condition, record)
         case .strayFile:
             guard try await !store.isInUse(hash), try await archive.putAway(hash, olderThan: grace) else { return nil }
-            return "Moved to \(Archive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
+            return "Moved to \(LocalArchive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
                 + "\(finding.bytes ?? 0) bytes."
         case .integrity, .reference, .records, .foreignFile, .missingPart, .lostContent:
             return nil
@@ -94,7 +94,7 @@ package struct StateRepair: Sendable {
 
     private static func words(_ condition: ObjectCondition, _ record: DamageRecord) -> String {
         var sentences: [String] = []
-        if condition != .missing { sentences.append("Moved to \(Archive.damagedName)/.") }
+        if condition != .missing { sentences.append("Moved to \(LocalArchive.damagedName)/.") }
         if !record.refetched.isEmpty {
             sentences.append("fluxqd fetches it again when it runs: \(list(record.refetched)).")
         }

@@ -10,7 +10,7 @@ import Synchronization
 /// Claims jobs and calls the API for them, as many at once as endpoints and lanes bear. Archiving does not hold a call's place.
 final class CallDispatcher: Sendable {
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let quarantine: Quarantine
     private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock

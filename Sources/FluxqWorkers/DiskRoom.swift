@@ -40,7 +40,7 @@ final class DiskRoom: Sendable {
     private static let countLasts = Duration.seconds(10)
 
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let clock: any WorkClock
     private let settings: Reloadable<Workers.Settings>
     private let logger: Logger

@@ -10,13 +10,13 @@ final class IncomingPicture: PictureSink {
         var head = BodyHead()
     }
 
-    private let archive: Archive
+    private let archive: LocalArchive
     private let limit: Int64
     private let room: DiskRoom
     private let state: Mutex<State>
 
     /// - Parameter limit: bytes, of all tries together.
-    init(archive: Archive, limit: Int64, room: DiskRoom) async throws {
+    init(archive: LocalArchive, limit: Int64, room: DiskRoom) async throws {
         self.archive = archive
         self.limit = limit
         self.room = room

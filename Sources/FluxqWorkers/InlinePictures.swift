@@ -20,14 +20,14 @@ final class InlinePictures: PictureReceiver {
     }
 
     let call: CallID
-    private let archive: Archive
+    private let archive: LocalArchive
     private let patience: HostPatience
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - arrivals: what an earlier process has received, by its ordinal.
     ///   - patience: between two tries to store what cannot be had a second time.
-    init(call: CallID, archive: Archive, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
+    init(call: CallID, archive: LocalArchive, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
         self.call = call
         self.archive = archive
         self.patience = patience

@@ -10,7 +10,7 @@ import Synchronization
 /// Fetches the links of answers into the archive, soonest to expire first. A restart goes on where it was.
 final class PictureDispatcher: Sendable {
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>

@@ -35,7 +35,7 @@ package struct Workers: Service {
     /// What the workers work with.
     package struct Parts: Sendable {
         package var store: Store
-        package var archive: Archive
+        package var archive: LocalArchive
         /// By the endpoint's name; never empty.
         package var apis: [String: any ImagesAPI]
         package var clock: any WorkClock
@@ -43,7 +43,8 @@ package struct Workers: Service {
         package var logger: Logger
 
         package init(
-            store: Store, archive: Archive, apis: [String: any ImagesAPI], clock: any WorkClock, settings: Settings,
+            store: Store, archive: LocalArchive, apis: [String: any ImagesAPI], clock: any WorkClock,
+            settings: Settings,
             logger: Logger
         ) {
             self.store = store

@@ -8,7 +8,7 @@ import NIOCore
 // Stores standard input in the archive of DIRECTORY and prints its hash; with HASH, removes that content at the same time
 // if it is older than an hour; with JOB-ATTEMPT, as the first inline picture of that call, which is over afterwards. Exit codes: 0 stored, 1 not stored, 2 not stored and fatal.
 do {
-    let archive = try Archive(directory: CommandLine.arguments.dropFirst().first ?? ".")
+    let archive = try LocalArchive(directory: CommandLine.arguments.dropFirst().first ?? ".")
     let file = try await archive.receive(limit: 64 << 20)
     while let piece = try FileHandle.standardInput.read(upToCount: 65_536), !piece.isEmpty {
         try await file.write(ByteBuffer(bytes: piece))

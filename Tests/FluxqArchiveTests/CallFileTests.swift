@@ -26,7 +26,7 @@ struct CallFileTests {
         directory.path("objects/sha256/\(hash.hex.prefix(2))/\(hash.hex)")
     }
 
-    private func receive(_ bytes: [UInt8], by archive: Archive) async throws -> IncomingFile {
+    private func receive(_ bytes: [UInt8], by archive: LocalArchive) async throws -> IncomingFile {
         let file = try await archive.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: bytes))
         return file
@@ -54,7 +54,7 @@ struct CallFileTests {
     @Test("a picture that has the name of its call outlives the process; one whose text has not ended does not")
     func outlives() async throws {
         do {
-            let archive = try Archive(directory: directory.path)
+            let archive = try LocalArchive(directory: directory.path)
             let whole = try await receive(SamplePictures.png.bytes, by: archive)
             try await archive.keep(whole, of: call, ordinal: 0, isValid: true)
             let broken = try await receive(Array("half a pict".utf8), by: archive)
@@ -66,7 +66,7 @@ struct CallFileTests {
             await archive.discard(whole)
             _ = (broken, partial)
         }
-        let next = try Archive(directory: directory.path)
+        let next = try LocalArchive(directory: directory.path)
         #expect(try incoming().count == 3)
         let left = try #require(next.leftAnswers.first)
         #expect(next.leftAnswers.count == 1 && left.call == call)
@@ -81,18 +81,18 @@ struct CallFileTests {
         #expect(try await next.store(bytes).bytes == 11)
         try await next.forget(call)
         #expect(try incoming() == [])
-        #expect(try Archive(directory: directory.path).leftAnswers == [])
+        #expect(try LocalArchive(directory: directory.path).leftAnswers == [])
     }
 
     @Test("its place and its name are two; it can be stored again by the next process, and is read-only afterwards")
     func storedTwice() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
         try await archive.keep(file, of: call, ordinal: 0, isValid: true)
         let object = try await archive.store(file)
         #expect(try incoming() == ["7-2-0-\(object.hash.hex)"])
 
-        let next = try Archive(directory: directory.path)
+        let next = try LocalArchive(directory: directory.path)
         let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
         #expect(try await next.store(again) == object)
         try await next.forget(call)
@@ -106,11 +106,11 @@ struct CallFileTests {
 
     @Test("what is removed from its place as nobody's is put there again")
     func removedAsStray() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
         try await archive.keep(file, of: call, ordinal: 0, isValid: true)
         let object = try await archive.store(file)
-        let next = try Archive(directory: directory.path)
+        let next = try LocalArchive(directory: directory.path)
         #expect(try await next.remove(object.hash, olderThan: .zero))
         let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
         #expect(try await next.store(again) == object)
@@ -120,30 +120,30 @@ struct CallFileTests {
         "bytes that are not those of the name were not on the disk when the power went: they are not taken for a picture"
     )
     func powerCut() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.jpeg.bytes, by: archive)
         try await archive.keep(file, of: call, ordinal: 0, isValid: true)
         let name = try #require(try incoming().first)
         var bytes = SamplePictures.jpeg.bytes
         bytes[bytes.count / 2] ^= 0xFF
         try Data(bytes).write(to: URL(filePath: directory.path("incoming/\(name)")))
-        let next = try Archive(directory: directory.path)
+        let next = try LocalArchive(directory: directory.path)
         #expect(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call) == nil)
     }
 
     @Test("a picture that is no result loses its name, and the others keep theirs")
     func preview() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         for (ordinal, sample) in [SamplePictures.png, SamplePictures.gif].enumerated() {
             try await archive.keep(receive(sample.bytes, by: archive), of: call, ordinal: ordinal, isValid: true)
         }
         try await archive.forget(call, ordinal: 0)
-        #expect(try Archive(directory: directory.path).leftAnswers.first?.pictures.map(\.ordinal) == [1])
+        #expect(try LocalArchive(directory: directory.path).leftAnswers.first?.pictures.map(\.ordinal) == [1])
     }
 
     @Test("a later note takes the place of an earlier one; of a call without a note there is none")
     func notes() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         #expect(try await archive.note(of: call) == nil)
         try await archive.note([1, 2, 3], of: call)
         try await archive.note([4], of: call)
@@ -156,7 +156,7 @@ struct CallFileTests {
 
     @Test("a note is written into the file of one that nobody needs any more, and nothing of that is left in it")
     func notesAgain() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         for length in [5000, 1, 9000, 0, 200] {
             let note = (0..<length).map { UInt8(truncatingIfNeeded: $0) }
             try await archive.note(note, of: call)
@@ -171,14 +171,14 @@ struct CallFileTests {
         try await archive.note([1], of: call)
         #expect(try await archive.note(of: call) == [1])
         try await archive.forget(call)
-        let next = try Archive(directory: directory.path)
+        let next = try LocalArchive(directory: directory.path)
         #expect(next.leftAnswers == [])
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")) == [])
     }
 
     @Test("a note that a power cut left as a part, or as what its file held for another call, is none")
     func notesAfterPowerCut() async throws {
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let other = CallID(job: JobID(rawValue: 8), attempt: 1)
         try await archive.note([1, 2, 3], of: call)
         try await archive.note([1, 2, 3], of: other)

@@ -30,7 +30,7 @@ struct FullFileSystemTests {
     @Test("stops the write, leaves what is stored, and recovers by itself")
     func full() async throws {
         let disk = try SmallFileSystem()
-        let archive = try Archive(directory: disk.directory.path)
+        let archive = try LocalArchive(directory: disk.directory.path)
         let free = try await archive.freeSpace().bytes
         #expect((900_000...1_048_576).contains(free))
 
@@ -63,7 +63,7 @@ struct FullFileSystemTests {
     @Test("what it refused can be written again once there is room, and every byte is there once")
     func again() async throws {
         let disk = try SmallFileSystem()
-        let archive = try Archive(directory: disk.directory.path)
+        let archive = try LocalArchive(directory: disk.directory.path)
         let ballast = disk.directory.path("ballast")
         try Data(count: 700_000).write(to: URL(filePath: ballast))
 
@@ -83,7 +83,7 @@ struct FullFileSystemTests {
     @Test("is one without an inode, too: it says how many files it takes, and a write tells the truth")
     func inodes() async throws {
         let disk = try SmallFileSystem(options: "size=1m,nr_inodes=300")
-        let archive = try Archive(directory: disk.directory.path)
+        let archive = try LocalArchive(directory: disk.directory.path)
         let files = try #require(try await archive.freeSpace().files)
         #expect((1..<300).contains(files))
         try await archive.tryWriting(bytes: 65_536)
@@ -102,7 +102,7 @@ struct FullFileSystemTests {
     @Test("does not pass the trial of a write, which leaves nothing behind")
     func trial() async throws {
         let disk = try SmallFileSystem()
-        let archive = try Archive(directory: disk.directory.path)
+        let archive = try LocalArchive(directory: disk.directory.path)
         try await archive.tryWriting(bytes: 500_000)
         let error = await #expect(throws: ArchiveError.self) { try await archive.tryWriting(bytes: 4 << 20) }
         guard case .full(operation: .write, path: _)? = error else {
@@ -116,7 +116,7 @@ struct FullFileSystemTests {
     @Test("without room for an index entry there is no start")
     func noStart() throws {
         let disk = try SmallFileSystem(options: "size=1m,nr_inodes=50")
-        let error = #expect(throws: ArchiveError.self) { try Archive(directory: disk.directory.path) }
+        let error = #expect(throws: ArchiveError.self) { try LocalArchive(directory: disk.directory.path) }
         guard case .full(operation: .create, path: _)? = error else {
             Issue.record("\(error as Any)")
             return

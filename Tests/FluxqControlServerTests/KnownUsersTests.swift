@@ -72,7 +72,7 @@ struct KnownUsersTests {
         database.hang()
         let users = KnownUsers.patient { try database.lookUp($0) }
         let directory = try TemporaryDirectory()
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let standings = await withTaskGroup(of: KnownUsers.Standing?.self) { group in
             // Many more than the host has cores, and each from many connections.
             for number in 0..<4 * uids { group.addTask { await users.standing(of: number % uids) } }

@@ -19,7 +19,7 @@ import Testing
 struct TestServer: Sendable {
     let directory: TemporaryDirectory
     let store: Store
-    let archive: Archive
+    let archive: LocalArchive
     let socketPath: String
     private let group: ServiceGroup
     private let server: ControlServer
@@ -48,7 +48,7 @@ struct TestServer: Sendable {
     ) async throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.path("queue.sqlite"), policy: policy, now: { now })
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
             catalog: ModelCatalog(offering: [EditRequest.modelThatRequiresImage, "m"]), administrators: .init(only: []),
@@ -79,7 +79,7 @@ struct TestServer: Sendable {
     }
 
     private init(
-        directory: TemporaryDirectory, store: Store, archive: Archive, socketPath: String, group: ServiceGroup,
+        directory: TemporaryDirectory, store: Store, archive: LocalArchive, socketPath: String, group: ServiceGroup,
         server: ControlServer, log: RecordedLog
     ) {
         self.directory = directory

@@ -33,7 +33,7 @@ struct HealthReportTests {
                 baseURL: "http://127.0.0.1:1/v1", apiKey: try APIKey("sk-test"), terms: Configuration().callTerms))
         workers = Workers(
             .init(
-                store: store, archive: try Archive(directory: directory.path), apis: [Lane.defaultEndpoint: api],
+                store: store, archive: try LocalArchive(directory: directory.path), apis: [Lane.defaultEndpoint: api],
                 clock: clock,
                 settings: .init(), logger: logger))
         report = HealthReport(

@@ -232,7 +232,7 @@ struct StateRepairTests {
         try FileManager.default.moveItem(atPath: objects, toPath: away)
         // As a mount point is, and as fluxqd makes it at a start.
         for buckets in [false, true] {
-            if buckets { _ = try Archive(directory: state.directory.path) }
+            if buckets { _ = try LocalArchive(directory: state.directory.path) }
             let report = try await state.repair()
             #expect(report.refusal?.contains("mounted") == true && report.findings.contains { $0.kind == .missingPart })
             #expect(try await state.job(id) == before)

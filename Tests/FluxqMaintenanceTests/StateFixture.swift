@@ -19,12 +19,12 @@ final class StateFixture: Sendable {
 
     let directory: TemporaryDirectory
     let store: Store
-    let archive: Archive
+    let archive: LocalArchive
     private let clock = Clock()
 
     init() throws {
         directory = try TemporaryDirectory()
-        archive = try Archive(directory: directory.path)
+        archive = try LocalArchive(directory: directory.path)
         store = try Store(path: directory.path("queue.sqlite"), now: { [clock] in clock.time.withLock { $0 } })
     }
 

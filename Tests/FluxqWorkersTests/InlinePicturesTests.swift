@@ -43,7 +43,7 @@ struct InlinePicturesTests {
         arguments: Trouble.allCases)
     func waits(trouble: Trouble) async throws {
         let directory = try TemporaryDirectory()
-        let archive = try Archive(directory: directory.path)
+        let archive = try LocalArchive(directory: directory.path)
         let call = CallID(job: try #require(JobID("7")), attempt: 1)
         let waits = Mutex(0)
         let inbox = InlinePictures(call: call, archive: archive) { error in
@@ -61,7 +61,7 @@ struct InlinePicturesTests {
         #expect(inbox.whole == [0])
 
         // The next process finds the answer's head and the picture.
-        let left = try Archive(directory: directory.path).leftAnswers
+        let left = try LocalArchive(directory: directory.path).leftAnswers
         #expect(left.map(\.call) == [call] && left.first?.pictures.map(\.isValid) == [true])
         #expect(try await archive.note(of: call).map(AnswerNote.init(json:))?.report.requestID == "req-7")
     }

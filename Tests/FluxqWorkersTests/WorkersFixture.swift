@@ -14,7 +14,7 @@ final class WorkersFixture: Sendable {
 
     let directory: TemporaryDirectory
     let store: Store
-    let archive: Archive
+    let archive: LocalArchive
     let api = SimulatedAPI()
     /// By endpoint; `api` is the default one's.
     let apis: [String: SimulatedAPI]
@@ -44,7 +44,7 @@ final class WorkersFixture: Sendable {
         policy(&rules)
         store = try Store(
             path: directory.path("queue.sqlite"), policy: rules, now: { clock.now() })
-        archive = try Archive(directory: directory.path)
+        archive = try LocalArchive(directory: directory.path)
     }
 
     /// The workers, and a sign that a graceful shutdown has come to them: asking for one only sets out on that way.

@@ -27,12 +27,12 @@ final class UploadRoom: Sendable {
     private static let step: Int64 = 1 << 20
 
     private let store: Store
-    private let archive: Archive
+    private let archive: LocalArchive
     private let state = Mutex(State())
     /// Two promises to one user at once would not see each other.
     private let turns = PerUserLock()
 
-    init(store: Store, archive: Archive) {
+    init(store: Store, archive: LocalArchive) {
         self.store = store
         self.archive = archive
     }

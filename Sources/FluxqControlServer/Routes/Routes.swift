@@ -10,7 +10,7 @@ import Logging
 /// The control interface's routes: one list here, which also says who may use them, and one file for each.
 struct Routes: Sendable {
     let store: Store
-    let archive: Archive
+    let archive: LocalArchive
     let quarantine: Quarantine
     let callers: Callers
     /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
@@ -25,7 +25,7 @@ struct Routes: Sendable {
 
     /// - Parameter settings: read anew whenever they are looked at.
     init(
-        store: Store, archive: Archive, quarantine: Quarantine, callers: Callers,
+        store: Store, archive: LocalArchive, quarantine: Quarantine, callers: Callers,
         settings: Reloadable<ControlServer.Settings>, logger: Logger, userLog: UserLog
     ) {
         self.store = store

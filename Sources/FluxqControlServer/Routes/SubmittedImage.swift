@@ -21,14 +21,14 @@ struct SubmittedImage {
 
     private(set) var content = Content.absent
     private var decoder = Base64Decoder()
-    private let archive: Archive
+    private let archive: LocalArchive
     private let uploads: UploadRoom
     private let owner: Owner
     private let maxBytes: Int64
     /// What a picture is promised, until this is let go.
     private var upload: UploadRoom.Upload?
 
-    init(archive: Archive, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
+    init(archive: LocalArchive, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
         self.archive = archive
         self.uploads = uploads
         self.owner = owner

@@ -16,8 +16,8 @@ import Synchronization
 /// What belongs to an answer that is not recorded yet has a name of its own in incoming/ and outlives the process there: see
 /// `CallFile`.
 ///
-/// One process has one `Archive` (copies are the same one); the state directory's lock keeps other processes out.
-package struct Archive: Sendable {
+/// One process has one `LocalArchive` (copies are the same one); the state directory's lock keeps other processes out.
+package struct LocalArchive: Sendable {
     /// Keeps a removal from deleting what a concurrent `store` has just put in its place.
     private final class PlacementLock: Sendable {
         let mutex = Mutex(())

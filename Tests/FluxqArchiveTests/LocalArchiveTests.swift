@@ -8,14 +8,14 @@ import Testing
 @testable import FluxqArchive
 
 @Suite("The archive", .timeLimit(.minutes(30)))
-struct ArchiveTests {
+struct LocalArchiveTests {
     private let directory: TemporaryDirectory
-    private let archive: Archive
+    private let archive: LocalArchive
     private let files = FileManager.default
 
     init() throws {
         directory = try TemporaryDirectory()
-        archive = try Archive(directory: directory.path)
+        archive = try LocalArchive(directory: directory.path)
     }
 
     private func store(_ bytes: [UInt8]) async throws -> StoredObject {
@@ -44,7 +44,7 @@ struct ArchiveTests {
         for name in ["incoming", "objects", "objects/sha256", "objects/sha256/a7"] {
             #expect(try mode(directory.path(name)) == 0o700)
         }
-        _ = try Archive(directory: directory.path)
+        _ = try LocalArchive(directory: directory.path)
     }
 
     @Test("empties incoming/ at start, and touches nothing else")
@@ -52,14 +52,14 @@ struct ArchiveTests {
         let stored = try await store(SamplePictures.png.bytes)
         #expect(files.createFile(atPath: directory.path("incoming/half a picture"), contents: Data([1, 2])))
         try files.createDirectory(atPath: directory.path("incoming/directory"), withIntermediateDirectories: false)
-        _ = try Archive(directory: directory.path)
+        _ = try LocalArchive(directory: directory.path)
         #expect(try incoming() == [])
         #expect(files.fileExists(atPath: path(stored.hash)))
     }
 
     @Test("a state directory that is missing is named")
     func noDirectory() {
-        let error = #expect(throws: ArchiveError.self) { try Archive(directory: directory.path("none")) }
+        let error = #expect(throws: ArchiveError.self) { try LocalArchive(directory: directory.path("none")) }
         #expect(error?.description.contains(directory.path("none")) == true)
         #expect(error?.isFatal == false)
     }

@@ -3,7 +3,7 @@ package import FluxqModel
 import Glibc
 
 /// What has come of answers that are not recorded yet.
-extension Archive {
+extension LocalArchive {
     /// Gives a picture the name of its call, now that its text has ended: from here on it outlives kill -9. It can be stored
     /// as before, and keeps that name until `forget`.
     ///

@@ -14,7 +14,7 @@ package enum Unpacked: Sendable {
     case tooLarge
 }
 
-extension Archive {
+extension LocalArchive {
     /// Takes one layer of packing off what came, into another temporary file; the file itself stays as it was.
     ///
     /// - Parameters:
