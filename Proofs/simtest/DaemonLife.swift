@@ -97,7 +97,7 @@ final class DaemonLife: @unchecked Sendable {
             do {
                 // As the daemon starts: nobody is served before the calls of a dead process have got their end.
                 if plant != .skipRecovery {
-                    let answered = Set(parts.archive.leftAnswers.map(\.call))
+                    let answered = Set(parts.archive.spool.leftAnswers.map(\.call))
                     let interrupted = try await parts.store.recover(keeping: answered)
                     trace.say("fluxqd starts; interrupted: \(interrupted)")
                 }

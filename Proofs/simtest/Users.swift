@@ -62,7 +62,7 @@ final class Users: @unchecked Sendable {
         let owner = dice.pick(owners)
         let contents = dice.pick(Contents.pictures)
         visit(life, "\(owner.name) brings a picture") { [self] in
-            let file = try await life.archive.receive(limit: 1 << 20)
+            let file = try await life.archive.spool.receive(limit: 1 << 20)
             try await file.write(ByteBuffer(bytes: contents.bytes))
             guard case .success(let stored) = try await life.archive.storePicture(file) else {
                 return trace.violate("the archive takes a whole picture for none")

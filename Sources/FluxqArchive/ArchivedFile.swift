@@ -1,3 +1,5 @@
+import FluxqFormats
+import Glibc
 package import NIOCore
 
 /// A file of the archive, open for reading until it is let go. Removing it from the archive does not disturb readers.
@@ -23,6 +25,19 @@ package final class ArchivedFile: Sendable {
                 try self.blocking.file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]))
             }
             return buffer
+        }
+    }
+
+    /// What its bytes say.
+    func inspect() async throws(ArchiveError) -> Result<PictureInfo, PictureDefect> {
+        try await offloaded { () throws(ArchiveError) in
+            do {
+                return try PictureReader.inspect(self.blocking)
+            } catch {
+                // `inspect` throws what the source throws.
+                throw error as? ArchiveError
+                    ?? .failed(operation: .read, path: self.blocking.file.path, errno: EIO)
+            }
         }
     }
 }

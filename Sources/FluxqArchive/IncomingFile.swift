@@ -10,7 +10,7 @@ package final class IncomingFile: Sendable {
     private struct State {
         /// Where it is in incoming/.
         var path: String
-        /// It has the name of its call, under which it outlives this process: `LocalArchive.forget` takes that name away.
+        /// It has the name of its call, under which it outlives this process: `Spool.forget` takes that name away.
         var hasNameOfCall = false
         /// nil once it has been stored or discarded.
         var file: OpenFile?
@@ -36,17 +36,13 @@ package final class IncomingFile: Sendable {
 
     private let limit: Int64
     private let offloaded: OffloadedWork
-    private let onFatal: @Sendable (ArchiveError) -> Void
     private let state: Mutex<State>
 
     /// Blocks. - Parameter path: where nothing is yet.
-    init(
-        path: String, limit: Int64, offloaded: OffloadedWork, onFatal: @escaping @Sendable (ArchiveError) -> Void
-    ) throws(ArchiveError) {
+    init(path: String, limit: Int64, offloaded: OffloadedWork) throws(ArchiveError) {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         self.limit = limit
         self.offloaded = offloaded
-        self.onFatal = onFatal
         state = Mutex(State(path: path, file: file))
     }
 
@@ -54,10 +50,7 @@ package final class IncomingFile: Sendable {
     ///
     /// - Parameter hash: what its name says of its bytes.
     /// - Returns: nil where its bytes are others: the host went down before they were on the disk.
-    init?(
-        left path: String, hash: ContentHash, offloaded: OffloadedWork,
-        onFatal: @escaping @Sendable (ArchiveError) -> Void
-    ) throws(ArchiveError) {
+    init?(left path: String, hash: ContentHash, offloaded: OffloadedWork) throws(ArchiveError) {
         // It may have been on its way into its place, where files are read-only.
         try system(.open, path) { chmod(path, 0o600) }
         let file = try OpenFile(path, O_RDWR)
@@ -66,7 +59,6 @@ package final class IncomingFile: Sendable {
         guard ContentHash(digest: Array(hasher.finalize())) == hash else { return nil }
         limit = size
         self.offloaded = offloaded
-        self.onFatal = onFatal
         state = Mutex(State(path: path, hasNameOfCall: true, file: file, hasher: hasher, bytes: size))
     }
 
@@ -103,7 +95,7 @@ package final class IncomingFile: Sendable {
             state.hasher.update(bufferPointer: bytes)
         } catch {
             state.isRagged = true
-            if error.isFatal { onFatal(error) }
+            if error.isFatal { offloaded.onFatal(error) }
             throw error
         }
         state.bytes += Int64(bytes.count)

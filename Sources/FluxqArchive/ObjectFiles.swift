@@ -2,34 +2,9 @@ import Crypto
 package import FluxqModel
 import Glibc
 
-/// How the file of a content is.
-package enum ObjectCondition: Hashable, Sendable {
-    /// Its bytes have the hash that is its name.
-    case whole(bytes: Int64)
-    /// They have another one: a bit has flipped, or the file ends early.
-    case damaged(actual: ContentHash, bytes: Int64)
-    /// The disk does not give its bytes back.
-    case unreadable(String)
-    case missing
-}
-
 /// The files of the archive, for those who look: nothing here changes one. Unlike a `LocalArchive` it may be used beside
 /// the daemon's.
-package struct ObjectFiles: Sendable {
-    /// Something that stands in a bucket.
-    package struct Entry: Hashable, Sendable {
-        package let path: String
-        /// What its name says; nil for what the archive has not put there.
-        package let hash: ContentHash?
-        package let bytes: Int64
-        /// Since its last change; negative where that lies in the future.
-        package let age: Duration
-    }
-
-    /// `objects/sha256/00` to `ff`.
-    package static let buckets: ClosedRange<UInt8> = .min ... .max
-    /// Without a row a file that is younger is not astray: its row may be about to be written.
-    package static let grace = Duration.seconds(3600)
+package struct ObjectFiles: ContentReader {
     private static let pieceBytes = 1 << 20
 
     let directory: String
@@ -57,10 +32,10 @@ package struct ObjectFiles: Sendable {
     }
 
     /// What stands in a bucket, in no order; nil where there is no such bucket.
-    package func entries(in bucket: UInt8) async throws(ArchiveError) -> [Entry]? {
+    package func entries(in bucket: UInt8) async throws(ArchiveError) -> [ContentEntry]? {
         let path = path(ofBucket: bucket)
         return try await offloaded { () throws(ArchiveError) in
-            var entries: [Entry] = []
+            var entries: [ContentEntry] = []
             let names: [String]
             do throws(ArchiveError) {
                 names = try ArchiveDirectories.names(in: path)
@@ -71,7 +46,7 @@ package struct ObjectFiles: Sendable {
                 do throws(ArchiveError) {
                     let status = try FileStatus(of: "\(path)/\(name)")
                     entries.append(
-                        Entry(
+                        ContentEntry(
                             path: "\(path)/\(name)", hash: status.isRegular ? ContentHash(hex: name) : nil,
                             bytes: status.bytes, age: status.age))
                 } catch .failed(_, _, ENOENT) {
@@ -79,7 +54,7 @@ package struct ObjectFiles: Sendable {
                 } catch {
                     // One that cannot be looked at is no reason to look at no other. Nobody knows its age.
                     entries.append(
-                        Entry(path: "\(path)/\(name)", hash: ContentHash(hex: name), bytes: 0, age: .zero))
+                        ContentEntry(path: "\(path)/\(name)", hash: ContentHash(hex: name), bytes: 0, age: .zero))
                 }
             }
             return entries

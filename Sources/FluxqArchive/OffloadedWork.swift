@@ -7,6 +7,13 @@ import NIOPosix
 struct OffloadedWork: Sendable {
     /// nil is NIO's threads.
     let blocking: BlockingWork?
+    /// Called when the disk has failed; the process has to end.
+    let onFatal: @Sendable (ArchiveError) -> Void
+
+    init(blocking: BlockingWork?, onFatal: @escaping @Sendable (ArchiveError) -> Void = { _ in }) {
+        self.blocking = blocking
+        self.onFatal = onFatal
+    }
 
     func callAsFunction<Value: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Value
@@ -22,5 +29,17 @@ struct OffloadedWork: Sendable {
             }
         }
         return try result.get()
+    }
+
+    /// Runs blocking work; where it shows that the disk has failed, that is told first.
+    func watched<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(ArchiveError) -> Value
+    ) async throws(ArchiveError) -> Value {
+        do throws(ArchiveError) {
+            return try await self(work)
+        } catch {
+            if error.isFatal { onFatal(error) }
+            throw error
+        }
     }
 }

@@ -72,7 +72,7 @@ package struct Daemon: Sendable {
             try await store.belongs(
                 to: kind, ifUnknown: access(Self.sandboxDirectory(of: directory.path), F_OK) == 0 ? .sandbox : .real)
         else { throw StateDirectoryError.ofAnotherAPI(path: directory.path, isSandboxed: options.isSandboxed) }
-        for job in try await store.recover(keeping: Set(archive.leftAnswers.map(\.call))) {
+        for job in try await store.recover(keeping: Set(archive.spool.leftAnswers.map(\.call))) {
             logger.warning("A call was interrupted; its outcome is unknown.", metadata: ["job.id": "\(job)"])
         }
         CrashPoint.recoveryCommitted.pass()

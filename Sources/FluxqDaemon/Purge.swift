@@ -66,7 +66,7 @@ struct Purge: AsyncParsableCommand {
     }
 
     private static func purge(
-        _ user: String, known: UInt32?, yes: Bool, _ store: Store, _ archive: LocalArchive
+        _ user: String, known: UInt32?, yes: Bool, _ store: Store, _ archive: any ContentStore
     ) async throws -> Int32 {
         let uids = Set(try await store.owners(calledOrNumbered: user) + [known].compactMap(\.self)).sorted()
         guard uids.count < 2 else {
@@ -117,7 +117,7 @@ struct Purge: AsyncParsableCommand {
     }
 
     /// Nothing else writes: no file of it is too young.
-    private static func removeContent(_ store: Store, _ archive: LocalArchive) async throws {
+    private static func removeContent(_ store: Store, _ archive: any ContentStore) async throws {
         var last: ContentHash?
         while case let left = try await store.leftContent(after: last), !left.isEmpty {
             for hash in left { _ = try await archive.remove(hash, olderThan: .zero) }

@@ -12,7 +12,7 @@ package struct BackupSource: Sendable {
     private static let earlierName = "earlier.sqlite"
     private static let pieceBytes = 1 << 20
 
-    private let source: String
+    private let content: any ContentReader
     private let store: ReadOnlyStore
     private let now: Timestamp
     private let scrutiny: StateBackup.Scrutiny
@@ -24,7 +24,7 @@ package struct BackupSource: Sendable {
     package init(
         of source: String, store: ReadOnlyStore, now: Timestamp, scrutiny: StateBackup.Scrutiny, on stream: BackupStream
     ) {
-        self.source = source
+        content = ObjectFiles(directory: source)
         self.store = store
         self.now = now
         self.scrutiny = scrutiny
@@ -54,7 +54,7 @@ package struct BackupSource: Sendable {
         try await store.copy(to: path, at: now)
         try await sendDatabase(path)
         let snapshot = try ReadOnlyStore(path: path)
-        for bucket in ObjectFiles.buckets {
+        for bucket in ContentBuckets.all {
             let there = try await inventory()
             for reference in try await snapshot.references(in: bucket) {
                 try await send(reference, there: there[reference.hash])
@@ -126,12 +126,11 @@ package struct BackupSource: Sendable {
     ///   is there and whole was copied before.
     private func send(_ reference: ContentReference, there: Int64?) async throws {
         let hash = reference.hash
-        let files = ObjectFiles(directory: source)
-        let size = await Self.size(of: hash, files)
+        let size = await size(of: hash)
         if let there, scrutiny == .everyByte || there == size {
             return try await stream.send(reference.isExpected && size == nil ? "only" : "kept", hash.hex)
         }
-        if let original = await Self.whole(hash, files) { return try await send(hash, original) }
+        if let original = await whole(hash) { return try await send(hash, original) }
         // What its rows know as damaged is no news, and an input that nobody used may have been forgotten since the snapshot.
         guard reference.isExpected else { return }
         if there != nil {
@@ -156,12 +155,12 @@ package struct BackupSource: Sendable {
     }
 
     /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
-    private static func size(of hash: ContentHash, _ files: ObjectFiles) async -> Int64? {
-        do { return try await files.size(of: hash) } catch { return nil }
+    private func size(of hash: ContentHash) async -> Int64? {
+        do { return try await content.size(of: hash) } catch { return nil }
     }
 
-    private static func whole(_ hash: ContentHash, _ files: ObjectFiles) async -> ArchivedFile? {
-        do { return try await files.openVerified(hash) } catch { return nil }
+    private func whole(_ hash: ContentHash) async -> ArchivedFile? {
+        do { return try await content.openVerified(hash) } catch { return nil }
     }
 
     private static func makeWorkplace(in directory: String) throws -> String {

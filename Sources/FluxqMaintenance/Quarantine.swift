@@ -16,10 +16,10 @@ package import Logging
 /// be marked although their file is whole.
 package struct Quarantine: Sendable {
     private let store: Store
-    private let archive: LocalArchive
+    private let archive: any ContentStore
     private let logger: Logger
 
-    package init(store: Store, archive: LocalArchive, logger: Logger) {
+    package init(store: Store, archive: any ContentStore, logger: Logger) {
         self.store = store
         self.archive = archive
         self.logger = logger
@@ -29,7 +29,7 @@ package struct Quarantine: Sendable {
     ///
     /// - Returns: nil where it is not whole; then it has been set aside.
     package func open(_ hash: ContentHash) async throws -> ArchivedFile? {
-        if let file = try await archive.files.openVerified(hash) { return file }
+        if let file = try await archive.openVerified(hash) { return file }
         try await setAside(hash)
         return nil
     }
@@ -39,7 +39,7 @@ package struct Quarantine: Sendable {
     /// - Returns: how it was, and what was recorded about it; nil where it is whole.
     @discardableResult
     package func examine(_ hash: ContentHash) async throws -> (condition: ObjectCondition, record: DamageRecord)? {
-        if case .whole = try await archive.files.condition(of: hash) { return nil }
+        if case .whole = try await archive.condition(of: hash) { return nil }
         return try await setAside(hash)
     }
 
@@ -48,7 +48,7 @@ package struct Quarantine: Sendable {
     /// - Returns: whether it has.
     @discardableResult
     package func mendIfWhole(_ hash: ContentHash) async throws -> Bool {
-        guard case .whole = try await archive.files.condition(of: hash) else { return false }
+        guard case .whole = try await archive.condition(of: hash) else { return false }
         try await store.mend(hash, picture: archive.picture(hash))
         logger.notice("Content that was damaged is whole again.", metadata: ["content": "\(hash)"])
         return true

@@ -114,7 +114,7 @@ package struct StateBackup: Sendable {
             try tar.endFile(bytes: bytes)
         }
         var summary = Summary()
-        for _ in ObjectFiles.buckets {
+        for _ in ContentBuckets.all {
             try await source.send("end")
             var isNew = true
             while let word = try await next() {
@@ -158,7 +158,7 @@ package struct StateBackup: Sendable {
         }
         let archive = try LocalArchive(directory: directory.path)
         var summary = Summary()
-        for bucket in ObjectFiles.buckets { try await receive(bucket, into: archive, &summary) }
+        for bucket in ContentBuckets.all { try await receive(bucket, into: archive, &summary) }
         try Self.sync(copy, path)
         guard
             renameat(directory.descriptor, Self.unfinished, directory.descriptor, Self.database) == 0
@@ -173,12 +173,12 @@ package struct StateBackup: Sendable {
     /// Tells what the backup has of a bucket, and takes what it has not.
     private func receive(_ bucket: UInt8, into archive: LocalArchive, _ summary: inout Summary) async throws {
         var unsound: Set<ContentHash> = []
-        for entry in try await archive.files.entries(in: bucket) ?? [] {
+        for entry in try await archive.entries(in: bucket) ?? [] {
             guard let hash = entry.hash else { continue }
             try Task.checkCancellation()
             if scrutiny == .sizes {
                 try await source.send(hash.hex, "\(entry.bytes)")
-            } else if case .whole(let bytes) = try await archive.files.condition(of: hash) {
+            } else if case .whole(let bytes) = try await archive.condition(of: hash) {
                 try await source.send(hash.hex, "\(bytes)")
             } else {
                 unsound.insert(hash)
@@ -193,7 +193,7 @@ package struct StateBackup: Sendable {
                 summary.onlyHere.append(hash)
             case .doubtful(let hash):
                 // The sizes differ: the copy may be the one that is whole.
-                if case .whole = try await archive.files.condition(of: hash) {
+                if case .whole = try await archive.condition(of: hash) {
                     summary.files += 1
                     summary.onlyHere.append(hash)
                 } else {
@@ -201,11 +201,11 @@ package struct StateBackup: Sendable {
                 }
             case .damaged(let hash): summary.damaged.append(hash)
             case .file(let hash, let bytes):
-                let wasThere = try await archive.files.size(of: hash) != nil
-                let file = try await archive.receive(limit: bytes)
+                let wasThere = try await archive.size(of: hash) != nil
+                let file = try await archive.spool.receive(limit: bytes)
                 try await source.bytes(bytes) { try await file.write(ByteBuffer(bytes: $0)) }
-                guard try await archive.hash(of: file) == hash else {
-                    await archive.discard(file)
+                guard try await archive.spool.hash(of: file) == hash else {
+                    await archive.spool.discard(file)
                     throw BackupStream.Failure.unexpected("other bytes than those of \(hash)")
                 }
                 _ = try await archive.store(file)
@@ -282,7 +282,7 @@ extension StateBackup {
     /// What there may be in a backup.
     private static let directories =
         ["objects", "incoming", LocalArchive.damagedName, LocalArchive.strayName, "objects/sha256"]
-        + ObjectFiles.buckets.map { "objects/sha256/" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        + ContentBuckets.all.map { "objects/sha256/" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }
     private static let files: Set = [
         lockName, database, "\(database)-shm", "\(database)-wal", unfinished, "\(unfinished)-journal",
     ]

@@ -13,7 +13,7 @@ package struct StateCheck: Sendable {
         case archive(bucket: UInt8, files: Int, bytes: Int64)
     }
 
-    private let files: ObjectFiles
+    private let content: any ContentReader
     private let grace: Duration
     private let progress: @Sendable (Step) -> Void
     private let directory: String
@@ -22,13 +22,13 @@ package struct StateCheck: Sendable {
     ///   - directory: the state directory, which is there.
     ///   - grace: how old a file without a row is before it is astray.
     package init(
-        directory: String, grace: Duration = ObjectFiles.grace,
+        directory: String, grace: Duration = ContentEntry.grace,
         progress: @escaping @Sendable (Step) -> Void = { _ in }
     ) {
         self.directory = directory
         self.grace = grace
         self.progress = progress
-        files = ObjectFiles(directory: directory)
+        content = ObjectFiles(directory: directory)
     }
 
     /// - Throws: `CancellationError` when the task is canceled; else what kept it from looking.
@@ -55,7 +55,7 @@ package struct StateCheck: Sendable {
         let size = try await store.size()
         (report.jobs, report.calls, report.users) = (size.jobs, size.calls, size.users)
         var all = Presence()
-        for bucket in ObjectFiles.buckets { try await check(bucket, store, &report, &all) }
+        for bucket in ContentBuckets.all { try await check(bucket, store, &report, &all) }
         guard MissingPart.isMissing(expected: all.expected, missing: all.missing) else { return }
         // One word about all of it rather than 256.
         report.findings.removeAll { $0.kind == .missingPart }
@@ -73,11 +73,11 @@ package struct StateCheck: Sendable {
     ) async throws {
         progress(.archive(bucket: bucket, files: report.files, bytes: report.bytes))
         // First the files, then the rows: a file that is old and still has no row gets none any more.
-        let path = files.path(ofBucket: bucket)
-        var entries: [ObjectFiles.Entry]?
+        let path = content.path(ofBucket: bucket)
+        var entries: [ContentEntry]?
         var hasDirectory = true
         do throws(ArchiveError) {
-            entries = try await files.entries(in: bucket)
+            entries = try await content.entries(in: bucket)
             hasDirectory = entries != nil
         } catch {
             report.findings.append(
@@ -119,7 +119,7 @@ package struct StateCheck: Sendable {
         let losses = try await store.losses(of: hash).filter {
             if case .refetched = $0 { false } else { true }
         }
-        return losses.isEmpty ? nil : .lost(hash, path: files.path(of: hash), losses)
+        return losses.isEmpty ? nil : .lost(hash, path: content.path(of: hash), losses)
     }
 
     private func check(
@@ -127,12 +127,12 @@ package struct StateCheck: Sendable {
     ) async throws -> Finding? {
         let condition: ObjectCondition
         do throws(ArchiveError) {
-            condition = try await files.condition(of: hash)
+            condition = try await content.condition(of: hash)
         } catch {
             return Finding(
                 .unreadableFile, "\(error)",
                 remedy: "Run the check as root or as fluxqd's user; nobody else may read the archive.", hash: hash,
-                path: files.path(of: hash))
+                path: content.path(of: hash))
         }
         if case .whole(let bytes) = condition {
             report.files += 1
@@ -140,7 +140,7 @@ package struct StateCheck: Sendable {
             return nil
         }
         let uses = try await store.uses(of: hash)
-        return uses.isEmpty ? nil : Finding(condition, of: hash, path: files.path(of: hash), uses: uses)
+        return uses.isEmpty ? nil : Finding(condition, of: hash, path: content.path(of: hash), uses: uses)
     }
 }
 
@@ -212,14 +212,14 @@ extension Finding {
                 + "fluxqd check --repair --missing-is-lost.", path: path)
     }
 
-    fileprivate static func stray(_ hash: ContentHash, _ entry: ObjectFiles.Entry) -> Finding {
+    fileprivate static func stray(_ hash: ContentHash, _ entry: ContentEntry) -> Finding {
         Finding(
             .strayFile, "No job and no input refers to this file of \(entry.bytes) bytes.",
             remedy: "It does no harm; with fluxqd stopped, fluxqd check --repair moves it to stray/.", hash: hash,
             path: entry.path, bytes: entry.bytes)
     }
 
-    fileprivate static func foreign(_ entry: ObjectFiles.Entry) -> Finding {
+    fileprivate static func foreign(_ entry: ContentEntry) -> Finding {
         Finding(
             .foreignFile, "This is no file of fluxqd's.", remedy: "Move it elsewhere.", path: entry.path,
             bytes: entry.bytes)

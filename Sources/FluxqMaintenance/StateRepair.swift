@@ -7,11 +7,11 @@ package import Logging
 /// with the daemon stopped and its lock held.
 package struct StateRepair: Sendable {
     private let store: Store
-    private let archive: LocalArchive
+    private let archive: any ContentStore
     private let quarantine: Quarantine
     private let grace: Duration
 
-    package init(store: Store, archive: LocalArchive, logger: Logger, grace: Duration = ObjectFiles.grace) {
+    package init(store: Store, archive: any ContentStore, logger: Logger, grace: Duration = ContentEntry.grace) {
         self.store = store
         self.archive = archive
         self.grace = grace
@@ -82,23 +82,25 @@ package struct StateRepair: Sendable {
         switch finding.kind {
         case .damagedFile, .unreadableFile, .missingFile:
             guard let (condition, record) = try await quarantine.examine(hash) else { return nil }
-            return Self.words(condition, record)
+            return words(condition, record)
         case .strayFile:
             guard try await !store.isInUse(hash), try await archive.putAway(hash, olderThan: grace) else { return nil }
-            return "Moved to \(LocalArchive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
+            return "Moved to \(archive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
                 + "\(finding.bytes ?? 0) bytes."
         case .integrity, .reference, .records, .foreignFile, .missingPart, .lostContent:
             return nil
         }
     }
 
-    private static func words(_ condition: ObjectCondition, _ record: DamageRecord) -> String {
+    private func words(_ condition: ObjectCondition, _ record: DamageRecord) -> String {
         var sentences: [String] = []
-        if condition != .missing { sentences.append("Moved to \(LocalArchive.damagedName)/.") }
+        if condition != .missing { sentences.append("Moved to \(archive.damagedName)/.") }
         if !record.refetched.isEmpty {
-            sentences.append("fluxqd fetches it again when it runs: \(list(record.refetched)).")
+            sentences.append("fluxqd fetches it again when it runs: \(Self.list(record.refetched)).")
         }
-        if !record.lost.isEmpty { sentences.append("There is no link to fetch it again from: \(list(record.lost)).") }
+        if !record.lost.isEmpty {
+            sentences.append("There is no link to fetch it again from: \(Self.list(record.lost)).")
+        }
         if record.inputs > 0 { sentences.append("Whose input it is has to send it again.") }
         return sentences.joined(separator: " ")
     }

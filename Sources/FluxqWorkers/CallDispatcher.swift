@@ -10,7 +10,7 @@ import Synchronization
 /// Claims jobs and calls the API for them, as many at once as endpoints and lanes bear. Archiving does not hold a call's place.
 final class CallDispatcher: Sendable {
     private let store: Store
-    private let archive: LocalArchive
+    private let archive: any ContentStore
     private let quarantine: Quarantine
     private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock
@@ -41,7 +41,7 @@ final class CallDispatcher: Sendable {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         store.tellLaneNews { [logger] news in logger.tell(news) }
         await withDiscardingTaskGroup { calls in
-            for left in archive.leftAnswers { calls.addTask { await self.takeBack(left) } }
+            for left in archive.spool.leftAnswers { calls.addTask { await self.takeBack(left) } }
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 pulse.beat()
                 let look = wakeup.look()
@@ -106,7 +106,7 @@ final class CallDispatcher: Sendable {
 
     private func inbox(of call: CallID, arrivals: [Int: InlinePictures.Arrival] = [:]) -> InlinePictures {
         InlinePictures(
-            call: call, archive: archive, arrivals: arrivals,
+            call: call, spool: archive.spool, arrivals: arrivals,
             patience: { [clock, settings, room, logger] error in
                 logger.failure("cannot store what an answer brings", error, ["job.id": "\(call.job)"])
                 room.look(at: error)
@@ -120,7 +120,7 @@ final class CallDispatcher: Sendable {
         // Of what never left nothing came.
         guard report.sentAt != nil else { return }
         do {
-            try await archive.note(AnswerNote(report).json, of: call)
+            try await archive.spool.note(AnswerNote(report).json, of: call)
         } catch {
             logger.failure("cannot note an answer before it is recorded", error, ["job.id": "\(call.job)"])
             room.look(at: error)
@@ -184,10 +184,10 @@ final class CallDispatcher: Sendable {
         guard let isOpen else { return }
         guard isOpen else { return await forget(left.call) }
         let found = await untilDone("take back an answer", job: left.call.job) {
-            let note = try await archive.note(of: left.call).flatMap { try? AnswerNote(json: $0) }
+            let note = try await archive.spool.note(of: left.call).flatMap { try? AnswerNote(json: $0) }
             var arrivals: [Int: InlinePictures.Arrival] = [:]
             for picture in left.pictures {
-                guard let file = try await archive.takeBack(picture, of: left.call) else { continue }
+                guard let file = try await archive.spool.takeBack(picture, of: left.call) else { continue }
                 arrivals[picture.ordinal] = .init(file: file, isValid: picture.isValid)
             }
             return (report: AnswerNote.report(note, pictures: arrivals.keys.sorted()), arrivals: arrivals)
@@ -238,7 +238,7 @@ final class CallDispatcher: Sendable {
     /// What stays nonetheless is found by the next start, which sees that the answer is recorded.
     private func forget(_ call: CallID) async {
         do {
-            try await archive.forget(call)
+            try await archive.spool.forget(call)
         } catch {
             logger.failure("cannot remove what is noted of a recorded answer", error, ["job.id": "\(call.job)"])
         }

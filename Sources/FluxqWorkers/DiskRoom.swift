@@ -40,7 +40,7 @@ final class DiskRoom: Sendable {
     private static let countLasts = Duration.seconds(10)
 
     private let store: Store
-    private let archive: LocalArchive
+    private let spool: Spool
     private let clock: any WorkClock
     private let settings: Reloadable<Workers.Settings>
     private let logger: Logger
@@ -48,7 +48,7 @@ final class DiskRoom: Sendable {
 
     init(_ parts: Workers.Parts) {
         store = parts.store
-        archive = parts.archive
+        spool = parts.archive.spool
         clock = parts.clock
         settings = parts.settings
         logger = parts.logger
@@ -57,7 +57,7 @@ final class DiskRoom: Sendable {
 
     /// Tells uploads what they have to leave free.
     private func keepRoom(for pictures: Int64) {
-        archive.keptRoom.bytes = bytes(for: pictures, settings.current.maxPictureBytes)
+        spool.keptRoom.bytes = bytes(for: pictures, settings.current.maxPictureBytes)
     }
 
     /// Sets room aside for pictures that a call may bring, until `release`; once its answer is recorded, rows remember them.
@@ -78,7 +78,7 @@ final class DiskRoom: Sendable {
         let (inFlight, mustWrite) = state.withLock { ($0.pictures, $0.mustWrite) }
         let maxBytes = settings.current.maxPictureBytes
         do {
-            let free = try await archive.freeSpace()
+            let free = try await spool.freeSpace()
             func pictures(besides pending: Int) -> Int64 { Int64(pending + inFlight + EditRequest.Bounds.n.upperBound) }
             let now = clock.now()
             var pending = state.withLock { $0.pending(at: now) }
@@ -94,7 +94,7 @@ final class DiskRoom: Sendable {
             if mustWrite {
                 // No more than nobody else needs, so that no other write fails for it.
                 let spare = free.bytes - bytes(for: pictures, maxBytes)
-                try await archive.tryWriting(bytes: min(maxBytes, spare))
+                try await spool.tryWriting(bytes: min(maxBytes, spare))
                 try await store.tryWriting()
             }
             endShortage()

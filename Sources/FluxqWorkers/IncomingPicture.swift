@@ -10,17 +10,17 @@ final class IncomingPicture: PictureSink {
         var head = BodyHead()
     }
 
-    private let archive: LocalArchive
+    private let spool: Spool
     private let limit: Int64
     private let room: DiskRoom
     private let state: Mutex<State>
 
     /// - Parameter limit: bytes, of all tries together.
-    init(archive: LocalArchive, limit: Int64, room: DiskRoom) async throws {
-        self.archive = archive
+    init(spool: Spool, limit: Int64, room: DiskRoom) async throws {
+        self.spool = spool
         self.limit = limit
         self.room = room
-        state = Mutex(State(file: try await archive.receive(limit: limit)))
+        state = Mutex(State(file: try await spool.receive(limit: limit)))
     }
 
     var file: IncomingFile { state.withLock { $0.file } }
@@ -35,7 +35,7 @@ final class IncomingPicture: PictureSink {
 
     func begin(_ head: BodyHead) async throws {
         if file.bytes > 0 {
-            let fresh = try await looking { () async throws(ArchiveError) in try await archive.receive(limit: limit) }
+            let fresh = try await looking { () async throws(ArchiveError) in try await spool.receive(limit: limit) }
             // The old one is removed as soon as nobody has it.
             state.withLock { $0.file = fresh }
         }

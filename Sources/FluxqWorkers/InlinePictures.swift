@@ -20,16 +20,16 @@ final class InlinePictures: PictureReceiver {
     }
 
     let call: CallID
-    private let archive: LocalArchive
+    private let spool: Spool
     private let patience: HostPatience
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - arrivals: what an earlier process has received, by its ordinal.
     ///   - patience: between two tries to store what cannot be had a second time.
-    init(call: CallID, archive: LocalArchive, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
+    init(call: CallID, spool: Spool, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
         self.call = call
-        self.archive = archive
+        self.spool = spool
         self.patience = patience
         state = Mutex(State(arrivals: arrivals))
     }
@@ -43,13 +43,13 @@ final class InlinePictures: PictureReceiver {
             // A start that finds pictures then knows whose answer they are from.
             let note = try AnswerNote(beginning: head).json
             try await untilStored(patience) { () async throws(ArchiveError) in
-                try await archive.note(note, of: call)
+                try await spool.note(note, of: call)
             }
             CrashPoint.answerBegun.pass()
         }
         let file = try await untilStored(patience) { () async throws(ArchiveError) in
             // How large a picture may be, the answer's reader knows.
-            try await archive.receive(limit: .max)
+            try await spool.receive(limit: .max)
         }
         state.withLock { $0.files[ordinal] = file }
         return PaidPicture(file: file, patience: patience)
@@ -58,7 +58,7 @@ final class InlinePictures: PictureReceiver {
     func endPicture(_ ordinal: Int, isValid: Bool) async throws {
         guard let file = state.withLock({ $0.files.removeValue(forKey: ordinal) }) else { return }
         try await untilStored(patience) { () async throws(ArchiveError) in
-            try await archive.keep(file, of: call, ordinal: ordinal, isValid: isValid)
+            try await spool.keep(file, of: call, ordinal: ordinal, isValid: isValid)
         }
         state.withLock { $0.arrivals[ordinal] = Arrival(file: file, isValid: isValid) }
         CrashPoint.inlinePictureReceived.pass()
@@ -67,7 +67,7 @@ final class InlinePictures: PictureReceiver {
     func discardPicture(_ ordinal: Int) async {
         state.withLock { _ = $0.arrivals.removeValue(forKey: ordinal) }
         do {
-            try await archive.forget(call, ordinal: ordinal)
+            try await spool.forget(call, ordinal: ordinal)
         } catch {
             // Its name goes with those of the whole call, once the answer is recorded.
         }

@@ -10,7 +10,7 @@ import Synchronization
 /// Fetches the links of answers into the archive, soonest to expire first. A restart goes on where it was.
 final class PictureDispatcher: Sendable {
     private let store: Store
-    private let archive: LocalArchive
+    private let archive: any ContentStore
     private let apis: [String: any ImagesAPI]
     private let clock: any WorkClock
     private let reloadable: Reloadable<Workers.Settings>
@@ -109,7 +109,7 @@ final class PictureDispatcher: Sendable {
         if let left {
             sink = left
         } else {
-            sink = try await IncomingPicture(archive: archive, limit: settings.maxPictureBytes, room: room)
+            sink = try await IncomingPicture(spool: archive.spool, limit: settings.maxPictureBytes, room: room)
         }
         let outcome = await api.download(picture.download.link, into: sink)
         guard outcome == .complete else {
@@ -165,7 +165,7 @@ final class PictureDispatcher: Sendable {
             case .failure(let found): defect = found
             }
             if case .notAPicture = defect, layers < Self.mostLayers, file.bytes > 0 {
-                switch try await archive.unpack(file, codings: codings, limit: limit) {
+                switch try await archive.spool.unpack(file, codings: codings, limit: limit) {
                 case .nothing:
                     if let coding = codings.first { remark = " It came with Content-Encoding: \(coding)." }
                 case .file(let inner):

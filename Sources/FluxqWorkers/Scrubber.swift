@@ -13,7 +13,7 @@ struct Scrubber: Sendable {
 
     private let store: Store
     private let quarantine: Quarantine
-    private let files: ObjectFiles
+    private let content: any ContentReader
     private let firstBucket: UInt8
     private let clock: any WorkClock
     private let logger: Logger
@@ -21,7 +21,7 @@ struct Scrubber: Sendable {
     init(_ parts: Workers.Parts) {
         firstBucket = parts.settings.current.firstScrubbedBucket
         store = parts.store
-        files = parts.archive.files
+        content = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
         clock = parts.clock
         logger = parts.logger
@@ -33,7 +33,7 @@ struct Scrubber: Sendable {
             await mend()
             var bucket = firstBucket
             while true {
-                try await clock.sleep(until: clock.now() + Self.round / ObjectFiles.buckets.count)
+                try await clock.sleep(until: clock.now() + Self.round / ContentBuckets.all.count)
                 try await scrub(bucket)
                 bucket &+= 1
             }
@@ -83,7 +83,7 @@ struct Scrubber: Sendable {
 
     /// Where every file is missing it is the file system that is, and nothing is recorded as lost.
     private func isThere(_ bucket: UInt8, _ references: [ContentReference]) async throws -> Bool {
-        let entries = try await files.entries(in: bucket)
+        let entries = try await content.entries(in: bucket)
         let found = Set((entries ?? []).compactMap(\.hash))
         let missing = references.count { !found.contains($0.hash) }
         guard MissingPart.isMissing(expected: references.count, missing: missing, hasDirectory: entries != nil) else {
@@ -91,7 +91,7 @@ struct Scrubber: Sendable {
         }
         logger.error(
             "None of the files of a part of the archive is there. Is its file system mounted?",
-            metadata: ["directory": "\(files.path(ofBucket: bucket))", "files": "\(references.count)"])
+            metadata: ["directory": "\(content.path(ofBucket: bucket))", "files": "\(references.count)"])
         return false
     }
 }

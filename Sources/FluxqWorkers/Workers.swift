@@ -27,7 +27,7 @@ package struct Workers: Service {
         package var clockProbation = ClockTrust.standardProbation
         /// The part of the archive that is looked after first: drawn, so that all get their turn under a daemon that is
         /// started every day.
-        package var firstScrubbedBucket = UInt8.random(in: ObjectFiles.buckets)
+        package var firstScrubbedBucket = UInt8.random(in: ContentBuckets.all)
 
         package init() {}
     }
@@ -35,7 +35,7 @@ package struct Workers: Service {
     /// What the workers work with.
     package struct Parts: Sendable {
         package var store: Store
-        package var archive: LocalArchive
+        package var archive: any ContentStore
         /// By the endpoint's name; never empty.
         package var apis: [String: any ImagesAPI]
         package var clock: any WorkClock
@@ -43,7 +43,7 @@ package struct Workers: Service {
         package var logger: Logger
 
         package init(
-            store: Store, archive: LocalArchive, apis: [String: any ImagesAPI], clock: any WorkClock,
+            store: Store, archive: any ContentStore, apis: [String: any ImagesAPI], clock: any WorkClock,
             settings: Settings,
             logger: Logger
         ) {

@@ -9,7 +9,7 @@ import NIOCore
 // if it is older than an hour; with JOB-ATTEMPT, as the first inline picture of that call, which is over afterwards. Exit codes: 0 stored, 1 not stored, 2 not stored and fatal.
 do {
     let archive = try LocalArchive(directory: CommandLine.arguments.dropFirst().first ?? ".")
-    let file = try await archive.receive(limit: 64 << 20)
+    let file = try await archive.spool.receive(limit: 64 << 20)
     while let piece = try FileHandle.standardInput.read(upToCount: 65_536), !piece.isEmpty {
         try await file.write(ByteBuffer(bytes: piece))
     }
@@ -21,8 +21,8 @@ do {
     let object: StoredObject
     do {
         if let call {
-            try await archive.keep(file, of: call, ordinal: 0, isValid: true)
-            try await archive.note(Array("answered".utf8), of: call)
+            try await archive.spool.keep(file, of: call, ordinal: 0, isValid: true)
+            try await archive.spool.note(Array("answered".utf8), of: call)
         }
         object = try await withThrowingTaskGroup(of: Void.self) { group in
             if let hash = CommandLine.arguments.dropFirst(2).first.flatMap({ ContentHash(hex: $0) }) {
@@ -33,11 +33,11 @@ do {
             return object
         }
     } catch {
-        await archive.discard(file)
+        await archive.spool.discard(file)
         throw error
     }
     try FileHandle.standardOutput.write(contentsOf: Data("\(object.hash.hex)\n".utf8))
-    if let call { try await archive.forget(call) }
+    if let call { try await archive.spool.forget(call) }
 } catch let error as ArchiveError {
     try FileHandle.standardError.write(contentsOf: Data("\(error)\n".utf8))
     exit(error.isFatal ? 2 : 1)

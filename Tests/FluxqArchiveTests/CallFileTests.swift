@@ -27,7 +27,7 @@ struct CallFileTests {
     }
 
     private func receive(_ bytes: [UInt8], by archive: LocalArchive) async throws -> IncomingFile {
-        let file = try await archive.receive(limit: .max)
+        let file = try await archive.spool.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: bytes))
         return file
     }
@@ -56,46 +56,46 @@ struct CallFileTests {
         do {
             let archive = try LocalArchive(directory: directory.path)
             let whole = try await receive(SamplePictures.png.bytes, by: archive)
-            try await archive.keep(whole, of: call, ordinal: 0, isValid: true)
+            try await archive.spool.keep(whole, of: call, ordinal: 0, isValid: true)
             let broken = try await receive(Array("half a pict".utf8), by: archive)
-            try await archive.keep(broken, of: call, ordinal: 1, isValid: false)
-            try await archive.note(Array("what it says".utf8), of: call)
+            try await archive.spool.keep(broken, of: call, ordinal: 1, isValid: false)
+            try await archive.spool.note(Array("what it says".utf8), of: call)
             let partial = try await receive([1, 2], by: archive)
             #expect(try incoming().count == 4)
             // As by the end of the process: letting go of one that has its name removes nothing.
-            await archive.discard(whole)
+            await archive.spool.discard(whole)
             _ = (broken, partial)
         }
         let next = try LocalArchive(directory: directory.path)
         #expect(try incoming().count == 3)
-        let left = try #require(next.leftAnswers.first)
-        #expect(next.leftAnswers.count == 1 && left.call == call)
+        let left = try #require(next.spool.leftAnswers.first)
+        #expect(next.spool.leftAnswers.count == 1 && left.call == call)
         #expect(left.pictures.map(\.ordinal) == [0, 1] && left.pictures.map(\.isValid) == [true, false])
-        #expect(try await next.note(of: call) == Array("what it says".utf8))
+        #expect(try await next.spool.note(of: call) == Array("what it says".utf8))
 
-        let picture = try #require(try await next.takeBack(left.pictures[0], of: call))
+        let picture = try #require(try await next.spool.takeBack(left.pictures[0], of: call))
         let stored = try await next.storePicture(picture).get()
         #expect(FileManager.default.contents(atPath: path(stored.hash)) == Data(SamplePictures.png.bytes))
-        let bytes = try #require(try await next.takeBack(left.pictures[1], of: call))
+        let bytes = try #require(try await next.spool.takeBack(left.pictures[1], of: call))
         #expect(try await next.storePicture(bytes) == .failure(.notAPicture(looksLike: "text")))
         #expect(try await next.store(bytes).bytes == 11)
-        try await next.forget(call)
+        try await next.spool.forget(call)
         #expect(try incoming() == [])
-        #expect(try LocalArchive(directory: directory.path).leftAnswers == [])
+        #expect(try LocalArchive(directory: directory.path).spool.leftAnswers == [])
     }
 
     @Test("its place and its name are two; it can be stored again by the next process, and is read-only afterwards")
     func storedTwice() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
-        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        try await archive.spool.keep(file, of: call, ordinal: 0, isValid: true)
         let object = try await archive.store(file)
         #expect(try incoming() == ["7-2-0-\(object.hash.hex)"])
 
         let next = try LocalArchive(directory: directory.path)
-        let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
+        let again = try #require(try await next.spool.takeBack(next.spool.leftAnswers[0].pictures[0], of: call))
         #expect(try await next.store(again) == object)
-        try await next.forget(call)
+        try await next.spool.forget(call)
         #expect(try incoming() == [])
         let attributes = try FileManager.default.attributesOfItem(atPath: path(object.hash))
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o400)
@@ -108,11 +108,11 @@ struct CallFileTests {
     func removedAsStray() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
-        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        try await archive.spool.keep(file, of: call, ordinal: 0, isValid: true)
         let object = try await archive.store(file)
         let next = try LocalArchive(directory: directory.path)
         #expect(try await next.remove(object.hash, olderThan: .zero))
-        let again = try #require(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call))
+        let again = try #require(try await next.spool.takeBack(next.spool.leftAnswers[0].pictures[0], of: call))
         #expect(try await next.store(again) == object)
     }
 
@@ -122,35 +122,35 @@ struct CallFileTests {
     func powerCut() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.jpeg.bytes, by: archive)
-        try await archive.keep(file, of: call, ordinal: 0, isValid: true)
+        try await archive.spool.keep(file, of: call, ordinal: 0, isValid: true)
         let name = try #require(try incoming().first)
         var bytes = SamplePictures.jpeg.bytes
         bytes[bytes.count / 2] ^= 0xFF
         try Data(bytes).write(to: URL(filePath: directory.path("incoming/\(name)")))
         let next = try LocalArchive(directory: directory.path)
-        #expect(try await next.takeBack(next.leftAnswers[0].pictures[0], of: call) == nil)
+        #expect(try await next.spool.takeBack(next.spool.leftAnswers[0].pictures[0], of: call) == nil)
     }
 
     @Test("a picture that is no result loses its name, and the others keep theirs")
     func preview() async throws {
         let archive = try LocalArchive(directory: directory.path)
         for (ordinal, sample) in [SamplePictures.png, SamplePictures.gif].enumerated() {
-            try await archive.keep(receive(sample.bytes, by: archive), of: call, ordinal: ordinal, isValid: true)
+            try await archive.spool.keep(receive(sample.bytes, by: archive), of: call, ordinal: ordinal, isValid: true)
         }
-        try await archive.forget(call, ordinal: 0)
-        #expect(try LocalArchive(directory: directory.path).leftAnswers.first?.pictures.map(\.ordinal) == [1])
+        try await archive.spool.forget(call, ordinal: 0)
+        #expect(try LocalArchive(directory: directory.path).spool.leftAnswers.first?.pictures.map(\.ordinal) == [1])
     }
 
     @Test("a later note takes the place of an earlier one; of a call without a note there is none")
     func notes() async throws {
         let archive = try LocalArchive(directory: directory.path)
-        #expect(try await archive.note(of: call) == nil)
-        try await archive.note([1, 2, 3], of: call)
-        try await archive.note([4], of: call)
-        #expect(try await archive.note(of: call) == [4])
+        #expect(try await archive.spool.note(of: call) == nil)
+        try await archive.spool.note([1, 2, 3], of: call)
+        try await archive.spool.note([4], of: call)
+        #expect(try await archive.spool.note(of: call) == [4])
         #expect(try incoming() == ["7-2.answer"])
-        try await archive.forget(call)
-        try await archive.forget(call)
+        try await archive.spool.forget(call)
+        try await archive.spool.forget(call)
         #expect(try incoming() == [])
     }
 
@@ -159,20 +159,20 @@ struct CallFileTests {
         let archive = try LocalArchive(directory: directory.path)
         for length in [5000, 1, 9000, 0, 200] {
             let note = (0..<length).map { UInt8(truncatingIfNeeded: $0) }
-            try await archive.note(note, of: call)
-            #expect(try await archive.note(of: call) == note)
-            try await archive.forget(call)
-            #expect(try await archive.note(of: call) == nil)
+            try await archive.spool.note(note, of: call)
+            #expect(try await archive.spool.note(of: call) == note)
+            try await archive.spool.forget(call)
+            #expect(try await archive.spool.note(of: call) == nil)
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming"))
         #expect(names.count == 1)
         // Somebody tidies up.
         try FileManager.default.removeItem(atPath: directory.path("incoming/\(try #require(names.first))"))
-        try await archive.note([1], of: call)
-        #expect(try await archive.note(of: call) == [1])
-        try await archive.forget(call)
+        try await archive.spool.note([1], of: call)
+        #expect(try await archive.spool.note(of: call) == [1])
+        try await archive.spool.forget(call)
         let next = try LocalArchive(directory: directory.path)
-        #expect(next.leftAnswers == [])
+        #expect(next.spool.leftAnswers == [])
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")) == [])
     }
 
@@ -180,13 +180,13 @@ struct CallFileTests {
     func notesAfterPowerCut() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let other = CallID(job: JobID(rawValue: 8), attempt: 1)
-        try await archive.note([1, 2, 3], of: call)
-        try await archive.note([1, 2, 3], of: other)
+        try await archive.spool.note([1, 2, 3], of: call)
+        try await archive.spool.note([1, 2, 3], of: other)
         let note = try Data(contentsOf: URL(filePath: directory.path("incoming/8-1.answer")))
         for bytes in [note, note.dropLast(), Data(), Data(count: note.count), note + [0]] {
             try bytes.write(to: URL(filePath: directory.path("incoming/7-2.answer")))
-            #expect(try await archive.note(of: call) == nil)
+            #expect(try await archive.spool.note(of: call) == nil)
         }
-        #expect(try await archive.note(of: other) == [1, 2, 3])
+        #expect(try await archive.spool.note(of: other) == [1, 2, 3])
     }
 }

@@ -10,7 +10,7 @@ struct DoubtfulFileTests {
     private func received(_ bytes: [UInt8]) async throws -> (TemporaryDirectory, IncomingFile, path: String) {
         let directory = try TemporaryDirectory()
         let archive = try LocalArchive(directory: directory.path)
-        let file = try await archive.receive(limit: .max)
+        let file = try await archive.spool.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: bytes))
         let name = try #require(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")).first)
         return (directory, file, directory.path("incoming/\(name)"))

@@ -31,14 +31,14 @@ struct FullFileSystemTests {
     func full() async throws {
         let disk = try SmallFileSystem()
         let archive = try LocalArchive(directory: disk.directory.path)
-        let free = try await archive.freeSpace().bytes
+        let free = try await archive.spool.freeSpace().bytes
         #expect((900_000...1_048_576).contains(free))
 
-        let small = try await archive.receive(limit: .max)
+        let small = try await archive.spool.receive(limit: .max)
         try await small.write(ByteBuffer(bytes: SamplePictures.png.bytes))
         let stored = try await archive.store(small)
 
-        let large = try await archive.receive(limit: .max)
+        let large = try await archive.spool.receive(limit: .max)
         let failure = await #expect(throws: ArchiveError.self) {
             for _ in 0..<32 { try await large.write(ByteBuffer(repeating: 9, count: 65_536)) }
         }
@@ -48,16 +48,16 @@ struct FullFileSystemTests {
             return
         }
         #expect(!error.isFatal)
-        #expect(try await archive.freeSpace().bytes < 65_536)
-        await archive.discard(large)
+        #expect(try await archive.spool.freeSpace().bytes < 65_536)
+        await archive.spool.discard(large)
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.directory.path("incoming")) == [])
         #expect(try await archive.open(stored.hash).size == stored.bytes)
 
-        #expect(try await archive.freeSpace().bytes > 900_000)
-        let next = try await archive.receive(limit: .max)
+        #expect(try await archive.spool.freeSpace().bytes > 900_000)
+        let next = try await archive.spool.receive(limit: .max)
         try await next.write(ByteBuffer(repeating: 9, count: 500_000))
         #expect(try await archive.store(next).bytes == 500_000)
-        #expect(try await archive.freeSpace().bytes < free - 490_000)
+        #expect(try await archive.spool.freeSpace().bytes < free - 490_000)
     }
 
     @Test("what it refused can be written again once there is room, and every byte is there once")
@@ -67,7 +67,7 @@ struct FullFileSystemTests {
         let ballast = disk.directory.path("ballast")
         try Data(count: 700_000).write(to: URL(filePath: ballast))
 
-        let file = try await archive.receive(limit: .max)
+        let file = try await archive.spool.receive(limit: .max)
         let (first, second) = (ByteBuffer(repeating: 1, count: 150_001), ByteBuffer(repeating: 2, count: 400_003))
         try await file.write(first)
         await #expect(throws: ArchiveError.self) { try await file.write(second) }
@@ -84,15 +84,15 @@ struct FullFileSystemTests {
     func inodes() async throws {
         let disk = try SmallFileSystem(options: "size=1m,nr_inodes=300")
         let archive = try LocalArchive(directory: disk.directory.path)
-        let files = try #require(try await archive.freeSpace().files)
+        let files = try #require(try await archive.spool.freeSpace().files)
         #expect((1..<300).contains(files))
-        try await archive.tryWriting(bytes: 65_536)
+        try await archive.spool.tryWriting(bytes: 65_536)
         for number in 0..<files {
             #expect(FileManager.default.createFile(atPath: disk.directory.path("ballast-\(number)"), contents: nil))
         }
-        #expect(try await archive.freeSpace().files == 0)
-        #expect(try await archive.freeSpace().bytes > 500_000)
-        let error = await #expect(throws: ArchiveError.self) { try await archive.tryWriting(bytes: 1) }
+        #expect(try await archive.spool.freeSpace().files == 0)
+        #expect(try await archive.spool.freeSpace().bytes > 500_000)
+        let error = await #expect(throws: ArchiveError.self) { try await archive.spool.tryWriting(bytes: 1) }
         guard case .full(operation: .create, path: _)? = error else {
             Issue.record("\(error as Any)")
             return
@@ -103,14 +103,14 @@ struct FullFileSystemTests {
     func trial() async throws {
         let disk = try SmallFileSystem()
         let archive = try LocalArchive(directory: disk.directory.path)
-        try await archive.tryWriting(bytes: 500_000)
-        let error = await #expect(throws: ArchiveError.self) { try await archive.tryWriting(bytes: 4 << 20) }
+        try await archive.spool.tryWriting(bytes: 500_000)
+        let error = await #expect(throws: ArchiveError.self) { try await archive.spool.tryWriting(bytes: 4 << 20) }
         guard case .full(operation: .write, path: _)? = error else {
             Issue.record("\(error as Any)")
             return
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.directory.path("incoming")) == [])
-        #expect(try await archive.freeSpace().bytes > 900_000)
+        #expect(try await archive.spool.freeSpace().bytes > 900_000)
     }
 
     @Test("without room for an index entry there is no start")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqArchive
 
-@Suite("The archive", .timeLimit(.minutes(30)))
+@Suite("The archive of this host", .timeLimit(.minutes(30)))
 struct LocalArchiveTests {
     private let directory: TemporaryDirectory
     private let archive: LocalArchive
@@ -19,7 +19,7 @@ struct LocalArchiveTests {
     }
 
     private func store(_ bytes: [UInt8]) async throws -> StoredObject {
-        let file = try await archive.receive(limit: 1 << 24)
+        let file = try await archive.spool.receive(limit: 1 << 24)
         try await file.write(ByteBuffer(bytes: bytes))
         return try await archive.store(file)
     }
@@ -64,57 +64,20 @@ struct LocalArchiveTests {
         #expect(error?.isFatal == false)
     }
 
-    @Test("keeps pictures byte for byte, read-only, and knows what they are", arguments: SamplePictures.all)
+    @Test("stores a picture as a read-only file that its hash names", arguments: SamplePictures.all)
     func picture(_ sample: SamplePicture) async throws {
-        let incomingFile = try await archive.receive(limit: .max)
+        let incomingFile = try await archive.spool.receive(limit: .max)
         try await incomingFile.write(ByteBuffer(bytes: sample.bytes))
-        #expect(try await archive.inspect(incomingFile) == .success(sample.info))
+        #expect(try await archive.spool.inspect(incomingFile) == .success(sample.info))
         let stored = try await archive.storePicture(incomingFile).get()
-        #expect(stored.mediaType == sample.format.mediaType)
-        #expect((stored.width, stored.height) == (sample.width, sample.height))
-        #expect(stored.bytes == Int64(sample.bytes.count))
         #expect(try mode(path(stored.hash)) == 0o400)
         #expect(try Data(contentsOf: URL(filePath: path(stored.hash))) == Data(sample.bytes))
         #expect(try incoming() == [])
-
-        let file = try await archive.open(stored.hash)
-        #expect(file.size == stored.bytes)
-        #expect(try await file.read(at: 0, count: .max) == ByteBuffer(bytes: sample.bytes))
-        #expect(try await file.read(at: 5, count: 7) == ByteBuffer(bytes: sample.bytes[5..<12]))
-        #expect(try await file.read(at: file.size - 3, count: 100) == ByteBuffer(bytes: sample.bytes.suffix(3)))
-        for (offset, count) in [(file.size, 1), (Int64.max, 1), (-1, 5), (0, 0), (0, -1)] {
-            #expect(try await file.read(at: offset, count: count).readableBytes == 0)
-        }
-        #expect(try PictureReader.inspect(file.blocking) == .success(sample.info))
-    }
-
-    @Test("hashes what came in pieces as one")
-    func pieces() async throws {
-        let bytes = SamplePictures.progressiveJPEG.bytes
-        let file = try await archive.receive(limit: Int64(bytes.count))
-        for byte in bytes { try await file.write(ByteBuffer(bytes: [byte])) }
-        #expect(file.bytes == Int64(bytes.count))
-        let inPieces = try await archive.store(file)
-        #expect(try await store(bytes) == inPieces)
-    }
-
-    @Test("keeps what is no picture too, for a person to look at, and nothing at all")
-    func noPicture() async throws {
-        let page = try await archive.receive(limit: .max)
-        try await page.write(ByteBuffer(string: "<html>504</html>"))
-        // As a picture it is refused and stays where it is, to be stored as bytes or let go.
-        #expect(try await archive.storePicture(page) == .failure(.notAPicture(looksLike: "HTML")))
-        #expect(try incoming().count == 1)
-        #expect(try await archive.store(page).bytes == 16)
-        #expect(try incoming() == [])
-        let empty = try await store([])
-        #expect(empty.hash.hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-        #expect(try await archive.open(empty.hash).size == 0)
     }
 
     @Test("takes no byte over the limit; what fitted stays")
     func limit() async throws {
-        let file = try await archive.receive(limit: 10)
+        let file = try await archive.spool.receive(limit: 10)
         try await file.write(ByteBuffer(repeating: 1, count: 10))
         await #expect(throws: ArchiveError.tooLarge(limit: 10)) {
             try await file.write(ByteBuffer(repeating: 1, count: 1))
@@ -124,37 +87,18 @@ struct LocalArchiveTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a file that was stored takes no more bytes and is stored once")
-    func sealed() async throws {
-        let file = try await archive.receive(limit: 10)
-        let stored = try await archive.store(file)
-        await #expect(throws: ArchiveError.self) { try await file.write(ByteBuffer(repeating: 1, count: 1)) }
-        await #expect(throws: ArchiveError.self) { try await archive.store(file) }
-        await archive.discard(file)
-        #expect(files.fileExists(atPath: path(stored.hash)))
-    }
-
     @Test("a file that is discarded is gone; so is one that is let go")
     func discarded() async throws {
-        let file = try await archive.receive(limit: 10)
+        let file = try await archive.spool.receive(limit: 10)
         try await file.write(ByteBuffer(repeating: 1, count: 10))
         #expect(try incoming().count == 1)
-        await archive.discard(file)
+        await archive.spool.discard(file)
         #expect(try incoming() == [])
         await #expect(throws: ArchiveError.self) { try await archive.store(file) }
 
-        try await (archive.receive(limit: 10)).write(ByteBuffer(repeating: 1, count: 10))
+        try await (archive.spool.receive(limit: 10)).write(ByteBuffer(repeating: 1, count: 10))
         // The thread that wrote may be the last to let go, a moment later; the time limit stops this if none does.
         try await Observation.wait { try incoming().isEmpty }
-    }
-
-    @Test("a canceled task still stores what it has")
-    func canceled() async throws {
-        let stored = try await Task {
-            withUnsafeCurrentTask { $0?.cancel() }
-            return try await store(SamplePictures.gif.bytes)
-        }.value
-        #expect(files.fileExists(atPath: path(stored.hash)))
     }
 
     @Test("the same content from many at once is one file")
@@ -172,48 +116,14 @@ struct LocalArchiveTests {
         #expect(try incoming() == [])
     }
 
-    @Test("storing content again mends a damaged file")
-    func mended() async throws {
-        let hash = try await store(SamplePictures.png.bytes).hash
-        try files.removeItem(atPath: path(hash))
-        #expect(files.createFile(atPath: path(hash), contents: Data([0])))
-        _ = try await store(SamplePictures.png.bytes)
-        #expect(try Data(contentsOf: URL(filePath: path(hash))) == Data(SamplePictures.png.bytes))
-    }
-
-    @Test("content that nobody stored is missing")
-    func missing() async throws {
-        let hash = ContentHash(digest: [UInt8](repeating: 5, count: 32))
-        await #expect(throws: ArchiveError.missing(hash)) { try await archive.open(hash) }
-        #expect(try await archive.remove(hash, olderThan: .zero) == false)
-    }
-
-    @Test("removes what is old enough, and leaves its readers alone")
-    func removal() async throws {
-        let sample = SamplePictures.lossyWebP
-        let hash = try await store(sample.bytes).hash
-        #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
-        try setAge(of: hash, seconds: 3601)
-        let reader = try await archive.open(hash)
-        #expect(try await archive.remove(hash, olderThan: .seconds(3600)))
-        #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
-        await #expect(throws: ArchiveError.missing(hash)) { try await archive.open(hash) }
-        #expect(try await reader.read(at: 0, count: 1 << 20) == ByteBuffer(bytes: sample.bytes))
-    }
-
     @Test("a file that was slow to come is young once it is stored")
     func young() async throws {
-        let file = try await archive.receive(limit: 10)
+        let file = try await archive.spool.receive(limit: 10)
         let name = try #require(try incoming().first)
         try files.setAttributes(
             [.modificationDate: Date(timeIntervalSinceNow: -9000)], ofItemAtPath: directory.path("incoming/\(name)"))
         let hash = try await archive.store(file).hash
         #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
-    }
-
-    private func setAge(of hash: ContentHash, seconds: Double) throws {
-        try files.setAttributes(
-            [.modificationDate: Date(timeIntervalSinceNow: -seconds)], ofItemAtPath: path(hash))
     }
 
     @Test("errors say what to do, and which are fatal")

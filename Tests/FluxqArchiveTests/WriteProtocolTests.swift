@@ -106,7 +106,7 @@ struct WriteProtocolTests {
                 "-e", "inject=\(call):error=\(error):when=1",
             ])
         #expect(broken.status == status, "\(broken.errorOutput)")
-        let left = try LocalArchive(directory: state.path).leftAnswers
+        let left = try LocalArchive(directory: state.path).spool.leftAnswers
         #expect(left.map(\.call.description) == ["call 1 of job 7"] && left.first?.pictures.count == 1)
         let names = try FileManager.default.contentsOfDirectory(atPath: state.path("incoming"))
         #expect(names.count == 2, "\(names)")

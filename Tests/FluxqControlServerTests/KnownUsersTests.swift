@@ -79,8 +79,8 @@ struct KnownUsersTests {
             // What a claim and an upload ask of the archive.
             do {
                 for _ in 0..<32 {
-                    _ = try await archive.freeSpace()
-                    let file = try await archive.receive(limit: .max)
+                    _ = try await archive.spool.freeSpace()
+                    let file = try await archive.spool.receive(limit: .max)
                     try await file.write(ByteBuffer(bytes: SamplePictures.png.bytes))
                     _ = try await archive.storePicture(file)
                 }

@@ -205,7 +205,7 @@ extension TestServer {
 
     /// Puts a picture into the archive.
     func archived(_ sample: SamplePicture) async throws -> StoredPicture {
-        let file = try await archive.receive(limit: 1 << 20)
+        let file = try await archive.spool.receive(limit: 1 << 20)
         try await file.write(ByteBuffer(bytes: sample.bytes))
         let object = try await archive.store(file)
         return StoredPicture(

@@ -102,8 +102,8 @@ struct UploadRoomTests {
     @Test("all together leave free what is kept for calls", .enabled(if: SmallFileSystem.isPossible))
     func kept() async throws {
         try await TestServer.run(settings: { $0.maxInputBytes = 1 << 40 }) { server in
-            let free = try await server.archive.freeSpace().bytes
-            server.archive.keptRoom.bytes = free / 2
+            let free = try await server.archive.spool.freeSpace().bytes
+            server.archive.spool.keptRoom.bytes = free / 2
             try await RawClient.connect(to: server) { client in
                 try await client.send(Self.head("Content-Length: \(free / 4 * 3)"))
                 let answer = try await client.read(through: "title")

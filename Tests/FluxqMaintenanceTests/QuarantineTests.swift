@@ -130,7 +130,7 @@ struct QuarantineTests {
     func unusable() async throws {
         let state = try StateFixture()
         let id = try await state.submit()
-        let file = try await state.archive.receive(limit: 100)
+        let file = try await state.archive.spool.receive(limit: 100)
         try await file.write(ByteBuffer(string: "<html>what the API sent</html>"))
         let page = try await state.archive.store(file)
         try await state.answer(state.claim(), [.unusable(page.hash, message: "HTML")])

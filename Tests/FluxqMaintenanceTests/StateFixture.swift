@@ -39,7 +39,7 @@ final class StateFixture: Sendable {
     }
 
     func archived(_ sample: SamplePicture) async throws -> StoredPicture {
-        let file = try await archive.receive(limit: .max)
+        let file = try await archive.spool.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: sample.bytes))
         return try await archive.storePicture(file).get()
     }

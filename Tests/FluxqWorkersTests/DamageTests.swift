@@ -21,7 +21,7 @@ struct DamageTests {
     }
 
     private func archived(_ sample: SamplePicture, in fixture: WorkersFixture) async throws -> StoredPicture {
-        let file = try await fixture.archive.receive(limit: .max)
+        let file = try await fixture.archive.spool.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: sample.bytes))
         return try await fixture.archive.storePicture(file).get()
     }

@@ -46,7 +46,7 @@ struct InlinePicturesTests {
         let archive = try LocalArchive(directory: directory.path)
         let call = CallID(job: try #require(JobID("7")), attempt: 1)
         let waits = Mutex(0)
-        let inbox = InlinePictures(call: call, archive: archive) { error in
+        let inbox = InlinePictures(call: call, spool: archive.spool) { error in
             #expect(error.isPassing)
             waits.withLock { $0 += 1 }
             try trouble.mend(in: directory.path)
@@ -61,8 +61,8 @@ struct InlinePicturesTests {
         #expect(inbox.whole == [0])
 
         // The next process finds the answer's head and the picture.
-        let left = try LocalArchive(directory: directory.path).leftAnswers
+        let left = try LocalArchive(directory: directory.path).spool.leftAnswers
         #expect(left.map(\.call) == [call] && left.first?.pictures.map(\.isValid) == [true])
-        #expect(try await archive.note(of: call).map(AnswerNote.init(json:))?.report.requestID == "req-7")
+        #expect(try await archive.spool.note(of: call).map(AnswerNote.init(json:))?.report.requestID == "req-7")
     }
 }

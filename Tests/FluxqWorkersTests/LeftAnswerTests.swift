@@ -30,7 +30,7 @@ struct LeftAnswerTests {
     }
 
     private func inbox(_ claim: Claim) -> InlinePictures {
-        InlinePictures(call: claim.call, archive: fixture.archive, patience: { error in throw error })
+        InlinePictures(call: claim.call, spool: fixture.archive.spool, patience: { error in throw error })
     }
 
     private func receive(_ bytes: [UInt8], _ ordinal: Int, isValid: Bool = true, by inbox: InlinePictures) async throws
@@ -42,7 +42,7 @@ struct LeftAnswerTests {
     /// The next process, from its start until the job is over.
     private func startOver(_ job: JobID) async throws -> Job {
         let next = try WorkersFixture(in: fixture.directory)
-        let answered = Set(next.archive.leftAnswers.map(\.call))
+        let answered = Set(next.archive.spool.leftAnswers.map(\.call))
         _ = try await next.store.recover(keeping: answered)
         let result = Sent<Job>()
         try await next.run { _ in result.value = try await next.end(of: job) }
@@ -98,10 +98,10 @@ struct LeftAnswerTests {
             ], excerpt: "{}")
         let report = CallReport(
             outcome: .answered(answer), sentAt: Timestamp(rawValue: 9), status: 200, requestID: "req-8")
-        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+        try await fixture.archive.spool.note(AnswerNote(report).json, of: claim.call)
 
         let next = try WorkersFixture(in: fixture.directory)
-        #expect(try await next.store.recover(keeping: Set(next.archive.leftAnswers.map(\.call))) == [])
+        #expect(try await next.store.recover(keeping: Set(next.archive.spool.leftAnswers.map(\.call))) == [])
         try await next.run { _ in
             let download = try #require(await next.api.nextDownload())
             #expect(download.prompt == "https://example.org/1.png")
@@ -128,7 +128,7 @@ struct LeftAnswerTests {
             try await receive([SamplePictures.png, SamplePictures.gif][ordinal].bytes, ordinal, by: inbox)
         }
         let report = WorkersFixture.answered((0..<n).map { AnswerItem(inline: $0) })
-        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+        try await fixture.archive.spool.note(AnswerNote(report).json, of: claim.call)
         // The power went before its bytes were on the disk.
         let name = try #require(try incoming().first { $0.hasPrefix("\(claim.job)-1-0-") })
         try Data(count: 100).write(to: URL(filePath: fixture.directory.path("incoming/\(name)")))
@@ -154,9 +154,9 @@ struct LeftAnswerTests {
     func outcomes(_ outcome: CallOutcome, word: String) async throws {
         let claim = try await claim(n: 1)
         let report = CallReport(outcome: outcome, sentAt: Timestamp(rawValue: 9), status: 200)
-        try await fixture.archive.note(AnswerNote(report).json, of: claim.call)
+        try await fixture.archive.spool.note(AnswerNote(report).json, of: claim.call)
         let next = try WorkersFixture(in: fixture.directory)
-        #expect(try await next.store.recover(keeping: Set(next.archive.leftAnswers.map(\.call))) == [])
+        #expect(try await next.store.recover(keeping: Set(next.archive.spool.leftAnswers.map(\.call))) == [])
         try await next.run { _ in
             let job = try await next.job(claim.job) { $0.ledger.first?.outcome != nil }
             #expect(job.ledger.first?.outcome == word)
@@ -203,7 +203,7 @@ struct LeftAnswerTests {
         let inbox = inbox(claim)
         await inbox.beginAnswer(AnswerHead(status: 200, requestID: "req-7"))
         try await receive(SamplePictures.png.bytes, 0, by: inbox)
-        try await fixture.archive.note(Array(repeating: 0, count: 200), of: claim.call)
+        try await fixture.archive.spool.note(Array(repeating: 0, count: 200), of: claim.call)
         let job = try await startOver(claim.job)
         #expect(job.pictures.count == 1)
         guard case .done = job.lifecycle.state else {

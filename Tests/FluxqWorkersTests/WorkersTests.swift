@@ -299,7 +299,7 @@ struct WorkersTests {
     @Test("an input that no job has used is forgotten, and its content removed once it is old enough")
     func housekeeping() async throws {
         let fixture = try WorkersFixture({ $0.clockProbation = .zero }, policy: { $0.inputLifetime = .zero })
-        let file = try await fixture.archive.receive(limit: .max)
+        let file = try await fixture.archive.spool.receive(limit: .max)
         try await file.write(ByteBuffer(bytes: SamplePictures.png.bytes))
         let picture = try await fixture.archive.storePicture(file).get()
         let path = fixture.directory.path("objects/sha256/\(picture.hash.hex.prefix(2))/\(picture.hash.hex)")
@@ -318,7 +318,7 @@ struct WorkersTests {
         var paths: [String] = []
         var pictures: [StoredPicture] = []
         for sample in [SamplePictures.png, SamplePictures.jpeg] {
-            let file = try await fixture.archive.receive(limit: .max)
+            let file = try await fixture.archive.spool.receive(limit: .max)
             try await file.write(ByteBuffer(bytes: sample.bytes))
             let picture = try await fixture.archive.storePicture(file).get()
             let path = fixture.directory.path("objects/sha256/\(picture.hash.hex.prefix(2))/\(picture.hash.hex)")

@@ -74,7 +74,7 @@ package struct ControlServer: Service {
 
     /// - Parameter fd: a listening Unix socket, which `run()` takes over and closes.
     package init(
-        socket fd: CInt, store: Store, archive: LocalArchive, settings: Settings, users: KnownUsers = KnownUsers(),
+        socket fd: CInt, store: Store, archive: any ContentStore, settings: Settings, users: KnownUsers = KnownUsers(),
         logger: Logger
     ) {
         socket = fd

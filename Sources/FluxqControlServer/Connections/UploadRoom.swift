@@ -27,14 +27,14 @@ final class UploadRoom: Sendable {
     private static let step: Int64 = 1 << 20
 
     private let store: Store
-    private let archive: LocalArchive
+    private let spool: Spool
     private let state = Mutex(State())
     /// Two promises to one user at once would not see each other.
     private let turns = PerUserLock()
 
-    init(store: Store, archive: LocalArchive) {
+    init(store: Store, spool: Spool) {
         self.store = store
-        self.archive = archive
+        self.spool = spool
     }
 
     /// Bytes promised to uploads of a user that have not ended.
@@ -126,9 +126,9 @@ final class UploadRoom: Sendable {
     }
 
     private func promise(_ bytes: Int64, to uid: UInt32) async throws {
-        let free = try await archive.freeSpace().bytes
+        let free = try await spool.freeSpace().bytes
         let isPromised = state.withLock { state in
-            let room = Self.room(free, state, kept: archive.keptRoom.bytes)
+            let room = Self.room(free, state, kept: spool.keptRoom.bytes)
             let own = state.promised[uid] ?? 0
             // As with connections: nobody gets so much that less is left for everybody else.
             guard bytes <= room, own == 0 || own + bytes <= room else { return false }

@@ -17,7 +17,7 @@ extension Routes {
         try call.takesNoQuery()
         guard call.isJSON else { throw Problem.notJSON }
         var image = SubmittedImage(
-            archive: archive, uploads: uploads, owner: call.caller.owner, maxBytes: settings.maxInputBytes)
+            spool: archive.spool, uploads: uploads, owner: call.caller.owner, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
             let reading = JobSubmission.reading(json)
@@ -25,7 +25,7 @@ extension Routes {
             // It is looked up before anything is judged or kept: a limit, a model or a rule may have changed since the job was
             // queued, and whoever lost the answer still has to learn of it.
             if let key, let earlier = try await store.submission(under: key, of: call.caller.owner) {
-                if let file = image.file { await archive.discard(file) }
+                if let file = image.file { await archive.spool.discard(file) }
                 return try await response(to: earlier, call)
             }
             // A reload in between must not have the fields checked by one catalog and sent by another.
@@ -33,7 +33,7 @@ extension Routes {
             let submission = try await check(reading, image, catalog, call)
             return try await submit(submission, under: key, image, catalog, call)
         } catch {
-            if let file = image.file { await archive.discard(file) }
+            if let file = image.file { await archive.spool.discard(file) }
             throw error
         }
     }
@@ -90,7 +90,7 @@ extension Routes {
         case .text(let text, let bytes):
             guard bytes <= EditRequest.Bounds.linkBytes else { return nil }
             submission.request.image = .init(wire: String(decoding: text, as: UTF8.self))
-        case .picture(let file): submission.request.image = .content(try await archive.hash(of: file))
+        case .picture(let file): submission.request.image = .content(try await archive.spool.hash(of: file))
         case .undecodable: return nil
         }
         let digest = SHA256.hash(data: Data(try jsonLine(submission).utf8))
@@ -115,7 +115,7 @@ extension Routes {
         case .picture(let file):
             submission.request.image = .content(.placeholder)
             // Read to its end.
-            let inspected = try await uploadTurns.take(call.caller.uid) { try await archive.inspect(file) }
+            let inspected = try await uploadTurns.take(call.caller.uid) { try await archive.spool.inspect(file) }
             if case .failure(let defect) = inspected { note(defect.description) }
         case .undecodable:
             submission.request.image = .content(.placeholder)

@@ -15,7 +15,7 @@ extension Routes {
         let upload = try await uploads.begin(of: call.caller.owner, length: call.contentLength)
         // What it was promised is free again when its row counts it, or it is given up.
         defer { withExtendedLifetime(upload) {} }
-        let file = try await archive.receive(limit: limit)
+        let file = try await archive.spool.receive(limit: limit)
         do {
             while let piece = try await call.body.piece() {
                 if file.bytes + Int64(piece.readableBytes) <= limit { try await upload.take(piece.readableBytes) }
@@ -30,7 +30,7 @@ extension Routes {
                     image: picture.hash.description, mediaType: picture.mediaType, width: picture.width,
                     height: picture.height, bytes: picture.bytes))
         } catch {
-            await archive.discard(file)
+            await archive.spool.discard(file)
             throw error
         }
     }

@@ -15,7 +15,7 @@ extension Routes {
 
     private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
         // Before it is in the archive, where it would lie for nobody.
-        let hash = try await archive.hash(of: file)
+        let hash = try await archive.spool.hash(of: file)
         if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.owner) {
             throw Problem.overLimit(reached, "Nothing was kept.")
         }

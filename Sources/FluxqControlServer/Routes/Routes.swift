@@ -10,7 +10,7 @@ import Logging
 /// The control interface's routes: one list here, which also says who may use them, and one file for each.
 struct Routes: Sendable {
     let store: Store
-    let archive: LocalArchive
+    let archive: any ContentStore
     let quarantine: Quarantine
     let callers: Callers
     /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
@@ -25,7 +25,7 @@ struct Routes: Sendable {
 
     /// - Parameter settings: read anew whenever they are looked at.
     init(
-        store: Store, archive: LocalArchive, quarantine: Quarantine, callers: Callers,
+        store: Store, archive: any ContentStore, quarantine: Quarantine, callers: Callers,
         settings: Reloadable<ControlServer.Settings>, logger: Logger, userLog: UserLog
     ) {
         self.store = store
@@ -35,7 +35,7 @@ struct Routes: Sendable {
         reloadable = settings
         self.logger = logger
         self.userLog = userLog
-        uploads = UploadRoom(store: store, archive: archive)
+        uploads = UploadRoom(store: store, spool: archive.spool)
     }
 
     var settings: ControlServer.Settings { reloadable.current }

@@ -21,15 +21,15 @@ struct SubmittedImage {
 
     private(set) var content = Content.absent
     private var decoder = Base64Decoder()
-    private let archive: LocalArchive
+    private let spool: Spool
     private let uploads: UploadRoom
     private let owner: Owner
     private let maxBytes: Int64
     /// What a picture is promised, until this is let go.
     private var upload: UploadRoom.Upload?
 
-    init(archive: LocalArchive, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
-        self.archive = archive
+    init(spool: Spool, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
+        self.spool = spool
         self.uploads = uploads
         self.owner = owner
         self.maxBytes = maxBytes
@@ -68,7 +68,7 @@ struct SubmittedImage {
             // Its first bytes came one by one, or in one large piece of which only the beginning was kept.
             let start = text.prefix(count) + bytes
             upload = try await uploads.begin(of: owner, length: nil)
-            let file = try await archive.receive(limit: maxBytes)
+            let file = try await spool.receive(limit: maxBytes)
             content = .picture(file)
             try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.decode(start) }
         }
@@ -85,7 +85,7 @@ struct SubmittedImage {
         do throws(Base64Decoder.Failure) {
             bytes = try decode(&decoder)
         } catch {
-            await archive.discard(file)
+            await spool.discard(file)
             content = .undecodable
             return
         }

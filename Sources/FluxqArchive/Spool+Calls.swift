@@ -3,7 +3,7 @@ package import FluxqModel
 import Glibc
 
 /// What has come of answers that are not recorded yet.
-extension LocalArchive {
+extension Spool {
     /// Gives a picture the name of its call, now that its text has ended: from here on it outlives kill -9. It can be stored
     /// as before, and keeps that name until `forget`.
     ///
@@ -11,7 +11,7 @@ extension LocalArchive {
     package func keep(
         _ incoming: IncomingFile, of call: CallID, ordinal: Int, isValid: Bool
     ) async throws(ArchiveError) {
-        try await watched { () throws(ArchiveError) in
+        try await offloaded.watched { () throws(ArchiveError) in
             try incoming.rename { hash in
                 let file = CallFile(
                     call: call, content: .picture(LeftPicture(ordinal: ordinal, hash: hash, isValid: isValid)))
@@ -26,7 +26,7 @@ extension LocalArchive {
     package func note(_ answer: [UInt8], of call: CallID) async throws(ArchiveError) {
         let file = CallFile(call: call, content: .answer)
         let note = Self.seal(of: call, answer) + answer
-        try await watched { () throws(ArchiveError) in
+        try await offloaded.watched { () throws(ArchiveError) in
             let temporary = try fileForNote()
             do throws(ArchiveError) {
                 try temporary.write(note)
@@ -51,7 +51,7 @@ extension LocalArchive {
     /// What was noted of an answer last; nil if nothing was, or if it is not whole: the host went down before it was on the disk.
     package func note(of call: CallID) async throws(ArchiveError) -> [UInt8]? {
         let path = path(of: CallFile(call: call, content: .answer))
-        return try await watched { () throws(ArchiveError) in
+        return try await offloaded.watched { () throws(ArchiveError) in
             do throws(ArchiveError) {
                 let file = try OpenFile(path, O_RDONLY)
                 let bytes = FileBytes(file: file, size: try file.size())
@@ -74,9 +74,9 @@ extension LocalArchive {
     /// - Returns: nil where it is not there, or not whole: the host went down before it was on the disk.
     package func takeBack(_ picture: LeftPicture, of call: CallID) async throws(ArchiveError) -> IncomingFile? {
         let path = path(of: CallFile(call: call, content: .picture(picture)))
-        return try await watched { () throws(ArchiveError) in
+        return try await offloaded.watched { () throws(ArchiveError) in
             do throws(ArchiveError) {
-                return try IncomingFile(left: path, hash: picture.hash, offloaded: offloaded, onFatal: onFatal)
+                return try IncomingFile(left: path, hash: picture.hash, offloaded: offloaded)
             } catch .failed(.open, _, ENOENT) {
                 return nil
             }
@@ -98,7 +98,7 @@ extension LocalArchive {
     }
 
     private func forget(_ files: [CallFile]) async throws(ArchiveError) {
-        try await watched { () throws(ArchiveError) in
+        try await offloaded.watched { () throws(ArchiveError) in
             for file in files {
                 let path = path(of: file)
                 do throws(ArchiveError) {

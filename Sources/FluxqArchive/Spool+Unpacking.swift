@@ -14,7 +14,7 @@ package enum Unpacked: Sendable {
     case tooLarge
 }
 
-extension LocalArchive {
+extension Spool {
     /// Takes one layer of packing off what came, into another temporary file; the file itself stays as it was.
     ///
     /// - Parameters:
@@ -24,7 +24,7 @@ extension LocalArchive {
         _ incoming: IncomingFile, codings: [String], limit: Int64
     ) async throws(ArchiveError) -> Unpacked {
         let unpacked = try await receive(limit: limit)
-        let result = try await watched { () throws(ArchiveError) -> Unpacked in
+        let result = try await offloaded.watched { () throws(ArchiveError) -> Unpacked in
             let bytes = try incoming.contents().bytes
             let head: [UInt8]
             do {
