@@ -10,7 +10,10 @@ package import FluxqModel
 ///
 /// **Bytes durable first, then the row.** A row of the database refers to content only after `store` has returned. So a crash
 /// leaves content without a row, which does no harm, and never a row without its content. The other way round for the
-/// end of content: `remove` comes after the last row has gone.
+/// end of content: `remove` comes after the last row has gone. The types hold the order: the verbs that write such rows take
+/// a `StoredPicture` or what a `StoredObject` says, and nobody but a store of content makes these. Between the two steps
+/// each of the three callers does what is its own: an upload is refused, a download tries again, an answer waits until
+/// every one of its pictures is stored.
 ///
 /// A removal is kept from racing with a row by the content's age, see `remove`; several callers may store, read and remove
 /// the same content at once. Every call suspends until it has been done, blocks no thread of Swift's tasks, and is done to

@@ -4,7 +4,7 @@ import FluxqFormats
 import FluxqModel
 import NIOCore
 
-/// The `image` of a submitted job as it streams in: a `data:` URI goes, decoded, straight into a file of the archive; a
+/// The `image` of a submitted job as it streams in: a `data:` URI goes, decoded, straight into a file of the spool; a
 /// hash or a link is short and stays text.
 struct SubmittedImage {
     enum Content {
