@@ -74,7 +74,7 @@ struct WaitTests {
                 await server.shutDown()
                 let answer = try await client.readToEnd()
                 #expect(answer.contains("\"state\":\"queued\""), "\(answer)")
-                #expect(answer.contains("ClientConnection: close") || answer.contains("connection: close"))
+                #expect(answer.contains("Connection: close") || answer.contains("connection: close"))
             }
         }
     }
