@@ -10,7 +10,7 @@ ROUNDS ?= $(if $(CI),50,1000)
 RELEASE := -c release --static-swift-stdlib
 SOURCES := Package.swift Sources Tests migrations Benchmarks Proofs Fuzz
 
-# Where `make install` puts things, below DESTDIR.
+# Directories of `make install`, below DESTDIR.
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
@@ -22,20 +22,20 @@ help:
 	@echo "make demo     edit a picture end to end against a stand-in of the API (IMAGE=… PROMPT=…)"
 	@echo "make test     run all tests"
 	@echo "make simtest  run the workers with a simulated clock, API and failures (SEEDS=5000, or SEED=n to replay one)"
-	@echo "make crashtest  kill the daemon between any two effects and at random times (ROUNDS=… SEED=…)"
+	@echo "make crashtest  kill the daemon at every crash point and at random times (ROUNDS=… SEED=…)"
 	@echo "make faulttest  fail every write, fsync, rename and open of the daemon, one after the other (STRIDE=… ONLY=…)"
 	@echo "make powertest  cut the power at every fsync of a recorded daemon (STRIDE=… SEED=… VARIANTS=…)"
-	@echo "make attacktest  attack the daemon as users of its host can, and measure what another user notices (as root)"
-	@echo "make fuzz     try what reads bytes from outside on made-up ones (SECONDS=… or RUNS=10000000, TARGETS=…)"
-	@echo "make apitest  hold the HTTP interface against docs/openapi.yaml with schemathesis (EXAMPLES=… SEED=…)"
+	@echo "make attacktest  run hostile local users against the daemon and measure the effect on another user (as root)"
+	@echo "make fuzz     fuzz the parsers of external input (SECONDS=… or RUNS=10000000, TARGETS=…)"
+	@echo "make apitest  check the HTTP interface against docs/openapi.yaml with schemathesis (EXAMPLES=… SEED=…)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build the programs for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
 	@echo "make deb      build a Debian package in build/"
-	@echo "make hosttest install that on a Debian 12 in a container, and use it as its users would (as root)"
+	@echo "make hosttest install that package on Debian 12 in a container and use it as a user would (as root)"
 	@echo "make format   format the sources;  make lint  check them"
 
-# What the build and the tests need besides Swift; installed where it is missing.
+# Packages that the build and the tests need besides Swift; installed if missing.
 packages:
 	@scripts/install-packages
 
@@ -49,7 +49,7 @@ release: packages
 	scripts/man-pages build/man
 	scripts/completions build/completions build/bin
 
-# Only puts things in their places: it compiles nothing, so root need not.
+# Copies files only; it compiles nothing, so root does not have to build.
 install:
 	@test -x build/bin/fluxqd || { echo "Nothing is built yet. First, as yourself: make release" >&2; exit 1; }
 	install -D -m 755 build/bin/fluxq "$(DESTDIR)$(PREFIX)/bin/fluxq"

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What is going on, for whoever waits; on standard error, so that standard output is the table alone.
+/// Progress, for people who wait; on standard error, so that standard output is the table alone.
 enum Progress {
     static func say(_ text: String) {
         let line = Array("\(text)\n".utf8)

@@ -28,7 +28,7 @@ final class ReadySocket: Sendable {
         close(descriptor)
     }
 
-    /// False where the daemon says nothing for too long.
+    /// False if the daemon says nothing for too long.
     func isReady() async throws -> Bool {
         try await NIOThreadPool.singleton.runIfActive { [descriptor] in
             var buffer = [UInt8](repeating: 0, count: 4096)

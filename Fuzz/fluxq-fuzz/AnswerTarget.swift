@@ -130,7 +130,7 @@ enum AnswerTarget {
         let value = Mutex<Value?>(nil)
     }
 
-    /// libFuzzer calls from outside of any task and wants to go on when all is done.
+    /// libFuzzer calls from outside of any task and wants to continue when all is done.
     private static func runToEnd<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
         let result = Result<Value>()
         let isDone = DispatchSemaphore(value: 0)

@@ -51,7 +51,7 @@ package struct DirectoryImage: Hashable, Sendable {
         }
     }
 
-    /// How another one differs, a line for each path; empty where it does not.
+    /// How another one differs, a line for each path; empty if it does not.
     package func differences(from other: DirectoryImage) -> [String] {
         let paths = Set(files.keys).union(other.files.keys).sorted()
         let contents = paths.compactMap { path -> String? in

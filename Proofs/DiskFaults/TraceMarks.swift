@@ -9,7 +9,7 @@ package final class TraceMarks: Sendable {
 
     private let file: CInt
 
-    /// - Parameter path: of the trace; made where there is none.
+    /// - Parameter path: of the trace; made if there is none.
     package init(path: String) throws {
         file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Failure(errno: errno) }

@@ -28,7 +28,7 @@ package final class DaemonProcess: Sendable {
         package var socket: ControlSocket { ControlSocket(option: socketPath, environment: nil) }
     }
 
-    /// What became of a start.
+    /// The result of a start.
     package enum Readiness: Sendable {
         case ready
         case ended(ChildProcess.End)

@@ -104,7 +104,7 @@ extension Invariants {
             return [
                 .init(
                     .answeredIsRecorded,
-                    "job \(job.id) is \(job.state) \(job.reason ?? ""), but nobody knows what became of its last call")
+                    "job \(job.id) is \(job.state) \(job.reason ?? ""), but the result of its last call is unknown")
             ]
         }
     }

@@ -24,7 +24,7 @@ package enum PassingTime {
         }
     }
 
-    /// Does nothing where there is no database yet.
+    /// Does nothing if there is no database yet.
     private static func write(in stateDirectory: String, _ body: @escaping @Sendable (Database) throws -> Void)
         async throws
     {

@@ -9,7 +9,7 @@ package struct ProofAPI: Sendable {
     private let sandbox: Sandbox
 
     /// - Parameters:
-    ///   - directory: of the ledger and the links' secret; made where it is missing.
+    ///   - directory: of the ledger and the links' secret; made if it is missing.
     ///   - latency: of a call that is billed.
     package static func start(directory: String, latency: Duration = .zero) async throws -> ProofAPI {
         var logger = Logger(label: "api")

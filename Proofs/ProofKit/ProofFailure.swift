@@ -1,4 +1,4 @@
-/// Why a proof cannot go on, in words for whoever runs it.
+/// Why a proof cannot continue, in words for its user.
 package struct ProofFailure: Error, CustomStringConvertible {
     package let description: String
 

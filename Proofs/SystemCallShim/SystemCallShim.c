@@ -95,7 +95,7 @@ struct place {
     ino_t inode;
 };
 
-// Cuts the directory off an absolute path; false where it lies outside.
+// Cuts the directory off an absolute path; false if it lies outside.
 static bool relative(const char *path, char *out) {
     if (strncmp(path, directory, directory_length) != 0) return false;
     path += directory_length;

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// What a user of the host does to harm the others.
 enum Attack: String, CaseIterable, ExpressibleByArgument {
-    /// As many connections as can be had, held without a word.
+    /// As many connections as can be obtained, held without a word.
     case connections
     /// The same, each as another of the attacker's subordinate uids: one person who looks like 65,536.
     case subordinates
@@ -34,7 +34,7 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case submits
     /// Jobs that are canceled at once, on many connections: no limit on jobs that wait is reached, and each leaves a trace.
     case cancels
-    /// Uploads, on as many connections as can be had, whose ends never come.
+    /// Uploads, on as many connections as can be obtained, whose ends never come.
     case uploads
     /// The dearest lists, on many connections at once.
     case lists
@@ -42,7 +42,8 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case absent
     /// A byte of a large picture, on many connections at once.
     case pictures
-    /// Event streams and long polls, half as many as can be had, and on the other half jobs, which wake the streams.
+    /// Event streams and long polls, half as many as can be obtained, and on the other half jobs, which wake the
+    /// streams.
     case waits
     /// Jobs with the longest prompts for a time far off, none of which is ever canceled: they end nowhere and are never billed.
     /// The last one, because it leaves most.

@@ -25,7 +25,7 @@ struct Run: AsyncParsableCommand {
     @Option(help: "Attackers at once, each a user of its own.")
     var attackers = 8
 
-    @Option(help: "How long each attack goes on.")
+    @Option(help: "Duration of each attack.")
     var seconds = 10.0
 
     @Option(
@@ -60,7 +60,7 @@ struct Run: AsyncParsableCommand {
             .merging(SystemCallShim.silencingNames(while: silence)) { $1 }
         let daemon = try await DaemonProcess.started(
             .init(directory: directory.path, environment: environment, preload: SystemCallShim.path))
-        // What is queued stays ready and in the line, so that whoever looks at it has the line played.
+        // What is queued stays ready and in the line, so that a user who looks at it has the line played.
         try await pause(daemon)
         let job = try await submitVictimsJob(daemon)
         guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }

@@ -231,7 +231,7 @@ private struct Play {
         if answer.contains(Victim.canary) { failure = "another's words came back: \(answer.suffix(400))" }
     }
 
-    /// Keeps as many connections as it can get, and goes on saying a little on each.
+    /// Keeps as many connections as it can get, and keeps saying a little on each.
     private mutating func hold(_ beginning: String, then more: String = "") {
         var held: [RawSocket] = []
         while ContinuousClock.now < end {

@@ -4,7 +4,7 @@ import Glibc
 final class RawSocket {
     private let descriptor: Int32
 
-    /// nil where nobody takes the connection.
+    /// nil if nobody takes the connection.
     ///
     /// - Parameter patience: how long a call blocks, in seconds.
     init?(_ path: String, patience: Int = 2) {

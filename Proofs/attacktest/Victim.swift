@@ -3,7 +3,7 @@ import Glibc
 
 /// Whose work is attacked, and who measures meanwhile how long a look at it takes: a process of that user.
 struct Victim: ParsableCommand {
-    /// In everything of the victim that is nobody's business.
+    /// In everything of the victim that others must not see.
     static let canary = "canary-5d1f3a"
     static let uid: UInt32 = 30_001
     static let noJob: Int64 = 424_242_424

@@ -7,7 +7,7 @@ struct Vitals: Sendable {
     var memory: Int
     var descriptors: Int
 
-    /// nil where the process is gone.
+    /// nil if the process is gone.
     init?(of process: ChildProcess) {
         guard let memory = try? process.memory("VmRSS"),
             let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.id)/fd")

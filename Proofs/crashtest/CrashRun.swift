@@ -56,7 +56,7 @@ struct CrashRun {
             age += 1
             tally.countRound()
             if tally.rounds.isMultiple(of: Self.roundsBetweenNews) {
-                // Beside the report, for whoever waits.
+                // Beside the report, for people who wait.
                 FileHandle.standardError.write(Data("round \(tally.rounds): all holds\n".utf8))
             }
         }

@@ -76,7 +76,7 @@ extension Death {
 extension CrashPoint {
     /// When in a daemon's life a point is passed.
     enum Stage {
-        /// Only where there is no database yet.
+        /// Only if there is no database yet.
         case firstStart
         case start
         /// At a start after an input has grown old.

@@ -49,7 +49,7 @@ struct Errand: Sendable {
         job = SubmittedJob(prompt: "\(name) sandbox:size=16x16 \(words)", onUnknown: onUnknown)
     }
 
-    /// Goes on where it is.
+    /// Continues where it is.
     ///
     /// - Throws: `ControlClientError` where the daemon goes away; `ProofFailure` where it breaks its word.
     mutating func go(_ client: ControlClient) async throws {

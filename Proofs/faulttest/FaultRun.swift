@@ -153,7 +153,7 @@ struct FaultRun {
         if fault.isPersistent { control.lift() }
     }
 
-    /// While the disk is full reading goes on, and the command line says "try later".
+    /// While the disk is full reading continues, and the command line says "try later".
     private mutating func checkFullDisk() async throws {
         do {
             _ = try await ControlClient.withConnection(to: setup.socket) { client in try await client.queue() }
@@ -200,7 +200,7 @@ struct FaultRun {
         }
     }
 
-    /// Waits for the jobs. Where the fault keeps them from ending it is lifted, and they have to go on by themselves.
+    /// Waits for the jobs. If the fault keeps them from ending it is lifted, and they have to continue by themselves.
     private mutating func finish() async throws {
         for _ in 0..<20 {
             guard let daemon else { return }

@@ -22,7 +22,7 @@ struct Replayer: Sendable {
     let recording: Recording
     /// Takes the calls of the replays alone.
     let api: ProofAPI
-    /// Of this replayer's own; made anew for each replay.
+    /// Of this replayer's own; made again for each replay.
     let directory: String
     /// By their place in the trace.
     let marks: [(index: Int, mark: Mark)]

@@ -8,7 +8,7 @@ import GRDB
 final class Books: @unchecked Sendable {
     struct Event {
         let id: Int64
-        /// nil where it is about the whole queue.
+        /// nil if it is about the whole queue.
         let job: JobID?
         let actor: UInt32?
         let kind: String
@@ -283,7 +283,7 @@ final class Books: @unchecked Sendable {
         try connection.close()
     }
 
-    /// What SQLite itself finds wrong with the file; empty where nothing is.
+    /// What SQLite itself finds wrong with the file; empty if nothing is.
     func damage() throws -> [String] {
         try connection.inDatabase { db in
             try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }

@@ -52,7 +52,7 @@ struct LaneLog {
     private(set) var hasBeenLimited = false
     /// What was told last was a success, or nothing has been told.
     private(set) var isClean = true
-    /// A picture could be had after the last one that could not, of any owner.
+    /// A picture could be obtained after the last one that could not, of any owner.
     private(set) var isDelivering = true
     /// The calls whose pictures could not be fetched since, of any owner and for any cause.
     private var undelivered: Set<Int> = []

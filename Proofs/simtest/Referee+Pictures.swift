@@ -13,7 +13,7 @@ extension Referee {
             // By a clock that was set wrong its deadline had passed; but that alone decides nothing.
             let wasOverdue = clockWasSet && row.overdueTries == rules.policy.overdueTries - 1
             if link.isGood, link.isAlive(at: clock.trueTime), !wasOverdue {
-                throw Violation(description: "\(text) of \(row.attempt) was given up, though its picture can be had")
+                throw Violation(description: "\(text) of \(row.attempt) was given up, but its picture is available")
             }
         }
     }

@@ -99,7 +99,7 @@ extension Referee {
         return nil
     }
 
-    /// When something becomes due next that is not yet; nil where nothing does by itself.
+    /// When something becomes due next that is not yet; nil if nothing does by itself.
     func nextDue() throws -> Int64? {
         var times: [Timestamp] = []
         if !gates.isPaused {

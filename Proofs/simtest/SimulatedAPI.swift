@@ -29,7 +29,7 @@ final class SimulatedAPI: @unchecked Sendable {
     private var unfinished: [SimulatedCall] = []
     var links: [String: SimulatedLink] = [:]
     var downloads: Set<String> = []
-    /// The life of the daemon that is connected; what an earlier one still does comes to nothing.
+    /// The life of the daemon that is connected; what an earlier one still does has no effect.
     var life = 0
     /// Looks up the attempt that is open for a prompt: the intent that has to be on the disk before the call.
     var openAttempt: (_ prompt: String) -> [AttemptID] = { _ in [] }
@@ -70,7 +70,7 @@ final class SimulatedAPI: @unchecked Sendable {
         trace.say("\(lane): \(ceiling.map { "\($0) calls at once" } ?? "any number of calls")")
     }
 
-    /// Nothing goes wrong any more, and what was promised for long can be had.
+    /// Nothing goes wrong any more, and what was promised for long can be obtained.
     func mend() {
         isFair = true
         for lane in lanes { weather[lane] = Weather() }

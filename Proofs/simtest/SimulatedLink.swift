@@ -15,7 +15,7 @@ struct SimulatedLink: Sendable {
     let lane: Lane
     let behaviour: Behaviour
     let contents: Contents
-    /// When it dies by the API's clock; nil where it lives for a week.
+    /// When it dies by the API's clock; nil if it lives for a week.
     let expires: Timestamp?
     let made: Timestamp
     var failuresLeft: Int

@@ -310,7 +310,7 @@ final class Simulation {
         while executor.count > 0 {
             _ = executor.run(at: 0)
             steps += 1
-            guard steps < Limits.dyingSteps else { throw Violation(description: "canceled workers go on without end") }
+            guard steps < Limits.dyingSteps else { throw Violation(description: "canceled workers never end") }
         }
         guard life.isOver else { throw Violation(description: "workers whose task was canceled do not end") }
         try endLife()
@@ -319,7 +319,7 @@ final class Simulation {
         try begin(next)
     }
 
-    /// The daemon has ended in order, or could not go on for want of room.
+    /// The daemon has ended in order, or could not continue for want of room.
     private func startAgain() throws {
         if let failure = life.failure {
             guard disk.mayRefuse else { throw Violation(description: "fluxqd could not start: \(failure)") }

@@ -14,18 +14,18 @@ enum ArchiveDirectories {
         ]
         for (parent, names) in tree {
             for name in names { _ = try isMade("\(parent)/\(name)") }
-            // Even where all were there: whoever made them may have been killed before this.
+            // Even where all were there: the process that made them may have been killed before this.
             try OpenFile.syncDirectory(parent)
         }
     }
 
-    /// Makes one directory where it is missing.
+    /// Makes one directory if it is missing.
     static func make(_ name: String, in parent: String) throws(ArchiveError) {
         _ = try isMade("\(parent)/\(name)")
         try OpenFile.syncDirectory(parent)
     }
 
-    /// - Returns: false where it was there.
+    /// - Returns: false if it was there.
     private static func isMade(_ path: String) throws(ArchiveError) -> Bool {
         do throws(ArchiveError) {
             try system(.create, path) { mkdir(path, 0o700) }

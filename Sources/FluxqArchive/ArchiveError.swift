@@ -48,7 +48,8 @@ extension ArchiveError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .full(let operation, let path):
-            return "cannot \(operation.rawValue) \(path): its file system or fluxqd's quota is full; make room there"
+            return "cannot \(operation.rawValue) \(path): its file system or fluxqd's quota is full; free some "
+                + "space there"
         case .tooLarge(let limit):
             return "it is larger than \(limit) bytes, which is the limit"
         case .missing(let hash):
@@ -58,7 +59,7 @@ extension ArchiveError: CustomStringConvertible {
                 switch code {
                 case EACCES, EPERM: "; the user that fluxqd runs as must own it"
                 case EROFS: "; its file system must be mounted for writing"
-                case EIO: "; look at the disk and at the kernel's log"
+                case EIO: "; check the disk and the kernel's log"
                 case EMFILE, ENFILE: "; raise the limit on open files"
                 default: ""
                 }

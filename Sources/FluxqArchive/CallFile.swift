@@ -24,7 +24,7 @@ struct CallFile: Hashable, Sendable {
         self.content = content
     }
 
-    /// nil where the name is that of any other file.
+    /// nil if the name is that of any other file.
     init?(name: String) {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         let numbers = parts[0].split(separator: "-", omittingEmptySubsequences: false)

@@ -1,6 +1,6 @@
 /// What a file system still takes.
 package struct FreeSpace: Hashable, Sendable {
     package let bytes: Int64
-    /// Inodes; nil where the file system makes them as they are needed.
+    /// Inodes; nil if the file system makes them as they are needed.
     package let files: Int64?
 }

@@ -49,7 +49,7 @@ package final class IncomingFile: Sendable {
     /// A file that an earlier process has left under the name of a call; takes no more bytes. Blocks.
     ///
     /// - Parameter hash: what its name says of its bytes.
-    /// - Returns: nil where its bytes are others: the host went down before they were on the disk.
+    /// - Returns: nil if its bytes are others: the host went down before they were on the disk.
     init?(left path: String, hash: ContentHash, offloaded: OffloadedWork) throws(ArchiveError) {
         // It may have been on its way into its place, where files are read-only.
         try system(.open, path) { chmod(path, 0o600) }

@@ -108,7 +108,7 @@ package struct LocalArchive: ContentStore {
 
     /// Deletes content that no row refers to. What was stored within `age` stays, because a row for it may be about to be
     /// written.
-    /// - Returns: whether it was deleted; false as well where there is no such content.
+    /// - Returns: whether it was deleted; false as well if there is no such content.
     package func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
         let path = files.path(of: hash)
         return try await offloaded.watched { () throws(ArchiveError) in
@@ -166,7 +166,7 @@ package struct LocalArchive: ContentStore {
     /// Moves content that no row remembers to `stray/`: how long it has lain there nobody knows for sure, and it may be
     /// what an interrupted call has paid for. What was stored within `age` stays, because a row for it may be about to be
     /// written.
-    /// - Returns: whether it was moved; false as well where there is no such content.
+    /// - Returns: whether it was moved; false as well if there is no such content.
     package func putAway(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
         let path = files.path(of: hash)
         return try await offloaded.watched { () throws(ArchiveError) in

@@ -31,7 +31,7 @@ package struct ObjectFiles: ContentReader {
         return "\(directory)/objects/sha256/\(digits.count == 1 ? "0" : "")\(digits)"
     }
 
-    /// What stands in a bucket, in no order; nil where there is no such bucket.
+    /// What stands in a bucket, in no order; nil if there is no such bucket.
     package func entries(in bucket: UInt8) async throws(ArchiveError) -> [ContentEntry]? {
         let path = path(ofBucket: bucket)
         return try await offloaded { () throws(ArchiveError) in
@@ -61,7 +61,7 @@ package struct ObjectFiles: ContentReader {
         }
     }
 
-    /// Bytes of a content's file, whatever they are; nil where there is none.
+    /// Bytes of a content's file, whatever they are; nil if there is none.
     package func size(of hash: ContentHash) async throws(ArchiveError) -> Int64? {
         let path = path(of: hash)
         return try await offloaded { () throws(ArchiveError) in

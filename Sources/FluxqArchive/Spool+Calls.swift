@@ -71,7 +71,7 @@ extension Spool {
 
     /// A picture that an earlier process has left.
     ///
-    /// - Returns: nil where it is not there, or not whole: the host went down before it was on the disk.
+    /// - Returns: nil if it is not there, or not whole: the host went down before it was on the disk.
     package func takeBack(_ picture: LeftPicture, of call: CallID) async throws(ArchiveError) -> IncomingFile? {
         let path = path(of: CallFile(call: call, content: .picture(picture)))
         return try await offloaded.watched { () throws(ArchiveError) in

@@ -38,7 +38,7 @@ package struct ForgetDocument: Hashable, Sendable, Codable {
     package var textBytes: Int64 = 0
     /// Jobs that stay because a picture that was paid for is still to be fetched.
     package var pending: Int64
-    /// Named jobs that stay, and why; left out where there are none.
+    /// Named jobs that stay, and why; left out if there are none.
     package var staying: [Staying]?
     /// The same request forgets more: each takes some.
     package var more: Bool?

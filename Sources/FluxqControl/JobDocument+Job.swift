@@ -45,7 +45,8 @@ extension JobDocument {
             // What has to be done comes before what only takes time.
             if job.isInputDamaged {
                 message = """
-                    The picture that it edits was found damaged in the archive and was set aside. Send the same picture again \
+                    The picture that it edits is damaged in the archive and was moved to quarantine. Send the same \
+                    picture again \
                     with another submit (or PUT /v1/inputs); when it has not come by the job's turn, the job fails as \
                     rejected and nothing is billed.
                     """
@@ -124,21 +125,21 @@ extension JobDocument.DamagedDocument {
     /// nil for a picture that was not found damaged, or is whole again.
     package init?(_ picture: Picture) {
         guard let hash = picture.damaged else { return nil }
-        let found = "Picture \(picture.index) was found damaged in the archive and was set aside."
+        let found = "Picture \(picture.index) is damaged in the archive and was moved to quarantine."
         let isFetchedAgain: Bool
         let further: String
         switch picture.state {
         case .pending(let download):
             isFetchedAgain = true
             further =
-                "It is being fetched again from its link, which costs nothing."
+                "fluxqd downloads it again from its link, which costs nothing."
                 + (download.message.map { " The last try failed: \($0)" } ?? "")
         case .lost(let message):
             isFetchedAgain = false
-            further = "\(message) An administrator may have it in a backup; a new submit of the request buys it again."
+            further = "\(message) An administrator may have it in a backup. Submitting the request again buys it again."
         case .saved, .unusable:
             isFetchedAgain = false
-            further = "It was no whole picture before; what came is kept for an administrator to look at."
+            further = "It was not a complete picture before. The received data is kept for an administrator."
         }
         self.init(
             index: picture.index, isFetchedAgain: isFetchedAgain, hash: hash.description, message: "\(found) \(further)"

@@ -42,17 +42,17 @@ package struct JobDocument: Hashable, Sendable, Codable {
     package var request: EditRequest
     /// What the archive has: pictures, and what came in a picture's place (`"usable": false`).
     package var images: [ImageDocument]
-    /// Pictures that were found damaged in the archive and are not among `images` now; left out where there are none.
+    /// Pictures that were found damaged in the archive and are not among `images` now; left out if there are none.
     package var damaged: [DamagedDocument]?
-    /// archiving: pictures that still have to be fetched, the soonest to die first; left out where there are none.
+    /// archiving: pictures that still have to be fetched, the soonest to die first; left out if there are none.
     package var pending: [PendingDocument]?
-    /// Pictures that were paid for and could not be fetched, or came so that nothing could be kept; left out where there
+    /// Pictures that were paid for and could not be fetched, or came so that nothing could be kept; left out if there
     /// are none.
     package var lost: [LostDocument]?
     package var api: AnswerDocument?
     /// Its latest calls, oldest first, at most a hundred; left out of lists.
     package var ledger: [LedgerDocument]?
-    /// How many calls there are before those; `GET /v1/jobs/{id}/calls` has them. Left out where there are none.
+    /// How many calls there are before those; `GET /v1/jobs/{id}/calls` has them. Left out if there are none.
     package var earlierCalls: Int?
 
     package enum CodingKeys: String, CodingKey {

@@ -8,7 +8,7 @@ package struct JobSubmission: Hashable, Sendable {
     package var options: Options
 
     package struct Options: Hashable, Sendable {
-        /// −100 to 100, 0 where absent.
+        /// −100 to 100, 0 if absent.
         package var priority: Int?
         package var label: String?
         package var notBefore: WireTime?
@@ -54,7 +54,7 @@ extension JobSubmission {
         reader.known(["request", "options"], in: members)
         let request = reader.object("request", of: members)
         if request == nil, members["request"] == nil {
-            reader.wrong.append(.init(field: "request", problem: "is missing: give the API's fields in it"))
+            reader.wrong.append(.init(field: "request", problem: "is missing: it holds the API's fields"))
         }
         let options = reader.object("options", of: members)
 

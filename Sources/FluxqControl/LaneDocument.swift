@@ -5,7 +5,7 @@ package struct LaneDocument: Hashable, Sendable, Codable {
         case running
         /// Jobs stay queued until a probe, or a download, shows that the API can be used again.
         case held
-        /// The API asked for patience until `until`.
+        /// The API is rate-limiting requests until `until`.
         case rateLimited = "rate_limited"
         /// No endpoint offers the model any more; jobs stay queued until one does.
         case notOffered = "not_offered"

@@ -33,14 +33,14 @@ extension LimitReached {
     package var account: String {
         let limit = "is \(amount(limit)) (limits.\(kind.rawValue))"
         let wanted = "wanted: \(amount(asked))"
-        if isUnpriced { return "The limit of spend a \(period) \(limit), and the model has no price to count with." }
+        if isUnpriced { return "The limit of spend a \(period) \(limit), but the model has no price." }
         return switch kind {
         case .queuedJobs: "The limit of queued jobs \(limit); queued now: \(used)."
         case .runningJobs: "The limit of running jobs \(limit); running now: \(used)."
         case .imagesPerDay: "The limit of images a day \(limit); used or set aside: \(used), \(wanted)."
         case .spendPerDay, .spendPerMonth:
             "The limit of spend a \(period) \(limit); spent or set aside: \(amount(used)), \(wanted)."
-        case .retriesPerDay: "The limit of retries by hand a day \(limit); used: \(used)."
+        case .retriesPerDay: "The limit of manual retries a day \(limit); used: \(used)."
         case .inputBytes: "The limit of one picture \(limit); this one has \(amount(asked))."
         case .unusedInputBytes:
             "The limit of pictures that no job has used yet \(limit); there now: \(amount(used))\(coming), \(wanted)."
@@ -54,30 +54,31 @@ extension LimitReached {
 
     /// When it frees, and what can be done: whole sentences.
     package var release: String {
-        if isUnpriced { return "Take another model, or ask an administrator to set its price (prices)." }
-        if onTheWay > 0 { return "It frees as soon as the pictures that you are sending are there or given up." }
+        if isUnpriced { return "Choose another model, or ask an administrator to set its price (prices)." }
+        if onTheWay > 0 { return "Capacity returns when your uploads in progress have ended." }
         if let freesAt { return "It is renewed at \(Self.minute(freesAt)) UTC." }
         if kind == .inputBytes { return "Make it smaller, or ask an administrator to raise the limit." }
         if canNeverFit {
-            return "That alone is more than the limit: ask for less, or ask an administrator to raise it."
+            return "This request alone exceeds the limit. Ask for less, or ask an administrator to raise "
+                + "the limit."
         }
         return switch kind {
-        case .queuedJobs: "It frees as soon as one of them begins or is canceled."
-        case .runningJobs: "It frees as soon as one of them has ended."
-        case .unusedInputBytes: "It frees as soon as a job uses one, or a day after it was sent."
+        case .queuedJobs: "Capacity returns when one of them starts or is canceled."
+        case .runningJobs: "Capacity returns when one of them has ended."
+        case .unusedInputBytes: "Capacity returns when a job uses one, or a day after it was sent."
         case .archiveBytes:
-            "Forget jobs that you need no longer (fluxq forget --before 30d); inputs that no job uses are removed a day "
-                + "after they were sent. For more, ask an administrator."
+            "Forget jobs that you no longer need (fluxq forget --before 30d). Unused inputs are removed a day after "
+                + "upload. For more, ask an administrator."
         case .keptBytes:
-            "Forget jobs that have ended and that you need no longer, such as with: fluxq forget --before 30d. Jobs that wait "
-                + "can be canceled, then forgotten. For more, ask an administrator."
+            "Forget ended jobs that you no longer need, such as with: fluxq forget --before 30d. You can cancel "
+                + "queued jobs, then forget them. For more, ask an administrator."
         case .imagesPerDay, .spendPerDay, .spendPerMonth, .retriesPerDay, .inputBytes:
             "Ask an administrator to raise the limit."
         }
     }
 
     /// `, on their way: 3 MiB`.
-    private var coming: String { onTheWay > 0 ? ", on their way: \(amount(onTheWay))" : "" }
+    private var coming: String { onTheWay > 0 ? ", uploading: \(amount(onTheWay))" : "" }
 
     private var period: String { kind.period == .month ? "month" : "day" }
 

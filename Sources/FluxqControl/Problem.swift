@@ -81,7 +81,7 @@ package struct Problem: Error, Hashable, Sendable, Codable {
             self.init(unknownModel: model)
         } else {
             self.init(
-                status: 422, code: .invalidFields, title: "The job cannot be sent as it is",
+                status: 422, code: .invalidFields, title: "The job is invalid",
                 detail: "\(invalid). Nothing was queued.",
                 fields: invalid.fields.map { Field(field: $0.field, problem: $0.problem) })
         }

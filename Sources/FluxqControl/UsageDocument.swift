@@ -63,7 +63,7 @@ package struct UsageDocument: Hashable, Sendable, Codable {
 
     /// Counts, bytes, or units of the currency.
     package struct Limit: Hashable, Sendable, Codable {
-        /// Absent where there is none.
+        /// Absent if there is none.
         package var limit: Double?
         /// What counts against it; absent for what does not add up.
         package var used: Double?

@@ -73,7 +73,7 @@ package struct WireTime: Hashable, Sendable, Codable {
             return number
         }
 
-        /// 0 where there is no fraction.
+        /// 0 if there is no fraction.
         mutating func milliseconds() -> Int64? {
             guard take(".") || take(",") else { return 0 }
             return digits(1...9).map { ($0 + [0, 0]).prefix(3).reduce(0) { $0 * 10 + $1 } }

@@ -317,14 +317,14 @@ extension ControlClient {
         }
         return switch error {
         case Misplaced.part:
-            ControlClientError.protocolError(path: path, why: "it answered more than it was asked")
-        case Misplaced.end: ended("it was closed before the answer was whole")
+            ControlClientError.protocolError(path: path, why: "it sent more answers than requests")
+        case Misplaced.end: ended("it was closed before the answer was complete")
         case let error as HTTPParserError where error == .invalidEOFState:
             ended("it was closed in the middle of an answer")
         case let error as HTTPParserError:
             ControlClientError.protocolError(path: path, why: "its answer is not HTTP (\(error))")
         case is SilenceHandler.Silence:
-            ended("nothing came for \(SilenceHandler.limit.nanoseconds / 1_000_000_000) seconds")
+            ended("no data arrived for \(SilenceHandler.limit.nanoseconds / 1_000_000_000) seconds")
         case let error as IOError: ended(String(cString: strerror(error.errnoCode)))
         case is ChannelError: ended("it was closed")
         default: error

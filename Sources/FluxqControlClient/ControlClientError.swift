@@ -1,6 +1,6 @@
 package import FluxqControl
 
-/// Every way in which talking to the daemon fails. What a person reads about it is written by whoever shows it.
+/// Every way in which talking to the daemon fails. The caller words it for people.
 package enum ControlClientError: Error, Hashable, Sendable {
     /// The daemon answered, and its answer is no.
     case problem(Problem)
@@ -12,7 +12,7 @@ package enum ControlClientError: Error, Hashable, Sendable {
     case notASocket(path: String)
     /// Somebody other than root and the caller could be listening.
     case untrustedSocket(path: String, Distrust)
-    /// The connection ended, or nothing came for too long, before the answer was whole. Nothing was changed.
+    /// The connection ended, or no data arrived for too long, before the answer was whole. Nothing was changed.
     case connectionLost(path: String, why: String)
     /// The same, after something was asked for that changes something: it may have been done.
     case outcomeUnknown(path: String, why: String)

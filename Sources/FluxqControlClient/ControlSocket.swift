@@ -56,7 +56,8 @@ package struct ControlSocket: Hashable, Sendable {
         }
     }
 
-    /// The owner of a socket that the environment names, if that is neither root nor the caller: whoever listens there gets
+    /// The owner of a socket that the environment names, if that is neither root nor the caller: the process that
+    /// listens there gets
     /// the pictures.
     package func foreignOwner(caller: UInt32 = geteuid()) -> UInt32? {
         var file = stat()

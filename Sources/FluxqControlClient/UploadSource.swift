@@ -63,7 +63,7 @@ package struct UploadSource: Sendable {
         }
     }
 
-    /// nil where a stream has nothing yet; an empty piece at the end.
+    /// nil if a stream has nothing yet; an empty piece at the end.
     private func read(_ wanted: Int, at offset: Int64, allocator: ByteBufferAllocator) throws(ReadError) -> ByteBuffer?
     {
         if sizeBytes == nil {

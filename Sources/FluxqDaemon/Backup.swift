@@ -7,39 +7,42 @@ import Glibc
 struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
-        abstract: "Copy the database and every file it refers to; with the daemon running or stopped.",
+        abstract: "Copy the database and every file it refers to. The daemon may be running.",
         discussion: """
-            Into a directory: the layout of a state directory. What is there from an earlier backup is read and held against \
-            its hash; what is whole is not copied again (--quick looks at sizes alone, which is no proof). The database is put in its place last, so the directory is a whole backup at every moment. Into a file whose name ends in .tar: the same, packed.
+            A backup directory has the layout of a state directory. Files of an earlier backup are read and checked \
+            against their hashes; intact ones are not copied again. --quick compares only sizes, which proves less. \
+            The database is written last, so the directory is a complete backup at every moment. A file whose name \
+            ends in .tar gets the same content as a tar archive.
 
-            There is no API key and no socket in a backup, but everybody's prompts and pictures: it is made for its owner \
-            alone, and only where nobody else can write or lead the path elsewhere. As root it reads the state as the \
-            state's owner, who needs room for the database in /var/tmp or $TMPDIR meanwhile. To restore one, stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, \
-            start fluxqd. What was queued when the backup was made may have been called since: those jobs come back as \
-            failed: outcome_unknown, for their owners to retry, also those that wait for a time or were submitted with \
-            on_unknown: retry. New jobs get numbers that were not given before.
+            A backup holds no API key and no socket, but all users' prompts and pictures. Only its owner can read \
+            it, and fluxqd writes it only where no other user can write or redirect the path. Run as root, it reads \
+            the state as the state's owner, who needs space for the database in /var/tmp or $TMPDIR. To restore a \
+            backup: stop fluxqd, copy the backup to an empty state directory, give it to fluxqd's user, start \
+            fluxqd. Jobs that were queued at the time of the backup may have been called since. They come back as \
+            failed: outcome_unknown, so that their owners decide. This includes scheduled jobs and those with \
+            on_unknown: retry. New jobs get numbers that were never used.
 
             EXIT STATUS
               0   everything is in the backup
-              1   the backup is made, but files that are damaged in the archive and in the backup are not in it; see
-                  fluxqd check
-              64  the command line cannot be understood
-              71  no backup was made; an earlier one is as it was
-              130 interrupted; an earlier one is as it was
+              1   the backup was written, but without files that are damaged in both the archive and the backup; see \
+            fluxqd check
+              64  the command line is invalid
+              71  no backup was written; an earlier one is unchanged
+              130 interrupted; an earlier backup is unchanged
             """)
 
-    @Argument(help: ArgumentHelp("A directory, or a file whose name ends in .tar.", valueName: "file-or-directory"))
+    @Argument(help: ArgumentHelp("Directory, or file whose name ends in .tar.", valueName: "file-or-directory"))
     var destination: String
 
     @OptionGroup var state: StateOptions
 
-    @Flag(help: "Believe what an earlier backup has left if it is as long as it should be.")
+    @Flag(help: "Trust files of an earlier backup that have the right size.")
     var quick = false
 
     init() {}
 
     func validate() throws {
-        if destination.isEmpty { throw ValidationError("Name the file or directory that the backup goes to.") }
+        if destination.isEmpty { throw ValidationError("Name the file or directory to back up to.") }
     }
 
     func run() async throws {
@@ -62,14 +65,15 @@ struct Backup: AsyncParsableCommand {
             print(
                 "\(destination): \(summary.files) files of the archive, \(summary.copied) of them new "
                     + "(\(summary.copiedBytes) bytes)")
-            for hash in summary.mended { Self.tell("\(hash) was damaged in the backup and was copied again") }
+            for hash in summary.mended { Self.tell("\(hash) was damaged in the backup and has been copied again") }
             for hash in summary.onlyHere {
                 Self.tell(
-                    "\(hash) is damaged or missing in the archive, and whole in the backup: put it back, then start fluxqd again"
+                    "\(hash) is damaged or missing in the archive, but intact in the backup: copy it back, then "
+                        + "start fluxqd again"
                 )
             }
             for hash in summary.damaged {
-                Self.tell("\(hash) is damaged or missing in the archive and not in the backup")
+                Self.tell("\(hash) is damaged or missing in the archive, and not in the backup")
             }
             return summary.damaged.isEmpty ? EX_OK : EXIT_FAILURE
         }

@@ -11,24 +11,23 @@ import Logging
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check the database, the ledger and every archived file; with the daemon running or stopped.",
+        abstract: "Check the database, the ledger and every archived file. The daemon may be running.",
         discussion: """
-            Reads all of the database and of the archive and changes nothing; a running daemon is not disturbed. It tells \
-            whether the database is sound, whether the ledger, the jobs and the users' sums agree, and for every file \
-            whether its bytes have the hash that is its name. To be run as root or as fluxqd's user.
+            Reads the whole database and archive and changes nothing; it does not disturb a running daemon. It \
+            checks the database, whether the ledger, the jobs and the users' sums agree, and every file's hash. Run \
+            it as root or as fluxqd's user.
 
-            A running fluxqd sets what is damaged aside by itself, when it comes upon it: once a week it reads every \
-            file. With --repair, which needs fluxqd to be stopped, it is done at once: what was put back into its place, \
-            as from a backup, is used again; what is damaged or missing is set aside in damaged/, and fetched again by the \
-            next fluxqd where its link still lives; files that no row remembers are moved to stray/. Nothing is deleted. \
-            Where a whole part of the archive is missing, nothing is done: its file system may not be mounted.
+            A running fluxqd reads every file once a week and quarantines damaged ones. --repair does this at once; \
+            stop fluxqd first. Files restored from a backup are used again. Damaged files are moved to damaged/. The \
+            next fluxqd downloads damaged or missing pictures again if their links are still valid. Files that the \
+            database does not know are moved to stray/. Nothing is deleted. If a whole part of the archive is \
+            missing, nothing is changed: its file system may not be mounted.
 
             EXIT STATUS
-              0   all is well; there may be leftovers
-              1   something was damaged when it looked, or is lost since an earlier damage; each thing is named, with
-                  what to do or what was done
-              64  the command line cannot be understood
-              71  the state directory cannot be looked at
+              0   no damage; there may be leftover files
+              1   something is damaged or lost; each finding says what to do or what was done
+              64  the command line is invalid
+              71  the state directory cannot be read
               130 interrupted
             """)
 
@@ -37,16 +36,16 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    @Flag(help: "Bring back what is whole again, set aside what is damaged or left over; fluxqd must be stopped.")
+    @Flag(help: "Restore intact files, and quarantine damaged or leftover ones. fluxqd must be stopped.")
     var repair = false
 
-    @Flag(help: "With --repair: a whole part of the archive that is missing is lost, not just away.")
+    @Flag(help: "With --repair: treat a missing part of the archive as lost, not as unmounted.")
     var missingIsLost = false
 
     init() {}
 
     func validate() throws {
-        if missingIsLost, !repair { throw ValidationError("--missing-is-lost goes with --repair.") }
+        if missingIsLost, !repair { throw ValidationError("--missing-is-lost needs --repair.") }
     }
 
     func run() async throws {
@@ -131,7 +130,7 @@ extension CheckReport {
             lines.append("Without a row: \(strays.count) files, \(strays.compactMap(\.bytes).reduce(0, +)) bytes.")
         }
         if let refusal { lines.append(refusal) }
-        lines.append(damaged == 0 ? "All is well." : "\(damaged) things are damaged.")
+        lines.append(damaged == 0 ? "No damage found." : "\(damaged) things are damaged.")
         return lines.joined(separator: "\n")
     }
 }

@@ -179,10 +179,10 @@ package struct Daemon: Sendable {
                     if signal == .sighup {
                         reload.begin()
                     } else if isDraining {
-                        logger.warning("A second signal: calls in flight are given up; their outcome is unknown.")
+                        logger.warning("Second signal: calls in flight are abandoned; their outcome is unknown.")
                         return
                     } else {
-                        logger.notice("Stopping: no new calls; those in flight are waited for.")
+                        logger.notice("Stopping: no new calls; waiting for calls in flight.")
                         isDraining = true
                         reload.end()
                         await services.triggerGracefulShutdown()

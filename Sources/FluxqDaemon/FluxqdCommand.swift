@@ -6,10 +6,10 @@ struct FluxqdCommand: AsyncParsableCommand {
         commandName: "fluxqd",
         abstract: "The daemon of fluxq, a spooler for paid image edits.",
         discussion: """
-            Holds the API key, takes jobs over a Unix socket, calls the images API and keeps every picture that was paid \
-            for. Usually run by systemd; see fluxqd.service.
+            Holds the API key, accepts jobs over a Unix socket, calls the images API and saves every paid picture. \
+            Usually run by systemd; see fluxqd.service.
 
-            Try it without a key and without costs, in a directory of its own:
+            To try it without a key and at no cost, in a temporary directory:
 
               dir=$(mktemp -d)
               fluxqd --sandbox --state-directory $dir/state --socket $dir/fluxq.sock &

@@ -4,12 +4,13 @@ import FluxqUsers
 import Logging
 import ServiceLifecycle
 
-/// Looks up, once after a start, the names and groups of users whose jobs go on without a visit of theirs: their numbers may
+/// Looks up, once after a start, the names and groups of users whose jobs run without a visit of theirs: their
+/// numbers may
 /// be other people's by now, and exceptions of limits may hold for them. One that cannot be looked up keeps what was known, and so does everybody until the user database answers.
 struct GroupRefresh: Service {
     let store: Store
     let logger: Logger
-    /// nil where nobody has that number. It may block, for however long.
+    /// nil if nobody has that number. It may block, for however long.
     var lookUp: @Sendable (UInt32) throws -> (name: String, groups: Set<UInt32>)? = { uid in
         try UserDatabase.user(uid: uid).map { ($0.name, UserDatabase.groups(of: $0)) }
     }
@@ -41,7 +42,7 @@ struct GroupRefresh: Service {
 
     private func warn(_ error: any Error) {
         logger.warning(
-            "The groups of users could not be looked up; their limits stay as they were.",
+            "The groups of users could not be looked up; their limits stay unchanged.",
             metadata: ["error": "\(error)"])
     }
 }

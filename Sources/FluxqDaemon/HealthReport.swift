@@ -8,7 +8,7 @@ import ServiceLifecycle
 /// database and the dispatchers of the work have answered.
 struct HealthReport: Service {
     let notifier: ServiceNotifier
-    /// nil where no watchdog waits.
+    /// nil if no watchdog waits.
     let interval: WatchdogInterval?
     let store: Store
     let workers: Workers
@@ -48,7 +48,7 @@ extension HealthReport {
         } catch let error as CancellationError {
             throw error
         } catch {
-            logger.error("The watchdog was not fed.", metadata: ["error": "\(error)"])
+            logger.error("The watchdog was not notified.", metadata: ["error": "\(error)"])
         }
     }
 
@@ -59,7 +59,7 @@ extension HealthReport {
             group.addTask { [logger] in
                 try await Task.sleep(for: patience)
                 logger.error(
-                    "A part of fluxqd does not answer; unless it does, the watchdog has fluxqd started anew.",
+                    "A component is not responding; the watchdog will restart fluxqd if this continues.",
                     metadata: ["part": "\(part)"])
             }
             defer { group.cancelAll() }
@@ -83,7 +83,7 @@ struct StoppingNotice: Service {
         do {
             try notifier.send(
                 .stopping, .extendTimeout(drain + Self.closing),
-                .status("Stopping: calls in flight are waited for, \(drain.components.seconds) s at most."))
+                .status("Stopping: waiting up to \(drain.components.seconds) s for calls in flight."))
         } catch {
             // No reason to give up the calls in flight.
             logger.error("The service manager was not told of the stop.", metadata: ["error": "\(error)"])

@@ -13,7 +13,7 @@ package final class ListeningSocket: Sendable {
     private static let openPathOnly: Int32 = 0o10000000
 
     package let path: String
-    /// Listening, closed on exec. Whoever serves it closes it.
+    /// Listening, closed on exec. Its server closes it.
     package let descriptor: Int32
     /// Holds the file that `path` was when it was bound, so that no other file gets its inode; nil once removed.
     private let file: Mutex<Int32?>

@@ -21,11 +21,12 @@ extension ListeningSocketError: CustomStringConvertible {
             "The socket cannot be at \(path), because the directory above it does not exist. Make that "
                 + "directory, or name another path with --socket."
         case .notPermitted(let path):
-            "fluxqd may not make its socket at \(path). Let fluxqd's user write the directory above it, or "
+            "fluxqd has no permission to create its socket at \(path). Let fluxqd's user write the directory above "
+                + "it, or "
                 + "name another path with --socket."
         case .directoryOfEverybody(let path):
-            "fluxqd does not put its socket at \(path), because everybody may replace files in the directory above it. Take "
-                + "that right away (chmod o-w), or name another path with --socket."
+            "fluxqd does not create its socket at \(path), because any user may replace files in the directory "
+                + "above it. Remove that permission (chmod o-w), or name another path with --socket."
         case .notASocket(let path):
             "There is something at \(path) that is not a socket. Move it away, or name another path with --socket."
         case .inUse(let path):

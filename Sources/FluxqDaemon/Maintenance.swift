@@ -19,7 +19,7 @@ enum Maintenance {
             code = try await untilSignal { try await work(progress) }
         } catch is CancellationError {
             progress.clear()
-            complain("Interrupted; it can be started again at any time.")
+            complain("Interrupted; you can start it again at any time.")
             code = interrupted
         } catch {
             progress.clear()
@@ -29,7 +29,7 @@ enum Maintenance {
         if code != EX_OK { throw ExitCode(code) }
     }
 
-    /// - Throws: where there is no state to be looked at, or it may not be.
+    /// - Throws: if there is no state to be looked at, or it may not be.
     static func checkIsThere(_ path: String) throws(StateUnreadable) {
         let database = "\(path)/queue.sqlite"
         guard access(database, F_OK) == 0 else {
@@ -75,7 +75,7 @@ enum Maintenance {
     }
 }
 
-/// One line on standard error that is written over as work goes on. Nothing where nobody watches.
+/// One line on standard error that is overwritten as work proceeds. Nothing if nobody watches.
 struct Progress: Sendable {
     private let isShown = isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
 
@@ -101,9 +101,9 @@ enum StateUnreadable: Error, Hashable, CustomStringConvertible {
     var description: String {
         switch self {
         case .notThere(let path):
-            "There is no state of fluxqd in \(path). Name its directory with --state-directory."
+            "\(path) is not a state directory of fluxqd. Name the right one with --state-directory."
         case .running(let path, let processID):
-            "fluxqd\(processID.map { " (process id \($0))" } ?? "") is running on \(path) and looks after it itself. "
+            "fluxqd\(processID.map { " (process id \($0))" } ?? "") is running on \(path) and repairs it itself. "
                 + "Stop it first, or check without --repair."
         case .failed(let path, let error):
             "The state in \(path) cannot be read (\(error)). Run this as root or as fluxqd's user."

@@ -11,29 +11,29 @@ import Glibc
 struct Purge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge",
-        abstract: "Delete all that a user has left: jobs, pictures, inputs and events; with the daemon stopped.",
+        abstract: "Delete all data of a user: jobs, pictures, inputs and events. The daemon must be stopped.",
         discussion: """
-            For an account that is gone. What the user's calls have cost stays in the books, under the user's name and number. \
-            Jobs that wait or run, and pictures that are still to be fetched, are in the way and are named: cancel them first \
-            (fluxq list --all, fluxq cancel ID), or wait.
+            For a deleted account. What the user's calls cost stays recorded, under the user's name and uid. If jobs \
+            are queued or running, or pictures are still to be downloaded, nothing is deleted. Cancel those jobs \
+            first (fluxq list --all, fluxq cancel ID), or wait.
 
-            fluxqd must be stopped, so that nothing of the user comes in meanwhile and the files are gone when this ends. Says \
-            what it would delete and asks; without a terminal it needs --yes. To be run as root or as fluxqd's user.
+            Stop fluxqd first, so that no new data of the user arrives meanwhile. It shows what it would delete and \
+            asks; without a terminal it needs --yes. Run it as root or as fluxqd's user.
 
             EXIT STATUS
-              0   done, or nothing was there
-              1   something is in the way, or nobody said yes; nothing was deleted
-              64  the command line cannot be understood
+              0   done, or there was nothing to delete
+              1   the user has unfinished jobs, or you did not confirm; nothing was deleted
+              64  the command line is invalid
               71  the state directory cannot be opened
               130 interrupted; run it again
             """)
 
     @OptionGroup var state: StateOptions
 
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Do not ask for confirmation.")
     var yes = false
 
-    @Argument(help: ArgumentHelp("The user's name or number.", valueName: "USER"))
+    @Argument(help: ArgumentHelp("User name or uid.", valueName: "USER"))
     var user: String
 
     init() {}
@@ -71,19 +71,19 @@ struct Purge: AsyncParsableCommand {
         let uids = Set(try await store.owners(calledOrNumbered: user) + [known].compactMap(\.self)).sorted()
         guard uids.count < 2 else {
             print(
-                "Several users are called \(user): \(uids.map(String.init).joined(separator: ", ")). Give the number.")
+                "Several users are called \(user): \(uids.map(String.init).joined(separator: ", ")). Give the uid.")
             return EXIT_FAILURE
         }
         guard let uid = uids.first, let found = try await store.purgeable(uid) else {
-            print("Nobody of that name or number has ever used fluxq: there is nothing to delete.")
+            print("No user with that name or uid has ever used fluxq: there is nothing to delete.")
             return EX_OK
         }
         let who = "\(found.name) (uid \(uid))"
         guard found.queued == 0, found.running == 0, found.preview.pending == 0 else {
             print(
-                "\(who) has \(found.queued) jobs that wait, \(found.running) that run, and \(found.preview.pending) with a "
-                    + "picture that was paid for and is still to be fetched. Start fluxqd, cancel them (fluxq list --all, fluxq "
-                    + "cancel ID) or wait, then run this again. Nothing was deleted.")
+                "\(who) has \(found.queued) queued jobs, \(found.running) running ones, and "
+                    + "\(found.preview.pending) with a paid picture still to download. Start fluxqd, cancel them "
+                    + "(fluxq list --all, fluxq cancel ID) or wait. Then run this again. Nothing was deleted.")
             return EXIT_FAILURE
         }
         let sum = found.preview.sum
@@ -96,18 +96,19 @@ struct Purge: AsyncParsableCommand {
         let query = ForgetQuery(endedBefore: store.clock() + .milliseconds(1))
         while case let (_, isMore) = try await store.forget(query, of: uid, by: nil), isMore {}
         guard try await store.purge(uid) else {
-            print("\(who) has a job yet that could not be deleted. Run this again.")
+            print("\(who) still has a job that could not be deleted. Run this again.")
             return EXIT_FAILURE
         }
         try await removeContent(store, archive)
-        print("Deleted: \(what). What the calls have cost stays in the books.")
+        print("Deleted: \(what). What the calls cost stays recorded.")
         return EX_OK
     }
 
     private static func confirmed(_ what: String) -> Bool {
         guard isatty(STDIN_FILENO) == 1 else {
             print(
-                "This would delete \(what), and there is no terminal to ask on. To delete without a question, add --yes."
+                "This would delete \(what), but there is no terminal to ask on. To delete without a question, add "
+                    + "--yes."
             )
             return false
         }

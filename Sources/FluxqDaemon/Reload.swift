@@ -10,7 +10,7 @@ import Synchronization
 /// Reads the configuration again while fluxqd runs, and hands on what can change. A configuration with any mistake changes
 /// nothing.
 final class Reload: Sendable {
-    /// Who takes on what has been configured anew.
+    /// The parts to which new settings are applied.
     struct Parts: Sendable {
         let store: Store
         let workers: Workers
@@ -116,7 +116,7 @@ final class Reload: Sendable {
             for line in "\(error)".split(separator: "\n") {
                 logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(line)"])
             }
-            return "The last reload failed: the configuration has a mistake, which the log names."
+            return "The last reload failed: the configuration has an error; see the log."
         }
         if isOver { return nil }
         let before = present.withLock { $0 }
@@ -127,7 +127,7 @@ final class Reload: Sendable {
             for api in parts.apis { try api.reload(complete(taken).callTerms) }
         } catch {
             logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(error)"])
-            return "The last reload failed: the log says why."
+            return "The last reload failed; see the log."
         }
         parts.store.reload(taken.storePolicy)
         parts.workers.reload(taken.workerSettings)

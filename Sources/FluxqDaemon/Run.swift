@@ -6,25 +6,28 @@ import Foundation
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Run the daemon; what fluxqd does when nothing else is asked for.",
+        abstract: "Run the daemon (default).",
         discussion: """
-            SIGTERM or SIGINT: no new calls; those in flight are waited for, then it exits with 0. A second signal gives \
-            them up. Exit codes: 64 usage, 74 the disk failed, 75 users of the configuration cannot be looked up now, \
-            78 configuration, 71 anything else that keeps it from running.
+            On SIGTERM or SIGINT it makes no new calls, waits for calls in flight, and exits with 0. A second signal \
+            abandons those calls. Exit codes: 64 usage, 74 disk failed, 75 users of the configuration cannot be \
+            looked up now, 78 configuration, 71 any other failure.
             """)
 
-    @Option(help: ArgumentHelp("The configuration (default: /etc/fluxq/fluxqd.yaml, if it exists).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Configuration file (default: /etc/fluxq/fluxqd.yaml, if it "
+                + "exists).", valueName: "file"))
     var config: String?
 
     @OptionGroup var state: StateOptions
 
     @Option(
         help: ArgumentHelp(
-            "Where clients connect (default: systemd's socket, $FLUXQ_SOCKET, or /run/fluxq/control.sock).",
+            "Socket for clients (default: systemd's socket, $FLUXQ_SOCKET, or /run/fluxq/control.sock).",
             valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Start fluxq-sandbox, a stand-in of the images API, and call that: real pictures, no key, no bill.")
+    @Flag(help: "Start fluxq-sandbox, a simulated images API, and call that: real pictures, no key, no bill.")
     var sandbox = false
 
     init() {}
@@ -49,7 +52,7 @@ struct Run: AsyncParsableCommand {
 /// Which state directory; the same for every subcommand.
 struct StateOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Where everything is kept (default: $STATE_DIRECTORY, or /var/lib/fluxq).", valueName: "dir")
+        help: ArgumentHelp("Directory for all state (default: $STATE_DIRECTORY, or /var/lib/fluxq).", valueName: "dir")
     )
     var stateDirectory: String?
 

@@ -67,7 +67,7 @@ final class SandboxProcess: Sendable {
         let line = try await NIOThreadPool.singleton.runIfActive { Self.line(from: report) }
         guard let port = line?.wholeMatch(of: /http:\/\/127\.0\.0\.1:([0-9]+)\/v1/).flatMap({ Int($0.output.1) }) else {
             close(lifeline)
-            // Without a line it has ended, or goes on without a word.
+            // Without a line it has ended, or runs silently.
             if line == nil { child.send(SIGKILL) }
             throw SandboxFailure.notReady(await child.end.value)
         }
@@ -137,15 +137,15 @@ enum SandboxFailure: Error, Hashable, CustomStringConvertible {
     var description: String {
         switch self {
         case .missing(let path):
-            "--sandbox needs the program \(path), which is not there. The Debian package and `make install` put it beside "
-                + "fluxqd; in the sources it is built by: swift build --product fluxq-sandbox"
+            "--sandbox needs the program \(path), which is not there. The Debian package and `make install` install "
+                + "it next to fluxqd. To build it from source: swift build --product fluxq-sandbox"
         case .notStarted(let path, let error): "\(path) cannot be started. \(error)"
         case .notReady(let end):
-            "fluxq-sandbox, the stand-in of the images API, did not start (\(end)). What it said about it stands above. If it "
-                + "said nothing, another one may be using the same directory: end that one."
+            "fluxq-sandbox, the simulated images API, did not start (\(end)). Its messages are above. If there are "
+                + "none, another one may be using the same directory: stop that one."
         case .ended(let end):
-            "fluxq-sandbox, the stand-in of the images API, has ended (\(end)), though nobody asked it to. fluxqd cannot call "
-                + "it any more, so it stops. Start fluxqd again: what waits and the ledger are kept."
+            "fluxq-sandbox, the simulated images API, has ended unexpectedly (\(end)), so fluxqd stops. Start "
+                + "fluxqd again: queued jobs and the ledger are kept."
         }
     }
 }

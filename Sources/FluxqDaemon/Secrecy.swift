@@ -12,7 +12,8 @@ enum Secrecy {
         _ = fluxq_forgo_dumps()
     }
 
-    /// The environment, from which the keys are gone then: for programs that this one starts, and for whoever looks at it
+    /// The environment, from which the keys are gone then: for programs that this one starts, and for users who look
+    /// at it
     /// from outside, where it stands as it was given at the start.
     static func takeEnvironment() -> [String: String] {
         let environment = ProcessInfo.processInfo.environment

@@ -25,7 +25,7 @@ package final class StateDirectory: Sendable {
         return first.isEmpty ? standardPath : String(first)
     }
 
-    /// Makes the directory with mode 0700 where it is missing (its parent must exist), checks it and takes its lock.
+    /// Makes the directory with mode 0700 if it is missing (its parent must exist), checks it and takes its lock.
     package static func open(path: String) throws(StateDirectoryError) -> StateDirectory {
         let isNew = mkdir(path, 0o700) == 0
         if !isNew {
@@ -68,7 +68,7 @@ package final class StateDirectory: Sendable {
     private static func makeDurable(_ directory: Int32, path: String) throws(StateDirectoryError) {
         let parent = uninterrupted { openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard parent >= 0 else {
-            // One that may be passed through and not read; whoever made it so has seen to what is in it.
+            // One that may be traversed but not read; its owner is responsible for its contents.
             if errno == EACCES { return }
             throw .failed(path: path, SystemError("open the directory above"))
         }
@@ -115,8 +115,9 @@ package final class StateDirectory: Sendable {
         do throws(SystemError) {
             try writeProcessID(lock)
         } catch {
-            // The number only serves the other daemon's message. On a full disk fluxqd must still start: reading goes
-            // on.
+            // The number only serves the other daemon's message. On a full disk fluxqd must still start, because
+            // reading
+            // still works.
             guard error.code == ENOSPC || error.code == EDQUOT else {
                 close(lock)
                 throw .failed(path: path, error)

@@ -7,7 +7,7 @@ package enum StateDirectoryError: Error, Hashable, Sendable {
     case noSpace(path: String)
     case ownedByAnother(path: String, owner: UInt32, daemon: UInt32)
     case writableByOthers(path: String)
-    /// `processID` is nil where the other daemon could not write it down.
+    /// `processID` is nil if the other daemon could not write it down.
     case inUse(path: String, processID: Int32?)
     /// Its jobs were called at the stand-in of the API, and now are to be called at a real one; or the other way round.
     case ofAnotherAPI(path: String, isSandboxed: Bool)
@@ -34,8 +34,8 @@ extension StateDirectoryError: CustomStringConvertible {
             "State directory \(path) belongs to the user with number \(owner), but fluxqd runs as "
                 + "\(daemon). Start fluxqd as its owner, or hand it over with: chown -R \(daemon) \(path)"
         case .writableByOthers(let path):
-            "State directory \(path) can be written by other users. Look for what they left in it, then: "
-                + "chmod 0700 \(path)"
+            "State directory \(path) can be written by other users. Check what they left in it, then: chmod 0700 "
+                + "\(path)"
         case .inUse(let path, let processID?):
             "State directory \(path) is in use by fluxqd with process id \(processID). Stop that one first, "
                 + "or name another with --state-directory."
@@ -43,8 +43,8 @@ extension StateDirectoryError: CustomStringConvertible {
             "State directory \(path) is in use by another fluxqd. Stop that one first, or name another with "
                 + "--state-directory."
         case .ofAnotherAPI(let path, isSandboxed: true):
-            "State directory \(path) belongs to a fluxqd that calls a real API, and --sandbox would answer its jobs with made-up "
-                + "pictures. Name another with --state-directory, or leave --sandbox out."
+            "State directory \(path) belongs to a fluxqd that calls a real API, and --sandbox would answer its jobs "
+                + "with simulated pictures. Name another with --state-directory, or leave --sandbox out."
         case .ofAnotherAPI(let path, isSandboxed: false):
             "State directory \(path) belongs to fluxqd --sandbox, and its jobs would really be bought. Name another with "
                 + "--state-directory, or start with --sandbox."

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Whoever the state directory belongs to.
+/// The owner of the state directory.
 enum StateOwner {
     /// Where root looks after somebody else's state, becomes that user for the rest of the process, so that no file that
     /// is made on the way is root's.

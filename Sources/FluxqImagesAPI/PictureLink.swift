@@ -11,7 +11,7 @@ package enum PictureLink {
         do {
             link = try Link(text)
         } catch {
-            // A user name or password would be stored, and shown to whoever sees the job.
+            // A user name or password would be stored, and shown to everybody who sees the job.
             return "is a link that \(error.problem). Correct it, or send the picture itself"
         }
         guard !mayBePrivate, let reason = LinkGuard.reasonToDistrust(hostOf: link) else { return nil }

@@ -154,7 +154,7 @@ package struct BackupSource: Sendable {
         }
     }
 
-    /// nil where there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
+    /// nil if there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
     private func size(of hash: ContentHash) async -> Int64? {
         do { return try await content.size(of: hash) } catch { return nil }
     }

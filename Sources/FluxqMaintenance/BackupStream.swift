@@ -31,8 +31,8 @@ package final class BackupStream: Sendable {
 
         package var description: String {
             switch self {
-            case .ended: "the process at the other end of the backup has ended"
-            case .unexpected(let line): "the process at the other end of the backup says: \(line)"
+            case .ended: "the backup's other process has ended"
+            case .unexpected(let line): "the backup's other process reports: \(line)"
             case .other(let why): why
             case .system(let code): String(cString: strerror(code))
             }

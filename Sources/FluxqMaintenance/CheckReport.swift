@@ -11,7 +11,7 @@ package struct CheckReport: Hashable, Sendable, Codable {
     package var findings: [Finding] = []
     /// `sha256:…` of content that was damaged before and was found whole in its place again; of a repair alone.
     package var mended: [String] = []
-    /// Why a repair did nothing; nil where it did what it could, or nobody asked for one.
+    /// Why a repair did nothing; nil if it did what it could, or nobody asked for one.
     package var refusal: String?
 
     package init(stateDirectory: String) {

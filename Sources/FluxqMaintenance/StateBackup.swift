@@ -52,8 +52,9 @@ package struct StateBackup: Sendable {
         package var description: String {
             switch self {
             case .notABackup(let path):
-                "\(path) holds something else than a backup of fluxqd; nothing was written. Name an empty or a new directory."
-            case .alreadyThere(let path): "\(path) is there already; nothing was written. Name a new file."
+                "\(path) holds something other than a backup of fluxqd; nothing was written. Name an empty or a new "
+                    + "directory."
+            case .alreadyThere(let path): "\(path) already exists; nothing was written. Name a new file."
             case .isTheState(let path):
                 "\(path) is a state directory that a fluxqd runs or ran on; nothing was written. Name another."
             case .inUse(let path):
@@ -324,7 +325,7 @@ extension StateBackup {
 
     /// A repair of the backup locks it as a state directory is locked, and leaves the file.
     ///
-    /// - Returns: nil where none was ever made.
+    /// - Returns: nil if none was ever made.
     private static func lockAgainstRepair(_ directory: TrustedDirectory, _ path: String) throws -> CInt? {
         let descriptor = openat(directory.descriptor, lockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {

@@ -83,7 +83,7 @@ package struct StateCheck: Sendable {
             report.findings.append(
                 Finding(
                     .unreadableFile, "\(error)",
-                    remedy: "Look at the disk and at the kernel's log; run the check as root or as fluxqd's user.",
+                    remedy: "Check the disk and the kernel's log; run the check as root or as fluxqd's user.",
                     path: path))
         }
         let references = try await store.references(in: bucket)
@@ -114,7 +114,7 @@ package struct StateCheck: Sendable {
         }
     }
 
-    /// - Returns: nil where all that was lost is being fetched again.
+    /// - Returns: nil if all that was lost is being fetched again.
     private func loss(of hash: ContentHash, _ store: ReadOnlyStore) async throws -> Finding? {
         let losses = try await store.losses(of: hash).filter {
             if case .refetched = $0 { false } else { true }
@@ -158,21 +158,22 @@ extension Finding {
         case .reference(let table, let row, let parent):
             self.init(
                 .reference,
-                "Row \(row.map(String.init) ?? "?") of table \(table) refers to one of \(parent) that is not there.",
-                remedy: "Somebody has changed the database past fluxqd. Restore the latest backup.")
+                "Row \(row.map(String.init) ?? "?") of table \(table) refers to a missing row of \(parent).",
+                remedy: "Another program has changed the database. Restore the latest backup.")
         case .records(let rule, let detail):
             self.init(
                 .records, "In the records \(rule): \(detail).",
-                remedy: "fluxqd never writes that: report it as a defect of fluxq, with the database, unless somebody "
-                    + "has changed the database past fluxqd.")
+                remedy: "fluxqd never writes that. Unless another program has changed the database, report this as "
+                    + "a bug of fluxq, with the database.")
         }
     }
 
     fileprivate init(_ condition: ObjectCondition, of hash: ContentHash, path: String, uses: [ContentUse]) {
         let subject = Self.words(uses)
         let remedy =
-            "fluxqd sets it aside and fetches it again where its link still lives, as soon as it comes upon it; with "
-            + "fluxqd stopped, fluxqd check --repair does. A copy from a backup can be put in its place."
+            "fluxqd quarantines it when it next reads it, and downloads it again if its link is still valid. To do "
+            + "so at once, stop fluxqd and run fluxqd check --repair. You can also replace it with a copy from "
+            + "a backup."
         switch condition {
         case .whole(let bytes), .damaged(_, let bytes):
             self.init(
@@ -181,10 +182,10 @@ extension Finding {
         case .unreadable(let detail):
             self.init(
                 .unreadableFile, "The file of \(subject) cannot be read (\(detail)).",
-                remedy: "Look at the disk and at the kernel's log. " + remedy, hash: hash, path: path)
+                remedy: "Check the disk and the kernel's log. " + remedy, hash: hash, path: path)
         case .missing:
             self.init(
-                .missingFile, "The file of \(subject) is not there.", remedy: remedy, hash: hash, path: path)
+                .missingFile, "The file of \(subject) is missing.", remedy: remedy, hash: hash, path: path)
         }
     }
 
@@ -195,33 +196,34 @@ extension Finding {
 
     fileprivate static func lost(_ hash: ContentHash, path: String, _ uses: [ContentUse]) -> Finding {
         Finding(
-            .lostContent, "What was found damaged before is still lost: \(words(uses)).",
+            .lostContent, "Content found damaged earlier is still lost: \(words(uses)).",
             remedy:
-                "Put a whole copy into its place, as from a backup; fluxqd check --repair or the next start of fluxqd uses "
-                + "it. An input can be sent again by the user whose it is.", hash: hash, path: path)
+                "Put an intact copy there, for example from a backup; fluxqd check --repair or the next start of "
+                + "fluxqd uses it. The owner of an input can upload it again.", hash: hash, path: path)
     }
 
     fileprivate static func missingPart(_ path: String, files: Int) -> Finding {
         Finding(
             .missingPart,
             files == 1
-                ? "The one file that rows refer to in \(path) is not there."
-                : "None of the \(files) files that rows refer to in \(path) is there.",
+                ? "The only file that rows refer to in \(path) is missing."
+                : "All \(files) files that rows refer to in \(path) are missing.",
             remedy:
-                "Is its file system mounted? Mount it, or put the files back from a backup. Only if they are lost for good: "
+                "Is its file system mounted? Mount it, or restore the files from a backup. Only if they are lost "
+                + "for good: "
                 + "fluxqd check --repair --missing-is-lost.", path: path)
     }
 
     fileprivate static func stray(_ hash: ContentHash, _ entry: ContentEntry) -> Finding {
         Finding(
             .strayFile, "No job and no input refers to this file of \(entry.bytes) bytes.",
-            remedy: "It does no harm; with fluxqd stopped, fluxqd check --repair moves it to stray/.", hash: hash,
+            remedy: "It is harmless. With fluxqd stopped, fluxqd check --repair moves it to stray/.", hash: hash,
             path: entry.path, bytes: entry.bytes)
     }
 
     fileprivate static func foreign(_ entry: ContentEntry) -> Finding {
         Finding(
-            .foreignFile, "This is no file of fluxqd's.", remedy: "Move it elsewhere.", path: entry.path,
+            .foreignFile, "This file does not belong to fluxqd.", remedy: "Move it elsewhere.", path: entry.path,
             bytes: entry.bytes)
     }
 }

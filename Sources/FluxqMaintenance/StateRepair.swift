@@ -20,7 +20,7 @@ package struct StateRepair: Sendable {
 
     /// Mends first, then sets aside: what a row remembers in any form is brought back and never put away.
     ///
-    /// - Parameter missingIsLost: whether to go on though a whole part of the archive is not there.
+    /// - Parameter missingIsLost: whether to continue although a whole part of the archive is not there.
     /// - Returns: the report with what was done about each finding. One that nothing could be done about says why, and
     ///   the others are gone on with.
     package func run(_ report: CheckReport, missingIsLost: Bool = false) async throws -> CheckReport {
@@ -28,7 +28,8 @@ package struct StateRepair: Sendable {
         let parts = report.findings.filter { $0.kind == .missingPart }.compactMap(\.path)
         if !parts.isEmpty, !missingIsLost {
             report.refusal =
-                "Nothing was repaired, because a whole part of the archive is not there: \(parts.joined(separator: ", ")). "
+                "Nothing was repaired, because a whole part of the archive is missing: "
+                + "\(parts.joined(separator: ", ")). "
                 + "Is its file system mounted? If the files are lost for good, add --missing-is-lost."
             return report
         }
@@ -41,8 +42,8 @@ package struct StateRepair: Sendable {
                 report.findings.append(
                     Finding(
                         .unreadableFile,
-                        "Content that was damaged may be whole again, and cannot be looked at: \(error).",
-                        remedy: "Give the file to fluxqd's user and look at the disk, then repair again.", hash: hash))
+                        "A damaged file may be restored, but cannot be read: \(error).",
+                        remedy: "Give the file to fluxqd's user and check the disk, then repair again.", hash: hash))
             }
         }
         let mended = Set(report.mended)
@@ -85,7 +86,7 @@ package struct StateRepair: Sendable {
             return words(condition, record)
         case .strayFile:
             guard try await !store.isInUse(hash), try await archive.putAway(hash, olderThan: grace) else { return nil }
-            return "Moved to \(archive.strayName)/, where fluxqd leaves it alone. Look at it, then remove it: "
+            return "Moved to \(archive.strayName)/, which fluxqd ignores. Check it, then remove it: "
                 + "\(finding.bytes ?? 0) bytes."
         case .integrity, .reference, .records, .foreignFile, .missingPart, .lostContent:
             return nil
@@ -96,12 +97,14 @@ package struct StateRepair: Sendable {
         var sentences: [String] = []
         if condition != .missing { sentences.append("Moved to \(archive.damagedName)/.") }
         if !record.refetched.isEmpty {
-            sentences.append("fluxqd fetches it again when it runs: \(Self.list(record.refetched)).")
+            sentences.append("fluxqd downloads it again when it runs: \(Self.list(record.refetched)).")
         }
         if !record.lost.isEmpty {
-            sentences.append("There is no link to fetch it again from: \(Self.list(record.lost)).")
+            sentences.append(
+                "There is no link to download it again from: "
+                    + "\(Self.list(record.lost)).")
         }
-        if record.inputs > 0 { sentences.append("Whose input it is has to send it again.") }
+        if record.inputs > 0 { sentences.append("The owner of the input must upload it again.") }
         return sentences.joined(separator: " ")
     }
 

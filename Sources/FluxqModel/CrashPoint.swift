@@ -79,7 +79,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
             private let lastPassage: Int
             private let passages = Atomic(0)
 
-            /// nil where the environment names no point.
+            /// nil if the environment names no point.
             init?() {
                 guard let text = getenv(Self.variable).map({ String(cString: $0) }) else { return nil }
                 let parts = text.split(separator: ":", maxSplits: 1)

@@ -1,6 +1,6 @@
 /// Decimal numbers held as whole ones, so that 0.1 is 0.1 and money adds up.
 package enum FixedPoint {
-    /// The number times 10^`decimals`; nil where the text is not plain digits with at most that many decimals, or too
+    /// The number times 10^`decimals`; nil if the text is not plain digits with at most that many decimals, or too
     /// large.
     package static func parse(_ text: String, decimals: Int) -> Int64? {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

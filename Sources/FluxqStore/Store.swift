@@ -18,7 +18,7 @@ package final class Store: Sendable {
     private let onFatal: @Sendable (StoreError) -> Void
     private let onLaneNews = Mutex<(@Sendable (LaneNews) -> Void)?>(nil)
 
-    /// Opens the database, makes it where there is none, and brings its schema up to date.
+    /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
     /// - Parameters:
     ///   - path: of `queue.sqlite`.
@@ -52,7 +52,7 @@ package final class Store: Sendable {
     /// Each piece of work reads it once.
     var policy: StorePolicy { reloadable.current }
 
-    /// Takes on what has been configured anew: transactions that begin from now on go by it.
+    /// Applies new settings to transactions that begin from now on.
     package func reload(_ policy: StorePolicy) {
         reloadable.replace(with: policy)
         // What kept a job waiting may do so no longer.

@@ -1,6 +1,6 @@
 /// Why the store could not do what it was asked. Nothing was written.
 package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// No room or no inode in the file system, or over a quota; goes on when there is.
+    /// No room or no inode in the file system, or over a quota; continues when there is room.
     case full
     /// Another program has held the database's lock for longer than fluxqd waits.
     case locked(by: LockHolder?)
@@ -24,9 +24,11 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .full:
-            "The file system of the state directory is full, or fluxqd is over its quota there. Make room, in bytes and in files, or raise the quota; then it goes on."
+            "The file system of the state directory is full, or fluxqd has reached its quota. Free some space and "
+                + "inodes, or raise the quota; then it continues."
         case .locked(let holder):
-            "The database is locked by \(holder.map(\.description) ?? "another program"). End it, or wait for it; then it goes on."
+            "The database is locked by \(holder.map(\.description) ?? "another program"). Stop it, or wait until it "
+                + "ends; then fluxqd continues."
         case .failedDisk(let detail):
             "The disk failed under the database (\(detail)). Look at the system's log for the cause, then start fluxqd again."
         case .damaged(let detail):

@@ -19,19 +19,19 @@ package enum UserDatabase {
     private static let largestEntryBytes = 1 << 20
     private static let mostGroups = 1 << 16
 
-    /// nil where nobody has that number.
+    /// nil if nobody has that number.
     package static func user(uid: UInt32) throws(Failure) -> User? {
         try entry("uid \(uid)", user) { entry, memory, bytes, found in getpwuid_r(uid, entry, memory, bytes, found) }
     }
 
-    /// nil where nobody has that name.
+    /// nil if nobody has that name.
     package static func user(named name: String) throws(Failure) -> User? {
         try entry("user \(name)", user) { entry, memory, bytes, found in
             getpwnam_r(name, entry, memory, bytes, found)
         }
     }
 
-    /// The group's number; nil where none has that name.
+    /// The group's number; nil if none has that name.
     package static func group(named name: String) throws(Failure) -> UInt32? {
         try entry("group \(name)", { (entry: UnsafeMutablePointer<group>) in entry.pointee.gr_gid }) {
             entry, memory, bytes, found in

@@ -9,7 +9,7 @@ struct AnswerNote: Codable {
     var isComplete: Bool
     var report: CallReport
 
-    private static let interruption = "fluxqd was stopped while the answer was still coming"
+    private static let interruption = "fluxqd was stopped while it received the answer"
 
     /// The answer has come to its end.
     init(_ report: CallReport) {

@@ -108,13 +108,13 @@ final class CallDispatcher: Sendable {
         InlinePictures(
             call: call, spool: archive.spool, arrivals: arrivals,
             patience: { [clock, settings, room, logger] error in
-                logger.failure("cannot store what an answer brings", error, ["job.id": "\(call.job)"])
+                logger.failure("cannot store the content of an answer", error, ["job.id": "\(call.job)"])
                 room.look(at: error)
                 try await clock.sleep(for: settings.storeRetryPause)
             })
     }
 
-    /// From here on the report outlives kill -9. It does without where there is no room: the record is tried at once, and
+    /// From here on the report outlives kill -9. It does without if there is no room: the record is tried at once, and
     /// pictures that came inline have outlived it before.
     private func note(_ report: CallReport, of call: CallID) async {
         // Of what never left nothing came.
@@ -129,7 +129,7 @@ final class CallDispatcher: Sendable {
 
     private func report(of claim: Claim, inbox: InlinePictures) async -> CallReport {
         var report = await call(claim, into: inbox)
-        // Whatever became of the call: whole pictures that are here have been paid for.
+        // Whatever the call's outcome: complete pictures that arrived have been paid for.
         if report.outcome.kind != .answered, !inbox.whole.isEmpty {
             report.outcome = .answered(
                 Answer(
@@ -162,7 +162,8 @@ final class CallDispatcher: Sendable {
                     outcome: .rejected(
                         APIError(
                             message: """
-                                the picture that the job edits was found damaged in the archive and was set aside. Submit the \
+                                the picture that the job edits is damaged in the archive and was moved to \
+                                quarantine. Submit the \
                                 job again with the picture.
                                 """)))
             }
@@ -194,7 +195,7 @@ final class CallDispatcher: Sendable {
         }
         guard let found else { return }
         logger.notice(
-            "An answer that came before fluxqd was stopped is recorded now.",
+            "An answer received before fluxqd was stopped has now been recorded.",
             metadata: ["job.id": "\(left.call.job)", "attempt": "\(left.call.attempt)"])
         await record(found.report, of: left.call, from: inbox(of: left.call, arrivals: found.arrivals)) {
             [store] pictures in
@@ -204,7 +205,8 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// Archives what came inline and records the answer, the one thing that cannot be had again: it is tried until it is on the
+    /// Archives what came inline and records the answer, the one thing that cannot be obtained again: it is tried
+    /// until it is on the
     /// disk. Where the daemon has to stop before, the next start finds in incoming/ what came.
     private func record(
         _ report: CallReport, of call: CallID, from inbox: InlinePictures,
@@ -240,13 +242,13 @@ final class CallDispatcher: Sendable {
         do {
             try await archive.spool.forget(call)
         } catch {
-            logger.failure("cannot remove what is noted of a recorded answer", error, ["job.id": "\(call.job)"])
+            logger.failure("cannot remove the note of a recorded answer", error, ["job.id": "\(call.job)"])
         }
     }
 
     /// Takes one item of the answer as far as it can be taken without another request.
     ///
-    /// - Returns: nil where the daemon has to stop before.
+    /// - Returns: nil if the daemon has to stop before.
     private func keep(_ item: AnswerItem, of answer: Answer, from inbox: InlinePictures) async -> NewPicture? {
         var otherwise: NewPicture?
         if let ordinal = item.inline {
@@ -257,7 +259,7 @@ final class CallDispatcher: Sendable {
             } else {
                 // Nothing was wrong with what the API sent.
                 otherwise = .lost(
-                    link: nil, message: "It came inline, and the host went down before it was on the disk.")
+                    link: nil, message: "The API sent it inline, and the host went down before it was on disk.")
             }
         }
         if let link = item.link {
@@ -269,13 +271,13 @@ final class CallDispatcher: Sendable {
     /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.
     private func keep(_ arrival: InlinePictures.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
         await untilDone("store a picture", job: call.job) {
-            var message = item.error ?? "What came inline is not base64."
+            var message = item.error ?? "The inline picture is not base64."
             if arrival.isValid {
                 switch try await archive.storePicture(arrival.file) {
                 case .success(let picture):
                     CrashPoint.inlinePictureArchived.pass()
                     return .saved(picture)
-                case .failure(let defect): message = "What came inline \(defect)."
+                case .failure(let defect): message = "The inline picture \(defect)."
                 }
             }
             let object = try await archive.store(arrival.file)
@@ -313,7 +315,7 @@ extension Logger {
                 ])
         } else {
             notice(
-                "calls go on",
+                "calls continue",
                 metadata: ["endpoint": "\(news.lane.endpoint)", "model": "\(news.lane.model)"])
         }
     }

@@ -24,7 +24,7 @@ package struct ClockTrust: Sendable {
         watchedSince = uptime
     }
 
-    /// - Returns: how long until it may be trusted; nil where it may be now.
+    /// - Returns: how long until it may be trusted; nil if it may be now.
     package mutating func look(wall: Timestamp, uptime: Duration) -> Duration? {
         let passed = uptime - self.uptime
         let shown = wall - self.wall

@@ -103,7 +103,7 @@ final class DiskRoom: Sendable {
             if Self.isFull(error) {
                 sawFullDisk()
             } else {
-                note("How much room there is on the disk cannot be seen: \(error). It is tried again.")
+                note("Cannot read the free space of the disk: \(error). fluxqd tries again.")
             }
             return false
         }
@@ -115,13 +115,13 @@ final class DiskRoom: Sendable {
     private func lack(in free: FreeSpace, for pictures: Int64, _ maxBytes: Int64) -> String? {
         let needed = bytes(for: pictures, maxBytes)
         guard free.bytes >= needed else {
-            return "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free, and the next call is made "
-                + "when it has \(needed.mebibytes): room for pictures of downloads.max_bytes each, those included that "
-                + "are on their way or wait to be fetched. \(Self.remedy)"
+            return "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free; the next call needs "
+                + "\(needed.mebibytes). That is downloads.max_bytes for each new picture and for each one still in "
+                + "flight. \(Self.remedy)"
         }
         if let files = free.files, files < pictures + Self.spareFiles {
-            return "The file system with fluxqd's state directory has room for \(files) more files (inodes; df -i), "
-                + "and the next call is made when it has room for \(pictures + Self.spareFiles). \(Self.remedy)"
+            return "The file system with fluxqd's state directory has \(files) free inodes (df -i); the next call "
+                + "needs \(pictures + Self.spareFiles). \(Self.remedy)"
         }
         return nil
     }
@@ -135,7 +135,7 @@ final class DiskRoom: Sendable {
         return pending
     }
 
-    private static let remedy = "An administrator has to make room; then everything goes on by itself."
+    private static let remedy = "An administrator must free disk space; then calls continue automatically."
 
     /// Looks again where there was no room.
     func isStillShort() async -> Bool {
@@ -147,8 +147,8 @@ final class DiskRoom: Sendable {
     func sawFullDisk() {
         state.withLock { $0.mustWrite = true }
         note(
-            "The disk with fluxqd's state directory is full, or fluxqd is over its quota there. What has been paid for waits "
-                + "for room, and nothing is lost. \(Self.remedy)")
+            "The disk with fluxqd's state directory is full, or fluxqd has reached its quota. Paid pictures wait "
+                + "for space, and nothing is lost. \(Self.remedy)")
     }
 
     /// Looks at an error of the archive or the store, whatever else is done about it.
@@ -169,7 +169,7 @@ final class DiskRoom: Sendable {
             defer { state.shortSince = state.shortSince ?? now }
             return (state.shortSince ?? now, state.shortSince == nil)
         }
-        if isNew { logger.error("no room on the disk: no new calls", metadata: ["error": "\(message)"]) }
+        if isNew { logger.error("not enough disk space: no new calls", metadata: ["error": "\(message)"]) }
         store.report(Shortage(since: since, message: message))
     }
 
@@ -182,7 +182,7 @@ final class DiskRoom: Sendable {
             return state.shortSince != nil
         }
         guard wasShort else { return }
-        logger.notice("there is room on the disk again")
+        logger.notice("there is enough disk space again")
         store.report(nil)
     }
 }

@@ -67,7 +67,7 @@ struct Housekeeper: Sendable {
                 next = min(next, max(expiry, parts.clock.now() + .seconds(1)))
             }
         } catch {
-            parts.logger.failure("cannot forget what is not used any more", error)
+            parts.logger.failure("cannot remove unused inputs", error)
             next = parts.clock.now() + parts.settings.current.storeRetryPause
         }
         return next
@@ -114,7 +114,7 @@ struct Housekeeper: Sendable {
         do {
             _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace)
         } catch {
-            parts.logger.failure("cannot remove what is not used any more", error, ["content": "\(hash)"])
+            parts.logger.failure("cannot remove unused files", error, ["content": "\(hash)"])
         }
     }
 }

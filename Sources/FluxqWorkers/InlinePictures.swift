@@ -26,7 +26,7 @@ final class InlinePictures: PictureReceiver {
 
     /// - Parameters:
     ///   - arrivals: what an earlier process has received, by its ordinal.
-    ///   - patience: between two tries to store what cannot be had a second time.
+    ///   - patience: between two tries to store what cannot be obtained a second time.
     init(call: CallID, spool: Spool, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
         self.call = call
         self.spool = spool

@@ -2,7 +2,8 @@ import FluxqArchive
 import FluxqImagesAPI
 import NIOCore
 
-/// A picture that cannot be had a second time: while this host cannot store it the sender waits, as long as it takes.
+/// A picture that cannot be obtained a second time: while this host cannot store it the sender waits, as long as it
+/// takes.
 struct PaidPicture: PictureSink {
     let file: IncomingFile
     let patience: HostPatience

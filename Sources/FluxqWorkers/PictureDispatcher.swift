@@ -7,7 +7,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Fetches the links of answers into the archive, soonest to expire first. A restart goes on where it was.
+/// Fetches the links of answers into the archive, soonest to expire first. A restart continues where it stopped.
 final class PictureDispatcher: Sendable {
     private let store: Store
     private let archive: any ContentStore
@@ -100,7 +100,7 @@ final class PictureDispatcher: Sendable {
         var message: String?
     }
 
-    /// - Returns: nil where the daemon stops before the whole of it has come.
+    /// - Returns: nil if the daemon stops before the whole of it has come.
     private func fetchOnce(_ picture: PendingPicture) async throws -> TryEnd? {
         // An endpoint that is configured no longer has left links behind: any other way may reach them.
         guard let api = apis[picture.endpoint] ?? apis.values.first else { return nil }
@@ -172,11 +172,11 @@ final class PictureDispatcher: Sendable {
                     layers += 1
                     (file, codings) = (inner, [])
                     continue
-                case .broken: remark = " What it is packed in is damaged."
-                case .tooLarge: remark = " It unpacks to more than downloads.max_bytes, \(limit) bytes."
+                case .broken: remark = " Its compression is damaged."
+                case .tooLarge: remark = " Uncompressed it is larger than downloads.max_bytes, \(limit) bytes."
                 }
             }
-            return .other(file, message: "What the link gave \(defect).\(remark)")
+            return .other(file, message: "The downloaded file \(defect).\(remark)")
         }
     }
 
@@ -188,7 +188,7 @@ final class PictureDispatcher: Sendable {
         }
         guard sink.resumePoint != nil else { return }
         begun.withLock { begun in
-            // Any of them can be had again from its first byte.
+            // Any of them can be obtained again from its first byte.
             if begun.count >= Self.mostBegun, let other = begun.keys.first { begun[other] = nil }
             begun[id] = sink
         }
@@ -239,7 +239,7 @@ final class PictureDispatcher: Sendable {
 }
 
 extension DownloadOutcome {
-    /// Why there is no picture; nil where there is one.
+    /// Why there is no picture; nil if there is one.
     fileprivate var message: String? {
         switch self {
         case .complete: nil

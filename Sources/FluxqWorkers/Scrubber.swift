@@ -48,14 +48,14 @@ struct Scrubber: Sendable {
         do {
             damaged = try await store.damagedContent()
         } catch {
-            logger.failure("cannot look for content that has come back", error)
+            logger.failure("cannot check for restored files", error)
             return
         }
         for hash in damaged where !Task.isCancelled {
             do {
                 try await quarantine.mendIfWhole(hash)
             } catch {
-                logger.failure("cannot look at content that may have come back", error, ["content": "\(hash)"])
+                logger.failure("cannot check a file that may be restored", error, ["content": "\(hash)"])
             }
         }
     }
@@ -90,7 +90,7 @@ struct Scrubber: Sendable {
             return true
         }
         logger.error(
-            "None of the files of a part of the archive is there. Is its file system mounted?",
+            "All files of one part of the archive are missing. Is its file system mounted?",
             metadata: ["directory": "\(content.path(ofBucket: bucket))", "files": "\(references.count)"])
         return false
     }

@@ -6,7 +6,7 @@ package protocol WorkClock: Sendable {
     /// The wall clock. Somebody may set it, forward or back, at any time.
     func now() -> Timestamp
 
-    /// A clock that nobody sets; it goes on while the host sleeps.
+    /// A clock that nobody sets; it continues while the host sleeps.
     func uptime() -> Duration
 
     /// Returns when the wall clock shows that time or soon after, and in any case once as much time has really passed as

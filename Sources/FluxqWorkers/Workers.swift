@@ -73,7 +73,7 @@ package struct Workers: Service {
         try await pulses.pictures.answer()
     }
 
-    /// Takes on what has been configured anew: what begins from now on goes by it, and nothing in flight is broken off.
+    /// Applies new settings to what begins from now on; nothing in flight is broken off.
     package func reload(_ settings: Settings) {
         parts.settings.replace(with: settings)
         parts.store.signal.notify([.calls, .downloads])

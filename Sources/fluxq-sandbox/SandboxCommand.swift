@@ -16,7 +16,7 @@ enum SandboxProgram {
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxq-sandbox",
-        abstract: "A stand-in of the images API: real pictures, no key, no network, no bill.",
+        abstract: "A simulated images API: real pictures, no key, no network, no bill.",
         discussion: """
             Listens on a loopback port, prints the API's base URL, and answers until it is ended. What the API would have \
             billed is in ledger.jsonl of its directory. Words in the prompt make it play what an API can do wrong; \
@@ -26,22 +26,22 @@ struct SandboxCommand: AsyncParsableCommand {
             """,
         version: "fluxq-sandbox 0.1.0")
 
-    @Option(help: ArgumentHelp("Where it keeps its ledger, its port and the secret of its links.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Directory for its ledger, its port and the secret of its links.", valueName: "dir"))
     var directory: String
 
-    @Option(help: ArgumentHelp("How long a call takes.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Duration of a call.", valueName: "seconds"))
     var latency = 0.0
 
-    @Option(help: ArgumentHelp("How long the links of an answer live.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Lifetime of the links in an answer.", valueName: "seconds"))
     var linkLifetime = 7.0 * 86_400
 
-    @Option(help: "The port; 0 for the one of the last time, or any free one.")
+    @Option(help: "Port; 0 for the previous one, or any free one.")
     var port = 0
 
-    @Option(help: ArgumentHelp("A file with the one key that it takes, read at every call.", valueName: "file"))
+    @Option(help: ArgumentHelp("File with the only accepted key, read at every call.", valueName: "file"))
     var keyFile: String?
 
-    @Flag(help: "End when standard input does, and at no signal of a terminal or a service manager.")
+    @Flag(help: "End when standard input ends, and ignore signals of a terminal or a service manager.")
     var attached = false
 
     func validate() throws {
@@ -104,6 +104,6 @@ private struct SayingFailure: Error, CustomStringConvertible {
     let code: Int32
 
     var description: String {
-        "standard output cannot be written (\(String(cString: strerror(code)))), so nobody can be told of the port."
+        "standard output cannot be written (\(String(cString: strerror(code)))), so the port cannot be printed."
     }
 }

@@ -60,7 +60,7 @@ struct CommandWordsTests {
     func mistyped(word: String) {
         let complaint = complaint(["submit", "--image", "a.png", word])
         #expect(complaint?.status == .usage)
-        #expect(complaint?.detail.contains("put -- before it") == true)
+        #expect(complaint?.detail.contains("write it after --") == true)
         #expect(complaint?.detail.contains("Nothing was queued") == true)
     }
 
@@ -87,7 +87,7 @@ struct CommandWordsTests {
         #expect(complaint(["submit", "p", "--label"])?.detail.contains("--label needs a value") == true)
         #expect(complaint(["submit", "--wait=yes", "p"])?.detail.contains("--wait takes no value") == true)
         #expect(complaint(["submit", "one", "two"])?.detail.contains("More than one prompt") == true)
-        #expect(complaint(["status", "--wait"])?.detail.contains("no option of fluxq status") == true)
+        #expect(complaint(["status", "--wait"])?.detail.contains("not an option of fluxq status") == true)
         #expect(complaint(["fetch", "-o", "x", "1"])?.status == .usage)
     }
 

@@ -32,7 +32,7 @@ struct EachJobTests {
         }
         #expect(seen == [1, 2, 3])
         #expect(status == .badInput)
-        #expect(told == "fluxq: Job 2: There is none.\n")
+        #expect(told == "fluxq: You have no job 2. To list your jobs: fluxq list\n")
     }
 
     @Test("with --json it is the problem's document")

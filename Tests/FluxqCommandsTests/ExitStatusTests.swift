@@ -33,11 +33,14 @@ struct ExitStatusTests {
         "what fails on the way to the daemon has its status and its remedy",
         arguments: [
             (.noDaemon(path: "/s", .missing), 69, "No daemon at /s. Start it with: systemctl start fluxqd"),
-            (.noDaemon(path: "/s", .nobodyListening), 69, "nobody listens. Start it with: systemctl start fluxqd"),
+            (
+                .noDaemon(path: "/s", .nobodyListening), 69,
+                "no process listens on it. Start it with: systemctl start fluxqd"
+            ),
             (.noDaemon(path: "/s", .busy), 75, "Try again in a moment"),
             (.noDaemon(path: "/s", .unreachable(errno: 5)), 69, "systemctl status fluxqd"),
-            (.permissionDenied(path: "/s"), 77, "add you to the group"),
-            (.pathTooLong(path: "/s", bytes: 200), 69, "has 200 bytes, and the system takes at most 107"),
+            (.permissionDenied(path: "/s"), 77, "add you to its group"),
+            (.pathTooLong(path: "/s", bytes: 200), 69, "has 200 bytes, but the system allows at most 107"),
             (.notASocket(path: "/s"), 69, "--socket PATH"),
             (.untrustedSocket(path: "/s", .symbolicLink), 77, "symbolic link"),
             (.untrustedSocket(path: "/s", .socketOwner(uid: 7)), 77, "uid 7"),
@@ -47,7 +50,7 @@ struct ExitStatusTests {
                 "(mode 1777) and could put a socket of their own there; its sticky bit only"
             ),
             (.connectionLost(path: "/s", why: "it was closed"), 69, "Try again"),
-            (.outcomeUnknown(path: "/s", why: "it was closed"), 74, "look before you ask again: fluxq list"),
+            (.outcomeUnknown(path: "/s", why: "it was closed"), 74, "Check before you repeat it: fluxq list"),
             (.protocolError(path: "/s", why: "it said hello"), 69, "same version"),
             (.uploadUnreadable(.system(errno: 5)), 66, "Nothing was queued"),
             (.uploadUnreadable(.shrank(toBytes: 9)), 65, "ends after 9 bytes"),
@@ -103,7 +106,7 @@ struct ExitStatusTests {
     @Test("each field that is wrong has a line of its own")
     func fields() {
         let problem = Problem(
-            status: 422, code: .invalidFields, title: "The job cannot be sent as it is", detail: "all in one",
+            status: 422, code: .invalidFields, title: "The job is invalid", detail: "all in one",
             fields: [
                 .init(field: "n", problem: "must be a whole number from 1 to 4, but is 9"),
                 .init(field: "options.label", problem: "must not be empty"),
@@ -112,7 +115,7 @@ struct ExitStatusTests {
         #expect(complaint.status == .badInput)
         #expect(
             complaint.lines == [
-                "fluxq: The job cannot be sent as it is. Nothing was queued. These have to be changed:",
+                "fluxq: The job is invalid. Nothing was queued. Correct these fields:",
                 "  n must be a whole number from 1 to 4, but is 9",
                 "  options.label must not be empty",
             ])

@@ -25,7 +25,7 @@ struct JobDetailsTests {
             JobDetails(job: job).lines(Sample.pipe) == [
                 "job 42: done",
                 "  warning     1 of 2 pictures came",
-                "              Its pictures come with: fluxq fetch 42",
+                "              To fetch its pictures: fluxq fetch 42",
                 "  submitted   2026-11-22 12:00:00 (1 h ago) by alice (uid 1000)",
                 "  started     2026-11-22 12:00:10 (59 min ago)",
                 "  finished    2026-11-22 12:01:44 (58 min ago), took 1 min 34 s",
@@ -63,11 +63,11 @@ struct JobDetailsTests {
                 "pending": [Sample.pending(3), Sample.pending(4)],
                 "images": [Sample.image(1), Sample.image(2)],
             ])
-        #expect(text.contains("Paid, 2 of 4 saved, links die in 6 d 3 h."))
+        #expect(text.contains("Paid, 2 of 4 saved, links expire in 6 d 3 h."))
         #expect(text.contains("message     host not trusted"))
     }
 
-    @Test("a download that failed says when it is tried again, also after the links should have died")
+    @Test("a download that failed says when it is tried again, also after the links should have expired")
     func failedDownload() throws {
         func text(diesAt: String) throws -> String {
             try self.text(
@@ -85,10 +85,10 @@ struct JobDetailsTests {
         }
         #expect(
             try text(diesAt: "2026-11-28T15:00:00.000Z").contains(
-                "The last try failed 3 min ago; the next one comes in 5 min."))
-        #expect(try text(diesAt: "2026-11-22T10:00:00.000Z").contains("links should have died 2 h ago"))
+                "The last download attempt failed 3 min ago; the next one is due in 5 min."))
+        #expect(try text(diesAt: "2026-11-22T10:00:00.000Z").contains("links should have expired 2 h ago"))
         let whole = try text(diesAt: "2026-11-28T15:00:00.000Z")
-        #expect(whole.contains("picture 1   still to be fetched, its link dies 2026-11-28 16:00:00"))
+        #expect(whole.contains("picture 1   still to be downloaded, its link expires 2026-11-28 16:00:00"))
         #expect(whole.contains("; 2 tries failed") && whole.contains("            https://cdn.example/1.png?sig=a"))
     }
 
@@ -106,7 +106,7 @@ struct JobDetailsTests {
                 ],
                 "lost": [["index": 3, "message": "HTTP 404", "link": "https://cdn.example/3.png"]],
             ])
-        #expect(text.contains("picture 2   no usable picture, kept as it came, 3.9 KiB, sha256:bbb"))
+        #expect(text.contains("picture 2   not a usable picture, saved unchanged, 3.9 KiB, sha256:bbb"))
         #expect(text.contains("            What came is HEIC."))
         #expect(text.contains("picture 3   lost: HTTP 404") && text.contains("            https://cdn.example/3.png"))
     }

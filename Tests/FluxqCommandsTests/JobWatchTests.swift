@@ -30,7 +30,7 @@ struct JobWatchTests {
             deadline: seconds.map { .now + .seconds($0) }, pause: .zero, restartPause: .zero)
     }
 
-    @Test("polls go on until the job has ended")
+    @Test("polls continue until the job has ended")
     func polls() async throws {
         let states = ["queued", "running", "failed"].map(json)
         _ = try ScriptedDaemon(

@@ -45,10 +45,10 @@ struct QueueSummaryTests {
     func heldLane() {
         #expect(
             lines(lanes: [held(.account, message: "invalid\u{1B} api key")]) == [
-                "flux at default: The API refuses the account since 2026-11-22 12:50:00 (10 min ago):",
+                "flux at default: The API rejects the account since 2026-11-22 12:50:00 (10 min ago):",
                 #"  invalid\e api key"#,
-                "Jobs stay queued. fluxq tries again by itself, next 2026-11-22 13:01:30 (in 1 min). The administrator "
-                    + "has to look at the API key and the account's money and limits.",
+                "Jobs stay queued. fluxq tries again automatically, next 2026-11-22 13:01:30 (in 1 min). The "
+                    + "administrator must check the API key, and the account's balance and limits.",
                 yours,
             ])
     }
@@ -57,7 +57,7 @@ struct QueueSummaryTests {
     func triesAndDisk() {
         let held = lines(lanes: [held(.unreachable, probes: 3)])
         #expect(
-            held[2].hasPrefix("Jobs stay queued. It has been tried 3 times since then. fluxq tries again by itself"))
+            held[2].hasPrefix("Jobs stay queued. fluxq has tried 3 times since then. fluxq tries again automatically"))
         let short = lines(short: .init(since: earlier, message: "Make room."))
         #expect(short[0] == "The disk is full since 2026-11-22 12:50:00 (10 min ago):")
         #expect(short[1] == "  Make room.")
@@ -67,7 +67,7 @@ struct QueueSummaryTests {
     func causes(_ cause: LaneGate.HoldCause) {
         let mine = lines(lanes: [held(cause)])
         #expect(mine[0].hasPrefix("flux at default: ") && !mine[0].contains("Calls are held"))
-        #expect(!mine[2].contains("If it lasts, ask the administrator."))
+        #expect(!mine[2].contains("If this continues, ask the administrator."))
     }
 
     @Test("the setting to look at is the endpoint's own")
@@ -92,6 +92,9 @@ struct QueueSummaryTests {
         let lines = lines(paused: .init(since: earlier, by: "root", uid: 0), lanes: [rateLimited(until: later)])
         #expect(lines.count == 3)
         #expect(lines[0].hasPrefix("The queue is paused by root (uid 0) since 2026-11-22 12:50:00"))
-        #expect(lines[1].hasPrefix("flux at default: The API asked for patience until 2026-11-22 13:01:30 (in 1 min)."))
+        #expect(
+            lines[1].hasPrefix(
+                "flux at default: The API is rate-limiting requests until 2026-11-22 13:01:30 "
+                    + "(in 1 min)."))
     }
 }

@@ -99,7 +99,7 @@ struct ControlClientTests {
         #expect(body.withLock { $0 }.contains(#""n":2"#))
     }
 
-    @Test("a problem document is the error, and the connection goes on")
+    @Test("a problem document is the error, and the connection stays open")
     func problem() async throws {
         let error = try await failure { peer in
             _ = try peer.readHead()

@@ -31,7 +31,7 @@ struct ConnectionCapTests {
         #expect(newcomer >= min(64, part) / 2)
     }
 
-    @Test("are given back, whoever comes and goes")
+    @Test("are given back, in any order")
     func random() {
         let seed = UInt64.random(in: 0 ... .max)
         print("seed \(seed)")
@@ -106,7 +106,7 @@ struct ConnectionCapTests {
         #expect(newcomers[0].settle(.user(1)) == .refused(isNews: true))
         #expect(newcomers[1].settle(.administrator(2)) == .admitted(uid: 2))
         #expect(newcomers[2].refuse(.stranger) == .refused(isNews: true))
-        // Whatever became of them, their places among the newcomers are free again.
+        // Whatever their result, their places among the newcomers are free again.
         let others = (11...13).map { cap.enter(.newcomer($0)) }
         #expect(others.map(\.entry) == (11...13).map { .admitted(uid: $0) })
     }

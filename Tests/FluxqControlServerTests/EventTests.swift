@@ -40,7 +40,7 @@ struct EventTests {
         }
     }
 
-    @Test("goes on after the event that the query or, before it, the header names")
+    @Test("continues after the event that the query or, before it, the header names")
     func resumed() async throws {
         try await TestServer.run { server in
             for _ in 1...3 { _ = try await server.submit() }

@@ -71,7 +71,7 @@ struct JobRouteTests {
         }
     }
 
-    @Test("a page ends early where its jobs have long texts, not before its first, and the next one goes on")
+    @Test("a page ends early where its jobs have long texts, not before its first, and the next one continues")
     func longTexts() async throws {
         try await TestServer.run { server in
             // Two of these fit on a page, and one of those that JSON makes twice as long.

@@ -64,7 +64,7 @@ struct KnownUsersTests {
         return patience
     }
 
-    @Test("that hang hold up nobody else: the archive goes on, and each user is looked for once")
+    @Test("that hang hold up nobody else: the archive continues, and each user is looked for once")
     func hanging() async throws {
         let database = Database()
         let uids = UInt32(KnownUsers.mostLookups)

@@ -33,7 +33,7 @@ struct PerUserLockTests {
         #expect(done.numbers == [5, 1, 2, 3, 4])
     }
 
-    @Test("go on after one who failed")
+    @Test("continue after one who failed")
     func failure() async throws {
         let turns = PerUserLock()
         struct Failed: Error {}

@@ -69,9 +69,9 @@ struct PostJobTests {
     @Test(
         "refuses a body that is not a submission",
         arguments: [
-            ("", 400, "The body is empty"), ("{", 400, "not JSON"), ("nonsense", 400, "not JSON"),
+            ("", 400, "The body is empty"), ("{", 400, "not valid JSON"), ("nonsense", 400, "not valid JSON"),
             ("[]", 422, "body must be"),
-            (#"{"request": {"prompt": "a", "image": "data:image/png;base64,iVBORw0"#, 400, "not JSON"),
+            (#"{"request": {"prompt": "a", "image": "data:image/png;base64,iVBORw0"#, 400, "not valid JSON"),
             (#"{}"#, 422, "request is missing"), (#"{"request": []}"#, 422, "request must be an object"),
             (#"{"request": {"prompt": "  ", "image": "https://a.example/"}}"#, 422, "prompt must say"),
             (#"{"request": {"prompt": "a"}}"#, 422, "image is required"),
@@ -89,7 +89,7 @@ struct PostJobTests {
                 #"{"request": {"prompt": "a", "image": "https://a.example/\#(String(repeating: "a", count: 9000))"}}"#,
                 422, "but has 9018"
             ),
-            (#"{"request": {"prompt": "a", "image": "https://a.example/", "n": 1e999}}"#, 400, "not JSON"),
+            (#"{"request": {"prompt": "a", "image": "https://a.example/", "n": 1e999}}"#, 400, "not valid JSON"),
         ])
     func bad(body: String, status: Int, said: String) async throws {
         try await TestServer.run { server in
@@ -367,7 +367,7 @@ struct PostJobTests {
             #expect(problem.code == .overLimit)
             #expect(
                 problem.detail == "The limit of queued jobs is 2 (limits.queued_jobs); queued now: 2. "
-                    + "It frees as soon as one of them begins or is canceled. Nothing was queued.")
+                    + "Capacity returns when one of them starts or is canceled. Nothing was queued.")
             #expect(problem.limit?.name == "queued_jobs" && problem.limit?.limit == 2 && problem.limit?.used == 2)
             #expect(try await server.send(.POST, "/v1/jobs/1/cancel").status == 200)
             #expect(try await server.post(body).status == 201)

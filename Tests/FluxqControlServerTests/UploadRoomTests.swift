@@ -66,7 +66,7 @@ struct UploadRoomTests {
                 #expect(refused.status == 429)
                 let problem = try refused.problem
                 #expect(problem.limit?.name == "unused_input_bytes" && problem.limit?.onTheWay == 601)
-                #expect(problem.detail.contains("on their way: 601 B"), "\(problem.detail)")
+                #expect(problem.detail.contains("uploading: 601 B"), "\(problem.detail)")
                 client.finish()
                 _ = try await client.readToEnd()
             }

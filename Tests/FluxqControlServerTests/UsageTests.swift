@@ -117,8 +117,8 @@ struct UsageTests {
             #expect(
                 try reply.problem.detail
                     == "The limit of images a day is 3 (limits.images_per_day); used or set aside: 0, "
-                    + "wanted: 4. That alone is more than the limit: ask for less, or ask an administrator to raise "
-                    + "it. Nothing was queued.")
+                    + "wanted: 4. This request alone exceeds the limit. Ask for less, or ask an administrator to "
+                    + "raise the limit. Nothing was queued.")
         }
     }
 

@@ -17,10 +17,10 @@ struct UserLogTests {
         for _ in 0..<10 { log.log(.info, "vic's", of: 2) }
         #expect(lines(containing: "mallory's") == UserLog.linesPerMinute)
         #expect(lines(containing: "vic's") == 10)
-        #expect(lines(containing: "left out") == 0)
+        #expect(lines(containing: "were dropped") == 0)
         time.withLock { $0 += .seconds(61) }
         log.log(.info, "mallory's", of: 1)
         #expect(lines(containing: "mallory's") == UserLog.linesPerMinute + 1)
-        #expect(lines(containing: "left out") == 1 && lines(containing: "\(1000 - UserLog.linesPerMinute)") == 1)
+        #expect(lines(containing: "were dropped") == 1 && lines(containing: "\(1000 - UserLog.linesPerMinute)") == 1)
     }
 }

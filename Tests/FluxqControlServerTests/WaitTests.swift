@@ -83,7 +83,7 @@ struct WaitTests {
 extension RawClient {
     static let oneRequest = "GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n"
 
-    /// The status of the answer to one request on a connection of its own; nil where that is turned away.
+    /// The status of the answer to one request on a connection of its own; nil if that is turned away.
     static func askOnce(_ server: TestServer) async throws -> Int? {
         try await connect(to: server) { client in
             // One that is turned away may be closed before it has said anything.

@@ -167,11 +167,11 @@ import Testing
             ("https://exa mple.org", "must be a URL that begins with https://, \(urlExample)"),
             (
                 "https:///v1",
-                "must name a host and, where it is not the usual one, a port from 1 to 65535, \(urlExample)"
+                "must name a host and, if it is not the default, a port from 1 to 65535, \(urlExample)"
             ),
             (
                 "https://example.org:0/v1",
-                "must name a host and, where it is not the usual one, a port from 1 to 65535, \(urlExample)"
+                "must name a host and, if it is not the default, a port from 1 to 65535, \(urlExample)"
             ),
             (
                 "https://me:secret@example.org/",
@@ -205,8 +205,8 @@ import Testing
 
     private static func unsafe(_ why: String) -> String {
         """
-        leads to a socket in a directory that is not safe: \(why). Whoever can put a socket there gets the API key; give it, \
-        and every directory above it, to root, writable for root alone
+        leads to a socket in a directory that is not safe: \(why). A user who can put a socket there gets the API \
+        key. Make root the owner of it and of every directory above, writable only by root
         """
     }
 
@@ -422,8 +422,8 @@ import Testing
                     + "guidance_scale, negative_prompt, response_format, but is \"size\".",
                 "FILE:3: models of \"a\" with \"omit\" has an element that must not be \"prompt\": every request has it.",
                 "FILE:3: models of \"a\" with \"omit\" has an element that must not be \"model\": every request has it.",
-                "FILE:4: models of \"a\" with \"parameters\" has an element that must not be \"seed\": it is a field of "
-                    + "fluxq's own, and may be sent anyway.",
+                "FILE:4: models of \"a\" with \"parameters\" has an element that must not be \"seed\": it is one of "
+                    + "fluxq's own fields, which are always allowed.",
                 "FILE:4: models of \"a\" with \"parameters\" has an element that must be the name of a field of the model's "
                     + "own, such as size, but is \"a b\".",
                 "FILE:4: models of \"a\" with \"parameters\" has an element that must be the name of a field of the model's "
@@ -463,16 +463,16 @@ import Testing
                     + "endpoints, or remove endpoints.",
                 "$FLUXQ_API_KEY: A key for api.base_url and endpoints cannot both be given. Put it into "
                     + "FLUXQ_ENDPOINTS_A_B_KEY, or remove endpoints.",
-                "$FLUXQ_ENDPOINTS: endpoints can be written in the configuration file alone. Unset the variable.",
-                "$FLUXQ_ENDPOINTS_A_B_BASE_URL: fluxqd knows no such variable. Endpoints can be written in the configuration "
-                    + "file alone; a variable can hold the key of one that is there. Unset it, or correct its name.",
+                "$FLUXQ_ENDPOINTS: endpoints can be set only in the configuration file. Unset the variable.",
+                "$FLUXQ_ENDPOINTS_A_B_BASE_URL: fluxqd knows no such variable. Endpoints can be set only in the "
+                    + "configuration file; a variable can only hold an endpoint's key. Unset it, or correct its name.",
                 "$FLUXQ_ENDPOINTS_A_C_KEY: fluxqd knows no such variable. Did you mean FLUXQ_ENDPOINTS_A_B_KEY?",
-                "$FLUXQ_MODELS: models can be written in the configuration file alone. Unset the variable.",
+                "$FLUXQ_MODELS: models can be set only in the configuration file. Unset the variable.",
             ])
         #expect(
             try ConfigurationFixture().complaints(nil, environment: ["FLUXQ_ENDPOINTS_X_KEY": "hunter2"]) == [
-                "$FLUXQ_ENDPOINTS_X_KEY: fluxqd knows no such variable. Endpoints can be written in the configuration file "
-                    + "alone; a variable can hold the key of one that is there. Unset it, or correct its name."
+                "$FLUXQ_ENDPOINTS_X_KEY: fluxqd knows no such variable. Endpoints can be set only in the "
+                    + "configuration file; a variable can only hold an endpoint's key. Unset it, or correct its name."
             ])
     }
 
@@ -500,8 +500,8 @@ import Testing
                 "$FLUXQ_ENTIRELY_UNKNOWN: fluxqd knows no such variable. Unset it, or correct its name."),
             Mistake(
                 ["FLUXQ_LIMITS_EXCEPTIONS": "alice=4"],
-                "$FLUXQ_LIMITS_EXCEPTIONS: limits.exceptions can be written in the configuration file alone. "
-                    + "Unset the variable."),
+                "$FLUXQ_LIMITS_EXCEPTIONS: limits.exceptions can be set only in the configuration file. Unset the "
+                    + "variable."),
             Mistake(
                 ["FLUXQ_PRICES": "a=0.08,a=0.09,=1,b"],
                 "$FLUXQ_PRICES: prices of \"a\" gives \"a\" twice.",
@@ -560,7 +560,7 @@ import Testing
 
         let file = fixture.file
         try Data(repeating: UInt8(ascii: "#"), count: ConfigurationFile.maxBytes + 1).write(to: URL(filePath: file))
-        #expect(complaint(file) == "\(file): The configuration file is larger than 1 MiB. Is it the right one?")
+        #expect(complaint(file) == "\(file): The configuration file is larger than 1 MiB. Is it the right file?")
         try Data([0x61, 0xFF, 0xFE]).write(to: URL(filePath: file))
         #expect(complaint(file) == "\(file): The configuration file is not UTF-8 text. Save it as UTF-8.")
     }

@@ -76,11 +76,10 @@ import Testing
         var lines = [
             "# Configuration of fluxqd: /etc/fluxq/fluxqd.yaml, or what --config names.",
             "#",
-            "# Every key stands here with its default, or with an example where it has none. Take the # "
-                + "away to set it,",
-            "# then: systemctl reload fluxqd. A variable of the environment wins over the file; api.base_url is",
-            "# FLUXQ_API_BASE_URL. While anything here is wrong, fluxqd does not start, a reload changes nothing, and both say",
-            "# where and why; a reload also names what needs a restart.",
+            "# Every key is listed with its default, or with an example if it has none. To set a key, remove the #,",
+            "# then run: systemctl reload fluxqd. Environment variables override the file; api.base_url is",
+            "# FLUXQ_API_BASE_URL. If there is an error in this file, fluxqd does not start and a reload changes",
+            "# nothing. Both report the line and the reason. A reload also lists the keys that need a restart.",
         ]
         var group = ""
         for setting in Setting.all {

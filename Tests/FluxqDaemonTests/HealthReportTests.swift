@@ -87,7 +87,7 @@ struct HealthReportTests {
     }
 }
 
-/// The system's clock, but whoever sleeps until `farTime` while it hangs does not wake, whatever happens.
+/// The system's clock, but a task that sleeps until `farTime` while it hangs does not wake, whatever happens.
 private final class HangingClock: WorkClock {
     private struct State {
         var hangs = false

@@ -19,7 +19,7 @@ import Testing
 
         deinit { close(descriptor) }
 
-        /// The datagram that has already arrived; nil where there is none.
+        /// The datagram that has already arrived; nil if there is none.
         func next() -> String? {
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))

@@ -85,14 +85,14 @@ struct AccessTests {
                     let missing = try await run(Self.missing)
                     let id = jobs.first { row.arguments.contains($0.key) }?.value ?? ""
                     #expect(result.end == missing.end && result.output == missing.output)
-                    #expect(result.errors.replacing("ob \(id):", with: "ob \(Self.missing):") == missing.errors)
+                    #expect(result.errors.replacing("ob \(id)", with: "ob \(Self.missing)") == missing.errors)
                 }
                 if end == 77 { #expect(result.errors.hasPrefix("fluxq: ") && result.output.isEmpty) }
             }
         }
     }
 
-    @Test("a pause keeps jobs waiting over a restart, says by whom, and a resume lets them go on")
+    @Test("a pause keeps jobs waiting over a restart, says by whom, and a resume lets them continue")
     func pause() async throws {
         let first = try await start()
         let paused = try await first.fluxq(as: Self.administrator, ["pause"])
@@ -109,7 +109,7 @@ struct AccessTests {
         #expect(try await second.fluxq(as: Self.owner, ["wait", id]).end == .exit(0))
     }
 
-    @Test("a resume tries at once whether a held queue can go on")
+    @Test("a resume tries at once whether a held queue can continue")
     func resumeHeld() async throws {
         let daemon = try await start()
         let id = try await submit(daemon, "a sandbox:no-money sandbox:times=1")
@@ -127,7 +127,7 @@ struct AccessTests {
         #expect(admin.lines.first?.contains("OWNER") == true && admin.output.contains("the secret prompt"))
         let other = try await daemon.fluxq(as: Self.other, ["list", "--all"])
         #expect(
-            other.output == "Of others:\nPLACE  STATE   OWNER\n    1  queued  \(Self.owner)\n", "\(other.output)")
+            other.output == "Other users:\nPLACE  STATE   OWNER\n    1  queued  \(Self.owner)\n", "\(other.output)")
         let json = try await daemon.fluxq(as: Self.other, ["list", "--all", "--json"])
         #expect(
             json.lines == [

@@ -126,19 +126,19 @@ extension BadInputRow {
             try $0.send("\(head)\r\n{\"data\":[")
             try $0.flood("{},")
         },
-        .unknown("endless-500", says: "goes on beyond") {
+        .unknown("endless-500", says: "is longer than") {
             try $0.send("HTTP/1.1 500 No\r\n\r\n")
             try $0.flood("x")
         },
-        .failed("endless-400", .rejected, .rejected, says: "goes on beyond") {
+        .failed("endless-400", .rejected, .rejected, says: "is longer than") {
             try $0.send("HTTP/1.1 400 No\r\n\r\n")
             try $0.flood("x")
         },
-        .unknown("one-byte-a-second", says: "no whole answer came within 10 seconds") {
+        .unknown("one-byte-a-second", says: "no complete answer arrived within 10 seconds") {
             try $0.send("\(head)Content-Length: 1000\r\n\r\n")
             try $0.drip(" ")
         },
-        .unknown("one-byte-a-second-of-head", says: "no whole answer came within 10 seconds") {
+        .unknown("one-byte-a-second-of-head", says: "no complete answer arrived within 10 seconds") {
             try $0.send("\(head)X-Slow: ")
             try $0.drip("a")
         },
@@ -318,7 +318,7 @@ extension BadInputRow {
             try $0.send("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
             try $0.answer(Array(good.utf8))
         },
-        .unknown("1xx-without-end", says: "no whole answer came within 10 seconds") {
+        .unknown("1xx-without-end", says: "no complete answer arrived within 10 seconds") {
             try $0.flood("HTTP/1.1 102 Processing\r\n\r\n")
         },
         .unknown("101-switching") {
@@ -372,12 +372,12 @@ extension BadInputRow {
             .lost("link-redirects", says: "more than 2") {
                 try $0.send("HTTP/1.1 302 Go\r\nLocation: /link-redirects?\(Int.random(in: 0 ... .max))\r\n\r\n")
             },
-            .lost("link-longer-length", says: "broke off") { try $0.send("\(head)Content-Length: 1000\r\n\r\nx") },
+            .lost("link-longer-length", says: "was cut off") { try $0.send("\(head)Content-Length: 1000\r\n\r\nx") },
             .lost("link-two-lengths", says: "") {
                 try $0.send("\(head)Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx")
             },
             .lost("link-negative-length", says: "") { try $0.send("\(head)Content-Length: -1\r\n\r\nxx") },
-            .lost("link-chunk-size", says: "broke off") {
+            .lost("link-chunk-size", says: "was cut off") {
                 try $0.send("\(head)Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n")
             },
             .kept("link-escapes", says: "not a picture") {

@@ -83,6 +83,6 @@ struct DrainTests {
         let job = try await next.job(1)
         #expect(job.state == "done")
         #expect(job.images.count >= 2)
-        #expect(job.warning?.contains("of 4 pictures came; the answer broke off: ") == true, "\(job.warning ?? "")")
+        #expect(job.warning?.contains("of 4 pictures came; the answer was cut off: ") == true, "\(job.warning ?? "")")
     }
 }

@@ -47,7 +47,7 @@ struct ExitCodeTests {
     }
 
     @Test(
-        "64 with --json: a document of the same form as any other failure, whoever found the mistake",
+        "64 with --json: a document of the same form as any other failure, also for mistakes that the parser finds",
         arguments: [
             ["frobnicate", "--json"], ["--json", "frobnicate"], ["--json"], ["submit", "--json"],
             ["submit", "--n", "two", "--json", "x"], ["submit", "--json", "--n"], ["submit", "--json", "x", "y"],

@@ -35,13 +35,13 @@ struct FullDiskTests {
         func waitForShortage(of id: Int) async throws {
             while true {
                 let job = try await daemon.job(id)
-                if job.message?.contains("make room") == true { return }
+                if job.message?.contains("free some space") == true { return }
                 guard job.state == "running" else { throw NotShort(state: job.state) }
             }
         }
     }
 
-    @Test("without room for what a call may bring nothing is called; with it, all goes on by itself")
+    @Test("without room for what a call may bring nothing is called; with it, everything continues by itself")
     func noCalls() async throws {
         let scene = try await Scene()
         try scene.disk.fill(leaving: 10 << 20)
@@ -49,7 +49,7 @@ struct FullDiskTests {
         try await Observation.wait { try await scene.daemon.job(1).waiting == "held" }
         let status = try await scene.daemon.fluxq("status")
         #expect(status.output.contains("The disk is full since"), "\(status.output)")
-        #expect(status.output.contains("An administrator has to make room"))
+        #expect(status.output.contains("An administrator must free disk space"))
         #expect(try scene.api.ledger().isEmpty)
         scene.disk.empty()
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
@@ -64,7 +64,7 @@ struct FullDiskTests {
         try scene.disk.fill()
         let refused = try await scene.submit("x sandbox:bytes=600000")
         #expect(refused.end == .exit(75))
-        #expect(refused.errors.contains("has to make room"), "\(refused.errors)")
+        #expect(refused.errors.contains("must free disk space"), "\(refused.errors)")
         #expect(try await scene.daemon.fluxq("status").end == .exit(0))
         scene.disk.empty()
         #expect(try await scene.submit("x sandbox:bytes=600000").end == .exit(0))
@@ -85,7 +85,7 @@ struct FullDiskTests {
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "17").end == .exit(75))
         let status = try await scene.daemon.fluxq("status", "1")
         #expect(status.output.contains("job 1: running"), "\(status.output)")
-        #expect(status.output.contains("make room"))
+        #expect(status.output.contains("free some space"))
         scene.disk.empty()
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         let job = try await scene.daemon.job(1)

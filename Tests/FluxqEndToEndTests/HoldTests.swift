@@ -6,7 +6,7 @@ import Testing
 @Suite("Holding the queue", .timeLimit(.minutes(30)))
 struct HoldTests {
     @Test(
-        "three users' jobs outlast an API that is away, and go on by themselves when it is back",
+        "three users' jobs outlast an API that is away, and continue by themselves when it is back",
         .enabled(if: getuid() == 0))
     func unreachable() async throws {
         // Its port is closed as long as nobody has started it again.
@@ -31,8 +31,8 @@ struct HoldTests {
         let held = try await daemon.fluxq("status")
         #expect(held.output.contains("The API cannot be reached since"), "\(held.output)")
         #expect(held.output.contains("Could not call http://127.0.0.1:\(api.port)"))
-        #expect(held.output.contains("fluxq tries again by itself, next"))
-        #expect(held.output.contains("look at the network and at api.base_url"))
+        #expect(held.output.contains("fluxq tries again automatically, next"))
+        #expect(held.output.contains("check the network and api.base_url"))
         let job = try await daemon.job(1)
         #expect(job.state == "queued" && job.waiting == "held" && job.attempts == 0)
         #expect(job.ledger?.isEmpty == false && job.ledger?.allSatisfy { $0.billing == "not_billed" } == true)

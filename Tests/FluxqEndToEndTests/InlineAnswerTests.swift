@@ -15,7 +15,7 @@ struct InlineAnswerTests {
         var state = "done"
         var reason: String?
         let pictures: Int
-        /// A part of the job's warning; nil where there is none.
+        /// A part of the job's warning; nil if there is none.
         var warning: String?
 
         var testDescription: String { "\(point), \(form) n=\(n), \(prompt)" }
@@ -24,16 +24,16 @@ struct InlineAnswerTests {
             // Each picture from the end of its text on, though the answer was still coming.
             Row(
                 point: "inlinePictureReceived:1", prompt: "a", form: "b64_json", n: 4, pictures: 1,
-                warning: "1 of 4 pictures came; the answer broke off: fluxqd was stopped"),
+                warning: "1 of 4 pictures came; the answer was cut off: fluxqd was stopped"),
             Row(
                 point: "inlinePictureReceived:3", prompt: "a", form: "b64_json", n: 4, pictures: 3,
-                warning: "3 of 4 pictures came; the answer broke off: fluxqd was stopped"),
+                warning: "3 of 4 pictures came; the answer was cut off: fluxqd was stopped"),
             Row(
                 point: "inlinePictureReceived:4", prompt: "a", form: "b64_json", n: 4, pictures: 4,
-                warning: "All 4 pictures came; the answer broke off: fluxqd was stopped"),
+                warning: "All 4 pictures came; the answer was cut off: fluxqd was stopped"),
             Row(
                 point: "inlinePictureReceived:1", prompt: "a", form: "b64_json", n: 1, pictures: 1,
-                warning: "The picture came; the answer broke off: fluxqd was stopped"),
+                warning: "The picture came; the answer was cut off: fluxqd was stopped"),
             Row(
                 point: "inlinePictureReceived:1", prompt: "a sandbox:bytes=3000000", form: "b64_json", n: 2,
                 pictures: 1, warning: "1 of 2 pictures came"),
@@ -151,7 +151,7 @@ struct InlineAnswerTests {
         let job = try await daemon.job(1)
         #expect(job.state == "done" && (1...3).contains(job.images.count), "\(job.message ?? "")")
         #expect(
-            job.warning?.contains("\(job.images.count) of 4 pictures came; the answer broke off: ") == true,
+            job.warning?.contains("\(job.images.count) of 4 pictures came; the answer was cut off: ") == true,
             "\(job.warning ?? "none")")
         #expect(try Ledger(of: daemon).attempts == ["billed"])
         await daemon.stop()

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite(
-    "What a link gave instead of a picture, and what became of links, is the owner's to see", .timeLimit(.minutes(30)))
+    "The owner sees what a link returned instead of a picture, and the state of links", .timeLimit(.minutes(30)))
 struct KeptBytesTests {
     @Test("whole bytes that are no picture are fetched as .bin, and standard error says what they are")
     func fetched() async throws {
@@ -47,7 +47,7 @@ struct KeptBytesTests {
         #expect(pending.index == 1 && pending.tries > 0 && pending.message?.contains("HTTP 403") == true)
         let link = try #require(pending.link)
         let shown = try await daemon.fluxq("status", "1")
-        #expect(shown.output.contains(link) && shown.output.contains("its link dies"), "\(shown.output)")
+        #expect(shown.output.contains(link) && shown.output.contains("its link expires"), "\(shown.output)")
     }
 
     @Test("a link is for its owner alone", .enabled(if: OtherUser.isPossible))

@@ -69,7 +69,7 @@ struct LimitTests {
         let refused = try await daemon.fluxq("retry", "1")
         #expect(refused.end == .exit(75))
         #expect(
-            refused.errors.contains("The limit of retries by hand a day is 2 (limits.retries_per_day); used: 2.")
+            refused.errors.contains("The limit of manual retries a day is 2 (limits.retries_per_day); used: 2.")
                 && refused.errors.contains("It is renewed at ") && refused.errors.contains(" 00:00 UTC."),
             "\(refused.errors)")
         let document = try JSONDecoder().decode(

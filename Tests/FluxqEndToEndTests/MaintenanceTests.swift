@@ -175,7 +175,7 @@ struct MaintenanceTests {
         }
     }
 
-    @Test("there is nothing to check or to back up where there is no state, and it says so")
+    @Test("there is nothing to check or to back up without a state, and it says so")
     func nothing() async throws {
         let directory = try TemporaryDirectory()
         for arguments in [["check"], ["backup", directory.path("backup")], ["check", "--repair"]] {

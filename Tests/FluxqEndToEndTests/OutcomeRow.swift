@@ -152,7 +152,7 @@ extension OutcomeRow {
             .done("raw", ["--n", "1"], images: 1), .done("should-retry=false"),
         ]
 
-    private static let brokeOff = "the answer broke off: "
+    private static let brokeOff = "the answer was cut off: "
 
     /// Answers that end before their end: what came whole is kept.
     static let cut: [OutcomeRow] =
@@ -165,11 +165,11 @@ extension OutcomeRow {
             .failed("inline cut-in=1", .outcomeUnknown, [.unknown]), .failed("cut-in=1", .outcomeUnknown, [.unknown]),
             .done(
                 "inline size=64x64 stall-after=2", four, images: 2,
-                warning: "2 of 4 pictures came; \(brokeOff)no whole answer came"
+                warning: "2 of 4 pictures came; \(brokeOff)no complete answer arrived"
             ) {
                 $0.place = .hurried
             },
-            .done("stall-after=1", images: 1, warning: "1 of 2 pictures came; \(brokeOff)no whole answer came") {
+            .done("stall-after=1", images: 1, warning: "1 of 2 pictures came; \(brokeOff)no complete answer arrived") {
                 $0.place = .hurried
             },
             .failed("stall-after=0", .outcomeUnknown, [.unknown]) { $0.place = .hurried },
@@ -332,7 +332,7 @@ extension OutcomeRow {
             .done("gateway=524 times=1", after: [.unknown], ["--on-unknown", "retry"]),
         ]
 
-    /// The key, the account or the way to the API: the queue is held, then goes on by itself.
+    /// The key, the account or the way to the API: the queue is held, then continues by itself.
     static let account: [OutcomeRow] =
         [
             "status=429 should-retry=false", "bad-key", "bad-key number-codes", "bad-key trace-id", "no-money",
@@ -347,7 +347,7 @@ extension OutcomeRow {
             }
         ]
 
-    /// What answers is not the API: the lane is held from the first one on.
+    /// The server that answers is not the API: the lane is held from the first one on.
     static let address: [OutcomeRow] =
         [301, 302, 303, 304, 307, 308].map { .passing("redirect=\($0)", .wrongAddress) }
         + ["redirect", "gateway=404", "gateway=405", "gateway=410", "bare=404", "gateway=511", "bare=421"].map {

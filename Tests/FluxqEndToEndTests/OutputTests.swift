@@ -63,7 +63,7 @@ struct OutputTests {
         let run = try await daemon.shell("fluxq submit --image a.png --output taken x")
         #expect(run.end == .exit(74) && run.output == "1\n")
         #expect(
-            run.errors.contains("job 1 is queued") && run.errors.contains("do not submit it again"), "\(run.errors)")
+            run.errors.contains("job 1 is queued") && run.errors.contains("Do not submit it again"), "\(run.errors)")
 
         // The reader of the document goes while the job is waited for.
         let waiting = try daemon.start(

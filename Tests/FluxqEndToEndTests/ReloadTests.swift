@@ -31,7 +31,7 @@ struct ReloadTests {
         return done
     }
 
-    @Test("takes on what can change while running, and names what needs a restart")
+    @Test("applies what can change while running, and names what needs a restart")
     func changes() async throws {
         try write("limits: {queued_jobs: 1}\n")
         let daemon = try await RunningDaemon(in: directory, arguments: ["--config", file])

@@ -6,7 +6,7 @@ import Testing
 @Suite("Stopping and starting again", .timeLimit(.minutes(30)))
 struct RestartTests {
     @Test(
-        "after kill -9 what was calling is unknown and not sent again, what was archiving goes on, what was queued is queued"
+        "after kill -9 what was calling is unknown and not sent again, what was archiving continues, queued stays"
     )
     func killed() async throws {
         let first = try await RunningDaemon(environment: ["FLUXQ_WORKERS_CONCURRENCY": "2"])

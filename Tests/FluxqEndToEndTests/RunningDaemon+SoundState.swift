@@ -16,7 +16,7 @@ extension RunningDaemon {
 
     /// Asks it to stop, waits for that, and holds what it leaves against `fluxqd check`.
     ///
-    /// - Parameter isSound: false where the test itself has damaged the state.
+    /// - Parameter isSound: false if the test itself has damaged the state.
     @discardableResult
     func stop(
         expectingSoundState isSound: Bool = true, sourceLocation: SourceLocation = #_sourceLocation

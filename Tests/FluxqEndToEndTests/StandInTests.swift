@@ -13,7 +13,7 @@ struct StandInTests {
         let parent: pid_t
         let group: pid_t
 
-        /// nil where there is none.
+        /// nil if there is none.
         init?(_ id: pid_t) {
             // "ID (NAME) STATE PARENT GROUP …"; the name may have spaces.
             guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8),

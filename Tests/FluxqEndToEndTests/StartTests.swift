@@ -65,13 +65,13 @@ struct StartTests {
         await sandboxed.stop()
         let bought = try await start(sandboxed, [])
         #expect(bought.end == .exit(78) && bought.errors.contains("really be bought"), "\(bought)")
-        // Each goes on with its own.
+        // Each continues with its own.
         let again = try await RunningDaemon(in: sandboxed.directory)
         #expect(try await again.fluxq("wait", "1").end == .exit(0))
         await again.stop()
     }
 
-    @Test("a key in the environment is gone from it, for whoever looks and for every program that it starts")
+    @Test("a key in the environment is gone from it, for other users and for every program that it starts")
     func keyOfEnvironment() async throws {
         let daemon = try await RunningDaemon(
             environment: [

@@ -7,7 +7,7 @@ import Testing
 struct JSONDiverterTests {
     static let path: [JSONDiverter.Element] = [.key("data"), .anyIndex, .key("b64_json")]
 
-    /// What came of a text: its diverted strings (nil where one did not end) and the remainder with `<0>` for a marker.
+    /// What came of a text: its diverted strings (nil if one did not end) and the remainder with `<0>` for a marker.
     private struct Result: Equatable {
         var strings: [String?]
         var remainder: String

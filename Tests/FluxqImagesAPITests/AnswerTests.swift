@@ -259,7 +259,7 @@ struct AnswerTests {
             items?.first
                 == .init(
                     link: "https://h/a",
-                    error: "What came in the picture's place is none: it is not base64, and begins: AAEC****."))
+                    error: "The data in the picture's place is not a picture: it is not base64, and begins: AAEC****."))
         #expect(items?.last?.inline == 0)
         #expect(album.pages == [Album.Page(bytes: [4, 5, 6], isValid: true)])
     }
@@ -377,7 +377,12 @@ struct AnswerTests {
         let answer = try #require(report.outcome.answer)
         #expect(answer.items.map(\.link) == ["https://h/a", nil, nil])
         #expect(answer.items.map(\.inline) == [nil, 0, 1])
-        #expect(answer.defect == (isCanceled ? "the call was canceled" : "no whole answer came within 10 seconds"))
+        #expect(
+            answer.defect
+                == (isCanceled
+                    ? "the call was canceled"
+                    : "no complete answer arrived within 10 "
+                        + "seconds"))
         #expect(album.pages.map(\.isValid) == [true, false])
         #expect(album.pages[0].bytes.count == much.count / 4 * 3)
     }

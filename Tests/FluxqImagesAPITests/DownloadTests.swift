@@ -124,7 +124,7 @@ struct DownloadTests {
             trustedHosts: ["127.0.0.1"], timeout: .milliseconds(300))
         let script = RawServer.Script.raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", then: .stall)
         let result = try await download("/a", from: script, downloads: downloads)
-        #expect(result.outcome == .unreachable(message: "The download was not done within 0.3 seconds."))
+        #expect(result.outcome == .unreachable(message: "The download did not finish within 0.3 seconds."))
     }
 
     @Test("a body comes as it is, and what it is said to be packed in is told")
@@ -146,7 +146,7 @@ struct DownloadTests {
         #expect(none.outcome == .complete)
     }
 
-    @Test("a download goes on where it broke off, where its host gives the rest of the same bytes")
+    @Test("a download continues where it was cut off, if its host gives the rest of the same bytes")
     func resumed() async throws {
         func resume(_ script: RawServer.Script) async throws -> (DownloadOutcome, String, String) {
             let tray = Tray(holding: "1234", validator: "\"a\"")
@@ -157,8 +157,8 @@ struct DownloadTests {
         #expect(rest.0 == .complete && rest.1 == "1234567890")
         #expect(rest.2.contains("Range: bytes=4-\r\n") && rest.2.contains("If-Range: \"a\"\r\n"))
         // It has changed, or the host knows no ranges.
-        let anew = try await resume(.answer(headers: ["ETag: \"b\""], "whole"))
-        #expect(anew.0 == .complete && anew.1 == "whole")
+        let again = try await resume(.answer(headers: ["ETag: \"b\""], "whole"))
+        #expect(again.0 == .complete && again.1 == "whole")
         for script in [
             RawServer.Script.answer(206, headers: ["Content-Range: bytes 0-9/10"], "1234567890"),
             .answer(206, ""), .answer(416, headers: ["Content-Range: bytes */4"], ""),

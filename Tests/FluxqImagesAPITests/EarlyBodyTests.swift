@@ -10,7 +10,7 @@ import Testing
 /// host that is busy.
 @Suite("An answer that is over before its request is read to its last byte")
 struct EarlyBodyTests {
-    /// Opened once; all who wait then go on.
+    /// Opened once; all who wait then continue.
     private final class Barrier: Sendable {
         private let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
 

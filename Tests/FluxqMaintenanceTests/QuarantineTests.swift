@@ -140,7 +140,7 @@ struct QuarantineTests {
         #expect(try await state.check().findings.map(\.kind) == [.lostContent])
     }
 
-    @Test("is not confused with whole content that is being stored anew: nothing good is ever taken away")
+    @Test("is not confused with whole content that is being stored again: nothing good is ever taken away")
     func concurrent() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -246,7 +246,7 @@ struct StateRepairTests {
         #expect(try await state.job(id) == before)
     }
 
-    @Test("of one file that cannot be read says so, and goes on with all others")
+    @Test("of one file that cannot be read says so, and continues with all others")
     func unreadable() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif, .jpeg])

@@ -269,7 +269,7 @@ struct StateBackupTests {
         #expect(try await restored.store.newestEvent() > newest + 1_000_000)
     }
 
-    @Test("that is restored sends nothing again that may have been called since, and goes on with what was paid for")
+    @Test("that is restored sends nothing again that may have been called since, and continues with what was paid for")
     func restored() async throws {
         let state = try StateFixture()
         // One that is archiving, one that is calling, and four that are queued.

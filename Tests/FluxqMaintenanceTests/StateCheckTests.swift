@@ -41,7 +41,7 @@ struct StateCheckTests {
         let after = try names.map { try Data(contentsOf: URL(filePath: state.directory.path($0))) }
         #expect(after == before)
         #expect(before[1].count > 0)
-        // And the daemon's own connection goes on.
+        // And the daemon's own connection continues.
         try await state.submit()
     }
 

@@ -76,7 +76,7 @@ struct LaneGateTests {
         outcomes.map { Cell(cause: cause, outcome: $0) }
     }
 
-    /// What a probe leaves of a hold: nil where it opens the lane.
+    /// What a probe leaves of a hold: nil if it opens the lane.
     private static func after(_ cell: Cell) -> LaneGate.HoldCause? {
         let refusals: [CallOutcome.Kind: LaneGate.HoldCause] = [
             .notSent: .unreachable, .accountClosed: .account, .wrongAddress: .wrongAddress, .webPage: .wrongAddress,

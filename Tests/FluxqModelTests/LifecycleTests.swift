@@ -57,7 +57,7 @@ struct LifecycleTests {
         #expect(LifecycleTable.Outcome(job.state).reason == .outcomeUnknown)
     }
 
-    @Test("a retry by hand starts the count of failed attempts anew")
+    @Test("a retry by hand resets the count of failed attempts")
     func retryByHand() throws {
         var job = Lifecycle(
             state: LifecycleTable.From.failed.state, attempt: 5, attempts: 5, strikes: 5, onUnknown: .fail)

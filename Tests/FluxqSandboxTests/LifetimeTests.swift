@@ -80,7 +80,7 @@ struct LifetimeTests {
         }
     }
 
-    @Test("the ledger goes on after a restart")
+    @Test("the ledger continues after a restart")
     func ledgerGoesOn() async throws {
         let directory = try TemporaryDirectory()
         for count in 1...2 {

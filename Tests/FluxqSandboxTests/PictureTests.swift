@@ -81,7 +81,7 @@ struct PictureTests {
         }
     }
 
-    @Test("are drawn anew without a seed and with −1", arguments: [JSONValue.null, -1])
+    @Test("are drawn again without a seed and with −1", arguments: [JSONValue.null, -1])
     func random(seed: JSONValue) async throws {
         try await SandboxClient.run { client throws in
             let one = try await client.pictures(["seed": seed])

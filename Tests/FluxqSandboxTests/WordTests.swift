@@ -129,7 +129,7 @@ struct WordTests {
     }
 
     @Test(
-        "nothing where the prompt only speaks of a sandbox",
+        "nothing if the prompt only speaks of a sandbox",
         arguments: [
             "a sandbox: yellow", "children in a sandbox", "Sandbox:429", "\"sandbox:429\"",
         ])

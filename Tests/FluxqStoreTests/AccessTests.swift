@@ -44,7 +44,7 @@ struct AccessTests {
         #expect(all.map(\.job) == [first, second] && all.map(\.uid) == [1000, 1001])
     }
 
-    @Test("a retry counts against the limit of the job's owner, whoever asks, and a limit hides nothing")
+    @Test("a retry counts against the limit of the job's owner, also an administrator's, and a limit hides nothing")
     func retryLimit() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         let id = try await fixture.submit()
@@ -132,7 +132,7 @@ struct AccessTests {
         #expect(try await fixture.store.othersJobs(than: Self.alice, state: nil, limit: 2).count == 2)
     }
 
-    @Test("what is configured anew counts from the next transaction on")
+    @Test("new settings apply from the next transaction on")
     func reload() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         try await fixture.submit()
@@ -147,7 +147,7 @@ struct AccessTests {
             try await fixture.store.submit(order) == .overLimit(.init(kind: .queuedJobs, limit: 2, used: 2, asked: 1)))
     }
 
-    @Test("the event log keeps its lines and never gives a number twice when its table is made anew")
+    @Test("the event log keeps its lines and never gives a number twice when its table is rebuilt")
     func migration() throws {
         let directory = try TemporaryDirectory()
         let queue = try DatabaseQueue(path: directory.path("queue.sqlite"))

@@ -120,7 +120,7 @@ struct DatabaseLockTests {
         // A lock of this process has no holder that could be named.
         await #expect(throws: StoreError.locked(by: nil)) { try await store.recordOwner(StoreFixture.alice) }
         #expect(throws: StoreError.locked(by: nil)) { try Store(path: path, now: now, lockPatience: .milliseconds(20)) }
-        // Reading goes on.
+        // Reading continues.
         #expect(try await store.newestEvent() == 0)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
         try await store.recordOwner(StoreFixture.alice)

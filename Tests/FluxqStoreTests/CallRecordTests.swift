@@ -55,9 +55,9 @@ struct CallRecordTests {
     @Test(
         "why an answer broke off stands in the job's end, also where its links were fetched later",
         arguments: [
-            (2, 2, "All 2 pictures came; the answer broke off: reset"),
-            (2, 1, "1 of 2 pictures came; the answer broke off: reset"),
-            (1, 1, "The picture came; the answer broke off: reset"),
+            (2, 2, "All 2 pictures came; the answer was cut off: reset"),
+            (2, 1, "1 of 2 pictures came; the answer was cut off: reset"),
+            (1, 1, "The picture came; the answer was cut off: reset"),
         ])
     func brokeOff(wanted: Int, came: Int, warning: String) async throws {
         let fixture = try StoreFixture()

@@ -103,7 +103,7 @@ struct ClaimTests {
         #expect(try await fixture.claim().job == id)
     }
 
-    @Test("after a crash what was calling is unknown, what was archiving goes on, what was queued is queued")
+    @Test("after a crash what was calling is unknown, what was archiving continues, what was queued is queued")
     func recovery() async throws {
         let fixture = try StoreFixture()
         let archiving = try await fixture.submit()

@@ -250,7 +250,8 @@ struct QueueLineTests {
             #expect(job.place?.place == (index % 3 == 0 ? place : nil))
             #expect(job.waiting == (index % 3 == 0 ? .ready : .userLimit))
         }
-        // The first jobs of each owner who may go on are a read of their own. What counts is read for many at once, twice as
+        // The first jobs of each owner who may continue are a read of their own. What counts is read for many at
+        // once, twice as
         // many each time.
         let statements = try await fixture.store.read { db, now in
             let counting = CountingConnection(db)

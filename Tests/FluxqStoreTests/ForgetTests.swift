@@ -104,7 +104,7 @@ struct ForgetTests {
         try await soundness(fixture)
     }
 
-    @Test("the schema keeps calls of jobs that have not ended, whoever asks past the store")
+    @Test("the schema keeps calls of jobs that have not ended, also from writes that bypass the store")
     func schema() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit()

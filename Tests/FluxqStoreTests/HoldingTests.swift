@@ -25,7 +25,7 @@ struct HoldingTests {
         return calls
     }
 
-    @Test("three users' jobs are all there after an outage of an hour, and go on by themselves")
+    @Test("three users' jobs are all there after an outage of an hour, and continue by themselves")
     func outage() async throws {
         let fixture = try StoreFixture()
         var jobs: [(id: JobID, owner: Owner)] = []

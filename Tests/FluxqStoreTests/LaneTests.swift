@@ -193,7 +193,7 @@ struct LaneTests {
         for id in bad {
             let job = try await fixture.job(id)
             guard case .failed(let failure) = job.lifecycle.state else {
-                Issue.record("it goes on for ever: \(job.lifecycle)")
+                Issue.record("it never ends: \(job.lifecycle)")
                 return
             }
             #expect(failure.reason == .exhausted && failure.message.contains("no money"))
@@ -240,7 +240,7 @@ struct LaneTests {
         #expect(claims.count == 4)
         #expect(try await fixture.gate().hold?.cause == .failing)
         guard case .nothing(.some) = try await fixture.store.claim() else {
-            Issue.record("it goes on")
+            Issue.record("it continues")
             return
         }
         #expect(try await fixture.store.queue(of: StoreFixture.alice).counts[.failed] == 4)
@@ -261,7 +261,7 @@ struct LaneTests {
         #expect(hold.cause == .failing && hold.message.contains("without a usable picture"))
     }
 
-    @Test("pictures of three calls that cannot be downloaded stop the buying, and the first that can lets it go on")
+    @Test("pictures of three calls that cannot be downloaded stop the buying, and the first that can resumes it")
     func undeliverable() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<20 { try await fixture.submit() }
@@ -308,7 +308,7 @@ struct LaneTests {
         }
         #expect(calls < 120 && fixture.now - began >= StorePolicy().localPatience)
         guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else {
-            Issue.record("it goes on for ever")
+            Issue.record("it never ends")
             return
         }
         #expect(failure.reason == .exhausted && failure.message.contains("could not read"))

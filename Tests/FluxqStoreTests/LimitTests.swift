@@ -64,7 +64,7 @@ struct LimitTests {
     }
 
     @Test(
-        "retries by hand are counted by day, each that is granted and no other, whoever asks and whatever is forgotten")
+        "retries by hand are counted by day, each that is granted, also an administrator's, whatever is forgotten")
     func retries() async throws {
         let fixture = try StoreFixture { policy in
             policy.limits.standard[.retriesPerDay] = 3
@@ -312,7 +312,7 @@ struct LimitTests {
         let waiting = try await fixture.submit(n: 2)
         let claim = try await fixture.claim()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        // One of four, behind a link: the job goes on running.
+        // One of four, behind a link: the job continues running.
         let link = NewPicture.link("https://h/1.png", deadline: fixture.now + .seconds(3600))
         _ = try await fixture.store.record(StoreFixture.answered(1), of: claim, pictures: [link])
         #expect(try await fixture.claim().job == waiting)

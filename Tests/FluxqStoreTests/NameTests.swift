@@ -56,7 +56,7 @@ struct NameTests {
         #expect(try await fixture.store.recognize(4201, as: "eve")?.name == "dora")
     }
 
-    @Test("an administrator says that it is the same person, who goes on as before")
+    @Test("an administrator says that it is the same person, who continues as before")
     func renamed() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()

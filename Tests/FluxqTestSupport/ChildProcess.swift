@@ -62,7 +62,7 @@ package final class ChildProcess: Sendable {
         id = child
     }
 
-    /// A child gets nothing but its three streams: a listening socket of another test would go on listening in it.
+    /// A child gets nothing but its three streams: a listening socket of another test would stay open in it.
     private static func keepDescriptors() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             guard let descriptor = Int32(name), descriptor > 2 else { continue }

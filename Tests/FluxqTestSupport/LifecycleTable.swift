@@ -28,7 +28,7 @@ package enum LifecycleTable {
         package var isCancelRequested = false
         package var reason: FailureReason?
         package var hasWarning = false
-        /// nil where no attempt is settled.
+        /// nil if no attempt is settled.
         package var billing: Billing?
         package var opensAttempt = false
 
@@ -57,7 +57,7 @@ package enum LifecycleTable {
     package struct Cell: Sendable, CustomStringConvertible {
         package let from: From
         package let event: Event
-        /// nil where the state forbids the event.
+        /// nil if the state forbids the event.
         package let outcome: Outcome?
 
         package var description: String {

@@ -25,7 +25,7 @@ package final class NoticeSocket: Sendable {
         unlink(path)
     }
 
-    /// The next notice; empty where none comes.
+    /// The next notice; empty if none comes.
     package func receive() async -> String {
         let descriptor = descriptor
         return await OwnThread.run {
@@ -35,7 +35,7 @@ package final class NoticeSocket: Sendable {
         }
     }
 
-    /// Ends a `receive` with nothing, as when whoever could have spoken is dead.
+    /// Ends a `receive` with nothing, as when the sender is dead.
     package func endWaiting() {
         _ = withAddress { sendto(descriptor, "", 0, Int32(MSG_DONTWAIT), $0, $1) }
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Processes of other users: real uids, as the kernel reports them to whoever is connected to.
+/// Processes of other users: real uids, as the kernel reports them to the server.
 package enum OtherUser {
     package static let setpriv = "/usr/bin/setpriv"
 

@@ -44,7 +44,7 @@ package final class RunningDaemon: Sendable {
     /// - Parameters:
     ///   - directory: what an earlier daemon left, or a new one.
     ///   - environment: over a quick sandbox's defaults.
-    ///   - isSandboxed: false where the environment names another API.
+    ///   - isSandboxed: false if the environment names another API.
     ///   - api: another daemon's sandbox to call, over the network as any API; nil has a sandbox of its own.
     package init(
         in directory: TemporaryDirectory? = nil, environment: [String: String] = [:], arguments: [String] = [],
@@ -73,12 +73,12 @@ package final class RunningDaemon: Sendable {
         }
     }
 
-    /// What it tells its service manager next; empty where that is nothing.
+    /// What it tells its service manager next; empty if that is nothing.
     package func nextNotice() async -> String {
         await notices.receive()
     }
 
-    /// Where the sandbox of a daemon is, which a daemon started anew in the same directory takes again.
+    /// Where the sandbox of a daemon is, which a restarted daemon in the same directory takes again.
     package struct SandboxAddress: Sendable {
         package let port: Int
 
@@ -111,7 +111,7 @@ package final class RunningDaemon: Sendable {
         return (tests as NSString).deletingLastPathComponent + "/" + name
     }
 
-    /// What it tells its service manager next, after `READY=1`; empty where nothing comes.
+    /// What it tells its service manager next, after `READY=1`; empty if nothing comes.
     package func notice() async -> String { await notices.receive() }
 
     /// Runs `fluxq` as another user, which only root can.

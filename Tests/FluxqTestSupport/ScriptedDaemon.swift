@@ -49,7 +49,7 @@ package final class ScriptedPeer: Sendable {
         self.connection = connection
     }
 
-    /// What a request's head says of its body, in bytes; 0 where it says nothing.
+    /// What a request's head says of its body, in bytes; 0 if it says nothing.
     package static func bodyLength(in head: String) -> Int {
         let field = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
         return field?.split(separator: " ").last.flatMap { Int($0) } ?? 0

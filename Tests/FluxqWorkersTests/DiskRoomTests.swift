@@ -28,7 +28,7 @@ struct DiskRoomTests {
         try await fixture.run { _ in
             let id = try await fixture.submit("first")
             let shortage = try await shortage(of: fixture)
-            #expect(shortage.message.contains("more files (inodes; df -i)"))
+            #expect(shortage.message.contains("free inodes (df -i)"))
             #expect(try await fixture.store.job(id, uid: WorkersFixture.alice.uid)?.lifecycle.attempt == 0)
         }
     }

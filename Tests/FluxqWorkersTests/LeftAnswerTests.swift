@@ -64,7 +64,7 @@ struct LeftAnswerTests {
             job.lifecycle.state
                 == .done(
                     warning:
-                        "2 of 4 pictures came; the answer broke off: fluxqd was stopped while the answer was still coming"
+                        "2 of 4 pictures came; the answer was cut off: fluxqd was stopped while it received the answer"
                 ))
         #expect(job.pictures.count == 2)
         let entry = try #require(job.ledger.first)
@@ -136,7 +136,7 @@ struct LeftAnswerTests {
         #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .linkLost)
         #expect(
             job.pictures[0].state
-                == .lost(message: "It came inline, and the host went down before it was on the disk."))
+                == .lost(message: "The API sent it inline, and the host went down before it was on disk."))
         #expect(job.pictures.count == n && job.ledger.first?.billing == .billed)
         if n == 2, case .saved = job.pictures[1].state {} else { #expect(n == 1) }
         #expect(try incoming() == [])
@@ -172,7 +172,7 @@ struct LeftAnswerTests {
         try await receive(Array(SamplePictures.png.bytes.dropLast(20)), 0, isValid: false, by: inbox)
         try await receive(SamplePictures.gif.bytes, 1, by: inbox)
         let job = try await startOver(claim.job)
-        guard case .unusable(_?, "What came inline is not base64.") = job.pictures[0].state else {
+        guard case .unusable(_?, "The inline picture is not base64.") = job.pictures[0].state else {
             Issue.record("\(job.pictures[0])")
             return
         }
@@ -226,7 +226,7 @@ struct LeftAnswerTests {
             let job = try await fixture.end(of: id)
             #expect(
                 job.lifecycle.state
-                    == .done(warning: "1 of 2 pictures came; the answer broke off: The connection was reset."))
+                    == .done(warning: "1 of 2 pictures came; the answer was cut off: The connection was reset."))
         }
     }
 
@@ -257,7 +257,7 @@ struct LeftAnswerTests {
             try await receiver.endPicture(0, isValid: true)
         }
         let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
-        #expect(job.lifecycle.state == .done(warning: "1 of 2 pictures came; the answer broke off: canceled"))
+        #expect(job.lifecycle.state == .done(warning: "1 of 2 pictures came; the answer was cut off: canceled"))
         #expect(try incoming() == [])
     }
 

@@ -33,13 +33,13 @@ extension CommandFailure {
         case .damaged(let path):
             self.init(
                 .unavailable, code: "damaged",
-                "What came for \(path.text) is not what the archive's hash says; nothing was kept. Fetch it again; if it "
-                    + "stays so, tell the administrator.")
+                "The data received for \(path.text) does not match the archive's hash; nothing was saved. Fetch it "
+                    + "again; if it fails again, tell the administrator.")
         case .directory(let path, let error):
             self.init(
                 .init(errno: error.code), code: "unwritable_output",
-                "Cannot put pictures into \(path.text): \(error). Give a directory that you may write with --output DIR; "
-                    + "it is made if it is missing, its parent is not.")
+                "Cannot write pictures to \(path.text): \(error). Name a directory that you may write with --output "
+                    + "DIR. fluxq creates a missing directory, but not its parent.")
         case .system(let path, let error):
             self.init(
                 .init(errno: error.code), code: "unwritable_output",

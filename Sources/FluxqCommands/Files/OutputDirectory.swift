@@ -14,7 +14,7 @@ struct OutputDirectory: Sendable {
 
     private static let pieceBytes = 256 * 1024
 
-    /// Opens the directory, making it where it is missing; its parent has to be there. `close()` has to follow.
+    /// Opens the directory, making it if it is missing; its parent has to be there. `close()` has to follow.
     static func open(_ path: BytePath) async throws(DestinationError) -> OutputDirectory {
         try await offThePool { () throws(DestinationError) in
             var descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }

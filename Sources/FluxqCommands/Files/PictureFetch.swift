@@ -22,11 +22,12 @@ struct PictureFetch {
     private func fetch(_ image: JobDocument.ImageDocument, of job: JobDocument) async throws {
         guard let hash = ContentHash(wire: image.hash) else {
             throw CommandFailure(
-                .unavailable, code: "protocol_error", "The daemon gave a picture no hash that can be checked.")
+                .unavailable, code: "protocol_error", "The daemon sent a picture without a valid hash.")
         }
         if !image.isPicture {
             console.note(
-                "picture \(image.index) of job \(job.id) is no whole picture that fluxq knows. \(image.message ?? "")")
+                "picture \(image.index) of job \(job.id) is not a complete picture of a known format. "
+                    + "\(image.message ?? "")")
         }
         let path = try await directory.save(Self.name(of: image, job: job.id), hash: hash, bytes: image.bytes) {
             try await client.image(job.id, index: image.index, into: $0)
@@ -65,7 +66,7 @@ struct PictureFetch {
         }
         if let index {
             if job.images.contains(where: { $0.index == index }) { return nil }
-            guard words.isFinished else { return notYet(job, "picture \(index) is not there yet") }
+            guard words.isFinished else { return notYet(job, "picture \(index) is not available yet") }
             if let lost = job.lost?.first(where: { $0.index == index }) {
                 return CommandFailure(
                     .jobFailed, code: "no_picture", "Picture \(index) of job \(job.id) is lost: \(lost.message)")
@@ -76,7 +77,7 @@ struct PictureFetch {
                 "Job \(job.id) has no picture \(index)" + (has.isEmpty ? "; it has none." : "; it has \(has)."))
         }
         guard words.isFinished else {
-            return notYet(job, job.images.isEmpty ? "no picture is there yet" : "more pictures are to come")
+            return notYet(job, job.images.isEmpty ? "no picture is available yet" : "more pictures are still expected")
         }
         guard job.images.isEmpty else { return nil }
         return CommandFailure(

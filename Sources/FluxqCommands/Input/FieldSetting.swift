@@ -27,7 +27,7 @@ struct FieldSetting: Hashable, Sendable {
         var parameters: [String: EditRequest.ParameterValue] = [:]
         for setting in settings {
             if let option = setting.ownOption {
-                throw ValidationError("--set is for fields of the model's own; set \(setting.name) with \(option).")
+                throw ValidationError("--set is for fields specific to the model; set \(setting.name) with \(option).")
             }
             guard parameters.updateValue(setting.value, forKey: setting.name) == nil else {
                 throw ValidationError("--set gives \(setting.name) twice. Keep one.")

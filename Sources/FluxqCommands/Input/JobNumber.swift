@@ -5,7 +5,7 @@ import FluxqModel
 enum JobNumber {
     static func parse(_ text: String) throws -> Int64 {
         guard let id = JobID(text) else {
-            throw ValidationError("A job's number is a whole number from 1 to \(Int64.max), such as 42.")
+            throw ValidationError("A job number is a whole number from 1 to \(Int64.max), such as 42.")
         }
         return id.rawValue
     }

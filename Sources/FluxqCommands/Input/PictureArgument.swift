@@ -35,7 +35,7 @@ struct OpenPicture {
     let review: PictureReview
     private let owned: Bool
 
-    /// - Returns: nil where nothing has to be uploaded.
+    /// - Returns: nil if nothing has to be uploaded.
     static func open(_ source: PictureArgument?) async throws -> OpenPicture? {
         switch source {
         case .reference, nil: nil

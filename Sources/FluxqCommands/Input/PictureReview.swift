@@ -37,12 +37,13 @@ struct PictureReview {
         let metadata = try PictureMetadata(of: source)
         if let orientation = metadata.orientation {
             notes.append(
-                "\(name) lies turned or mirrored: its EXIF orientation is \(orientation) (\(Self.turn(orientation))), which "
+                "\(name) is rotated or mirrored: its EXIF orientation is \(orientation) "
+                    + "(\(Self.turn(orientation))), which "
                     + "many APIs ignore. It is sent as it is. To turn its pixels: convert \(file) -auto-orient out.jpg")
         }
         if metadata.hasPosition {
             notes.append(
-                "\(name) says where it was taken: it has a GPS position, which is sent to the API with it. To remove it: "
+                "\(name) contains a GPS position, which is sent to the API with it. To remove it: "
                     + "exiftool -gps:all= -xmp-exif:gps*= \(file)")
         }
         return notes

@@ -2,7 +2,7 @@ import FluxqModel
 
 /// What people write after `--at`.
 enum StartTime {
-    /// Why a text is no time to start at: words that go on from naming it.
+    /// Why a text is no time to start at: words that follow its name.
     enum Wrong: Error, Hashable, Sendable, CustomStringConvertible {
         case unreadable
         case noSuchTime
@@ -13,7 +13,7 @@ enum StartTime {
             case .unreadable:
                 "it is not a time. Give one such as 2026-11-24T08:00:00Z, \"2026-11-24 08:00\" (local time), 08:00 "
                     + "(the next one), now+2h or +30min"
-            case .noSuchTime: "it is not on the calendar, or left out where summer time begins"
+            case .noSuchTime: "it does not exist in the calendar, or summer time skips it"
             case .past: "it is in the past. Leave --at out to start at once"
             }
         }

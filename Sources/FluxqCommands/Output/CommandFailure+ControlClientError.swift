@@ -13,10 +13,13 @@ extension CommandFailure {
             self.init(
                 .lookFirst, code: "output_failed",
                 "Standard output cannot be written: \(error.system). "
-                    + (error.result.map { "What was asked for is done; do not ask again. The result is: \($0.trimmed)" }
+                    + (error.result.map {
+                        "The change was made; do not repeat the command. The result is: "
+                            + "\($0.trimmed)"
+                    }
                         ?? "Nothing was changed."))
         default:
-            self.init(.unavailable, code: "internal", "Something went wrong that should not: \(error)")
+            self.init(.unavailable, code: "internal", "Internal error: \(error)")
         }
     }
 
@@ -53,44 +56,44 @@ extension ControlClientError {
         case .noDaemon(let path, .missing):
             return "No daemon at \(path). Start it with: systemctl start fluxqd; \(elsewhere)."
         case .noDaemon(let path, .nobodyListening):
-            return "No daemon at \(path): its socket is there, but nobody listens. "
+            return "No daemon at \(path): its socket exists, but no process listens on it. "
                 + "Start it with: systemctl start fluxqd; \(elsewhere)."
         case .noDaemon(let path, .busy):
-            return "The daemon at \(path) has more connections than it takes. Nothing was done. Try again in a moment."
+            return "The daemon at \(path) has too many connections. Nothing was done. Try again in a moment."
         case .noDaemon(let path, .unreachable(let code)):
             return "No daemon can be reached at \(path): \(FileErrorNumber(code: code)). "
-                + "Look with: systemctl status fluxqd; \(elsewhere)."
+                + "Check with: systemctl status fluxqd; \(elsewhere)."
         case .permissionDenied(let path):
-            return "You may not use the socket \(path). Ask its administrator to add you to the group that may "
-                + "(usually fluxq-users), then log in again."
+            return "You may not use the socket \(path). Ask the administrator to add you to its group (usually "
+                + "fluxq-users), then log in again."
         case .pathTooLong(let path, let bytes):
-            return "The socket's path has \(bytes) bytes, and the system takes at most \(SocketPath.maxBytes). "
-                + "Give a shorter one with --socket, a relative one perhaps: \(path)"
+            return "The socket's path has \(bytes) bytes, but the system allows at most \(SocketPath.maxBytes). "
+                + "Name a shorter one with --socket, such as a relative one: \(path)"
         case .notASocket(let path):
             return "\(path) is not a socket that fluxqd made. Give the daemon's socket with --socket PATH or "
                 + "$\(SocketPath.environmentVariable)."
         case .untrustedSocket(let path, let distrust):
-            return "Not using \(path): \(distrust.words) Whoever listens there gets your pictures. "
-                + "If you trust it, say so with: --socket \(path)"
+            return "Not using \(path): \(distrust.words) The program that listens there would get your pictures. If "
+                + "you trust it, use: --socket \(path)"
         case .connectionLost(let path, let why):
-            return "The connection to the daemon at \(path) was lost: \(why). Try again; if it stays so, look with: "
-                + "systemctl status fluxqd"
+            return "The connection to the daemon at \(path) was lost: \(why). Try again; if it fails again, check "
+                + "with: systemctl status fluxqd"
         case .outcomeUnknown(let path, let why):
             return
-                "The connection to the daemon at \(path) came to nothing: \(why). Whether it did what was asked is not known; "
-                + "look before you ask again: fluxq list"
+                "The connection to the daemon at \(path) failed: \(why). It is unknown whether the request was "
+                + "carried out. Check before you repeat it: fluxq list"
         case .protocolError(let path, let why):
-            return "What answers at \(path) is not a fluxqd that this fluxq understands: \(why). "
-                + "See that both are of the same version, and that the socket is fluxqd's."
+            return "The server at \(path) does not speak this fluxq's protocol: \(why). Check that both have the "
+                + "same version, and that the socket belongs to fluxqd."
         case .uploadUnreadable(.system(let code)):
-            return "The picture could not be read to its end: \(FileErrorNumber(code: code)). Nothing was queued."
+            return "The picture could not be read completely: \(FileErrorNumber(code: code)). Nothing was queued."
         case .uploadUnreadable(.shrank(let bytes)):
             return
                 "The picture became shorter while it was being read: it ends after \(bytes) bytes. Nothing was queued; "
                 + "submit it again when it is complete."
         case .downloadUnwritable(let code):
-            return "The picture could not be written: \(FileErrorNumber(code: code)). It stays in the archive; "
-                + "make room or choose another directory with --output, and fetch it again."
+            return "The picture could not be written: \(FileErrorNumber(code: code)). It stays in the archive. Free "
+                + "some space or choose another directory with --output, then fetch it again."
         }
     }
 }

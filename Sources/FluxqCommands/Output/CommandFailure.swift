@@ -22,16 +22,24 @@ struct CommandFailure: Error, Hashable, Sendable {
         self.detail = detail
     }
 
-    /// - Parameter subject: what it is about, such as `job 42`, where the daemon's words do not say.
+    /// - Parameter subject: what it is about, such as a file's name, if the daemon's words do not say.
     init(_ problem: Problem, about subject: String? = nil) {
         self.init(ExitStatus(problem.code), code: problem.code.rawValue, problem.detail)
         self.problem = problem
         if let listed = problem.fields, !listed.isEmpty {
             fields = listed
-            detail = "\(problem.title). Nothing was queued. These have to be changed:"
+            detail = "\(problem.title). Nothing was queued. Correct these fields:"
         } else if let subject {
             detail = "\(subject): \(problem.detail)"
         }
+    }
+
+    /// What the daemon says of one job, with the job's number once. That there is no such job is worded for this
+    /// program.
+    init(_ problem: Problem, aboutJob job: Int64) {
+        let isNamed = problem.detail.hasPrefix("Job \(job) ")
+        self.init(problem, about: isNamed ? nil : "Job \(job)")
+        if problem.code == .noSuchJob { detail = "You have no job \(job). To list your jobs: fluxq list" }
     }
 
     /// What went wrong after the job was queued. Its status asks nobody to submit the job again.
@@ -39,7 +47,7 @@ struct CommandFailure: Error, Hashable, Sendable {
         self = cause
         self.job = job
         if cause.status != .jobFailed { status = .lookFirst }
-        let what = "job \(job) is queued and continues; do not submit it again, look with: fluxq status \(job)."
+        let what = "job \(job) is queued and continues. Do not submit it again; to see its state: fluxq status \(job)."
         detail = "\(what) \(problem?.detail ?? cause.detail)"
     }
 

@@ -20,7 +20,7 @@ struct Console: Sendable {
     /// Of standard output.
     private let palette: Palette
     private let width: Int?
-    /// Columns of standard error; nil where it is no terminal.
+    /// Columns of standard error; nil if it is no terminal.
     let liveWidth: Int?
 
     private static let defaultColumns = 80

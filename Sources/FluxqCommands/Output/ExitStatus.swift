@@ -14,7 +14,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case noInput = 66
     /// No daemon, or none that can be understood.
     case unavailable = 69
-    /// Standard output cannot be written, or what followed on something that was done went wrong, or it is not known whether
+    /// Standard output cannot be written, or what followed on something that was done went wrong, or it is not known
+    /// whether
     /// it was done. Standard error says which; nobody should repeat the command without looking.
     case lookFirst = 74
     /// Nothing is wrong, but not now.
@@ -66,13 +67,14 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         EXIT STATUS
           0   success
           1   a job failed, or has no picture
-          64  the command line cannot be understood
-          65  a value, picture or job's number is wrong, or the job's state forbids it
-          66  a file that was named is not there or cannot be read
+          64  the command line is invalid
+          65  a value, picture or job number is invalid, or the job's state forbids the command
+          66  a file is missing or cannot be read
           69  no daemon
-          74  look before you repeat it: standard output cannot be written, or something was done, or may have been, and \
-        what was to follow went wrong; standard error says what
-          75  not now: timed out, over a limit, not finished yet
+          74  check before you repeat the command: it was carried out, at least in part, or may have been; standard \
+        error \
+        says more
+          75  not now: timed out, over a limit, or not finished yet
           77  not allowed
         """
 }

@@ -12,7 +12,7 @@ enum JSONText {
         }
     }
 
-    /// A part of the daemon's document, for one of this program's own; nothing where it cannot be written again.
+    /// A part of the daemon's document, for one of this program's own; nothing if it cannot be written again.
     static func members(of part: some Encodable) -> JSONValue? {
         (try? JSONEncoder().encode(part)).flatMap { try? JSONDecoder().decode(JSONValue.self, from: $0) }
     }

@@ -80,14 +80,14 @@ struct JobDetails {
 
     private static func line(_ image: JobDocument.ImageDocument) -> String {
         let size = image.width.flatMap { width in image.height.map { "\(width) x \($0)" } }
-        let kind = image.isPicture ? image.mediaType : "no usable picture, kept as it came"
+        let kind = image.isPicture ? image.mediaType : "not a usable picture, saved unchanged"
         return [kind, size, image.bytes.map(ByteCount.words), image.hash].compactMap(\.self).joined(separator: ", ")
     }
 
-    /// `still to be fetched, its link dies 2026-11-29 13:01:30 (in 7 d); 3 tries failed`.
+    /// `still to be downloaded, its link expires 2026-11-29 13:01:30 (in 7 d); 3 tries failed`.
     private static func line(_ pending: JobDocument.PendingDocument, _ presentation: Presentation) -> String {
         let tries = pending.tries == 0 ? "" : "; \(pending.tries) \(pending.tries == 1 ? "try" : "tries") failed"
-        return "still to be fetched, its link dies \(presentation.fullMoment(pending.deadline))\(tries)"
+        return "still to be downloaded, its link expires \(presentation.fullMoment(pending.deadline))\(tries)"
     }
 
     private static func line(_ error: JobDocument.ErrorDocument) -> String {
@@ -109,7 +109,7 @@ struct JobDetails {
             self.palette = palette
         }
 
-        /// Nothing where there is no value.
+        /// Nothing if there is no value.
         mutating func add(_ name: String, _ value: String?) {
             guard let value else { return }
             for (index, text) in TerminalText.lines(value).enumerated() {

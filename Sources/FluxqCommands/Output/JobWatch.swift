@@ -59,7 +59,7 @@ struct JobWatch {
                 // The job is there, and nothing is lost by waiting for a place.
                 if let deadline, deadline <= .now { throw error }
                 isCrowded = true
-                live.show("job \(id)  waiting for a place to ask from")
+                live.show("job \(id)  the daemon is busy; waiting")
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             } catch let error as ControlClientError where error.isRestart {
                 // Before the first answer there is nothing to come back to.
@@ -67,7 +67,7 @@ struct JobWatch {
                     throw error
                 }
                 if let deadline, deadline <= .now { throw error }
-                live.show("job \(id)  the daemon is away; trying again")
+                live.show("job \(id)  the daemon is not reachable; trying again")
                 try await Task.sleep(for: restartPause)
             }
         }

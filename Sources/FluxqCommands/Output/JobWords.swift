@@ -69,7 +69,7 @@ struct JobWords {
         case .queued: queuedAdvice(presentation)
         case .running: runningAdvice(presentation)
         case .failed: [failedAdvice(presentation)].compactMap { $0 }
-        case .done: ["Its pictures come with: fluxq fetch \(job.id)"]
+        case .done: ["To fetch its pictures: fluxq fetch \(job.id)"]
         case nil: []
         }
     }
@@ -78,15 +78,18 @@ struct JobWords {
         let time = job.notBefore.map { " (\(presentation.fullMoment($0)))" } ?? ""
         return switch job.waiting.flatMap(Waiting.init(rawValue:)) {
         case .ready: ["It runs as soon as a worker is free."]
-        case .scheduled: ["It waits for its time\(time)."]
-        case .backoff: ["Its last attempt failed; the next one comes by itself\(time)."]
+        case .scheduled: ["It waits for its start time\(time)."]
+        case .backoff: ["Its last attempt failed. fluxq retries automatically\(time)."]
         case .rateLimited:
-            ["As many calls have been made as the API, or the configuration, allows; it goes on by itself."]
+            ["The rate limit of the API or of the configuration is reached. The job continues automatically."]
         case .userLimit, .budget:
-            ["A limit of yours is reached\(renewal(presentation)). What is left shows: fluxq usage"]
+            ["You have reached a limit\(renewal(presentation)). To see what is left, run: fluxq usage"]
         case .held:
-            ["Its model cannot be called now, or the disk is full; which, says: fluxq status. It goes on by itself."]
-        case .paused: ["An administrator has paused the queue; it goes on when the queue does."]
+            [
+                "Its model is unavailable or the disk is full; run fluxq status to see which. The job continues "
+                    + "automatically."
+            ]
+        case .paused: ["An administrator has paused the queue. The job continues when the queue is resumed."]
         case nil: []
         }
     }
@@ -105,20 +108,21 @@ struct JobWords {
                 let left = pending.deadline.timestamp - presentation.now
                 text +=
                     left > .zero
-                    ? ", links die in \(Elapsed.words(left))"
-                    : ", links should have died \(Elapsed.words(.zero - left)) ago; the last tries are being made"
+                    ? ", links expire in \(Elapsed.words(left))"
+                    : ", links should have expired \(Elapsed.words(.zero - left)) ago; fluxq is making its last "
+                        + "attempts"
             }
-            result.append(text + ". Saving what is left costs nothing and goes on by itself.")
+            result.append(text + ". fluxq downloads the rest automatically, at no further cost.")
             if let tried = job.pending?.first?.triedAt, let next = job.pending?.first?.nextTryAt {
                 result.append(
-                    "The last try failed \(Elapsed.relative(tried.timestamp, now: presentation.now)); the next one comes "
-                        + "\(Elapsed.relative(next.timestamp, now: presentation.now)).")
+                    "The last download attempt failed \(Elapsed.relative(tried.timestamp, now: presentation.now)); "
+                        + "the next one is due \(Elapsed.relative(next.timestamp, now: presentation.now)).")
             }
         } else {
             result.append("The API is being called.")
         }
         if job.cancelRequested == true {
-            result.append("It is being canceled; what its call still brings has been paid for and stays fetchable.")
+            result.append("It is being canceled. Pictures of its running call are paid for, so fluxq saves them.")
         }
         return result
     }
@@ -126,26 +130,29 @@ struct JobWords {
     private func failedAdvice(_ presentation: Presentation) -> String? {
         let retry = "fluxq retry \(job.id)"
         return switch job.reason.flatMap(FailureReason.init(rawValue:)) {
-        case .rejected: "The API refuses this request as it is; it was not billed. Submit it anew with other values."
-        case .moderated: "The API refuses what it is about; it was not billed. Submit another prompt or picture."
+        case .rejected: "The API rejected this request. You were not billed. Change the request, then submit it again."
+        case .moderated:
+            "The API's content filter rejected the prompt or the picture. You were not billed. Submit "
+                + "another prompt or picture."
         case .noImage:
-            "The API answered without a usable picture, and billed it. \(rest)Buy it again with: \(retry)"
+            "The API billed the call but sent no usable picture. \(rest)To buy it again: \(retry)"
         case .outcomeUnknown:
-            "It may have been billed: \(sending(presentation)), and nobody knows what became of it, so it is not sent "
-                + "again by itself. The API's operator can tell. Buy it again with: \(retry)"
-        case .exhausted: "What each attempt cost stands beside it. Try again with: \(retry)"
+            "It may have been billed: \(sending(presentation)), but the result is unknown. fluxq will not resend it "
+                + "automatically. The API's operator can tell whether it was billed. To buy it again: \(retry)"
+        case .exhausted: "The cost of each attempt is listed next to it. To try again: \(retry)"
         case .linkLost:
-            "It was paid for, but not every picture could be saved before it was lost. \(rest)Buy it again with: \(retry)"
+            "The job was paid for, but some pictures were lost before they could be saved. \(rest)To buy it again: "
+                + "\(retry)"
         case .canceled where job.ledger?.last?.billing == Billing.unknown.rawValue:
-            "Its last call may have been billed. Buy it again with: \(retry)"
-        case .canceled: "Queue it again with: \(retry)"
+            "Its last call may have been billed. To buy it again: \(retry)"
+        case .canceled: "To queue it again: \(retry)"
         case nil: nil
         }
     }
 
-    /// Where what came in the end is to be had; empty where nothing did.
+    /// Where what came in the end is to be obtained; empty if nothing did.
     private var rest: String {
-        job.images.isEmpty ? "" : "What did come is brought by: fluxq fetch \(job.id). "
+        job.images.isEmpty ? "" : "To fetch what was saved: fluxq fetch \(job.id). "
     }
 
     /// When the latest call was sent, and by what name the API knows it, as far as the ledger has it.
@@ -153,6 +160,6 @@ struct JobWords {
         guard let call = job.ledger?.last else { return "the request was sent" }
         let request = call.requestID.map { "the request \(TerminalText.line($0))" } ?? "the request"
         if let sentAt = call.sentAt { return "\(request) was sent \(presentation.fullMoment(sentAt))" }
-        return "\(request) was begun \(presentation.fullMoment(call.begunAt)) and may have been sent"
+        return "\(request) was started \(presentation.fullMoment(call.begunAt)) and may have been sent"
     }
 }

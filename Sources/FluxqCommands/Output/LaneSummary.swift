@@ -24,24 +24,24 @@ struct LaneSummary {
         let whom = lane.someUsersOnly == true ? " for some users only, because calls of others work," : ""
         var lines = [presentation.palette("\(name): \(cause)", .bad) + "\(whom)\(since):"]
         lines += TerminalText.lines(lane.message ?? "").map { "  \($0)" }
-        let next = lane.nextProbeAt.map { " next \(presentation.fullMoment($0))." } ?? ""
-        lines.append("Jobs stay queued. \(tries)fluxq tries again by itself,\(next) \(remedy)")
+        let next = lane.nextProbeAt.map { ", next \(presentation.fullMoment($0))" } ?? ""
+        lines.append("Jobs stay queued. \(tries)fluxq tries again automatically\(next). \(remedy)")
         return lines
     }
 
     private func rateLimited(_ presentation: Presentation) -> [String] {
         guard let until = lane.until, until.timestamp > presentation.now else { return [] }
         return [
-            presentation.palette("\(name): The API asked for patience", .waiting)
-                + " until \(presentation.fullMoment(until)). Jobs stay queued and go on by themselves."
+            presentation.palette("\(name): The API is rate-limiting requests", .waiting)
+                + " until \(presentation.fullMoment(until)). Jobs stay queued and continue automatically."
         ]
     }
 
     private var tries: String {
         switch lane.probes ?? 0 {
         case 0: ""
-        case 1: "It has been tried once since then. "
-        case let probes: "It has been tried \(probes) times since then. "
+        case 1: "fluxq has tried once since then. "
+        case let probes: "fluxq has tried \(probes) times since then. "
         }
     }
 
@@ -50,9 +50,9 @@ struct LaneSummary {
     private var cause: String {
         switch holdCause {
         case .unreachable: "The API cannot be reached"
-        case .account: "The API refuses the account"
-        case .wrongAddress: "What answers is not the API"
-        case .failing: "The API's calls fail"
+        case .account: "The API rejects the account"
+        case .wrongAddress: "The server that answers is not the API"
+        case .failing: "Calls to the API fail"
         case .undeliverable: "Pictures cannot be downloaded"
         case nil: "Calls are held (\(TerminalText.line(lane.cause ?? "")))"
         }
@@ -66,16 +66,16 @@ struct LaneSummary {
 
     private var remedy: String {
         switch holdCause {
-        case .unreachable: "If it lasts, ask the administrator to look at the network and at \(address)."
-        case .account: "The administrator has to look at the API key and the account's money and limits."
+        case .unreachable: "If this continues, ask the administrator to check the network and \(address)."
+        case .account: "The administrator must check the API key, and the account's balance and limits."
         case .wrongAddress:
-            "The administrator has to look at \(address), and at what stands between this host and the API."
+            "The administrator must check \(address) and any proxy between this host and the API."
         case .failing:
-            "If it lasts, the API's operator can tell why; which jobs failed shows: fluxq list --state failed"
+            "If this continues, ask the API's operator. To list the failed jobs: fluxq list --state failed"
         case .undeliverable:
-            "Nothing more is bought until one can be, and downloads are tried again, which costs nothing. The administrator has "
-                + "to look at the network and at downloads.trusted_hosts."
-        case nil: "If it lasts, ask the administrator."
+            "fluxq buys nothing more until a download succeeds. It retries downloads, which costs nothing. The "
+                + "administrator must check the network and downloads.trusted_hosts."
+        case nil: "If this continues, ask the administrator."
         }
     }
 }

@@ -36,7 +36,7 @@ struct LedgerLine {
         }
     }
 
-    /// `, 4 x 0.08 USD`; nothing where the configuration has no price.
+    /// `, 4 x 0.08 USD`; nothing if the configuration has no price.
     private func price(of pictures: Int) -> String {
         guard let price = call.price, let currency = call.currency else { return "" }
         return " \(pictures) x \(price) \(currency)"

@@ -30,7 +30,7 @@ struct Listed {
                 state: state?.rawValue, label: label, before: before, limit: limit - jobs.count, all: all)
             first = first ?? page
             jobs += try Self.jobs(of: page, json: json).prefix(limit - jobs.count)
-            // A page that does not go on from the one before would go on for ever.
+            // A page that does not continue the one before would never end.
             guard let next = page.document.next, !page.document.jobs.isEmpty, before.map({ next < $0 }) ?? true else {
                 break
             }

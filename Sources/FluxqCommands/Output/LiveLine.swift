@@ -1,4 +1,4 @@
-/// One line on standard error that is written over as things change. Nothing where nobody watches.
+/// One line on standard error that is written over as things change. Nothing if nobody watches.
 struct LiveLine {
     private let console: Console
 

@@ -12,8 +12,8 @@ struct QueueSummary {
             result.append(
                 palette("The queue is paused", .bad)
                     + " by \(TerminalText.line(paused.by)) (uid \(paused.uid)) since \(presentation.fullMoment(paused.since)). "
-                    + "Jobs are taken and wait; "
-                    + "they go on when an administrator says: fluxq resume")
+                    + "Jobs are accepted and wait; "
+                    + "they continue when an administrator runs: fluxq resume")
         }
         if let short = queue.short {
             result.append(palette("The disk is full", .bad) + " since \(presentation.fullMoment(short.since)):")

@@ -45,7 +45,7 @@ struct UsageSheet {
 
     private func pictures(_ count: Int64) -> String { "\(count) \(count == 1 ? "picture" : "pictures")" }
 
-    /// Nothing where nothing has a price.
+    /// Nothing if nothing has a price.
     private func money(_ amount: Double, _ before: String, inBrackets: Bool = false) -> String {
         guard usage.currency != nil else { return "" }
         let text = before + usage.amount(amount, .money)

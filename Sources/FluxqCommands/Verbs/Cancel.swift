@@ -8,11 +8,11 @@ struct Cancel: AsyncParsableCommand {
         commandName: "cancel",
         abstract: "Cancel jobs.",
         discussion: """
-            A queued job is canceled at once and costs nothing. A running one is marked: what its call still brings \
-            has been paid for, so it is saved and stays fetchable, and then the job is failed: canceled. A job that \
+            A queued job is canceled at once and costs nothing. A running job first finishes its call, because its \
+            pictures are paid for: they are saved and can be fetched. Then the job is failed: canceled. A job that \
             is done or failed cannot be canceled: exit status 65.
 
-            Prints what became of each job; with --json each job's document on one line.
+            Prints each job's new state; with --json each job's document on one line.
 
             EXAMPLES
               fluxq cancel 42
@@ -23,7 +23,7 @@ struct Cancel: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64]
 
     func run() async throws {
@@ -44,7 +44,7 @@ struct Cancel: AsyncParsableCommand {
 
     static func outcome(of job: JobDocument) -> String {
         job.state == JobState.running.rawValue
-            ? "job \(job.id): is running and will be canceled; what its call still brings is kept"
+            ? "job \(job.id): is running and will be canceled; pictures of its call are still saved"
             : JobWords(job).summary
     }
 }

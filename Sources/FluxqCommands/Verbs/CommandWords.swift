@@ -55,7 +55,7 @@ enum PathWord {
         var bytes: [UInt8] = []
         for place in stride(from: 0, to: digits.count, by: 2) {
             guard let byte = UInt8(String(decoding: digits[place...].prefix(2), as: UTF8.self), radix: 16) else {
-                throw CommandFailure(.usage, code: "usage", "\(word) is no path in hexadecimal.")
+                throw CommandFailure(.usage, code: "usage", "\(word) is not a path in hexadecimal.")
             }
             bytes.append(byte)
         }
@@ -172,11 +172,11 @@ private struct Sorting {
 
     private func unknown(_ word: [UInt8]) throws(CommandFailure) -> CommandFailure {
         let text = try CommandWords.text(word, of: "This")
-        guard verb.rest == .prompt else { return usage("\(text) is no option of fluxq \(name).") }
+        guard verb.rest == .prompt else { return usage("\(text) is not an option of fluxq \(name).") }
         let isHelp = Option(word).map { ["help", "help-hidden"].contains($0.name) } ?? true
         return usage(
-            (isHelp ? "\(text) stands among other words." : "\(text) is no option of fluxq \(name).")
-                + " If it is the prompt, put -- before it: fluxq \(name) … -- \"\(text)\". Nothing was queued.")
+            (isHelp ? "\(text) is among other arguments." : "\(text) is not an option of fluxq \(name).")
+                + " If it is the prompt, write it after --: fluxq \(name) … -- \"\(text)\". Nothing was queued.")
     }
 
     private func usage(_ detail: String) -> CommandFailure {

@@ -28,7 +28,7 @@ struct EachJob {
     /// nil for what is not this job's own.
     private static func complaint(_ error: any Error, about id: Int64) -> CommandFailure? {
         switch error {
-        case ControlClientError.problem(let problem): CommandFailure(problem, about: "Job \(id)")
+        case ControlClientError.problem(let problem): CommandFailure(problem, aboutJob: id)
         case let complaint as CommandFailure: complaint
         case let error as DestinationError: CommandFailure(error)
         default: nil

@@ -5,19 +5,19 @@ import FluxqControlClient
 struct Fetch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch",
-        abstract: "Bring jobs' pictures out of the archive; print each path.",
+        abstract: "Download pictures and print their paths.",
         discussion: """
-            Each picture becomes <id>-<index>.<ext> in the directory, the extension from what the bytes are: 42-1.png. \
-            It is checked against the archive's hash before it gets its name. A file that is there already is never \
-            overwritten: the very same picture is fine and its path is printed; anything else, a symbolic link too, is \
-            left as it is and makes fluxq exit with 65.
+            Each picture is saved as <id>-<index>.<ext>, such as 42-1.png; the extension follows the file's format. \
+            fluxq checks its hash first. Existing files are never overwritten. If a file already holds the same \
+            picture, its path is printed. Any other existing file, also a symbolic link, is left unchanged: exit \
+            status 65.
 
-            A job that has no picture yet makes it exit with 75, one that failed without any with 1. What a failed or \
-            canceled job has saved can be fetched all the same. What came in a picture's place and is no picture that \
-            fluxq knows becomes <id>-<index>.bin; standard error says so.
+            Exit status 75 means that a job has no picture yet; 1 means that it failed without one. Pictures that a \
+            failed or canceled job has saved can be fetched too. Data of an unknown format is saved as \
+            <id>-<index>.bin, with a note on standard error.
 
-            With --json: id, index, path, hash, media_type and bytes of each picture on one line; path_base64 as well if \
-            the path is not UTF-8.
+            With --json: one line for each picture, with id, index, path, hash, media_type and bytes. If the path is \
+            not UTF-8, path_base64 is added.
 
             EXAMPLES
               fluxq fetch 42
@@ -28,16 +28,18 @@ struct Fetch: AsyncParsableCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("Where to; made if it is missing. Without it the current directory.", valueName: "DIR"),
+        help: ArgumentHelp("Output directory; created if missing (default: current directory).", valueName: "DIR"),
         transform: PathWord.read)
     var output: BytePath?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Only this picture of each job, from 1.", valueName: "N"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Only this picture of each job, from 1.", valueName: "N"))
     var index: Int?
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64]
 
     func validate() throws {
@@ -47,7 +49,7 @@ struct Fetch: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run { console in
-            let interruption = Interruption(saying: "stopped; no part of a picture is left behind", on: console)
+            let interruption = Interruption(saying: "stopped; no partial picture is left behind", on: console)
             defer { interruption.end() }
             return try await global.connected(console) { client in
                 let directory = try await OutputDirectory.open(output ?? BytePath("."))

@@ -6,10 +6,11 @@ import ArgumentParser
 struct FluxqCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxq",
-        abstract: "Have pictures edited by a paid images API, through this host's spooler.",
+        abstract: "Edit pictures with a paid images API, through this host's spooler.",
         discussion: """
-            You give a prompt and a picture; the daemon fluxqd calls the API, which takes 10 to 90 seconds, and keeps \
-            every picture that was paid for. Nothing is lost when you log out, and nothing is bought twice unasked.
+            You submit a prompt and a picture. The daemon fluxqd calls the API, which takes 10 to 90 seconds, and \
+            saves every paid picture. Jobs continue when you log out, and fluxq never buys anything twice without \
+            being asked.
 
             EXAMPLES
               fluxq submit --image photo.jpg "Convert to quick pencil sketch"
@@ -22,7 +23,7 @@ struct FluxqCommand: AsyncParsableCommand {
             \(ExitStatus.help)
 
             ENVIRONMENT
-              FLUXQ_SOCKET   the daemon's socket, where --socket does not name it
+              FLUXQ_SOCKET   the daemon's socket, unless --socket is given
               NO_COLOR       no colours
             """,
         version: "fluxq 0.1.0",

@@ -8,20 +8,19 @@ import Glibc
 struct Forget: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "forget",
-        abstract: "Delete ended jobs of yours with their pictures.",
+        abstract: "Delete your ended jobs and their pictures.",
         discussion: """
-            Takes the numbers of jobs, or describes them: --label, --state and --before, of which all have to fit. Says what \
-            that is (jobs, pictures, bytes) and asks; without a terminal it needs --yes.
+            Select jobs by number, or with --label, --state and --before; all given conditions must match. fluxq \
+            shows what it would delete (jobs, pictures, bytes) and asks. Without a terminal it needs --yes.
 
-            The jobs' rows and events are deleted at once, their pictures when no other job has them, within a day. Fetch \
-            first what you want to keep: nobody can bring it back. What the jobs cost stays counted, in every limit and in \
-            fluxq usage. A job that was submitted under a --key and has cost money, or may have, leaves its key behind: the \
-            same key does not buy again.
+            Jobs and events are deleted at once; pictures that no other job uses are deleted within a day. Fetch \
+            what you want to keep first: this cannot be undone. What the jobs cost still counts for every limit and \
+            in fluxq usage. The --key of a job that may have cost money stays in use: the same key does not buy again.
 
-            Only jobs that are done or failed are forgotten, and none whose picture is still to be fetched: exit status 65 \
-            if one was named. Nobody can forget another's jobs.
+            Only jobs that are done or failed can be forgotten, and only if fluxqd has no more pictures to download \
+            for them. If you name another job, the exit status is 65. You cannot forget other users' jobs.
 
-            Prints what was forgotten; with --json a document with jobs, pictures, bytes and text_bytes.
+            Prints what was deleted; with --json a document with jobs, pictures, bytes and text_bytes.
 
             EXAMPLES
               fluxq forget 42 43
@@ -39,19 +38,20 @@ struct Forget: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only jobs that ended before then: 30d (so long ago), 2026-11-01, \"2026-11-01 08:00\" or 2026-11-01T08:00:00Z.",
+            "Only jobs that ended before this time: 30d (30 days ago), 2026-11-01, \"2026-11-01 08:00\" or "
+                + "2026-11-01T08:00:00Z.",
             valueName: "TIME"))
     var before: String?
 
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Do not ask for confirmation.")
     var yes = false
 
-    @Flag(help: "Only say what would be forgotten.")
+    @Flag(help: "Only show what would be deleted.")
     var dryRun = false
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64] = []
 
     func validate() throws {
@@ -59,8 +59,8 @@ struct Forget: AsyncParsableCommand {
         guard ids.isEmpty == describes else {
             throw ValidationError(
                 ids.isEmpty
-                    ? "Say which jobs: their numbers, or --label, --state or --before."
-                    : "Give the numbers of jobs or describe them, not both.")
+                    ? "Name the jobs: by number, or with --label, --state or --before."
+                    : "Give job numbers or describe the jobs, not both.")
         }
         if let state, state != .done, state != .failed {
             throw ValidationError("--state must be done or failed: only jobs that have ended are forgotten.")
@@ -70,7 +70,7 @@ struct Forget: AsyncParsableCommand {
                 _ = try StartTime.earlier(before, now: .now(), clock: .system)
             } catch {
                 throw ValidationError(
-                    "--before \"\(before)\" is no time. Give one such as 30d (so long ago), 2026-11-01, "
+                    "--before \"\(before)\" is not a time. Give one such as 30d (30 days ago), 2026-11-01, "
                         + "\"2026-11-01 08:00\" (local time) or 2026-11-01T08:00:00Z.")
             }
         }
@@ -105,7 +105,10 @@ struct Forget: AsyncParsableCommand {
             plan.add(preview)
             for staying in preview.staying ?? [] {
                 console.complain(
-                    CommandFailure(.badInput, code: "not_forgotten", "Job \(staying.id): It stays. \(staying.problem)"))
+                    CommandFailure(
+                        .badInput, code: "not_forgotten",
+                        "Job \(staying.id) was not forgotten. "
+                            + "\(staying.problem)"))
                 status = .badInput
             }
             // Nothing that ends from now on is forgotten unseen.
@@ -113,7 +116,7 @@ struct Forget: AsyncParsableCommand {
             requests[index].preview = nil
         }
         if plan.pending > 0, ids.isEmpty {
-            console.note("\(plan.pending) stay: pictures that were paid for are still to be fetched")
+            console.note("\(plan.pending) are not forgotten: fluxqd still has to download pictures that were paid for")
         }
         if dryRun || plan.jobs == 0 {
             try report(plan, console, dryRun ? "would be forgotten" : "forgotten")
@@ -123,10 +126,10 @@ struct Forget: AsyncParsableCommand {
             guard isatty(STDIN_FILENO) == 1, console.liveWidth != nil else {
                 throw CommandFailure(
                     .usage, code: "not_confirmed",
-                    "\(plan.words) would be forgotten for good, and there is no terminal to ask on. To forget without a question, "
-                        + "add --yes. Nothing was forgotten.")
+                    "\(plan.words) would be deleted for good, but there is no terminal to ask on. To delete without "
+                        + "a question, add --yes. Nothing was forgotten.")
             }
-            console.show("\(plan.words) will be forgotten for good. What they cost stays counted. Forget them? [y/N] ")
+            console.show("\(plan.words) will be deleted for good. What they cost stays counted. Delete them? [y/N] ")
             guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
                 console.note("nothing was forgotten")
                 return status

@@ -10,8 +10,8 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The daemon's socket. Without it $FLUXQ_SOCKET, else \(SocketPath.standard), which is only trusted where "
-                + "nobody but root and you could have made it.",
+            "The daemon's socket (default: $FLUXQ_SOCKET, else \(SocketPath.standard)). The default socket is "
+                + "trusted only if root or you created it.",
             valueName: "PATH"), transform: PathWord.read)
     var socket: BytePath?
 
@@ -37,16 +37,16 @@ struct GlobalOptions: ParsableArguments {
 
     private static func words(for reason: ControlClientError) -> String {
         reason.isBusy
-            ? "fluxqd is busy; waiting for a place, up to a minute"
-            : "fluxqd does not answer; waiting for it to come back"
+            ? "fluxqd is busy; waiting up to a minute for a connection"
+            : "fluxqd does not respond; waiting for it to restart"
     }
 
     /// Once for each verb, however often it connects.
     private func warnOfSocket(_ console: Console) {
         guard let uid = controlSocket.foreignOwner() else { return }
         console.note(
-            "$\(SocketPath.environmentVariable) names a socket of the user with number \(uid), who gets your prompts and pictures. "
-                + "If you trust that user, name it with: --socket PATH")
+            "$\(SocketPath.environmentVariable) names a socket of the user with uid \(uid), who can read your "
+                + "prompts and pictures. If you trust that user, use: --socket PATH")
     }
 
     /// Runs a verb: whatever it throws is told to the person or program, and becomes the exit status.

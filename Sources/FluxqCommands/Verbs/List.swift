@@ -8,15 +8,15 @@ extension JobState: ExpressibleByArgument {}
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List your jobs, newest first, or everybody's.",
+        abstract: "List your jobs, newest first, or all users' jobs.",
         discussion: """
-            On a terminal, prompts are cut to its width and times say how long ago; in a pipe, prompts are whole and \
-            times are local ones. An empty field is shown as -.
+            On a terminal, prompts are cut to its width and times are relative. In a pipe, prompts are complete and \
+            times are local. An empty field is shown as -.
 
-            --all adds what runs and waits of others: whose it is, its state and its place in the line, and nothing \
-            else. For administrators it is everybody's jobs with all there is to know.
+            --all adds other users' running and queued jobs, showing only owner, state and queue position. \
+            Administrators see all jobs of all users in full.
 
-            With --json: a list of the jobs' documents as the daemon gives them, one on each line; others' have no id.
+            With --json: a list of the daemon's documents of the jobs, one on each line. Other users' jobs have no id.
 
             EXAMPLES
               fluxq list
@@ -33,10 +33,10 @@ struct List: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only jobs with this label.", valueName: "TEXT"))
     var label: String?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("At most so many jobs.", valueName: "N"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Maximum number of jobs.", valueName: "N"))
     var limit = 50
 
-    @Flag(help: "Not only yours: others' place in the line; for administrators, everybody's jobs.")
+    @Flag(help: "Also show other users' queue positions; for administrators, all users' jobs.")
     var all = false
 
     @OptionGroup var global: GlobalOptions
@@ -72,7 +72,8 @@ struct List: AsyncParsableCommand {
                     lines += JobTable(jobs: jobs.map(\.document), showsOwners: showsOwners).lines(presentation)
                 }
                 if let others, !others.isEmpty {
-                    lines += (jobs.isEmpty ? [] : [""]) + ["Of others:"] + OthersTable(jobs: others).lines(presentation)
+                    if !jobs.isEmpty { lines.append("") }
+                    lines += ["Other users:"] + OthersTable(jobs: others).lines(presentation)
                 }
                 try console.print(lines)
                 return .success

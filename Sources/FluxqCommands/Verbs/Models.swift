@@ -6,12 +6,12 @@ import FluxqFormats
 struct Models: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
-        abstract: "Show which models jobs can ask for, what each takes and costs.",
+        abstract: "Show the available models, their fields and their prices.",
         discussion: """
-            A job that names no model gets the one marked with *. "PICTURE" says whether a model needs a picture to edit. \
-            Fields are those that a job may set, by their options or, if they are the model's own, with --set.
+            The default model is marked with *. PICTURE shows whether a model needs a picture to edit. FIELDS lists \
+            what a job may set. Use the option of that name, or --set for a field specific to the model.
 
-            With --json: a list of them, one on each line, with the range of each field.
+            With --json: a list of the models, one on each line, with the range of each field.
 
             EXAMPLES
               fluxq models

@@ -7,13 +7,14 @@ struct Pause: AsyncParsableCommand {
         commandName: "pause",
         abstract: "Stop new calls of the whole queue (administrators).",
         discussion: """
-            Jobs are still taken and wait; calls in flight go on and are archived. It stays so over restarts of the \
-            daemon, until somebody says: fluxq resume. status tells everybody since when and by whom.
+            Jobs are still accepted and wait. Calls in flight finish, and their pictures are saved. The pause \
+            survives restarts of the daemon and ends with: fluxq resume. fluxq status shows every user since when \
+            and by whom the queue is paused.
 
-            For root, the daemon's own user, and whom access.admins or access.admin_group of its configuration names; \
-            for others the exit status is 77.
+            Only for administrators: root, the daemon's own user, and the users in access.admins or \
+            access.admin_group. For other users the exit status is 77.
 
-            Prints how the queue is then; with --json as the daemon gives it.
+            Prints the queue's new state; --json prints the daemon's document.
 
             EXAMPLES
               fluxq pause && fluxq status

@@ -5,15 +5,15 @@ import FluxqControlClient
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Let calls begin again (administrators).",
+        abstract: "Start calls again (administrators).",
         discussion: """
-            Ends a pause. Where the queue is held because the API cannot be used, or the API has asked for patience, one \
-            call tries at once whether things are better, instead of waiting for its time.
+            Ends a pause. If the queue is held or the API is rate-limiting requests, fluxq probes the API at once \
+            with one call.
 
-            For root, the daemon's own user, and whom access.admins or access.admin_group of its configuration names; \
-            for others the exit status is 77.
+            Only for administrators: root, the daemon's own user, and the users in access.admins or \
+            access.admin_group. For other users the exit status is 77.
 
-            Prints how the queue is then; with --json as the daemon gives it.
+            Prints the queue's new state; --json prints the daemon's document.
 
             EXAMPLES
               fluxq resume

@@ -7,10 +7,11 @@ struct Retry: AsyncParsableCommand {
         commandName: "retry",
         abstract: "Queue failed jobs again, under their own numbers.",
         discussion: """
-            The job is called again and may be billed again; fluxq status ID says what is known about that. Earlier \
-            attempts and pictures are kept. Only a failed job can be retried; any other: exit status 65.
+            The API is called again and may bill again; fluxq status ID shows whether earlier calls were billed. \
+            Earlier attempts and pictures are kept. Only a failed job can be retried; for any other the exit status \
+            is 65.
 
-            Prints what became of each job; with --json each job's document on one line.
+            Prints each job's new state; with --json each job's document on one line.
 
             EXAMPLES
               fluxq retry 42
@@ -21,7 +22,7 @@ struct Retry: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64]
 
     func run() async throws {

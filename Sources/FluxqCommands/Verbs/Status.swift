@@ -7,22 +7,21 @@ import FluxqModel
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how the queue is doing, or everything about single jobs.",
+        abstract: "Show the state of the queue, or all details of jobs.",
         discussion: """
-            Without a number: whether the queue is held, paused or slowed down, why, and what to do about it; how many \
-            jobs you have; those that wait or run; and the last that ended.
+            Without a number: whether the queue is held, paused or slowed down, why, and what to do. Then the number \
+            of your jobs, the queued and running ones, and the last ones that ended.
 
-            With numbers: each job's state and what it means, its times, its request, its pictures, and what the API \
-            said.
+            With numbers: each job's state and what it means, its times, request, pictures and the API's messages.
 
-            A job is queued, running, done or failed. A queued one says what it waits for: scheduled, backoff, \
-            rate_limited, user_limit, budget, held or paused. A failed one says why: rejected, moderated, no_image, \
+            A job is queued, running, done or failed. A queued job shows what it waits for: scheduled, backoff, \
+            rate_limited, user_limit, budget, held or paused. A failed job shows why: rejected, moderated, no_image, \
             outcome_unknown, exhausted, link_lost or canceled.
 
-            A job's details have its latest 100 calls; --calls prints all of them instead, newest first.
+            The details include the latest 100 calls. --calls prints all calls instead, newest first.
 
-            With --json: one document with queue, running, queued and finished; or each job's document on one line; \
-            with --calls, each call on one line.
+            With --json and no number: one document with queue, running, queued and finished. With numbers: each \
+            job's document on one line. With --calls: each call on one line.
 
             EXAMPLES
               fluxq status
@@ -34,10 +33,10 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64] = []
 
-    @Flag(help: "Every call of the jobs, newest first, and nothing else.")
+    @Flag(help: "Print only the jobs' calls, newest first.")
     var calls = false
 
     func validate() throws {
@@ -131,7 +130,7 @@ struct Status: AsyncParsableCommand {
             lines += ["", "Last ended:"] + JobTable(jobs: finished.map(\.document)).lines(presentation)
         }
         if counts.queued + counts.running + counts.done + counts.failed == 0 {
-            lines.append("Begin with: fluxq submit --image photo.jpg \"Convert to quick pencil sketch\"")
+            lines.append("To begin: fluxq submit --image photo.jpg \"Convert to quick pencil sketch\"")
         }
         try console.print(lines)
         return .success

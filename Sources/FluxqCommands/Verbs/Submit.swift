@@ -12,23 +12,23 @@ struct Submit: AsyncParsableCommand {
         commandName: "submit",
         abstract: "Queue one edit; print the job's number.",
         discussion: """
-            The job's number is printed alone on standard output, so that a script can keep it. The job is then \
-            safely queued: it runs whether or not anybody waits for it. A value out of its range is refused before \
-            anything is queued or paid for.
+            Only the job's number is printed on standard output, so that scripts can capture it. The job is then \
+            safely queued and runs even if you log out. A value out of range is rejected before anything is queued \
+            or paid for.
 
-            With --wait the number is printed at once, and fluxq ends when the job does: 0 if it is done, 1 if it \
-            failed. Ctrl-C ends the waiting, not the job. With --output the pictures are fetched as well, and after \
-            the number each picture's path is printed on a line of its own.
+            With --wait the number is printed at once, and fluxq exits when the job ends: 0 if it is done, 1 if it \
+            failed. Ctrl-C ends the waiting, not the job. --output also downloads the pictures and prints each \
+            picture's path on its own line, after the number.
 
             With --json the job's document is printed on one line: as it was queued, or with --wait as it ended. \
-            Its `notes` are what standard error says otherwise of the picture: that it lies turned (EXIF), that it says \
-            where it was taken (GPS), that it is flawed. The picture is sent as it is all the same.
+            `notes` warn that the picture is rotated (EXIF), contains its location (GPS) or is flawed. Without \
+            --json they are printed on standard error. The picture is sent unchanged.
 
             PROMPTS
-              A prompt may begin with a dash. One that is a single word with two, such as --dark, needs -- before it. \
-            What stands on the command line is hidden from other users of this host once fluxq runs, but for a moment \
-            they can see it, as they can in the arguments of programs that start fluxq (xargs, timeout, nohup). From a \
-            file or standard input a prompt is never seen: --prompt-file FILE, --prompt-file - or a prompt of -.
+              A prompt may begin with a dash. Write a prompt that looks like an option, such as --dark, after --. \
+            Other users of this host can see the command line for a moment, until fluxq hides it. They can also see \
+            it in the arguments of programs that start fluxq (xargs, timeout, nohup). A prompt from a file or \
+            standard input is never visible: --prompt-file FILE, --prompt-file - or the prompt -.
 
             EXAMPLES
               fluxq submit --image photo.jpg "Convert to quick pencil sketch"
@@ -40,13 +40,13 @@ struct Submit: AsyncParsableCommand {
               fluxq submit --model gpt-image-1 --set size=1536x1024 --set quality=high "A lighthouse at dusk"
 
             MODELS AND THEIR FIELDS (--model, --set)
-              fluxq models shows which models there are and which fields each takes. The value of --set is a truth \
-            value if it is true or false, a number if JSON would read it as one, and a text otherwise.
+              fluxq models lists the models and the fields of each. The value of --set is sent as a JSON boolean \
+            (true, false) or number if it is written as one, otherwise as text.
 
             TIMES (--at)
               2026-11-24T08:00:00Z      ISO 8601 with a zone
               "2026-11-24 08:00"        local time
-              08:00                     the next time that it is 08:00 here
+              08:00                     the next 08:00, local time
               now+2h, +30min, +1h30min  from now; s, min, h and d
 
             \(ExitStatus.help)
@@ -71,7 +71,7 @@ struct Submit: AsyncParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The same seed gives the same result. Without it fluxq draws one and records it; -1 lets the API draw.",
+            "The same seed gives the same result. By default fluxq chooses one and records it; -1 lets the API choose.",
             valueName: "N"))
     var seed: Int64?
 
@@ -83,42 +83,42 @@ struct Submit: AsyncParsableCommand {
         help: ArgumentHelp("How closely to follow the prompt, 1 to 10.", valueName: "X"), transform: Self.number)
     var guidanceScale: Double?
 
-    @Option(help: ArgumentHelp("What the result should not show.", valueName: "TEXT"))
+    @Option(help: ArgumentHelp("What the result must not show.", valueName: "TEXT"))
     var negativePrompt: String?
 
-    @Option(help: ArgumentHelp("How the API hands over the pictures.", valueName: "FORMAT"))
+    @Option(help: ArgumentHelp("How the API delivers the pictures.", valueName: "FORMAT"))
     var responseFormat: EditRequest.ResponseFormat?
 
-    @Option(help: ArgumentHelp("Another model than the daemon's own; see: fluxq models.", valueName: "MODEL"))
+    @Option(help: ArgumentHelp("Model to use instead of the default; see: fluxq models.", valueName: "MODEL"))
     var model: String?
 
     @Option(
         name: .customLong("set"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A field of the model's own; may be given for several fields.", valueName: "KEY=VALUE"),
+        help: ArgumentHelp("A field specific to the model; can be repeated.", valueName: "KEY=VALUE"),
         transform: FieldSetting.init(argument:))
     var settings: [FieldSetting] = []
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("-100 to 100; the higher runs first among your own jobs.", valueName: "N"))
+        help: ArgumentHelp("-100 to 100; of your own jobs, higher ones run first.", valueName: "N"))
     var priority: Int?
 
-    @Option(help: ArgumentHelp("A word of your own, to find the job by.", valueName: "TEXT"))
+    @Option(help: ArgumentHelp("Label for finding the job later.", valueName: "TEXT"))
     var label: String?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Not before then; see TIMES above.", valueName: "TIME"),
+        parsing: .unconditional, help: ArgumentHelp("Start time; see TIMES above.", valueName: "TIME"),
         transform: Self.time)
     var at: Timestamp?
 
     @Option(
         help: ArgumentHelp(
-            "Submitting again with the same key and values gives the same job, not another.", valueName: "KEY"))
+            "Idempotency key: submitting again with the same key and values returns the same job.", valueName: "KEY"))
     var key: String?
 
     @Option(
         help: ArgumentHelp(
-            "Where nobody knows whether a call was billed: fail and let you decide, or retry and perhaps pay twice.",
+            "If it is unknown whether a call was billed: `fail` (default) or `retry`, which may pay twice.",
             valueName: "CHOICE"))
     var onUnknown: OnUnknown?
 
@@ -126,7 +126,7 @@ struct Submit: AsyncParsableCommand {
     var wait = false
 
     @Option(
-        help: ArgumentHelp("Wait, then fetch the pictures into this directory.", valueName: "DIR"),
+        help: ArgumentHelp("Wait, then download the pictures into this directory.", valueName: "DIR"),
         transform: PathWord.read)
     var output: BytePath?
 
@@ -150,7 +150,7 @@ struct Submit: AsyncParsableCommand {
                     : "give the prompt or --prompt-file, not both.")
         }
         if source == .standardInput, image == BytePath("-") {
-            throw ValidationError("standard input cannot bring both the picture and the prompt. Read one from a file.")
+            throw ValidationError("standard input cannot hold both the picture and the prompt. Read one from a file.")
         }
         _ = try FieldSetting.parameters(of: settings)
     }
@@ -171,7 +171,7 @@ struct Submit: AsyncParsableCommand {
             }
             let notes = await picture?.notes() ?? []
             let id = job.document.id
-            interruption.say("job \(id) is queued and continues; look with: fluxq status \(id)")
+            interruption.say("job \(id) is queued and continues; to see its state: fluxq status \(id)")
             do {
                 return try await finish(job, notes, directory, console)
             } catch {
@@ -225,7 +225,7 @@ struct Submit: AsyncParsableCommand {
         let options = JobSubmission.Options(
             priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown,
             key: key ?? Self.drawnKey())
-        interruption.say("whether the job was queued is not known; look before you submit it again: fluxq list")
+        interruption.say("it is unknown whether the job was queued; check before you submit it again: fluxq list")
         do {
             return try await client.submit(JobSubmission(request: request, options: options))
         } catch ControlClientError.connectionLost(let path, let why) {
@@ -273,7 +273,7 @@ struct Submit: AsyncParsableCommand {
             let words = JobWords(job.document)
             let failed = job.document.state != JobState.done.rawValue
             if failed || job.document.warning != nil || console.liveWidth != nil { console.note(words.summary) }
-            if failed { console.note("more with: fluxq status \(id)") }
+            if failed { console.note("For details, run: fluxq status \(id)") }
             return job
         case .timedOut(let job):
             throw CommandFailure(.tryLater, code: "timed_out", JobWords(job).summary)

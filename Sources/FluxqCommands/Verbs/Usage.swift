@@ -8,10 +8,10 @@ struct Usage: AsyncParsableCommand {
         commandName: "usage",
         abstract: "Show what you have used, what it cost, and what is left.",
         discussion: """
-            Days and months begin at 00:00 UTC. Pictures of calls in flight are set aside until their answer; those of \
-            calls whose outcome nobody knows may have been billed and go on counting.
+            Days and months begin at 00:00 UTC. Pictures of calls in flight are reserved until the answer arrives. \
+            Pictures of calls with an unknown outcome may have been billed, so they still count.
 
-            With --all, for administrators: everybody's. With --json: the daemon's document, or a list of them, one on \
+            --all shows all users (administrators). With --json: the daemon's document, or a list of them, one on \
             each line.
 
             EXAMPLES
@@ -22,7 +22,7 @@ struct Usage: AsyncParsableCommand {
             \(ExitStatus.help)
             """)
 
-    @Flag(help: "Everybody's, for administrators.")
+    @Flag(help: "Show all users (administrators).")
     var all = false
 
     @OptionGroup var global: GlobalOptions

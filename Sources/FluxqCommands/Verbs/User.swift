@@ -5,15 +5,15 @@ import FluxqControlClient
 struct User: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
-        abstract: "Say whose a user's number is that has come under another name (administrators).",
+        abstract: "Decide whose a uid is whose user name has changed (administrators).",
         discussion: """
-            Accounts are deleted and their numbers given to others. A number that comes under another name than before is \
-            held back: its user can do nothing, and its jobs wait. fluxq status tells administrators of each.
+            A deleted account's uid can be given to another person. fluxqd blocks a uid whose user name has changed: \
+            its user can do nothing, and its jobs wait. fluxq status lists blocked uids for administrators.
 
-            renamed: it is the same person under a new name, who keeps everything.
-            replaced: it is another person. What the earlier one has queued is canceled. Jobs, pictures and what they cost \
-            go to a number that nobody can have, where administrators still find them (fluxq list --all), and the number \
-            starts with nothing.
+            renamed: the same person under a new name, who keeps everything.
+            replaced: another person, who starts with nothing. The previous user's queued jobs are canceled. Jobs, \
+            pictures and costs move to a uid that no account can have. Administrators still find them with: fluxq \
+            list --all
 
             EXAMPLES
               fluxq user 1000 renamed
@@ -27,10 +27,10 @@ struct User: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("The user's number.", valueName: "UID"))
+    @Argument(help: ArgumentHelp("The uid.", valueName: "UID"))
     var uid: UInt32
 
-    @Argument(help: ArgumentHelp("Whose it is: renamed or replaced.", valueName: "VERDICT"))
+    @Argument(help: ArgumentHelp("renamed (same person) or replaced (another person).", valueName: "VERDICT"))
     var verdict: Verdict
 
     func run() async throws {

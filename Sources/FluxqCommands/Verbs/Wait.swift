@@ -8,10 +8,11 @@ struct Wait: AsyncParsableCommand {
         commandName: "wait",
         abstract: "Wait until jobs are done or failed.",
         discussion: """
-            Prints one line for each job as it ends, in the order given. On a terminal, a live line shows state, phase \
-            and elapsed time. Waiting continues over a restart of the daemon. Ctrl-C ends the waiting, not the jobs.
+            Prints one line for each job as it ends, in the order given. On a terminal, a live line shows state, \
+            phase and elapsed time. Waiting continues across restarts of the daemon. Ctrl-C ends the waiting, not \
+            the jobs.
 
-            Exits with 0 if all are done, 1 if any failed, 75 if the time was over before.
+            Exits with 0 if all are done, 1 if any failed, 75 on timeout.
 
             With --json: each job's document on one line.
 
@@ -24,12 +25,12 @@ struct Wait: AsyncParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Wait no longer than so many seconds for all of them together.", valueName: "S"))
+        help: ArgumentHelp("Total time to wait, in seconds.", valueName: "S"))
     var timeout: Int?
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("Jobs' numbers.", valueName: "ID"), transform: JobNumber.parse)
+    @Argument(help: ArgumentHelp("Job numbers.", valueName: "ID"), transform: JobNumber.parse)
     var ids: [Int64]
 
     /// A year.
@@ -46,7 +47,7 @@ struct Wait: AsyncParsableCommand {
         try await global.run { console in
             let which = ids.count == 1 ? "job \(ids[0]) continues" : "the jobs continue"
             let look = ids.map(String.init).joined(separator: " ")
-            let interruption = Interruption(saying: "\(which); look with: fluxq status \(look)", on: console)
+            let interruption = Interruption(saying: "\(which); to see more: fluxq status \(look)", on: console)
             defer { interruption.end() }
             let watch = JobWatch(
                 socket: global.controlSocket, console: console, deadline: timeout.map { .now + .seconds($0) })
@@ -63,8 +64,8 @@ struct Wait: AsyncParsableCommand {
                     let summary = JobWords(job).summary
                     throw CommandFailure(
                         .tryLater, code: "timed_out",
-                        "The time is over: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job continues; wait again "
-                            + "with: fluxq wait \(id)")
+                        "Timed out: \(summary)\(summary.hasSuffix(".") ? "" : ".") The job continues. To wait "
+                            + "again: fluxq wait \(id)")
                 }
             }
         }

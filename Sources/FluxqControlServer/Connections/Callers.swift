@@ -34,7 +34,7 @@ final class Callers: Sendable {
     /// At once, by what was last known, to find the place for a connection before the lookup.
     func visitor(_ uid: UInt32) -> ConnectionCap.Visitor {
         let administrators = settings.current.administrators
-        // Not even an administrator can be one: whoever has the number next would be as well.
+        // Not even an administrator can be one: the next user of the number would be one too.
         if Account.isDynamic(uid) { return .stranger }
         if administrators.names(uid) { return .administrator(uid) }
         guard let entry = users.lastKnown(uid) else {
@@ -87,7 +87,7 @@ final class Callers: Sendable {
             if let held = try await store.recognize(uid, as: name) {
                 userLog.log(
                     .warning,
-                    "A number has come under another name and is held back: fluxq user UID renamed, or replaced.",
+                    "A uid has another user name than before and is blocked. Run: fluxq user UID renamed|replaced",
                     of: uid, ["name": "\(held.name)", "came_as": "\(held.cameAs)"])
                 return false
             }
@@ -110,7 +110,7 @@ final class Callers: Sendable {
         }
         if isDue {
             logger.warning(
-                "The user database does not answer; users who are not known yet are told to try again later.",
+                "The user database does not respond; users not seen before are told to try again later.",
                 metadata: ["uid": "\(uid)"])
         }
     }

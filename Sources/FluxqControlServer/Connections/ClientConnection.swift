@@ -10,7 +10,7 @@ import ServiceLifecycle
 /// One client's connection: a request, its response, and again, until either side has had enough.
 struct ClientConnection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-    /// By the kernel; nil where it cannot tell.
+    /// By the kernel; nil if it cannot tell.
     let uid: UInt32?
     /// Held until it is closed and whatever it asked for has ended: who asks for much and goes away has not left before.
     let place: ConnectionCap.Place

@@ -105,7 +105,7 @@ package struct ControlServer: Service {
             group.addTask {
                 try await gracefulShutdown()
                 try await Task.sleep(for: settings.current.shutdownGrace)
-                logger.info("Requests that are still in progress are broken off.")
+                logger.info("Requests still in progress are aborted.")
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -113,7 +113,7 @@ package struct ControlServer: Service {
         logger.info("The control interface is closed.")
     }
 
-    /// Takes on what has been configured anew: requests that begin from now on go by it. The caps on connections stay.
+    /// Applies new settings to requests that begin from now on. The caps on connections stay.
     package func reload(_ settings: Settings) {
         self.settings.replace(with: settings)
         users.forget()

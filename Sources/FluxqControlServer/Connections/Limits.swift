@@ -15,8 +15,8 @@ enum Limits {
     static let pieceBytes = 256 << 10
     static let jobsPerPage = 1...Int64(JobPage.mostJobs)
     static let jobsPerPageByDefault = 50
-    /// Of the requests and errors on one page, as JSON: as much as one job with the longest prompts has, so that no page is
-    /// dearer than that.
+    /// Of the requests and errors on one page, as JSON: as much as one job with the longest prompts has, so that no
+    /// page costs more.
     static let pageTextBytes = 128 << 10
     /// Jobs of others in a list of all.
     static let othersJobs = 1000

@@ -11,7 +11,7 @@ struct PeerCredential: Sendable {
     /// namespace arrives as. 65535 is none at all in 16 bits.
     private static let nobody: Set<UInt32> = [.max, 65534, 65535]
 
-    /// The user at the other end; nil where the kernel cannot tell who that is.
+    /// The user at the other end; nil if the kernel cannot tell who that is.
     static func uid(of channel: any Channel) -> EventLoopFuture<UInt32?> {
         guard let options = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeSucceededFuture(nil)

@@ -21,7 +21,7 @@ final class RequestReader {
     private let channel: any Channel
     private let settings: ControlServer.Settings
     private var bodyEnd = ContinuousClock.now
-    /// The client holds its body back until it is told to go on (RFC 9110, 10.1.1).
+    /// The client holds its body back until it is told to continue (RFC 9110, 10.1.1).
     private(set) var awaitsInvitation = false
     private(set) var isBodyOver = true
 
@@ -37,7 +37,7 @@ final class RequestReader {
         self.settings = settings
     }
 
-    /// The next request, once the body of the last has been read; nil where the client has no more.
+    /// The next request, once the body of the last has been read; nil if the client has no more.
     func next() async throws(Failure) -> HTTPRequest? {
         let part: HTTPRequestPart?
         connection.beginAwaitingRequest()

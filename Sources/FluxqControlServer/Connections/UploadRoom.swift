@@ -93,7 +93,7 @@ final class UploadRoom: Sendable {
         fileprivate func grow(to bytes: Int64) async throws {
             try await room.turns.take(owner.uid) {
                 if let reached = try await room.obstacle(to: bytes, promised: promised, of: owner) {
-                    guard try await mayBeKnown(bytes) else { throw Problem.overLimit(reached, "Nothing was kept.") }
+                    guard try await mayBeKnown(bytes) else { throw Problem.overLimit(reached, "Nothing was saved.") }
                 }
                 try await room.promise(bytes - promised, to: owner.uid)
                 promised = bytes

@@ -43,7 +43,7 @@ final class UserLog: Sendable {
         }
         if leftOut > 0 {
             logger.notice(
-                "Log lines about a user were left out: there were too many in a minute.",
+                "Log lines about a user were dropped: there were too many in a minute.",
                 metadata: ["uid": "\(uid)", "lines": "\(leftOut)"])
         }
         if isShown { logger.log(level: level, message, metadata: metadata.merging(["uid": "\(uid)"]) { $1 }) }

@@ -22,13 +22,13 @@ struct Call {
     }
 
     /// The number in the path.
-    /// - Throws: `.noSuchJob` where it is none: what cannot be a job is not told from one that is not there.
+    /// - Throws: `.noSuchJob` if it is none: what cannot be a job is not told from one that is not there.
     func jobID() throws(Problem) -> JobID {
         guard let text = parameters["id"], let id = JobID(text), id.description == text else { throw .noSuchJob }
         return id
     }
 
-    /// What the sender says about the body's size; nil where it says nothing.
+    /// What the sender says about the body's size; nil if it says nothing.
     var contentLength: Int64? { head.headerFields[.contentLength].flatMap { Int64($0) } }
 
     /// - Throws: where the query has any parameter, for a route that takes none.

@@ -49,16 +49,16 @@ extension Routes {
             let request = try? JSONDecoder().decode(ForgetRequest.self, from: Data(bytes))
         else { throw Problem.notForgetRequest("is not such an object") }
         if let unknown = members.keys.filter({ ForgetRequest.CodingKeys(rawValue: $0) == nil }).min() {
-            throw Problem.notForgetRequest("has the key \"\(unknown.prefix(40))\", which is not known")
+            throw Problem.notForgetRequest("has the key \"\(unknown.prefix(40))\", which is unknown")
         }
         if let ids = request.ids, ids.count > ForgetRequest.mostJobs || ids.contains(where: { $0 < 1 }) {
-            throw Problem.notForgetRequest("has ids that are not at most \(ForgetRequest.mostJobs) numbers of jobs")
+            throw Problem.notForgetRequest("has ids that are not at most \(ForgetRequest.mostJobs) job numbers")
         }
         if let state = request.state, state != JobState.done.rawValue, state != JobState.failed.rawValue {
             throw Problem.notForgetRequest("has a state that is not done or failed: only ended jobs are forgotten")
         }
         guard request.ids != nil || request.label != nil || request.state != nil || request.before != nil else {
-            throw Problem.notForgetRequest("says of no job that it is meant")
+            throw Problem.notForgetRequest("selects no jobs")
         }
         return request
     }
@@ -83,12 +83,13 @@ extension ForgetDocument {
 
     private static func words(for reason: NotForgotten) -> String {
         switch reason {
-        case .noSuchJob: "You have no job of that number. Only its owner can forget a job."
+        case .noSuchJob: "You have no job with that number. Only its owner can forget a job."
         case .notEnded(let state):
-            "The job is \(state.rawValue), and only ended jobs are forgotten. Cancel it first, or wait until it has ended."
+            "The job is \(state.rawValue); only ended jobs can be forgotten. Cancel it first, or wait until it has "
+                + "ended."
         case .pending:
-            "A picture of it that was paid for is still to be fetched. Wait until it is there, or its link is dead."
-        case .notMeant: "The job is not among those that were asked for: another label or state, or it ended later."
+            "fluxqd still has to download one of its paid pictures. Wait until that is done, or its link has expired."
+        case .notMeant: "The job does not match the request: another label or state, or it ended later."
         }
     }
 }

@@ -8,8 +8,8 @@ import ServiceLifecycle
 
 extension Routes {
     /// `GET /v1/events`: what happens to the caller's jobs and to the whole queue, as server-sent events; with `?all=true`,
-    /// for an administrator, to everybody's jobs. Goes on after the event numbered
-    /// `Last-Event-ID` or `since`, and with news only where there is neither.
+    /// for an administrator, to everybody's jobs. Continues after the event numbered
+    /// `Last-Event-ID` or `since`, and with news only if there is neither.
     func getEvents(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["since", "all"])
         let since = query.integer("since", in: 0 ... .max)

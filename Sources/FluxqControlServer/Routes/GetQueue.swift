@@ -36,8 +36,9 @@ extension QueueDocument {
 
 extension HeldUser {
     fileprivate var warning: String {
-        "The number \(uid) was \(name)'s and now comes as \(cameAs). It is held back and its jobs wait. If that is the same "
-            + "person: fluxq user \(uid) renamed; if it is another, who must not get what \(name) left: fluxq user \(uid) "
+        "The uid \(uid) belonged to \(name) and is now \(cameAs)'s. fluxqd refuses it, and its jobs wait. If that "
+            + "is the same person: fluxq user \(uid) renamed. If it is another person, who must not get \(name)'s "
+            + "data: fluxq user \(uid) "
             + "replaced."
     }
 }
@@ -77,12 +78,12 @@ extension LaneGate.Hold {
         switch cause {
         case .unreachable: message
         case .account:
-            "The API refuses the account, the key or this host's address. Administrators see what it said."
+            "The API rejects the account, the key or this host's address. Administrators see its answer."
         case .wrongAddress:
-            "What answers at the endpoint's address is not the API. Administrators see what it said, and where it points."
-        case .failing: "Several calls in a row have failed. Administrators see how."
+            "The server at the endpoint's address is not the API. Administrators see its answer and its address."
+        case .failing: "Several calls in a row have failed. Administrators see the error."
         case .undeliverable:
-            "Pictures that were bought cannot be downloaded from here. Administrators see why."
+            "Paid pictures cannot be downloaded to this host. Administrators see why."
         }
     }
 }

@@ -34,7 +34,7 @@ extension Routes {
     /// nil for an administrator, whose page has everybody's jobs.
     private func others(_ caller: Caller, state: JobState?, label: String?) async throws -> [JobPage.Other]? {
         if caller.isAdministrator { return nil }
-        // Which of others' jobs have a label is nobody's business, nor is which have ended.
+        // A user must not learn which of others' jobs have a label, nor which have ended.
         guard label == nil, state != .done, state != .failed else { return [] }
         return try await store.othersJobs(than: caller, state: state, limit: Limits.othersJobs).map { job in
             JobPage.Other(owner: job.owner.name, uid: job.owner.uid, state: job.state.rawValue, place: job.place)

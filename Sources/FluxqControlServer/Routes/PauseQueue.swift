@@ -5,7 +5,7 @@ import HummingbirdCore
 import Logging
 
 extension Routes {
-    /// `POST /v1/queue/pause`: no new call begins until the queue is resumed; calls in flight go on.
+    /// `POST /v1/queue/pause`: no new call begins until the queue is resumed; calls in flight continue.
     func pauseQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await answer(call, try await store.pause(by: call.caller), "The queue was paused.")

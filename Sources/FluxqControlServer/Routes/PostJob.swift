@@ -23,7 +23,7 @@ extension Routes {
             let reading = JobSubmission.reading(json)
             let key = try await key(of: reading, image)
             // It is looked up before anything is judged or kept: a limit, a model or a rule may have changed since the job was
-            // queued, and whoever lost the answer still has to learn of it.
+            // queued, and a client that lost the answer still has to learn of it.
             if let key, let earlier = try await store.submission(under: key, of: call.caller.owner) {
                 if let file = image.file { await archive.spool.discard(file) }
                 return try await response(to: earlier, call)

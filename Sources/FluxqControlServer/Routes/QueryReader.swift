@@ -42,7 +42,7 @@ struct QueryReader {
         return number
     }
 
-    /// `true` or `false`; false where it is not given.
+    /// `true` or `false`; false if it is not given.
     mutating func flag(_ name: String) -> Bool {
         guard let value = values[name] else { return false }
         guard let flag = Bool(value) else {

@@ -12,7 +12,7 @@ extension Routes {
         switch try await store.retry(id, by: call.caller) {
         case .granted(let job):
             CrashPoint.retryCommitted.pass()
-            userLog.log(.info, "A job was put back.", of: call.caller.uid, ["job.id": "\(id)"])
+            userLog.log(.info, "A job was requeued.", of: call.caller.uid, ["job.id": "\(id)"])
             return try await response(with: job, to: call)
         case .forbidden(let job): throw Problem.cannot("retried", job)
         case .noSuchJob: throw Problem.noSuchJob

@@ -17,13 +17,13 @@ extension Routes {
         // Before it is in the archive, where it would lie for nobody.
         let hash = try await archive.spool.hash(of: file)
         if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.owner) {
-            throw Problem.overLimit(reached, "Nothing was kept.")
+            throw Problem.overLimit(reached, "Nothing was saved.")
         }
         switch try await archive.storePicture(file) {
         case .success(let picture):
             CrashPoint.inputArchived.pass()
             if let reached = try await store.addInput(picture, owner: caller.owner) {
-                throw Problem.overLimit(reached, "Nothing was kept.")
+                throw Problem.overLimit(reached, "Nothing was saved.")
             }
             CrashPoint.inputRecorded.pass()
             return picture

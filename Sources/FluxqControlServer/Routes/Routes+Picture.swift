@@ -10,7 +10,7 @@ extension Routes {
     /// The bytes of an archived picture that the caller has been found to own: whole, in part, or a note that it has
     /// them already.
     ///
-    /// - Returns: nil where what the archive has is not the picture any more; see `Quarantine`.
+    /// - Returns: nil if what the archive has is not the picture any more; see `Quarantine`.
     func response(with picture: ReadableContent, to call: Call) async throws -> Response? {
         let tag = "\"\(picture.hash)\""
         var headers: HTTPFields = [

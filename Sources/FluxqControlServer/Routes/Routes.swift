@@ -23,7 +23,7 @@ struct Routes: Sendable {
     let logger: Logger
     let userLog: UserLog
 
-    /// - Parameter settings: read anew whenever they are looked at.
+    /// - Parameter settings: read again at each use.
     init(
         store: Store, archive: any ContentStore, quarantine: Quarantine, callers: Callers,
         settings: Reloadable<ControlServer.Settings>, logger: Logger, userLog: UserLog
@@ -124,7 +124,7 @@ struct Route: Sendable {
         segments = path.split(separator: "/", omittingEmptySubsequences: false)
     }
 
-    /// What stands in the named places; nil where the path is another's.
+    /// What stands in the named places; nil if the path is another's.
     func parameters(of path: String) -> [String: Substring]? {
         let given = path.split(separator: "/", omittingEmptySubsequences: false)
         guard given.count == segments.count else { return nil }

@@ -20,7 +20,7 @@ extension Routes {
         switch try await store.settle(uid, verdict, by: call.caller) {
         case .settled:
             logger.notice(
-                "It was said whose a number is.",
+                "An administrator decided whose a uid is.",
                 metadata: ["uid": "\(uid)", "verdict": "\(verdict.rawValue)", "by": "\(call.caller.uid)"])
         case .notHeld: throw Problem.notHeld(uid)
         case .running: throw Problem.stillRunning(uid)

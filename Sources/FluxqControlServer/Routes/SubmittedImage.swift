@@ -35,7 +35,7 @@ struct SubmittedImage {
         self.maxBytes = maxBytes
     }
 
-    /// The received file, where there is one.
+    /// The received file, if there is one.
     var file: IncomingFile? {
         if case .picture(let file) = content { file } else { nil }
     }

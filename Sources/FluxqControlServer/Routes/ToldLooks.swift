@@ -41,7 +41,7 @@ extension Routes {
             try await store.noteLooks(at: news.map(\.job), kind, by: caller)
         } catch {
             userLog.log(
-                .warning, "That an administrator looks at jobs cannot be written to their owners' events.",
+                .warning, "Cannot record in the owners' events that an administrator looked at their jobs.",
                 of: caller.uid,
                 ["error": "\(error)"])
         }

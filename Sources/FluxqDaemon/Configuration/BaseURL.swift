@@ -28,7 +28,7 @@ enum BaseURL {
         let authority = text.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" }
         guard let host = HostAndPort(String(authority))?.host else {
             throw Invalid(
-                text: "must name a host and, where it is not the usual one, a port from 1 to 65535, \(example)")
+                text: "must name a host and, if it is not the default, a port from 1 to 65535, \(example)")
         }
         if scheme == "http", !HostAndPort.isLoopback(host) {
             throw Invalid(
@@ -41,7 +41,7 @@ enum BaseURL {
 
     private static let socketExample = "\(SocketURL.scheme)%2Frun%2Fapi%2Fhttp.sock/v1"
 
-    /// Whoever can put a socket there gets the key: nobody else must be able to.
+    /// A user who can put a socket there gets the key: no other user must be able to.
     private static func checkedSocket(_ text: String) throws(Invalid) -> String {
         guard let url = SocketURL(text) else {
             throw Invalid(
@@ -54,8 +54,9 @@ enum BaseURL {
         } catch {
             throw Invalid(
                 text:
-                    "leads to a socket in a directory that is not safe: \(error.path) \(error.why). Whoever can put a "
-                    + "socket there gets the API key; give it, and every directory above it, to root, writable for root alone"
+                    "leads to a socket in a directory that is not safe: \(error.path) \(error.why). A user who can "
+                    + "put a socket there gets the API key. Make root the owner of it and of every directory "
+                    + "above, writable only by root"
             )
         }
         return try trimmed(text, example: "such as \(socketExample)")
@@ -77,8 +78,9 @@ enum BaseURL {
     static func warning(about url: String, _ key: String) -> String? {
         guard url.lowercased().hasPrefix("http://") else { return nil }
         return
-            "\(key) is plain http to a port of this host: whoever listens there gets the API key, and while the server is "
-            + "not running every user of this host can. Better: https, or a socket in a directory of root's "
+            "\(key) is plain http to a port of this host. The program that listens there gets the API key; while "
+            + "the server is stopped, any user can listen there. Better: https, or a socket in a directory that "
+            + "only root can write "
             + "(\(socketExample))."
     }
 }

@@ -6,7 +6,7 @@ enum ByteSize {
         ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
     ]
 
-    /// Nil where the text is no whole number with or without one of the units, or too large.
+    /// Nil if the text is no whole number with or without one of the units, or too large.
     static func parse(_ text: String) -> Int64? {
         let number = text.prefix { ("0"..."9").contains($0) }
         let name = text.dropFirst(number.count).drop { $0 == " " }

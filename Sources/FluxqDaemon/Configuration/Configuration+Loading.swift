@@ -85,7 +85,7 @@ private struct Reader {
             } else if let setting = settings[name], setting.shape == .nested {
                 reject(
                     origin,
-                    "\(setting.name) can be written in the configuration file alone. Unset the variable.")
+                    "\(setting.name) can be set only in the configuration file. Unset the variable.")
             } else if let setting = settings[name] {
                 apply(setting, SettingNode(variable: name, text: text, shape: setting.shape))
             } else {
@@ -108,7 +108,7 @@ private struct Reader {
         if known.contains(name) { return }
         let remedy =
             (name.hasSuffix("_KEY") ? NearestName.of(name, among: known) : nil).map { "Did you mean \($0)?" }
-            ?? "Endpoints can be written in the configuration file alone; a variable can hold the key of one that is there. "
+            ?? "Endpoints can be set only in the configuration file; a variable can only hold an endpoint's key. "
             + "Unset it, or correct its name."
         reject(.environment(name), "fluxqd knows no such variable. \(remedy)")
     }

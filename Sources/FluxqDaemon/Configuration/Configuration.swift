@@ -83,7 +83,7 @@ package struct Configuration: Hashable, Sendable {
         package var ratePerMinute: Int?
         /// How long SIGTERM waits for calls in flight.
         package var drain: Duration = .seconds(100)
-        /// Attempts that are known not to have been billed.
+        /// Maximum attempts per job that are known not to have been billed.
         package var maxAttempts = 5
     }
 

@@ -10,7 +10,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
 
     package struct Problem: Hashable, Sendable {
         package var origin: Origin
-        /// Whole sentences that begin with the key's name, where there is one.
+        /// Whole sentences that begin with the key's name, if there is one.
         package var text: String
         /// Nothing need be wrong with what is written: the next try may take it.
         package var isPassing = false

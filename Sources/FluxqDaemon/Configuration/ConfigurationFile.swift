@@ -40,7 +40,7 @@ enum ConfigurationFile {
                     "The configuration file cannot be read (\(error)). Let fluxqd's user read it."
                 case .notRegular: "This is not a file. Give --config the path of a YAML file."
                 case .tooLarge:
-                    "The configuration file is larger than \(ByteSize.text(Int64(maxBytes))). Is it the right one?"
+                    "The configuration file is larger than \(ByteSize.text(Int64(maxBytes))). Is it the right file?"
                 }
             throw ConfigurationError(.file(path, line: nil), text)
         }

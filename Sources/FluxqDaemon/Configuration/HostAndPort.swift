@@ -7,7 +7,7 @@ struct HostAndPort: CustomStringConvertible {
     let host: String
     let port: UInt16?
 
-    /// Nil where the text is something else, such as a URL or a bare IPv6 address.
+    /// Nil if the text is something else, such as a URL or a bare IPv6 address.
     init?(_ text: String) {
         let hostEnd = text.hasPrefix("[") ? text.firstIndex(of: "]").map(text.index(after:)) : text.firstIndex(of: ":")
         let host = text[..<(hostEnd ?? text.endIndex)].lowercased()

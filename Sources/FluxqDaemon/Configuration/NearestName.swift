@@ -1,6 +1,6 @@
 /// Finds what somebody meant to type.
 enum NearestName {
-    /// - Returns: the candidate that `word` most likely is, or nil where none is near.
+    /// - Returns: the candidate that `word` most likely is, or nil if none is near.
     static func of(_ word: String, among candidates: [String]) -> String? {
         if word.isEmpty { return nil }
         if let sameLeaf = candidates.first(where: { leaf($0) == leaf(word) }) { return sameLeaf }

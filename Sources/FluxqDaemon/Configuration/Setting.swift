@@ -27,9 +27,9 @@ struct Setting: Sendable {
     let shape: Shape
     /// For the example file: what the key is for, where the name does not say it all.
     let documentation: String
-    /// As it is written in the file; nil where the key has no default.
+    /// As it is written in the file; nil if the key has no default.
     let defaultText: String?
-    /// For the example file, where there is no default to show.
+    /// For the example file, if there is no default to show.
     let exampleText: String?
     /// Whether two configurations differ in it.
     let differs: @Sendable (Configuration, Configuration) -> Bool
@@ -82,142 +82,146 @@ struct Setting: Sendable {
     static let all: [Setting] = [
         Setting(
             "api.base_url", .webAddress, \.api.baseURL, reload: .atStart,
-            "Where the images API is, any OpenAI-compatible one: the part before /images/generations. Plain "
-                + "http is taken only for this host itself."
+            "Base URL of the images API (any OpenAI-compatible one), without /images/generations. Plain http is "
+                + "allowed only for this host."
         ),
         Setting(
             "api.key_file", .absolutePath, \.api.keyFile, example: "/etc/fluxq/api-key", reload: .atStart,
-            "The file with the API key. Without it: $FLUXQ_API_KEY, $MODELVERSE_API_KEY, or systemd's "
+            "File with the API key. Default: $FLUXQ_API_KEY, $MODELVERSE_API_KEY, or systemd's "
                 + "credential \"api-key\"."
         ),
         Setting(
             "api.model", .modelName, \.api.model,
-            "The model of a request that names none. With endpoints it has to be offered by one; without this key it is "
-                + "then this model if it is offered, else the first."),
+            "Model for requests that name none. With endpoints, one of them must offer it. If this key is missing, "
+                + "fluxqd uses this model if an endpoint offers it, else the first one."),
         Setting(
             "api.timeout_seconds", .seconds(0.1, 3600), \.api.timeout,
-            "One call, from its first byte to the answer's last. A call that takes longer may have been billed."),
+            "Timeout of one call, including its answer. A call that times out may have been billed."),
         Setting(
             "api.unbilled_statuses", .statuses, \.api.unbilledStatuses,
-            "Answers that you take as not billed, so that fluxqd may send the request again."),
+            "HTTP statuses that you consider not billed, so that fluxqd may resend the request."),
 
         Setting(
             "endpoints", .endpoints, \.endpoints, example: exampleEndpoints,
             reload: .partly { $0.keepConnections(in: &$1) },
-            "Several APIs, or several keys of one, each under a name of yours, in the place of api.base_url and "
-                + "api.key_file; in the file alone. Without key_file the key is $FLUXQ_ENDPOINTS_NAME_KEY or systemd's "
-                + "credential \"api-key-NAME\". concurrency and rate_per_minute are by default those of workers. proxy takes "
-                + "CONNECT, for calls and downloads. A model that several offer is called at the first of them."),
+            "Several APIs, or several keys of one, each with a name. They replace api.base_url and api.key_file, "
+                + "and can be set only in this file. Without key_file the key is $FLUXQ_ENDPOINTS_NAME_KEY or "
+                + "systemd's credential \"api-key-NAME\". concurrency and rate_per_minute default to those of "
+                + "workers. proxy is an HTTP proxy (CONNECT) for calls and downloads. If several endpoints offer a "
+                + "model, the first one is called."),
 
         Setting(
             "models", .modelRules, \.models, example: exampleModels,
-            "What differs between models: whether a picture is required, fields of fluxq's own that the model's API "
-                + "refuses, and fields of its own that users may set (fluxq submit --set size=1024x1024). Without "
-                + "endpoints, jobs can ask for these models, for those that have a price and for api.model."),
+            "Differences between models: whether a picture is required, which of fluxq's fields to omit, and which "
+                + "further fields users may set (fluxq submit --set size=1024x1024). Without endpoints, jobs can "
+                + "use these models, those with a price, and api.model."),
 
         Setting(
             "workers.concurrency", .whole(1...64), \.workers.concurrency,
-            "Calls in flight at most, at each endpoint that does not say it itself."),
+            "Maximum concurrent calls of each endpoint that sets no value of its own."),
         Setting(
             "workers.rate_per_minute", .optionalWhole(1...6000), \.workers.ratePerMinute, example: "30",
-            "Calls begun a minute at most, evenly spaced, over restarts too: 30 is one every two seconds. For each "
-                + "endpoint that does not say it itself. No limit by default."),
+            "Rate limiter: calls started per minute, evenly spaced, also across restarts. 30 is one every two "
+                + "seconds. Applies to each endpoint that sets no value of its own. No limit by default."),
         Setting(
             "workers.drain_seconds", .seconds(0, 3600), \.workers.drain,
-            "How long a stop waits for calls in flight. Keep TimeoutStopSec= of the unit above it."),
+            "How long a stop waits for calls in flight. TimeoutStopSec= of the unit must be longer."),
         Setting(
             "workers.max_attempts", .whole(1...100), \.workers.maxAttempts,
-            "Attempts that are known not to have been billed."),
+            "Maximum attempts per job that are known not to have been billed."),
 
         Setting(
             "downloads.trusted_hosts", .hosts, \.downloads.trustedHosts, example: "[images.example.org, 10.0.0.7:8080]",
-            "Hosts, or host:port, whose links may be plain http or lead into a private network. None by default."),
-        Setting("downloads.max_bytes", .bytes, \.downloads.maxBytes, "The largest picture to download."),
+            "Hosts, or host:port, whose links may use plain http or a private network. None by default."),
+        Setting("downloads.max_bytes", .bytes, \.downloads.maxBytes, "Maximum size of a downloaded picture."),
 
-        Setting("inputs.max_bytes", .bytes, \.inputs.maxBytes, "The largest picture to take from a user."),
+        Setting("inputs.max_bytes", .bytes, \.inputs.maxBytes, "Maximum size of a picture sent by a user."),
         Setting(
             "inputs.private_links", .oneOf(Configuration.Admission.self), \.inputs.privateLinks,
-            "Whether a link that a user gives in the place of a picture, and that the API opens, may lead to a private address or "
-                + "a name of an inner network: refuse or allow. Names are not looked up. One with a user name or password is "
-                + "refused either way."),
+            "Users may send a link instead of a picture; the API opens it. This says whether it may name a private "
+                + "address or internal host: refuse or allow. Names are not looked up. A link with a user name or "
+                + "password is always refused."),
 
         .limit(
             .queuedJobs, example: "100",
-            "Of each user; none of them by default but retries_per_day and kept_bytes, and none lifts one. Jobs that wait; a "
-                + "submit over it is refused."),
+            "Limits apply to each user. Only retries_per_day and kept_bytes have a default; `none` removes a limit. "
+                + "Maximum queued jobs; further submits are rejected."),
         .limit(
             .runningJobs, example: "2",
-            "Calls of the user at once; other jobs wait (user_limit). A job that only fetches its pictures does not count."
+            "Maximum concurrent calls; other jobs wait (user_limit). A job that only downloads its pictures does "
+                + "not count."
         ),
         .limit(
             .imagesPerDay, example: "50",
-            "Pictures a day (UTC), those of calls in flight or of unknown outcome among them; jobs over it wait."),
+            "Pictures per day (UTC), including those of calls in flight or with unknown outcome. Further jobs wait "
+                + "(budget)."),
         .limit(
             .spendPerDay, example: "5",
-            "Money a day (UTC) by prices, counted like pictures; jobs over it wait (budget). Needs the price of every "
-                + "model that is used: a job whose model has none is refused."),
-        .limit(.spendPerMonth, example: "50.00", "Money a month (UTC)."),
+            "Money per day (UTC), by prices, counted like pictures. Further jobs wait (budget). Every model needs a "
+                + "price: jobs for a model without one are rejected."),
+        .limit(.spendPerMonth, example: "50.00", "Money per month (UTC)."),
         .limit(
             .retriesPerDay,
-            "Failed jobs put back into the queue by hand (fluxq retry) a day (UTC); one more is refused. Calls that the API "
-                + "refuses count against no other limit."),
+            "Manual retries (fluxq retry) per day (UTC); further ones are rejected. Calls that the API rejects "
+                + "count against no other limit."),
         .limit(
             .inputBytes, example: "10 MiB",
-            "The largest picture to take from the user, where that is less than inputs.max_bytes."),
+            "Maximum size of a picture sent by the user, if less than inputs.max_bytes."),
         .limit(
             .unusedInputBytes, example: "200 MiB",
-            "All pictures sent that no job has used yet, those on their way among them; they are removed after a day."),
+            "All uploaded pictures that no job has used yet, including uploads in progress. They are removed after "
+                + "a day."),
         .limit(
             .archiveBytes, example: "20 GiB",
-            "All inputs and pictures in the archive. A full one takes no new job; what is paid for is kept all the same."
+            "All inputs and pictures in the archive. At the limit new jobs are rejected; paid pictures are always kept."
         ),
         .limit(
             .keptBytes,
-            "Text that jobs hold in the database, those that wait and those that have ended: requests, messages, calls, "
-                + "events. A submit over it is refused, until the user has forgotten some (fluxq forget)."),
+            "Text that queued and ended jobs hold in the database: requests, messages, calls, events. Further "
+                + "submits are rejected until the user forgets some jobs (fluxq forget)."),
         Setting(
             "limits.weight", .whole(UserLimits.weights), \.limits.standard.weight,
-            "The share of the calls, against other users who have jobs waiting."),
+            "The user's share of the calls, relative to other users with queued jobs."),
         Setting(
             "limits.exceptions", .limitExceptions, \.limits.exceptions,
             example: "{1000: {images_per_day: 200, weight: 3}, \"@sudo\": {queued_jobs: none}}",
-            "Users, by name or number, and @groups with the keys above. A user's own exception beats those of groups, of "
-                + "several groups the most generous counts. In the file alone."),
+            "Exceptions for users (by name or uid) and @groups, with the keys above. A user's exception overrides "
+                + "those of groups; of several groups the highest limit applies. Only in this file."),
 
         Setting(
             "retention.done_days", .optionalWhole(1...36_500), \.retention.doneDays, example: "365",
-            "After how many days ended jobs are forgotten by themselves, as by fluxq forget: here those that brought pictures. "
-                + "For ever by default."),
+            "Days after which ended jobs are forgotten automatically, as with fluxq forget. This one is for jobs "
+                + "with pictures. By default jobs are kept forever."),
         Setting(
             "retention.failed_days", .optionalWhole(1...36_500), \.retention.failedDays, example: "90",
-            "Failed jobs that brought none."),
+            "For failed jobs without pictures."),
         Setting(
             "retention.canceled_days", .optionalWhole(1...36_500), \.retention.canceledDays, example: "30",
-            "Canceled jobs that brought none."),
+            "For canceled jobs without pictures."),
 
         Setting(
             "access.admins", .users, \.access.admins, example: "[root, 1000]",
-            "Users, by name or number, who see and manage everything, as root and fluxqd's own user always do."),
+            "Administrators (by name or uid), who see and manage everything. root and fluxqd's own user always are."),
         Setting(
             "access.admin_group", .group, \.access.adminGroup, example: "sudo",
-            "A group, by name or number, whose members do as well. None by default."),
+            "Group (by name or gid) whose members are administrators too. None by default."),
         Setting(
             "access.unknown_users", .oneOf(Configuration.Admission.self), \.access.unknownUsers,
-            "Whether users whose number this host's user database does not know may use fluxqd: refuse or allow. "
-                + "Subordinate numbers (/etc/subuid) and systemd's dynamic ones are refused either way."),
+            "Whether uids that are not in this host's user database may use fluxqd: refuse or allow. Subordinate "
+                + "uids (/etc/subuid) and systemd's dynamic ones are always refused."),
 
         Setting("prices.currency", .currency, \.prices.currency, "The currency of all prices."),
         Setting(
             "prices", .prices, \.prices.microsPerImage,
             example: "\(EditRequest.modelThatRequiresImage): 0.08",
-            "The price of one image, by model. None by default."),
+            "Price of one image, by model. None by default."),
 
         Setting(
             "sandbox.latency_seconds", .seconds(0, 3600), \.sandbox.latency, reload: .atStart,
-            "How long the stand-in of `fluxqd --sandbox` takes for one call."),
+            "Duration of one call of `fluxqd --sandbox`."),
         Setting(
             "sandbox.link_lifetime_seconds", .seconds(0, 365 * 24 * 3600), \.sandbox.linkLifetime, reload: .atStart,
-            "How long the links of its answers live."),
+            "Lifetime of the links in its answers."),
     ]
 
     private static let exampleEndpoints = """

@@ -77,7 +77,7 @@ extension SettingType<String> {
                 let text = try node.word(expectation)
                 if ownFields.contains(where: { $0.rawValue == text }) {
                     throw node.rejection(
-                        "must not be \(text.quoted): it is a field of fluxq's own, and may be sent anyway")
+                        "must not be \(text.quoted): it is one of fluxq's own fields, which are always allowed")
                 }
                 let isName = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "=") }
                 guard isName, !text.isEmpty, text.utf8.count <= EditRequest.Bounds.parameterNameBytes else {

@@ -14,8 +14,8 @@ extension SettingType {
     ///
     /// - Parameters:
     ///   - expectation: follows "must be".
-    ///   - isShown: false where a message must not repeat the value, because people paste secrets into such places.
-    ///   - parse: nil where the text is not such a value.
+    ///   - isShown: false if a message must not repeat the value, because people paste secrets into such places.
+    ///   - parse: nil if the text is not such a value.
     static func one(
         _ expectation: String, isShown: Bool = true, write: @escaping @Sendable (Value) -> String?,
         parse: @escaping @Sendable (String) -> Value?

@@ -11,7 +11,7 @@ package enum InheritedSocket {
     /// The first descriptor that the protocol hands over.
     private static let firstDescriptor: Int32 = 3
 
-    /// The socket's descriptor, closed on exec from now on; nil where none was handed to this process.
+    /// The socket's descriptor, closed on exec from now on; nil if none was handed to this process.
     /// Variables that name another process are meant for that one, so nothing has to be unset for children.
     ///
     /// - Parameter descriptor: where the socket is expected.
@@ -33,7 +33,7 @@ package enum InheritedSocket {
         return descriptor
     }
 
-    /// Nil where the descriptor is no socket.
+    /// Nil if the descriptor is no socket.
     private static func option(_ name: Int32, of descriptor: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -45,13 +45,13 @@ extension InheritedSocket.Invalid: CustomStringConvertible {
     package var description: String {
         switch self {
         case .count(let text):
-            "systemd handed over \(text.quoted) sockets, but fluxqd takes one. Leave one ListenStream= in "
+            "systemd passed \(text.quoted) sockets, but fluxqd takes one. Leave one ListenStream= in "
                 + "fluxqd.socket."
         case .notListening:
-            "What systemd handed over is not a listening Unix stream socket. Give fluxqd.socket one "
+            "The socket passed by systemd is not a listening Unix stream socket. Give fluxqd.socket one "
                 + "ListenStream= with a path, and Accept=no."
         case .failed(let error):
-            "The socket that systemd handed over cannot be used (\(error)). Restart fluxqd.socket."
+            "The socket passed by systemd cannot be used (\(error)). Restart fluxqd.socket."
         }
     }
 }

@@ -2,7 +2,7 @@ import FluxqModel
 import Glibc
 
 /// Tells the service manager how fluxqd is: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`.
-/// Does nothing where there is no service manager.
+/// Does nothing if there is no service manager.
 package struct ServiceNotifier: Sendable {
     package enum Message: Hashable, Sendable {
         /// fluxqd answers on its socket.
@@ -54,7 +54,7 @@ package struct ServiceNotifier: Sendable {
     }
 
     private static func failure(_ error: SystemError) -> Failure {
-        Failure(description: "The service manager cannot be told how fluxqd is (\(error)). Look at $NOTIFY_SOCKET.")
+        Failure(description: "The service manager cannot be notified (\(error)). Check $NOTIFY_SOCKET.")
     }
 
     fileprivate static func oneLine(_ text: String) -> String {

@@ -8,7 +8,7 @@ struct UnixSocketAddress {
     private var address = sockaddr_un()
     private let length: socklen_t
 
-    /// Nil where the name is empty, too long, or holds a NUL.
+    /// Nil if the name is empty, too long, or holds a NUL.
     init?(_ name: String) {
         let bytes = Array(name.utf8)
         guard !bytes.isEmpty, bytes.count <= Self.maxPathBytes, !bytes.contains(0) else { return nil }

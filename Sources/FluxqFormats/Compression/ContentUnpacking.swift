@@ -22,7 +22,7 @@ package struct ContentUnpacking {
     /// - Parameters:
     ///   - head: the body's first bytes.
     ///   - codings: the tokens of Content-Encoding, in small letters.
-    /// - Returns: nil where nothing that fluxq knows is packed around it.
+    /// - Returns: nil if nothing that fluxq knows is packed around it.
     package init?(head: [UInt8], codings: [String]) {
         guard ContentGuess.format(ofHead: head) == nil else { return nil }
         if head.starts(with: [0x1F, 0x8B, 8]) {

@@ -46,7 +46,7 @@ enum ContentGuess {
         }
     }
 
-    /// The bytes as text where they are UTF-8 without control characters, but for a character cut at the end.
+    /// The bytes as text if they are UTF-8 without control characters, but for a character cut at the end.
     private static func text(of head: [UInt8]) -> String? {
         let bytes = head.starts(with: [0xEF, 0xBB, 0xBF]) ? head.dropFirst(3) : head[...]
         let control = bytes.contains { $0 < 0x20 && !(0x09...0x0D).contains($0) && $0 != 0x1B || $0 == 0x7F }

@@ -292,7 +292,7 @@ struct JPEGPixels {
 
 /// The codes of one table, found by the next 16 bits.
 private struct HuffmanTable {
-    /// The symbol in the low 8 bits, its code's length above them; 0 where no code begins so.
+    /// The symbol in the low 8 bits, its code's length above them; 0 if no code begins so.
     let entries: [UInt16]
 
     init(counts: [Int], values: [UInt8]) {
@@ -347,7 +347,7 @@ private struct EntropyBits {
         }
     }
 
-    /// nil where no code begins with what follows.
+    /// nil if no code begins with what follows.
     mutating func symbol(_ table: HuffmanTable, _ bytes: inout PictureBytes) throws -> UInt8? {
         if count < 16 { try fill(&bytes) }
         // Behind the end stand ones, as encoders fill their last byte.
@@ -375,7 +375,7 @@ private struct EntropyBits {
         return Int(buffer >> UInt64(count) & (1 << UInt64(number) - 1))
     }
 
-    /// Goes on behind the next restart marker.
+    /// Continues behind the next restart marker.
     mutating func restart(_ bytes: inout PictureBytes) throws -> Bool {
         // Where whole bytes are left over, the data and their headers disagree.
         while !isAtEnd {

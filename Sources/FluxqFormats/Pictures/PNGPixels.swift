@@ -31,7 +31,7 @@ enum PNGPixels {
         return unpacked >= needed && inflater.isAtEnd
     }
 
-    /// Bytes of all rows with their filters, of all seven passes where it is interlaced; 0 for a kind that there is not.
+    /// Bytes of all rows with their filters, of all seven passes if it is interlaced; 0 for a kind that there is not.
     private static func unpackedLength(_ bytes: inout PictureBytes) throws -> Int64 {
         let header = PNGReader.firstChunk + 8
         let width = Int64(try bytes.bigEndian(at: header, bytes: 4))

@@ -7,7 +7,7 @@ package struct Base64Decoder {
     package enum Failure: Error, Hashable, Sendable {
         /// A byte that belongs to neither alphabet.
         case invalidByte(UInt8)
-        /// Ends in the middle of a byte, or goes on after padding.
+        /// Ends in the middle of a byte, or continues after padding.
         case truncated
     }
 
@@ -33,7 +33,7 @@ package struct Base64Decoder {
     /// Bytes that calls before the present one have decoded.
     private var bytesBefore = 0
 
-    /// How many bytes had been decoded before the first damage; nil where there is none. Only of a tolerant decoder.
+    /// How many bytes had been decoded before the first damage; nil if there is none. Only of a tolerant decoder.
     package private(set) var damagedAt: Int?
 
     package init() {

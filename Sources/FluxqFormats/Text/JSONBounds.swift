@@ -41,7 +41,7 @@ package enum JSONBounds {
 }
 
 extension JSONValue {
-    /// A text of somebody else's; nil where it is not JSON or goes beyond `JSONBounds`.
+    /// A text of somebody else's; nil if it is not JSON or goes beyond `JSONBounds`.
     package init?(bounded text: [UInt8]) {
         guard JSONBounds.hold(for: text), let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text)) else {
             return nil

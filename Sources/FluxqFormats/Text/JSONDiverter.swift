@@ -80,7 +80,7 @@ package struct JSONDiverter {
 
     /// Where a diverted string stands.
     package struct Place: Hashable, Sendable {
-        /// The folded name that it was diverted for; empty where a path decided, or the text itself is it.
+        /// The folded name that it was diverted for; empty if a path decided, or the text itself is it.
         package let name: String
         /// The container that it stands in, so that strings of one object can be told from those of others.
         package let container: Int?
@@ -179,7 +179,7 @@ package struct JSONDiverter {
         return text
     }
 
-    /// Which diverted string a string of the remainder stands for; nil where it is an ordinary string.
+    /// Which diverted string a string of the remainder stands for; nil if it is an ordinary string.
     /// A sender cannot forge a marker: it holds a random number drawn for this text.
     package func ordinal(ofMarker string: String) -> Int? {
         guard string.hasPrefix(markerPrefix), let ordinal = Int(string.dropFirst(markerPrefix.count)),
@@ -376,7 +376,7 @@ package struct JSONDiverter {
         }
     }
 
-    /// The folded name that the value which comes next would be diverted for; nil where it would not.
+    /// The folded name that the value which comes next would be diverted for; nil if it would not.
     private var memberName: String? {
         guard case .names(let names, _) = target else { return nil }
         return containers.isEmpty ? (names.contains("") ? "" : nil) : containers.last?.name

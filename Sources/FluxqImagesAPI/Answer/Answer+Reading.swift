@@ -52,7 +52,7 @@ extension Reply {
         // Without a picture or a word of its own, an answer that broke off says nothing.
         let isCut = trouble != nil || isDelimitedByClose && reader.isCut || reader.codingDefect != nil
         if !contents.hasWhole, isCut, !(reader.isComplete && (error != nil || says != .nothing)), says != .page {
-            defect = reader.codingDefect ?? "its body broke off" + (trouble.map { ": \($0)" } ?? "")
+            defect = reader.codingDefect ?? "its body was cut off" + (trouble.map { ": \($0)" } ?? "")
         }
         isAnswered = contents.hasWhole || defect == nil && contents.hasAnything
     }

@@ -162,12 +162,13 @@ struct AnswerContents {
         case .link(let link):
             let link = base?.resolve(link) ?? link
             // A link that holds the key is neither kept nor followed: it would take the key into the database, and to
-            // whoever serves the picture.
+            // the server of the picture.
             if quotation.isTelling(link) {
                 hasOthers = true
                 item.error =
                     item.error
-                    ?? "The API put the key that pays into its link to the picture, so the link is not kept. Change the key."
+                    ?? "The API put your API key into its link to the picture, so fluxq does not store the link. "
+                    + "Change the key."
             } else {
                 item.link = item.link ?? link
             }
@@ -176,10 +177,10 @@ struct AnswerContents {
         case .broken(let ordinal, let reason):
             broken.insert(ordinal)
             item.inline = item.inline ?? ordinal
-            item.error = item.error ?? quotation.clean("What came inline is no whole picture: \(reason).")
+            item.error = item.error ?? quotation.clean("The inline data is not a complete picture: \(reason).")
         case .invalid(let reason):
             hasOthers = true
-            item.error = item.error ?? quotation.clean("What came in the picture's place is none: \(reason).")
+            item.error = item.error ?? quotation.clean("The data in the picture's place is not a picture: \(reason).")
         case .empty, .text: break
         }
     }

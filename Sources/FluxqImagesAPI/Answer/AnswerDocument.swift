@@ -36,7 +36,7 @@ struct AnswerDocument {
 
     /// The string that stood there, if a string of the JSON stands for one that was taken out.
     func capture(for marker: String) -> Capture? {
-        diverter.ordinal(ofMarker: marker).map { $0 < captures.count ? captures[$0] : .invalid("it broke off") }
+        diverter.ordinal(ofMarker: marker).map { $0 < captures.count ? captures[$0] : .invalid("it was cut off") }
     }
 
     /// The captures of each object together, for a text that is no JSON.
@@ -56,7 +56,7 @@ struct AnswerDocument {
     /// As a person would want to see it.
     var readable: [UInt8] {
         diverter.remainder { ordinal in
-            switch ordinal < captures.count ? captures[ordinal] : .invalid("it broke off") {
+            switch ordinal < captures.count ? captures[ordinal] : .invalid("it was cut off") {
             case .empty: "\"\""
             case .link(let link): "\"\(link)\""
             case .picture(let ordinal): "\"(picture \(ordinal + 1))\""

@@ -15,7 +15,7 @@ struct AnswerReader {
         static let documents = 4096
 
         /// The whole answer, decoded: the four pictures that can be asked for, each as base64 with room for escapes and line
-        /// breaks, and the remainder. What goes on beyond that is not read.
+        /// breaks, and the remainder. Anything beyond that is not read.
         static func answerBytes(maxPictureBytes: Int64) -> Int64 {
             4 * 2 * maxPictureBytes + Int64(remainderBytes)
         }
@@ -86,7 +86,7 @@ struct AnswerReader {
         if isTooLong { return nil }
         if !decoder.isWhole { return "its compressed body ends early" }
         let isRead = !documents.isEmpty || body?.isSomething == true || kind == .page
-        return isRead ? nil : decoder.unreadable.map { "its body came as \($0), which cannot be read here" }
+        return isRead ? nil : decoder.unreadable.map { "its body came as \($0), which fluxqd cannot read" }
     }
 
     /// All that was announced has come, as far as the text itself says.

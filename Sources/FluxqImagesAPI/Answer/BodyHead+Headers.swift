@@ -35,7 +35,7 @@ struct BodyCheck {
     private let expected: [UInt8]
     private var digest = Insecure.MD5()
 
-    /// nil where the headers have none.
+    /// nil if the headers have none.
     init?(_ headers: HTTPHeaders) {
         guard let text = headers.first(name: "content-md5"), let bytes = Data(base64Encoded: text), bytes.count == 16
         else { return nil }

@@ -122,7 +122,7 @@ struct CaptureReader {
 
     /// The answer broke off in the string.
     mutating func breakOff() async throws(NotStored) -> Capture {
-        let reason = "it broke off"
+        let reason = "it was cut off"
         switch current {
         case .none, .skipped, .raw, .text: break
         case .undecided(_, let text): current = text.isEmpty ? .none : .skipped(.invalid(reason))
@@ -285,7 +285,7 @@ struct CaptureReader {
 
     private static let longestScheme = 16
 
-    /// Lower case; nil where there is none so far. Base64 has no colon.
+    /// Lower case; nil if there is none so far. Base64 has no colon.
     private static func scheme(of text: [UInt8]) -> String? {
         guard let colon = text.prefix(longestScheme).firstIndex(of: UInt8(ascii: ":")), colon > 0,
             text[..<colon].allSatisfy({ byte in

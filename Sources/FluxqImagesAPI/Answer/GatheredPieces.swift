@@ -14,7 +14,7 @@ struct GatheredPieces {
         return held.readableBytes >= Self.enoughBytes ? take() : nil
     }
 
-    /// What is left at the body's end; nil where nothing is.
+    /// What is left at the body's end; nil if nothing is.
     mutating func take() -> ByteBuffer? {
         guard held.readableBytes > 0 else { return nil }
         defer { held = ByteBuffer() }

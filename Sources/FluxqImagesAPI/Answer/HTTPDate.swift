@@ -26,7 +26,7 @@ package enum HTTPDate {
         return nil
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z of a date of the Gregorian calendar; nil where there is no such time.
+    /// Seconds since 1970-01-01T00:00:00Z of a date of the Gregorian calendar; nil if there is no such time.
     static func seconds(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) -> Int64? {
         guard (1970...9999).contains(year), (1...12).contains(month), (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second)

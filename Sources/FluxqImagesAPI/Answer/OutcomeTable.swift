@@ -175,7 +175,7 @@ struct OutcomeTable: Sendable {
     private func message(of reply: Reply) -> String {
         let status = "HTTP \(reply.status)"
         if (300..<400).contains(reply.status) {
-            let target = reply.location.map { "to \($0)" } ?? "nowhere in particular"
+            let target = reply.location.map { "to \($0)" } ?? "without a target"
             return "The API redirects (\(status)) \(target), and a paid call follows no redirect. "
                 + "Check the endpoint's base_url (api.base_url)."
         }
@@ -190,8 +190,8 @@ struct OutcomeTable: Sendable {
         guard [404, 405, 407, 410, 421, 511].contains(reply.status), reply.error?.isOfAPI != true else { return said }
         let remedy =
             switch reply.status {
-            case 407: "A proxy wants a password before the API is reached."
-            case 511: "The network wants a login before the API is reached."
+            case 407: "A proxy in front of the API requires a password."
+            case 511: "This network requires a login before it reaches the API."
             default: "This is not the API's own error: check the endpoint's base_url (api.base_url)."
             }
         return "\(said.hasSuffix(".") ? said : said + ".") (\(status)) \(remedy)"
@@ -200,8 +200,9 @@ struct OutcomeTable: Sendable {
     private func messageOfSuccess(_ reply: Reply) -> String {
         let status = "HTTP \(reply.status)"
         if reply.says == .page {
-            return "A web page came in place of the API's answer (\(status)): \(reply.remark ?? "it has no text"). "
-                + "Check the endpoint's base_url (api.base_url), and whether this network wants a login."
+            return "A web page was returned instead of the API's answer (\(status)): "
+                + "\(reply.remark ?? "it has no text"). "
+                + "Check the endpoint's base_url (api.base_url), and whether this network requires a login."
         }
         if let defect = reply.defect {
             return "The API answered with \(status), but \(defect). The call may have been billed."
@@ -209,10 +210,10 @@ struct OutcomeTable: Sendable {
         if let said = reply.error?.message ?? reply.remark { return said }
         return switch reply.says {
         case .task:
-            "The API answered with a task in place of a picture (\(status)), and fluxq does not wait for tasks: "
+            "The API answered with a task instead of a picture (\(status)), and fluxq does not support tasks: "
                 + "\(reply.excerpt.prefix(300))"
-        case .moderated: "The answer says that its content filter took the picture away."
-        case .failed: "The answer says that it failed, and not why."
+        case .moderated: "The answer says that the content filter removed the picture."
+        case .failed: "The answer says that it failed, but not why."
         case .nothing, .page:
             "The API answered with \(status)\(reply.error?.code.map { ", code \($0)" } ?? "") and no message."
         }

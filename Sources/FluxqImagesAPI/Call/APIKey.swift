@@ -12,7 +12,7 @@ package struct APIKey: Sendable {
             case .empty: "The API key is empty."
             case .tooLong(let limit): "The API key is longer than \(limit) characters; is it the right file?"
             case .notPrintable(let position):
-                "The API key must be one line of visible ASCII characters, but its character \(position) is none "
+                "The API key must be one line of visible ASCII characters. Its character \(position) is none "
                     + "(a line break, a space or a letter beyond ASCII)."
             }
         }

@@ -123,7 +123,7 @@ final class EarlyAnswer: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    /// - Returns: false where no answer was being read.
+    /// - Returns: false if no answer was being read.
     private func breakOff(_ context: ChannelHandlerContext, _ trouble: String) -> Bool {
         guard let gate, hasHead, !isAnswerOver else { return false }
         isAnswerOver = true

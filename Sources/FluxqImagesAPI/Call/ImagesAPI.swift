@@ -31,7 +31,7 @@ package protocol PictureSink: Sendable {
     func write(_ bytes: ByteBuffer) async throws
     /// A download's body begins, from its first byte: what an earlier try has left here is forgotten.
     func begin(_ head: BodyHead) async throws
-    /// What an earlier try has left here; nil where a download has to begin from its first byte.
+    /// What an earlier try has left here; nil if a download has to begin from its first byte.
     var resumePoint: ResumePoint? { get }
 }
 
@@ -53,7 +53,7 @@ package struct BodyHead: Hashable, Sendable {
     }
 }
 
-/// Where a download that broke off can go on.
+/// Where an interrupted download can continue.
 package struct ResumePoint: Hashable, Sendable {
     /// Bytes that are there.
     package var offset: Int64
@@ -72,7 +72,7 @@ package protocol PictureReceiver: Sendable {
     func beginAnswer(_ head: AnswerHead) async
     /// - Parameter ordinal: counted from 0 in the order the pictures come; `AnswerItem.inline` refers to it.
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink
-    /// The picture's text ended; `isValid` is false where it was not base64.
+    /// The picture's text ended; `isValid` is false if it was not base64.
     func endPicture(_ ordinal: Int, isValid: Bool) async throws
     /// A picture that ended turned out to be no result: one on its way to its last form.
     func discardPicture(_ ordinal: Int) async
@@ -87,7 +87,7 @@ extension PictureReceiver {
 package struct AnswerHead: Hashable, Sendable {
     package var status: Int
     package var requestID: String?
-    /// When the request's last byte was handed to the socket; nil where the answer came before that.
+    /// When the request's last byte was handed to the socket; nil if the answer came before that.
     package var sentAt: Timestamp?
 
     package init(status: Int, requestID: String? = nil, sentAt: Timestamp? = nil) {

@@ -55,7 +55,7 @@ package final class ImagesClient: ImagesAPI {
     var inForce: TermsInForce { reloadable.current }
     private var table: OutcomeTable { inForce.table }
 
-    /// Takes on what has been configured anew, for calls and downloads that begin from now on.
+    /// Applies new settings to calls and downloads that begin from now on.
     ///
     /// - Throws: `InvalidConfiguration` where a value cannot be; nothing has changed then.
     package func reload(_ terms: Terms) throws(InvalidConfiguration) {
@@ -97,7 +97,7 @@ package final class ImagesClient: ImagesAPI {
         }
         return report(
             on: end, sentAt: await gate.close(),
-            overtime: isTimedOut ? "no whole answer came within \(limit.inWords)" : nil)
+            overtime: isTimedOut ? "no complete answer arrived within \(limit.inWords)" : nil)
     }
 
     // MARK: - The exchange
@@ -191,16 +191,20 @@ package final class ImagesClient: ImagesAPI {
                 decoder.add(piece)
                 try read()
                 guard length <= Reply.Limits.longestErrorBytes else {
-                    reply.defect = "its body goes on beyond \(Reply.Limits.longestErrorBytes) bytes"
+                    reply.defect = "its body is longer than \(Reply.Limits.longestErrorBytes) bytes"
                     break
                 }
             }
-            if reply.defect == nil, let trouble = gate.answerTrouble { reply.defect = "its body broke off: \(trouble)" }
+            if reply.defect == nil, let trouble = gate.answerTrouble {
+                reply.defect =
+                    "its body was cut off: "
+                    + "\(trouble)"
+            }
         } catch is ContentDecoder.Broken {
             // It cannot be read: its status speaks for it.
             beginning = []
         } catch {
-            reply.defect = "its body broke off: \(NetworkTrouble.describe(error))"
+            reply.defect = "its body was cut off: \(NetworkTrouble.describe(error))"
         }
         decoder.end()
         do throws(ContentDecoder.Broken) {
@@ -240,7 +244,7 @@ package final class ImagesClient: ImagesAPI {
         case .notStored(let reply, let error):
             let message =
                 "The API answered, but a picture of its answer could not be stored here: \(overtime ?? "\(error)"). "
-                + "The call was probably billed. See to the archive's disk before a retry buys it again."
+                + "The call was probably billed. Check the archive's disk before a retry buys it again."
             return CallReport(
                 outcome: .unknown(
                     APIError(

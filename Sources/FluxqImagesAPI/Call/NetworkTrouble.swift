@@ -10,8 +10,8 @@ enum NetworkTrouble {
         case is CancellationError: "the call was canceled"
         case let error as NIOConnectionError: describe(error)
         case let error as IOError: "\(error)"
-        case HTTPParserError.invalidEOFState: "the connection ended before its end"
-        case let error as HTTPParserError: "what came is not HTTP or ends early (\(error))"
+        case HTTPParserError.invalidEOFState: "the connection ended early"
+        case let error as HTTPParserError: "the answer is not HTTP or ends early (\(error))"
         case let error as HTTPClientError: describe(error)
         default: "\(error)"
         }
@@ -20,11 +20,11 @@ enum NetworkTrouble {
     private static func describe(_ error: HTTPClientError) -> String {
         switch error {
         case .cancelled: "the call was canceled"
-        case .connectTimeout: "no connection came about within \(ImagesClient.Limits.connect.inWords)"
+        case .connectTimeout: "no connection was established within \(ImagesClient.Limits.connect.inWords)"
         case .remoteConnectionClosed: "the other side closed the connection"
-        case .invalidProxyResponse: "the proxy opens no connection to it"
+        case .invalidProxyResponse: "the proxy did not open a connection to it"
         case .proxyAuthenticationRequired: "the proxy asks for a user name and password, and fluxqd gives it none"
-        case .readTimeout: "nothing came for too long"
+        case .readTimeout: "no data arrived for too long"
         default: error.shortDescription
         }
     }

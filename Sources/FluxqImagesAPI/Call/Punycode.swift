@@ -3,7 +3,7 @@ enum Punycode {
     private static let (base, tMin, tMax, skew, damp) = (36, 1, 26, 38, 700)
     private static let (firstBias, firstCode) = (72, 0x80)
 
-    /// - Returns: nil where a label cannot be written so.
+    /// - Returns: nil if a label cannot be written so.
     static func host(_ text: some StringProtocol) -> String? {
         let labels = text.lowercased().split(separator: ".", omittingEmptySubsequences: false)
         var result: [String] = []

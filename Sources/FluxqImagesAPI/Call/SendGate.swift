@@ -40,7 +40,7 @@ final class SendGate: Sendable {
     var answerTrouble: String? { trouble.withLock { $0 } }
 
     /// Called just before the last byte is handed to the connection.
-    /// - Returns: false where the call is over and the byte must stay here.
+    /// - Returns: false if the call is over and the byte must stay here.
     func release(at now: Timestamp) -> Bool {
         state.withLock { state in
             guard case .open = state else { return false }

@@ -11,7 +11,7 @@ extension ImagesClient {
         }
         // What was stored whole counts even at the last moment.
         if isTimedOut, outcome != .complete {
-            return .unreachable(message: "The download was not done within \(limit.inWords).")
+            return .unreachable(message: "The download did not finish within \(limit.inWords).")
         }
         return outcome
     }
@@ -85,19 +85,19 @@ extension ImagesClient {
         (400..<500).contains(status) && ![408, 425, 429].contains(status)
     }
 
-    /// What may be had by plain http alone, which an administrator would have to trust.
+    /// What may be obtained by plain http alone, which an administrator would have to trust.
     private func refused(_ plain: LinkGuard.Refused?, _ link: Link, trying: String) -> DownloadOutcome {
-        .refused(message: quotation.clean("\(plain?.message ?? "") By https it cannot be had either: \(trying)"))
+        .refused(message: quotation.clean("\(plain?.message ?? "") It cannot be downloaded by https either: \(trying)"))
     }
 
     private func unreachable(_ link: Link, _ reason: String) -> DownloadOutcome {
         .unreachable(
-            message: quotation.clean("Could not fetch from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
+            message: quotation.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
     private func failed(_ link: Link, _ reason: String) -> DownloadOutcome {
         .failed(
-            message: quotation.clean("Could not fetch from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
+            message: quotation.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
     /// Tries the addresses until one answers: first the one that is reached first, and where that one says nothing, the
@@ -183,7 +183,7 @@ extension ImagesClient {
             do {
                 piece = try await body.next()
             } catch {
-                return .over(failed(link, "it broke off after \(received) bytes: \(NetworkTrouble.describe(error))"))
+                return .over(failed(link, "it was cut off after \(received) bytes: \(NetworkTrouble.describe(error))"))
             }
             received += Int64(piece?.readableBytes ?? 0)
             guard received <= limit else { return .over(tooLarge) }
@@ -198,11 +198,11 @@ extension ImagesClient {
             }
             guard piece == nil else { continue }
             if let total = part?.total, received != total {
-                return .over(failed(link, "it broke off after \(received) of \(total) bytes"))
+                return .over(failed(link, "it was cut off after \(received) of \(total) bytes"))
             }
             guard check?.isRight != false else {
                 if let failure = await begin(BodyHead(), in: sink) { return .over(failure) }
-                return .over(failed(link, "its bytes are not those that its Content-MD5 was made of"))
+                return .over(failed(link, "its bytes do not match its Content-MD5"))
             }
             return .over(.complete)
         }

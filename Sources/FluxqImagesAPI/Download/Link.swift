@@ -130,7 +130,7 @@ struct Link: Hashable, Sendable {
                 guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits),
                     (1...65_535).contains(number)
                 else {
-                    throw Malformed(problem: "names port \(digits), which is none")
+                    throw Malformed(problem: "names port \(digits), which is not a valid port")
                 }
                 port = number
             }
@@ -141,7 +141,7 @@ struct Link: Hashable, Sendable {
             guard address.contains(":"), !address.contains("%"),
                 let canonical = (try? SocketAddress(ipAddress: address, port: port))?.ipAddress
             else {
-                throw Malformed(problem: "names a host that is no IPv6 address")
+                throw Malformed(problem: "names a host that is not an IPv6 address")
             }
             return (canonical, port)
         }
@@ -150,7 +150,7 @@ struct Link: Hashable, Sendable {
         guard !host.isEmpty else { throw Malformed(problem: "names no host") }
         guard host.utf8.count <= 253, host.utf8.allSatisfy(isHostByte), !host.hasPrefix("."), !hasEmptyLabel
         else {
-            throw Malformed(problem: "names a host that is no host name")
+            throw Malformed(problem: "names a host that is not a host name")
         }
         return (host.lowercased(), port)
     }

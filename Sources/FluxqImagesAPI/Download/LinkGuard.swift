@@ -80,7 +80,7 @@ struct LinkGuard: Sendable {
     static func reasonToDistrust(hostOf link: Link) -> String? {
         if let address = link.literalAddress { return reasonToDistrust(address) }
         let labels = link.host.split(separator: ".")
-        // No top-level domain begins with a digit: 127.1 and 0x7f000001 are addresses to whoever looks them up.
+        // No top-level domain begins with a digit: 127.1 and 0x7f000001 are addresses to a resolver.
         if labels.count > 1, let last = labels.last, last.first?.isLetter == true,
             !Self.innerDomains.contains(String(last)), !link.host.hasSuffix(".home.arpa")
         {
@@ -101,8 +101,8 @@ struct LinkGuard: Sendable {
             message:
                 "The link to \(link.hostAndPort) was not opened, because the name leads to \(address), which is not public: it "
                 + "is fake-IP DNS. A proxy of this network (Clash, mihomo, sing-box, Surge) answers every name with such an "
-                + "address. An administrator can take \(link.host) out of it there (Clash: dns.fake-ip-filter; sing-box: a "
-                + "dns rule without fakeip), set a proxy for the endpoint, or add \(link.hostAndPort) to "
+                + "address. An administrator can exclude \(link.host) there (Clash: dns.fake-ip-filter; sing-box: a dns rule "
+                + "without fakeip). Or set a proxy for the endpoint, or add \(link.hostAndPort) to "
                 + "downloads.trusted_hosts.")
     }
 

@@ -70,7 +70,7 @@ package struct Owner: Hashable, Sendable {
 
     package let uid: UInt32
     package let name: String
-    /// Numbers of the system's groups, as last looked up; nil where nobody has looked.
+    /// Numbers of the system's groups, as last looked up; nil if nobody has looked.
     package let groups: Set<UInt32>?
 
     package init(uid: UInt32, name: String, groups: Set<UInt32>? = nil) {

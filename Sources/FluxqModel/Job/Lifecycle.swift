@@ -74,7 +74,7 @@ package struct Lifecycle: Hashable, Sendable {
         package var lost: Int
         /// Came, but are no pictures, or are incomplete.
         package var unusable: Int
-        /// Why the answer ended before its end; nil where it came whole.
+        /// Why the answer ended before its end; nil if it came whole.
         package var defect: String?
         /// Flaws and losses of single pictures.
         package var remarks: [Remark]
@@ -156,7 +156,11 @@ package struct Lifecycle: Hashable, Sendable {
             return [.openAttempt]
 
         case (.queued, .canceled):
-            state = .failed(.init(reason: .canceled, message: "Canceled before it was called; nothing was billed."))
+            state = .failed(
+                .init(
+                    reason: .canceled,
+                    message: "Canceled before the API was called; nothing was "
+                        + "billed."))
             return []
 
         case (.running(.calling, let cancelRequested), .answered):
@@ -167,7 +171,7 @@ package struct Lifecycle: Hashable, Sendable {
             attempts -= 1
             state =
                 cancelRequested
-                ? .failed(.init(reason: .canceled, message: "Canceled; its call came to nothing and was not billed."))
+                ? .failed(.init(reason: .canceled, message: "Canceled. The call did not succeed and was not billed."))
                 : .queued(notBefore: nextTry, afterBackoff: true)
             return [.settleAttempt(.notBilled)]
 
@@ -194,7 +198,8 @@ package struct Lifecycle: Hashable, Sendable {
                 .init(
                     reason: .exhausted,
                     message:
-                        "Gave up after \(strikes) refusals while calls of others worked; none was billed: \(failure.message)",
+                        "Gave up after \(strikes) refusals, while other users' calls succeeded; none was billed: "
+                        + "\(failure.message)",
                     error: failure.error))
             return []
 
@@ -242,8 +247,8 @@ extension Lifecycle.Failure {
     fileprivate func unknown(isResent: Bool) -> Lifecycle.Failure {
         let further =
             isResent
-            ? "It was sent again as the submitter wished, as often as is allowed; earlier calls may have been billed too."
-            : "It is not sent again by itself; a retry sends it again."
+            ? "fluxq resent it as often as allowed (--on-unknown retry); earlier calls may have been billed too."
+            : "fluxq will not resend it automatically. To resend it: fluxq retry ID"
         return .init(reason: reason, message: "\(message) \(further)", error: error)
     }
 
@@ -262,7 +267,7 @@ extension Lifecycle.Settlement {
         if canceled {
             let brought =
                 saved == 0
-                ? "its call brought no picture." : "what had been paid for (\(saved) of \(wanted)) can be fetched."
+                ? "its call returned no picture." : "the paid pictures (\(saved) of \(wanted)) can be fetched."
             return .failed(
                 .init(
                     reason: .canceled,
@@ -278,7 +283,7 @@ extension Lifecycle.Settlement {
                         + "\(saved) can be fetched.\(breakOffSentence) A retry buys all of them again."))
         }
         if saved == 0 {
-            let nothing = "The API answered, but nothing that it sent is a whole picture that fluxq knows."
+            let nothing = "The API answered, but sent no complete picture of a known format."
             return .failed(
                 .init(
                     reason: .noImage,
@@ -308,17 +313,17 @@ extension Lifecycle.Settlement {
             if !all.contains(String(cut)) { all.append(String(cut)) }
         }
         guard all.count > Self.mostSentences else { return all }
-        return all.prefix(Self.mostSentences) + ["\(all.count - Self.mostSentences) more have something of their own."]
+        return all.prefix(Self.mostSentences) + ["\(all.count - Self.mostSentences) more pictures have remarks."]
     }
 
     private var warning: String? {
         let count = saved < wanted ? "\(saved) of \(wanted) pictures came" : nil
         guard let defect else { return count }
-        let trouble = "the answer broke off: \(defect)"
+        let trouble = "the answer was cut off: \(defect)"
         guard let count else { return "\(wanted == 1 ? "The picture" : "All \(wanted) pictures") came; \(trouble)" }
         return "\(count); \(trouble)"
     }
 
-    /// " The answer broke off: …", where it did.
-    private var breakOffSentence: String { defect.map { " The answer broke off: \($0)." } ?? "" }
+    /// " The answer was cut off: …", where it did.
+    private var breakOffSentence: String { defect.map { " The answer was cut off: \($0)." } ?? "" }
 }

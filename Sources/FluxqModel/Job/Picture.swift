@@ -17,7 +17,7 @@ package struct Picture: Hashable, Sendable {
     package var state: State
     /// Byte for byte as the API gave it; nil for one that came inline.
     package var link: String?
-    /// unusable: how many bytes are kept; nil where nobody counted them.
+    /// unusable: how many bytes are kept; nil if nobody counted them.
     package var keptBytes: Int64?
     /// The content that it was until that was found damaged in the archive: pending, it is fetched again; lost, it is gone.
     package var damaged: ContentHash?

@@ -46,7 +46,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
         case day, month
     }
 
-    /// nil where it counts for as long as it is there.
+    /// nil if it counts for as long as it is there.
     package var period: Period? {
         switch self {
         case .imagesPerDay, .spendPerDay, .retriesPerDay: .day

@@ -31,7 +31,7 @@ package struct LimitRules: Hashable, Sendable {
 
         package init() {}
 
-        /// nil where the exception does not name the kind; `.some(nil)` lifts the limit.
+        /// nil if the exception does not name the kind; `.some(nil)` lifts the limit.
         package subscript(_ kind: LimitKind) -> Int64?? {
             get { most[kind] }
             set { most[kind] = newValue }

@@ -22,7 +22,7 @@ package struct UserUse: Hashable, Sendable {
             self.unknown = unknown
         }
 
-        /// What counts: a call whose outcome nobody knows may have been billed, so it goes on counting.
+        /// What counts: a call with an unknown outcome may have been billed, so it still counts.
         package var allImages: Int64 { images + reservedImages + unknownImages }
         package var allSpend: Int64 { spent + reserved + unknown }
     }
@@ -77,7 +77,7 @@ package struct LimitReached: Hashable, Sendable {
     package var onTheWay: Int64 = 0
     /// What the job or input would add.
     package var asked: Int64
-    /// When the limit is renewed; nil where only something that ends can free it.
+    /// When the limit is renewed; nil if only something that ends can free it.
     package var freesAt: Timestamp?
     /// Of the numbers, where they are money.
     package var currency: String?
@@ -109,7 +109,7 @@ package struct LimitReached: Hashable, Sendable {
 /// One call, as the limits see it.
 package struct LimitedCall: Hashable, Sendable {
     package var images: Int
-    /// Of one image, in millionths; nil where nobody has set a price for the model.
+    /// Of one image, in millionths; nil if nobody has set a price for the model.
     package var price: Int64?
 
     package init(images: Int, price: Int64?) {

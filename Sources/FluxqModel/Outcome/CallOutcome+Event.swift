@@ -10,8 +10,8 @@ extension CallOutcome {
             .refused(
                 .init(
                     reason: .noImage,
-                    message: "The API answered without a picture\(answer.itemErrors). The call was billed; "
-                        + "what came stands in the job's ledger, and a retry buys it again."),
+                    message: "The API answered without a picture\(answer.itemErrors). The call was billed. The "
+                        + "job's ledger has the answer; a retry buys it again."),
                 .billed)
         case .rejected(let error):
             .refused(
@@ -19,15 +19,15 @@ extension CallOutcome {
                     reason: .rejected,
                     message: error.status == nil
                         ? "The request could not be sent: \(error.message.sentence) Nothing was billed."
-                        : "The API refused the request: \(error.message.sentence) Nothing was billed. "
-                            + "Submit it again with what it names changed.",
+                        : "The API rejected the request: \(error.message.sentence) Nothing was billed. "
+                            + "Correct that, then submit it again.",
                     error: error),
                 .notBilled)
         case .moderated(let error):
             .refused(
                 .init(
                     reason: .moderated,
-                    message: "The API's content filter refused the prompt or the picture: \(error.message.sentence) "
+                    message: "The API's content filter rejected the prompt or the picture: \(error.message.sentence) "
                         + "Nothing was billed.",
                     error: error),
                 .notBilled)
@@ -40,7 +40,7 @@ extension CallOutcome {
                 .init(
                     reason: .outcomeUnknown,
                     message:
-                        "Nobody knows what became of the call, which may have been billed: \(error.message.sentence)",
+                        "The result of the call is unknown; it may have been billed: \(error.message.sentence)",
                     error: error),
                 nextTry: nextTry)
         }

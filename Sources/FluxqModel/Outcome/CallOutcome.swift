@@ -28,7 +28,7 @@ package enum CallOutcome: Hashable, Codable, Sendable {
     case accountClosed(APIError)
     /// The answer is not the API's own: a redirect, a 404, 405 or 410 without an error object, a 511.
     case wrongAddress(APIError)
-    /// 429, or 503 with Retry-After. `retryAfter` is nil where the API gave none that makes sense.
+    /// 429, or 503 with Retry-After. `retryAfter` is nil if the API gave none that makes sense.
     case rateLimited(APIError, retryAfter: Duration?)
     /// An answer in full with one of `api.unbilled_statuses`.
     case serverError(APIError)
@@ -77,7 +77,7 @@ package enum CallOutcome: Hashable, Codable, Sendable {
 
     package var billing: Billing { kind.billing }
 
-    /// What the ledger says beside the word; nil where the answer speaks for itself.
+    /// What the ledger says beside the word; nil if the answer speaks for itself.
     package var message: String? {
         switch self {
         case .answered(let answer), .noImage(let answer): answer.defect

@@ -4,13 +4,13 @@ package struct LedgerEntry: Hashable, Sendable {
     package var number: Int
     package var billing: Billing
     package var imagesWanted: Int
-    /// nil where no answer came.
+    /// nil if no answer came.
     package var imagesCame: Int?
     /// Of one image, in millionths of the currency's unit, by the configuration of its time.
     package var priceMicros: Int64?
     package var currency: String?
     package var begunAt: Timestamp
-    /// When the request's last byte was handed to the socket; nil where it never was or nobody knows.
+    /// When the request's last byte was handed to the socket; nil if it never was or nobody knows.
     package var sentAt: Timestamp?
     /// nil while the call is in flight.
     package var settledAt: Timestamp?

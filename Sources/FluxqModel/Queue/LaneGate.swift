@@ -25,7 +25,7 @@ package struct LaneGate: Hashable, Sendable {
         case unreachable
         /// The API refuses the key, the account or this host's address.
         case account
-        /// What answers is not the API.
+        /// The server that answers is not the API.
         case wrongAddress = "wrong_address"
         /// Calls fail one after the other.
         case failing

@@ -16,7 +16,7 @@ struct SandboxDirectory: Sendable {
         return secret
     }
 
-    /// Where the sandbox listened last; nil where nothing sensible is on record.
+    /// Where the sandbox listened last; nil if nothing sensible is on record.
     func lastPort() throws(SandboxError) -> Int? {
         guard let text = try SandboxFile.read("\(path)/port", limit: 16) else { return nil }
         let digits = String(decoding: text, as: UTF8.self).prefix { $0 != "\n" }

@@ -17,7 +17,7 @@ enum SandboxFile {
     }
 
     /// - Parameter limit: bytes after it are not read.
-    /// - Returns: nil where there is no such file.
+    /// - Returns: nil if there is no such file.
     static func read(_ path: String, limit: Int) throws(SandboxError) -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {

@@ -17,12 +17,12 @@ package struct SandboxLedger: Sendable {
         package let receivedUnixMicroseconds: Int64
         /// The same by CLOCK_MONOTONIC, which every process of the host shares.
         package let receivedMonotonicNanoseconds: Int64
-        /// nil where the request had none, as for the three after it.
+        /// nil if the request had none, as for the three after it.
         package let prompt: String?
         package let model: String?
         package let n: Int64?
         package let seed: Int64?
-        /// Of the answer; nil where none was given.
+        /// Of the answer; nil if none was given.
         package let status: Int?
         /// Whether the real vendor would, or may, have billed it.
         package let billed: Bool
@@ -46,7 +46,7 @@ package struct SandboxLedger: Sendable {
         path = "\(directory)/ledger.jsonl"
     }
 
-    /// Every call so far; none where there is no ledger. Reads the file, from any process. Blocks.
+    /// Every call so far; none if there is no ledger. Reads the file, from any process. Blocks.
     ///
     /// - Throws: `SandboxError`.
     package func entries() throws -> [Entry] {

@@ -99,7 +99,7 @@ struct FileLinkSigner: Sendable {
     private static let oddity = "a b|{é}^`"
     private static let escapedOddity = "a%20b%7C%7B%C3%A9%7D%5E%60"
 
-    /// What a path and query ask for; nil where any byte of them is not as it was signed.
+    /// What a path and query ask for; nil if any byte of them is not as it was signed.
     func read(_ target: String) -> FileLink? {
         guard target.hasPrefix(Self.root), let dot = target.firstIndex(of: "."),
             let version = target.firstRange(of: Self.version), signed(String(target[..<version.upperBound])) == target

@@ -5,9 +5,9 @@ import NIOCore
 
 /// The body of one request for pictures, read to its end.
 struct ReceivedCall {
-    /// The body without its picture; nil where it is not JSON.
+    /// The body without its picture; nil if it is not JSON.
     let fields: JSONValue?
-    /// Digest of the `image`, or what is wrong with it; nil where there is no text under that name.
+    /// Digest of the `image`, or what is wrong with it; nil if there is no text under that name.
     let image: Result<String, VendorError>?
     let tooLarge: Bool
 
@@ -24,8 +24,8 @@ struct ReceivedCall {
 
     /// Reads a request's body; a picture in it goes through a nameless file in the directory.
     ///
-    /// - Parameter pictureBegins: told the text before the picture; true where the rest shall not be read.
-    /// - Returns: nil where the rest was not read.
+    /// - Parameter pictureBegins: told the text before the picture; true if the rest shall not be read.
+    /// - Returns: nil if the rest was not read.
     /// - Throws: what the connection throws; `SandboxError` where the directory takes no file.
     static func read(
         _ body: RequestBody, directory: String, pictureBegins: ([UInt8]) -> Bool

@@ -8,12 +8,12 @@ import NIOPosix
 /// billed stands in its ledger.
 package final class Sandbox: Sendable {
     package struct Configuration: Sendable {
-        /// Where the ledger, the port's number and the links' secret lie; created with mode 0700 where it is missing.
+        /// Where the ledger, the port's number and the links' secret lie; created with mode 0700 if it is missing.
         package var directory: String
         /// How long a call takes that is billed.
         package var latency: Duration
         package var linkLifetime: Duration
-        /// nil: the port of the last time where it is free, any free one otherwise.
+        /// nil: the port of the last time if it is free, any free one otherwise.
         package var port: Int?
         /// The one key that it takes, asked for at every call; nil takes any.
         package var key: (@Sendable () -> String)?
@@ -53,7 +53,7 @@ package final class Sandbox: Sendable {
 
     /// Listens on 127.0.0.1. Links given out earlier from the same directory work again where the port is the same.
     ///
-    /// - Throws: `SandboxError`; what the system says where no port can be had at all.
+    /// - Throws: `SandboxError`; what the system says where no port can be obtained at all.
     package static func start(_ configuration: Configuration, logger: Logger) async throws -> Sandbox {
         let ledger = SandboxLedger(directory: configuration.directory)
         let (secret, lastPort, writer) = try await NIOThreadPool.singleton.runIfActive {

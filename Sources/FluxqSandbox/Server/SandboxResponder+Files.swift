@@ -62,7 +62,7 @@ extension SandboxResponder {
             &rest, count: count - start, type: type, status: 206, headers: headers, breakingOff: cut, to: writer)
     }
 
-    /// Where a request for the rest of these bytes begins; nil where it is for all of them.
+    /// Where a request for the rest of these bytes begins; nil if it is for all of them.
     private func start(of request: Request, tag: String) -> Int? {
         guard let range = request.headers[.range], range.hasPrefix("bytes="), range.hasSuffix("-"),
             request.headers[.ifRange].map({ $0 == tag }) ?? true

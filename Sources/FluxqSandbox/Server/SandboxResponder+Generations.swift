@@ -121,7 +121,7 @@ extension SandboxResponder {
             billed: script?.isBilled(wanted: images) ?? false, images: script?.imagesBilled(wanted: images) ?? 0)
     }
 
-    /// Looks again and again: whoever makes the file may be any process.
+    /// Looks again and again: any process may make the file.
     private func wait(forFile name: String) async throws {
         while access("\(configuration.directory)/\(name)", F_OK) != 0 { try await live.pause(for: .milliseconds(10)) }
     }

@@ -64,7 +64,7 @@ struct ResultBytes: IteratorProtocol {
         case fixed([UInt8])
     }
 
-    /// - Parameter inline: whether the bytes go into the answer itself; matters only where they are no picture.
+    /// - Parameter inline: whether the bytes go into the answer itself; matters only if they are no picture.
     init(_ plan: PicturePlan, inline: Bool) {
         let length: Int
         switch (plan.content, SmallPicture.bytes(of: plan.format)) {

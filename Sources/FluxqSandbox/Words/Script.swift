@@ -254,7 +254,7 @@ struct Script: Hashable, Sendable {
         }
     }
 
-    /// The status of the answer; nil where there is none.
+    /// The status of the answer; nil if there is none.
     var status: Int? {
         switch outcome {
         case .answer(let status), .page(let status), .bareError(let status), .redirect(let status),

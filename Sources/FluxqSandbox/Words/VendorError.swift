@@ -85,7 +85,7 @@ struct VendorError: Error, Hashable, Sendable {
 }
 
 /// Whether a call with that status may have cost money at the real vendor. Those that leave it open count as billed: it is
-/// the dearer guess.
+/// the more expensive guess.
 func isBilled(status: Int) -> Bool {
     switch status {
     case 200..<300, 408, 502, 504, 520...524: true

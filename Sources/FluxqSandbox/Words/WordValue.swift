@@ -6,10 +6,10 @@ struct WordError: Error, Hashable, Sendable {
 /// What stands after a word's `=`.
 struct WordValue: Sendable {
     let word: String
-    /// nil where there is no `=`.
+    /// nil if there is no `=`.
     let text: String?
 
-    /// - Parameter absent: what it is where nothing is written; nil where something must be.
+    /// - Parameter absent: what it is where nothing is written; nil if something must be.
     func number(in range: ClosedRange<Int>, absent: Int? = nil) throws(WordError) -> Int {
         if text == nil, let absent { return absent }
         guard let number = text.flatMap({ Int($0) }), range.contains(number) else {
@@ -33,7 +33,7 @@ struct WordValue: Sendable {
         return Script.Size(width: width, height: height)
     }
 
-    /// nil where nothing is written.
+    /// nil if nothing is written.
     func retryAfter() throws(WordError) -> WrittenRetryAfter? {
         guard let text else { return nil }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }

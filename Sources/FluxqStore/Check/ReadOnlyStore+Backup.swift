@@ -10,7 +10,7 @@ extension ReadOnlyStore {
         try await engine.copy(to: path, at: time)
     }
 
-    /// When this database was made as a backup; nil where it is none, or no longer one.
+    /// When this database was made as a backup; nil if it is none, or no longer one.
     package func backupTime() async throws(StoreError) -> Timestamp? {
         try await read { db in
             try db.value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")

@@ -32,7 +32,8 @@ enum DatabaseFiles {
         return count < 0 && (errno == ENOSPC || errno == EDQUOT) || (0..<bytes.count).contains(count)
     }
 
-    /// The directory of a database, to make the entries durable of what SQLite makes in it. SQLite does that too, but goes on
+    /// The directory of a database, to make the entries durable of what SQLite makes in it. SQLite does that too, but
+    /// continues
     /// where it fails.
     ///
     /// To be opened before SQLite opens the database: the system tells of a failed fsync once, but to each descriptor that

@@ -4,7 +4,7 @@ import Synchronization
 /// A program that holds a lock.
 package struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     package let processID: Int32
-    /// As the kernel has it; nil where the process may not be looked at.
+    /// As the kernel has it; nil if the process may not be looked at.
     package let name: String?
 
     package init(processID: Int32, name: String?) {
@@ -36,7 +36,7 @@ final class DatabaseLocks: Sendable {
         index = OpenedOnce(path: "\(path)-shm")
     }
 
-    /// nil where nobody holds one any more, or the kernel does not say who.
+    /// nil if nobody holds one any more, or the kernel does not say who.
     func holder() -> LockHolder? {
         for region in Region.log {
             if let found = index.holder(of: F_WRLCK, region.start, region.length) { return found }

@@ -113,7 +113,7 @@ struct LimitsReader {
         return reached
     }
 
-    /// Of all prices; nil where there are none.
+    /// Of all prices; nil if there are none.
     var currency: String? { policy.prices.values.first?.currency }
 
     func call(_ images: Int, in lane: Lane) -> LimitedCall {
@@ -127,7 +127,7 @@ extension Transaction {
         try obstacle(images, lane, owner) { limits, call, use in limits.obstacle(toQueueing: call, use: use) }
     }
 
-    /// The limit that keeps a failed job from being queued again: its owner's, whoever asks.
+    /// The limit that keeps a failed job from being queued again: its owner's, even if an administrator asks.
     func obstacle(toRetrying job: JobRow) throws -> LimitReached? {
         guard let owner = try owner(job.uid) else { return nil }
         return try obstacle(job.images, job.lane, owner) { limits, call, use in

@@ -234,7 +234,7 @@ struct CallDurations {
         }
     }
 
-    /// The mean of the same model and number of images; where there is none, of the model; else of all. nil: none at all.
+    /// The mean of the same model and number of images; if there is none, of the model; else of all. nil: none at all.
     func expected(model: String?, images: Int) -> Duration? {
         let kinds = [
             Kind(model: model, images: images), Kind(model: model, images: nil), Kind(model: nil, images: nil),

@@ -17,7 +17,7 @@ extension Transaction {
     private static let mostJobsAdmitted = 100
     private static let mostOwnersAdmitted = 32
 
-    /// Makes the lines if nobody has, and takes on what has been configured.
+    /// Makes the lines if there are none, and applies the configuration.
     ///
     /// - Returns: whether there are more jobs to be moved to another lane.
     func prepareLines() throws -> Bool {

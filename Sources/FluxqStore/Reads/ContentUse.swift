@@ -5,9 +5,9 @@ package import FluxqModel
 /// Content of the archive that rows refer to.
 package struct ContentReference: Hashable, Sendable {
     package let hash: ContentHash
-    /// As the rows have it; nil where only what came instead of a picture refers to it.
+    /// As the rows have it; nil if only what came instead of a picture refers to it.
     package let bytes: Int64?
-    /// Whether it should be whole in its place; false where every row that refers to it knows it as damaged.
+    /// Whether it should be whole in its place; false if every row that refers to it knows it as damaged.
     package let isExpected: Bool
 }
 

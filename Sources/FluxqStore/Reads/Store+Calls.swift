@@ -10,7 +10,7 @@ extension Store {
     /// A job's calls, newest first.
     ///
     /// - Parameter before: only those with a smaller number.
-    /// - Returns: nil where there is no such job, or it is somebody else's.
+    /// - Returns: nil if there is no such job, or it is somebody else's.
     package func calls(
         of id: JobID, before: Int?, limit: Int, for caller: Caller
     ) async throws(StoreError) -> [LedgerEntry]? {

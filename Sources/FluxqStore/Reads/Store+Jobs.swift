@@ -33,7 +33,8 @@ package struct JobList: Hashable, Sendable {
 }
 
 extension Store {
-    /// The caller's job of that number, or anybody's for an administrator; nil where there is none or it is somebody else's.
+    /// The caller's job of that number, or anybody's for an administrator; nil if there is none or it is somebody
+    /// else's.
     package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
         let policy = policy
         return try await read { [shortage, memory] db, now in
@@ -51,7 +52,7 @@ extension Store {
         }
     }
 
-    /// What a submission under its key has already become; nil where the key is new.
+    /// What a submission under its key has already become; nil if the key is new.
     package func submission(under key: Order.Key, of owner: Owner) async throws(StoreError) -> Submission? {
         let policy = policy
         return try await read { [shortage] db, now in

@@ -5,7 +5,7 @@ package struct OwnerUsage: Hashable, Sendable {
     package var owner: Owner
     package var limits: UserLimits
     package var use: UserUse
-    /// Of the money in `use`, which alone counts against limits; nil where nothing has a price.
+    /// Of the money in `use`, which alone counts against limits; nil if nothing has a price.
     package var currency: String?
     /// Money of this month in every currency, by its name: also in those in which prices were before.
     package var money: [CurrencyUse] = []

@@ -6,9 +6,10 @@ package enum NewPicture: Hashable, Sendable {
     case link(String, deadline: Timestamp)
     /// Came inline and is in the archive.
     case saved(StoredPicture)
-    /// Came, but is no whole picture; its bytes, where there are any, are in the archive under that hash.
+    /// Came, but is no whole picture; its bytes, if there are any, are in the archive under that hash.
     case unusable(ContentHash?, message: String)
-    /// Paid for, and not to be had any more: a link that can never be right, or an inline picture that this host has lost.
+    /// Paid for, and not to be obtained any more: a link that can never be right, or an inline picture that this host
+    /// has lost.
     case lost(link: String?, message: String)
 }
 
@@ -80,7 +81,7 @@ extension Transaction {
         let job = try JobRow(row)
         let said = try lastMessage(of: id) ?? "it gave no reason"
         let failure = Lifecycle.Failure(
-            reason: .exhausted, message: "The API refuses this job, and not those of others: \(said)")
+            reason: .exhausted, message: "The API rejects this job, but not those of other users: \(said)")
         guard case .advanced(let state) = try advance(job, .struck(failure)) else { return }
         try log(state == .failed ? .failed : .struck, job: id, uid: job.uid, state: state)
     }

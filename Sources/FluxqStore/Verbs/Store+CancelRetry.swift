@@ -1,6 +1,6 @@
 package import FluxqModel
 
-/// What became of a wish about a job, its owner's or an administrator's.
+/// The result of a cancel or retry, by the job's owner or an administrator.
 package enum ChangeResult: Hashable, Sendable {
     /// The job after it.
     case granted(Job)
@@ -46,7 +46,7 @@ extension Store {
 }
 
 extension Transaction {
-    /// nil where there is none or it is somebody else's.
+    /// nil if there is none or it is somebody else's.
     fileprivate func wanted(_ id: JobID, by caller: Caller) throws -> JobRow? {
         try row("SELECT \(JobRow.columns) FROM jobs WHERE id = ? AND \(Caller.reach)", [id] + caller.reachArguments)
             .map(JobRow.init)

@@ -59,7 +59,7 @@ extension Store {
 }
 
 extension Transaction {
-    /// Owners found at their limits in one claim at most, so that no transaction is long; the next one goes on.
+    /// Owners found at their limits in one claim at most, so that no transaction is long; the next one continues.
     private static let mostPassedBy = 100
 
     fileprivate func claim(inFlight: [Lane: Int]?) throws -> Store.ClaimResult {

@@ -4,7 +4,7 @@ package import FluxqModel
 package struct DamageRecord: Hashable, Sendable {
     /// Pictures that are fetched again from links that still live.
     package var refetched: [PictureID] = []
-    /// Pictures that cannot be had again.
+    /// Pictures that cannot be obtained again.
     package var lost: [PictureID] = []
     /// Users whose input it was.
     package var inputs = 0
@@ -39,7 +39,7 @@ extension Store {
 
     /// The content is whole in the archive again: what it was before its damage, it is again.
     ///
-    /// - Parameter picture: what its bytes say; nil where they are no picture.
+    /// - Parameter picture: what its bytes say; nil if they are no picture.
     package func mend(_ hash: ContentHash, picture: StoredPicture?) async throws(StoreError) {
         try await write { transaction in try transaction.mend(hash, picture: picture) }
     }
@@ -72,7 +72,7 @@ extension Transaction {
                 """,
                 [
                     isAlive ? "pending" : "lost", isAlive ? now : nil,
-                    isAlive ? nil : "There is no link left to fetch it again from.", picture.job, picture.index,
+                    isAlive ? nil : "There is no link left to download it from again.", picture.job, picture.index,
                 ])
             if isAlive { record.refetched.append(picture) } else { record.lost.append(picture) }
             try log(.pictureDamaged, job: picture.job, uid: row["uid"], state: try row.choice("job_state"))

@@ -3,7 +3,7 @@ package import FluxqModel
 extension Store {
     /// Makes a picture that is durable in the archive an input of its owner.
     ///
-    /// - Returns: the limit of the owner's that keeps it from being one; nil where it is one now.
+    /// - Returns: the limit of the owner's that keeps it from being one; nil if it is one now.
     @discardableResult
     package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) -> LimitReached? {
         try await write { transaction in
@@ -47,7 +47,7 @@ extension Store {
         }
     }
 
-    /// When the next input may have to be forgotten; nil where there is none that no job uses.
+    /// When the next input may have to be forgotten; nil if there is none that no job uses.
     package func nextInputExpiry() async throws(StoreError) -> Timestamp? {
         try await read { [policy] db, _ in
             let oldest = try db.value(Timestamp.self, "SELECT min(brought_at) FROM inputs WHERE used = 0")

@@ -2,8 +2,8 @@ package import FluxqModel
 
 /// What becomes of calls that were in flight when a process ended.
 extension Store {
-    /// Gives every call that a dead process left in flight its end: nobody knows what became of it.
-    /// To be called once at start, before the first claim. Jobs that were `archiving` go on where they were.
+    /// Ends every call that a dead process left in flight, with an unknown outcome.
+    /// To be called once at start, before the first claim. Jobs that were `archiving` continue where they stopped.
     ///
     /// In a database that was restored from a backup, what was queued has an unknown outcome too.
     ///

@@ -1,7 +1,7 @@
 package import FluxqModel
 
 extension Store {
-    /// What became of an administrator's wish about the whole queue.
+    /// The result of a pause or resume by an administrator.
     package enum QueueChangeResult: Hashable, Sendable {
         case granted
         /// It was so already.
@@ -9,12 +9,12 @@ extension Store {
         case notAllowed
     }
 
-    /// Keeps every new call from beginning, over restarts, until somebody resumes the queue. Calls in flight go on.
+    /// Keeps every new call from beginning, over restarts, until somebody resumes the queue. Calls in flight continue.
     package func pause(by caller: Caller) async throws(StoreError) -> QueueChangeResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
             let gate = try transaction.gate()
-            // Whoever paused first stays the one to ask.
+            // The user who paused first stays recorded.
             guard gate.pause == nil else { return .unchanged }
             try transaction.execute(
                 "UPDATE queue SET paused_at = ?, paused_by = ?", [transaction.now, caller.uid])

@@ -182,7 +182,7 @@ extension Transaction {
     /// A job was canceled: it waits for no link any more that its host has long called gone, and keeps what came instead of
     /// a picture. All others are tried once more at once.
     ///
-    /// - Returns: nil where pictures are still to be fetched, or there never were any.
+    /// - Returns: nil if pictures are still to be fetched, or there never were any.
     func hurryDownloads(of id: JobID) throws -> Advance? {
         let rows = try db.rows(
             "SELECT *, 1 AS cancel_requested FROM pictures WHERE job = ? AND state = 'pending'", [id])
@@ -196,7 +196,7 @@ extension Transaction {
             let triedAt: Timestamp? = found["tried_at"]
             let isLongGone = row.goneSince.map { (triedAt ?? $0) - $0 >= policy.goneAfterCancel } ?? false
             if row.came != nil || isLongGone {
-                end = try giveUp(row, picture, because: row.message ?? "Its host does not give it.")
+                end = try giveUp(row, picture, because: row.message ?? "Its host does not deliver it.")
             } else {
                 let again = row.goneSince.map { max($0 + policy.goneAfterCancel, now) } ?? now
                 try execute(

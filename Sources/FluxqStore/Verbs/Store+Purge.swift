@@ -18,7 +18,7 @@ extension Store {
         }
     }
 
-    /// nil where nobody of that number was ever seen.
+    /// nil if nobody of that number was ever seen.
     package func purgeable(_ uid: UInt32) async throws(StoreError) -> Purgeable? {
         let query = ForgetQuery(endedBefore: clock() + .milliseconds(1))
         let preview = try await previewForgetting(query, of: uid)
@@ -33,7 +33,7 @@ extension Store {
 
     /// Deletes everything that a user without jobs has left, but what the user's calls have cost.
     ///
-    /// - Returns: false where the user has a job yet; nothing was deleted.
+    /// - Returns: false if the user has a job yet; nothing was deleted.
     package func purge(_ uid: UInt32) async throws(StoreError) -> Bool {
         try await write { transaction in
             guard try transaction.row("SELECT 1 FROM jobs WHERE uid = ? LIMIT 1", [uid]) == nil else { return false }

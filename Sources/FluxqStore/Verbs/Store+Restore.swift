@@ -60,7 +60,7 @@ extension Transaction {
             reason: .outcomeUnknown,
             message: """
                 fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
-                called and billed since. It is not sent again by itself; a retry sends it again.
+                called and billed since. fluxq will not resend it automatically. To resend it: fluxq retry ID
                 """)
         let rows = try db.rows("SELECT \(JobRow.columns) FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?", [limit])
         for job in try rows.map(JobRow.init) {

@@ -2,7 +2,7 @@ package import FluxqModel
 
 /// How long ended jobs stay that their owners do not forget: `retention.*`.
 package struct Retention: Hashable, Sendable {
-    /// Jobs that brought something, whatever became of them; nil for ever.
+    /// Jobs with pictures, done or failed; nil keeps them forever.
     package var done: Duration?
     /// Failed jobs that brought nothing.
     package var failed: Duration?
