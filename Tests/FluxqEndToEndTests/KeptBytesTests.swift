@@ -20,7 +20,7 @@ struct KeptBytesTests {
 
         let fetch = try await daemon.fluxq("fetch", "1", "--output", daemon.directory.path)
         #expect(fetch.end == .exit(0) && fetch.lines == [daemon.directory.path("1-1.bin")], "\(fetch.errors)")
-        #expect(fetch.errors.contains("no whole picture that fluxq knows"), "\(fetch.errors)")
+        #expect(fetch.errors.contains("is not a complete picture of a known format"), "\(fetch.errors)")
         let bytes = try Data(contentsOf: URL(filePath: daemon.directory.path("1-1.bin")))
         #expect(bytes.count == 4032 && bytes.dropFirst(4).starts(with: "ftypheic".utf8))
         await daemon.stop()
