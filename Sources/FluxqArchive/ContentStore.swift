@@ -17,7 +17,7 @@ package import FluxqModel
 ///
 /// A removal is kept from racing with a row by the content's age, see `remove`; several callers may store, read and remove
 /// the same content at once. Every call suspends until it has been done, blocks no thread of Swift's tasks, and is done to
-/// its end even if the task is canceled. An error with `isFatal` has been told to whoever opened the store before it is
+/// its end even if the task is canceled. An error with `isFatal` has been told to the opener of the store before it is
 /// thrown: the process has to end.
 package protocol ContentStore: ContentReader {
     /// Where what is to be stored comes in.
