@@ -34,6 +34,9 @@ final class LaneRule {
     private var ready: [Lane: Set<UInt32>] = [:]
     /// Since when a lane works and has a ready job, and no call of it has begun.
     private var waitingSince: [Lane: Int64] = [:]
+    /// Lanes of which an answer was written down late, for want of room, and no call has begun since: fluxq may go by older
+    /// news than the API has told.
+    private var late: Set<Lane> = []
     /// The wall clock was set: pauses by it may end early.
     var isClockWrong = false
 
@@ -71,6 +74,7 @@ final class LaneRule {
             if api.hasUnrecorded(lane) {
                 // What the disk has no room for yet, fluxq may not go by.
                 known[lane] = nil
+                late.insert(lane)
             } else if let closure = log.closure {
                 if known[lane]?.closure != closure || known[lane]?.isForEverybody != log.isForEverybody {
                     let now = clock.elapsed
@@ -84,7 +88,9 @@ final class LaneRule {
             }
             // What mallory waits for may be what her own calls were told.
             let isReady = !ready[lane, default: []].subtracting([Scene.mallory.uid]).isEmpty && !isHindered
-            if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, places[lane.endpoint, default: 0] > 0 {
+            if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, !late.contains(lane),
+                places[lane.endpoint, default: 0] > 0
+            {
                 throw Violation(
                     description: "\(lane) works, \(places[lane.endpoint] ?? 0) calls more could be in flight, jobs of "
                         + "\(ready[lane, default: []].sorted()) are ready, and nobody calls")
@@ -123,6 +129,7 @@ final class LaneRule {
     func check(
         _ claim: AttemptID, on lane: Lane, of owner: UInt32, stillReady: Set<UInt32>, canOnlyWait: Bool
     ) throws {
+        late.remove(lane)
         let log = api.log(of: lane)
         guard var known = known[lane], log.closure == known.closure else { return }
         // What nobody has found out about an owner yet is news.
