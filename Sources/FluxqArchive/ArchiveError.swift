@@ -48,7 +48,7 @@ extension ArchiveError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .full(let operation, let path):
-            return "cannot \(operation.rawValue) \(path): its file system or fluxqd's quota is full; free some "
+            return "cannot \(operation.rawValue) \(path): its file system or fluxqd's quota is full; free disk "
                 + "space there"
         case .tooLarge(let limit):
             return "it is larger than \(limit) bytes, which is the limit"

@@ -131,7 +131,7 @@ struct LocalArchiveTests {
         let full = ArchiveError(.write, "/x", errno: ENOSPC)
         #expect(full == .full(operation: .write, path: "/x"))
         #expect(ArchiveError(.sync, "/x", errno: EDQUOT) == .full(operation: .sync, path: "/x"))
-        #expect(!full.isFatal && full.description.contains("free some space"))
+        #expect(!full.isFatal && full.description.contains("free disk space"))
         #expect(ArchiveError(.sync, "/x", errno: EIO).isFatal)
         #expect(ArchiveError(.write, "/x", errno: EIO).isFatal)
         #expect(!ArchiveError(.read, "/x", errno: EIO).isFatal)

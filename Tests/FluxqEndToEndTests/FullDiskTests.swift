@@ -35,7 +35,7 @@ struct FullDiskTests {
         func waitForShortage(of id: Int) async throws {
             while true {
                 let job = try await daemon.job(id)
-                if job.message?.contains("free some space") == true { return }
+                if job.message?.contains("free disk space") == true { return }
                 guard job.state == "running" else { throw NotShort(state: job.state) }
             }
         }
@@ -85,7 +85,7 @@ struct FullDiskTests {
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "17").end == .exit(75))
         let status = try await scene.daemon.fluxq("status", "1")
         #expect(status.output.contains("job 1: running"), "\(status.output)")
-        #expect(status.output.contains("free some space"))
+        #expect(status.output.contains("free disk space"))
         scene.disk.empty()
         #expect(try await scene.daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         let job = try await scene.daemon.job(1)
