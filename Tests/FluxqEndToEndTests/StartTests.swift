@@ -61,7 +61,7 @@ struct StartTests {
                 daemon.directory, environment: environment)
         }
         let refused = try await start(real, ["--sandbox"])
-        #expect(refused.end == .exit(78) && refused.errors.contains("made-up"), "\(refused)")
+        #expect(refused.end == .exit(78) && refused.errors.contains("simulated pictures"), "\(refused)")
         await sandboxed.stop()
         let bought = try await start(sandboxed, [])
         #expect(bought.end == .exit(78) && bought.errors.contains("really be bought"), "\(bought)")
