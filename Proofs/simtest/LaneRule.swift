@@ -34,9 +34,9 @@ final class LaneRule {
     private var ready: [Lane: Set<UInt32>] = [:]
     /// Since when a lane works and has a ready job, and no call of it has begun.
     private var waitingSince: [Lane: Int64] = [:]
-    /// Lanes of which an answer was written down late, for want of room, and no call has begun since: fluxq may go by older
-    /// news than the API has told.
-    private var late: Set<Lane> = []
+    /// When an answer of a lane had not been written down last, for want of room. Until a later call has ended, fluxq may go by
+    /// older news than the API has told.
+    private var late: [Lane: Int64] = [:]
     /// The wall clock was set: pauses by it may end early.
     var isClockWrong = false
 
@@ -74,7 +74,7 @@ final class LaneRule {
             if api.hasUnrecorded(lane) {
                 // What the disk has no room for yet, fluxq may not go by.
                 known[lane] = nil
-                late.insert(lane)
+                late[lane] = clock.elapsed
             } else if let closure = log.closure {
                 if known[lane]?.closure != closure || known[lane]?.isForEverybody != log.isForEverybody {
                     let now = clock.elapsed
@@ -88,7 +88,7 @@ final class LaneRule {
             }
             // What mallory waits for may be what her own calls were told.
             let isReady = !ready[lane, default: []].subtracting([Scene.mallory.uid]).isEmpty && !isHindered
-            if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, !late.contains(lane),
+            if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, !isLate(lane),
                 places[lane.endpoint, default: 0] > 0
             {
                 throw Violation(
@@ -100,6 +100,11 @@ final class LaneRule {
             let mustWait = !log.isDelivering && canOnlyWait.contains(lane)
             try checkOpening(of: lane, isReady: isReady && places[lane.endpoint, default: 0] > 0 && !mustWait)
         }
+    }
+
+    private func isLate(_ lane: Lane) -> Bool {
+        guard let since = late[lane] else { return false }
+        return !api.calls.contains { $0.lane == lane && $0.begunAt > since && $0.endedAt != nil && $0.isRecorded }
     }
 
     /// Once an outage is over, the next probe finds it out.
@@ -129,7 +134,6 @@ final class LaneRule {
     func check(
         _ claim: AttemptID, on lane: Lane, of owner: UInt32, stillReady: Set<UInt32>, canOnlyWait: Bool
     ) throws {
-        late.remove(lane)
         let log = api.log(of: lane)
         guard var known = known[lane], log.closure == known.closure else { return }
         // What nobody has found out about an owner yet is news.
