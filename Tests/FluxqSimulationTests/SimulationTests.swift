@@ -17,7 +17,7 @@ struct SimulationTests {
             Planted(name: "send-twice", rule: "was sent twice", seeds: 20),
             Planted(name: "forget-answer", rule: "is unknown in the ledger, but was told to be billed", seeds: 20),
             Planted(name: "deny-sending", rule: "in the ledger", seeds: 20),
-            Planted(name: "skip-recovery", rule: "is open, and nobody is calling", seeds: 20),
+            Planted(name: "skip-recovery", rule: " open", seeds: 20),
             Planted(name: "empty-incoming", rule: "which had come whole", seeds: 1000),
             Planted(name: "lose-picture", rule: "archive", seeds: 20),
             Planted(name: "one-too-many", rule: "calls are in flight", seeds: 20),
