@@ -40,7 +40,8 @@ struct MaintenanceTests {
 
         let fetch = try await daemon.fluxq("fetch", "1", "--output", daemon.directory.path("out"))
         #expect(fetch.end == .exit(75) && fetch.output.isEmpty)
-        #expect(fetch.errors.contains("damaged in the archive") && fetch.errors.contains("downloads it again"), "\(fetch)")
+        #expect(
+            fetch.errors.contains("damaged in the archive") && fetch.errors.contains("downloads it again"), "\(fetch)")
         try await daemon.waitForEvent("picture_saved", count: 2)
         #expect(try await daemon.job(1) == before)
         #expect(try await daemon.fluxq("fetch", "1", "--output", daemon.directory.path("out")).end == .exit(0))
