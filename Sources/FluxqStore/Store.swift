@@ -43,10 +43,12 @@ package final class Store: Sendable {
             engine: engine, signal: signal, onRollback: { [memory] in memory.forget() }, onFatal: onFatal)
     }
 
+    /// Writes a page that says what it said before.
+    static let writingNothingNew = "UPDATE queue SET id = id"
+
     /// Returns when a write has succeeded: there is room for one again.
     package func tryWriting() async throws(StoreError) {
-        // Writes a page that says what it said before.
-        try await write { transaction in _ = try transaction.execute("UPDATE queue SET id = id") }
+        try await write { transaction in _ = try transaction.execute(Self.writingNothingNew) }
     }
 
     /// Each piece of work reads it once.

@@ -28,43 +28,8 @@ final class SQLiteEngine: Engine {
         try DatabaseFiles.settle(path)
         let directory = try DatabaseFiles.Directory(of: path)
         let locks = DatabaseLocks(path: path)
-        var opened: DatabasePool?
-        do {
-            var configuration = Configuration()
-            configuration.label = "fluxq"
-            configuration.maximumReaderCount = 4
-            // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
-            configuration.qos = .default
-            // fluxqd's one writer waits for nobody: what keeps it waiting is another program, such as an administrator's.
-            configuration.busyMode = .timeout(lockPatience / Duration.seconds(1))
-            let pool = try DatabasePool(path: path, configuration: configuration)
-            opened = pool
-            // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
-            // opening it is what makes the library set NORMAL.
-            try pool.writeWithoutTransaction { db in
-                try db.execute(sql: "PRAGMA synchronous = FULL")
-                // The library does not hear of it if the commit that makes this a WAL database fails.
-                guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
-                    throw Self.wasFull(db)
-                        ? StoreError.full
-                        : StoreError.failedDisk(
-                            "its write-ahead log could not be set up, because the disk has failed or is full")
-                }
-            }
-            CrashPoint.databaseOpened.pass()
-            try Self.migrate(pool, path: path)
-            CrashPoint.databaseMigrated.pass()
-            // What undoes a single statement is kept in a temporary file otherwise, made and removed for almost each one. Set
-            // after the schema, whose indexes of many rows may need such files.
-            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
-            // If SQLite could open the file that readers and the writer share for reading only, it says so to the first
-            // who writes, and to everybody after: better now than to those who submit.
-            try pool.write { db in try db.execute(sql: "UPDATE queue SET id = id") }
-        } catch {
-            throw Self.failureToOpen(opened, error, locks, path)
-        }
+        pool = try Self.open(path, lockPatience: lockPatience, locks)
         try directory.sync()
-        pool = opened!
         self.clock = clock
         self.blocking = blocking
         self.path = path
@@ -84,21 +49,64 @@ final class SQLiteEngine: Engine {
             configuration.busyMode = .timeout(patience / Duration.seconds(1))
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             pool = queue
-            let applied = try queue.read { db in
-                try db.tableExists("grdb_migrations")
-                    ? String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations") : []
+            guard try queue.read({ db in try Self.knownMigrations(in: db, path: path) }) == Migration.all.count else {
+                throw StoreError.olderSchema(path: path)
             }
-            let known = Migration.all.map(\.name)
-            let newer = Set(applied).subtracting(known).sorted()
-            guard newer.isEmpty else { throw StoreError.newerSchema(path: path, migrations: newer) }
-            guard applied.count == known.count else { throw StoreError.olderSchema(path: path) }
         } catch {
             throw Self.failure(error, path: path)
         }
-        clock = { Timestamp(rawValue: 0) }
+        clock = { Timestamp(secondsSinceEpoch: Int64(time(nil))) }
         blocking = nil
         self.path = path
         locks = nil
+    }
+
+    private static func open(
+        _ path: String, lockPatience: Duration, _ locks: DatabaseLocks
+    ) throws(StoreError) -> DatabasePool {
+        let pool: DatabasePool
+        do {
+            var configuration = Configuration()
+            configuration.label = "fluxq"
+            configuration.maximumReaderCount = 4
+            // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
+            configuration.qos = .default
+            // fluxqd's one writer waits for nobody: what keeps it waiting is another program, such as an administrator's.
+            configuration.busyMode = .timeout(lockPatience / Duration.seconds(1))
+            pool = try DatabasePool(path: path, configuration: configuration)
+        } catch {
+            throw failureToOpen(failure(error, locks: locks, path: path), path)
+        }
+        do {
+            try prepare(pool, path: path)
+        } catch {
+            throw failureToOpen(pool.unsafeReentrantWrite { failure(error, on: $0, locks: locks, path: path) }, path)
+        }
+        return pool
+    }
+
+    private static func prepare(_ pool: DatabasePool, path: String) throws {
+        // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
+        // opening it is what makes the library set NORMAL.
+        try pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            // The library does not hear of it if the commit that makes this a WAL database fails.
+            guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
+                throw wasFull(db)
+                    ? StoreError.full
+                    : StoreError.failedDisk(
+                        "its write-ahead log could not be set up, because the disk has failed or is full")
+            }
+        }
+        CrashPoint.databaseOpened.pass()
+        try migrate(pool, path: path)
+        CrashPoint.databaseMigrated.pass()
+        // What undoes a single statement is kept in a temporary file otherwise, made and removed for almost each one. Set
+        // after the schema, whose indexes of many rows may need such files.
+        try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+        // If SQLite could open the file that readers and the writer share for reading only, it says so to the first
+        // who writes, and to everybody after: better now than to those who submit.
+        try pool.write { db in try db.execute(sql: Store.writingNothingNew) }
     }
 
     private static func migrate(_ pool: DatabasePool, path: String) throws {
@@ -110,12 +118,16 @@ final class SQLiteEngine: Engine {
             }
         }
         // On the writing connection: a reader that is opened before the migration would prepare statements by the old schema.
-        let unknown = try pool.writeWithoutTransaction { db in
-            let known = Set(migrator.migrations)
-            return try migrator.appliedIdentifiers(db).filter { !known.contains($0) }.sorted()
-        }
-        guard unknown.isEmpty else { throw StoreError.newerSchema(path: path, migrations: unknown) }
+        _ = try pool.writeWithoutTransaction { db in try knownMigrations(in: db, path: path) }
         try migrator.migrate(pool)
+    }
+
+    /// How many migrations the database has had, which this version knows all.
+    private static func knownMigrations(in db: Database, path: String) throws -> Int {
+        let applied = try DatabaseMigrator().appliedIdentifiers(db)
+        let newer = applied.subtracting(Migration.all.map(\.name)).sorted()
+        guard newer.isEmpty else { throw StoreError.newerSchema(path: path, migrations: newer) }
+        return applied.count
     }
 
     // MARK: - Writing and reading
@@ -214,16 +226,11 @@ final class SQLiteEngine: Engine {
 
     // MARK: - Errors
 
-    /// Why a start failed: what SQLite does not say, the connection or a file beside the database may.
-    private static func failureToOpen(
-        _ pool: DatabasePool?, _ error: any Error, _ locks: DatabaseLocks, _ path: String
-    ) -> StoreError {
-        let failure =
-            pool?.unsafeReentrantWrite { db in Self.failure(error, on: db, locks: locks, path: path) }
-            ?? Self.failure(error, locks: locks, path: path)
+    /// Why a start failed: what neither SQLite nor the connection says, a file beside the database may.
+    private static func failureToOpen(_ failure: StoreError, _ path: String) -> StoreError {
         switch failure {
-        case .readOnly, .failedDisk: return DatabaseFiles.isFull(beside: path) ? .full : failure
-        default: return failure
+        case .readOnly, .failedDisk: DatabaseFiles.isFull(beside: path) ? .full : failure
+        default: failure
         }
     }
 

@@ -17,9 +17,12 @@ struct LimitsReader {
         return owner.use(on: UTCDay(now)).with(calls)
     }
 
+    /// A statement cannot have any number of parameters.
+    static let mostAtOnce = 1024
+
     /// What the calls of each of these owners count now, read in one query.
     ///
-    /// - Parameter uids: not empty; the same one may stand there twice.
+    /// - Parameter uids: not empty, and not more than `mostAtOnce`; the same one may stand there twice.
     func useByCalls(of uids: [UInt32]) throws -> [UInt32: UseByCalls] {
         var uses: [UInt32: UseByCalls] = [:]
         let sql = Self.useByCalls(ofMany: uids.count)
@@ -47,13 +50,13 @@ struct LimitsReader {
 
     /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
     private static let useByCalls = """
-        SELECT \(sums(money: "currency = ?4")), (SELECT count(*) FROM jobs WHERE phase = 'calling' AND jobs.uid = ?5)
+        SELECT \(sumsInCurrency), (SELECT count(*) FROM jobs WHERE phase = 'calling' AND jobs.uid = ?5)
         FROM usage WHERE uid = ?5 AND \(month)
         """
 
     private static func useByCalls(ofMany count: Int) -> String {
         """
-        SELECT \(sums(money: "currency = ?4")), coalesce(max(calls), 0), owners.uid
+        SELECT \(sumsInCurrency), coalesce(max(calls), 0), owners.uid
         FROM owners LEFT JOIN usage ON usage.uid = owners.uid AND \(month)
             LEFT JOIN (SELECT uid AS caller, count(*) AS calls FROM jobs WHERE phase = 'calling' GROUP BY uid) AS callers
                 ON caller = owners.uid
@@ -66,6 +69,8 @@ struct LimitsReader {
         SELECT \(sums(money: nil)), currency FROM usage WHERE uid = ?4 AND \(month) AND currency <> ''
         GROUP BY currency ORDER BY currency
         """
+
+    private static let sumsInCurrency = sums(money: "currency = ?4")
 
     private static let month = "day >= ?2 AND day < ?3"
 

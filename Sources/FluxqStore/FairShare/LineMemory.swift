@@ -85,14 +85,7 @@ final class LineMemory: Sendable {
         }
 
         /// The first that is not smaller.
-        private func place(of turn: FairShare.Turn) -> Int {
-            var (low, high) = (0, order.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if order[middle] < turn { low = middle + 1 } else { high = middle }
-            }
-            return low
-        }
+        private func place(of turn: FairShare.Turn) -> Int { order.partitioningIndex { $0 >= turn } }
     }
 
     struct Place: Hashable {

@@ -60,7 +60,7 @@ struct QueueLine {
         mutating func use(of uid: UInt32, next: [FairShare.Turn]) throws -> UseByCalls {
             if let use = known[uid] { return use }
             // Twice as many at each time: a line that is played to its first job reads few.
-            let wanted = max(known.count, Self.fewest)
+            let wanted = min(max(known.count, Self.fewest), LimitsReader.mostAtOnce)
             var uids = [uid]
             for turn in next.reversed() where known[turn.uid] == nil {
                 uids.append(turn.uid)
@@ -131,12 +131,7 @@ struct QueueLine {
             entries.append(entry)
             if entry.job == end { return }
             let next = share.serve(turn, images: entry.images, weight: party.limits.weight)
-            var (low, high) = (0, order.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if next < order[middle] { low = middle + 1 } else { high = middle }
-            }
-            order.insert(next, at: low)
+            order.insert(next, at: order.partitioningIndex { $0 <= next })
         }
     }
 
