@@ -29,15 +29,7 @@ struct Cancel: AsyncParsableCommand {
     func run() async throws {
         try await global.run(changes: true) { console in
             try await global.connected(console) { client in
-                try await EachJob(ids: ids, console: console).run { id in
-                    let answer = try await client.cancel(id)
-                    if console.json {
-                        try console.print(JSONText.value(answer.json))
-                    } else {
-                        try console.print(Self.outcome(of: answer.document))
-                    }
-                    return .success
-                }
+                try await EachJob(ids: ids, console: console).run(changing: client.cancel, words: Self.outcome)
             }
         }
     }

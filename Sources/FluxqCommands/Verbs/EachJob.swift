@@ -1,3 +1,4 @@
+import FluxqControl
 import FluxqControlClient
 
 /// Several jobs one after the other: what goes wrong with one does not keep the next from its turn.
@@ -23,6 +24,25 @@ struct EachJob {
             if first == .success { first = status }
         }
         return first
+    }
+
+    /// Changes each job and prints it: with `--json` its document on one line.
+    ///
+    /// - Parameters:
+    ///   - change: of one job; gives it as it is then.
+    ///   - words: what a person reads of it.
+    func run(
+        changing change: (Int64) async throws -> Answered<JobDocument>, words: (JobDocument) -> String
+    ) async throws -> ExitStatus {
+        try await run { id in
+            let answer = try await change(id)
+            if console.json {
+                try console.print(JSONText.value(answer.json))
+            } else {
+                try console.print(words(answer.document))
+            }
+            return .success
+        }
     }
 
     /// nil for what is not this job's own.

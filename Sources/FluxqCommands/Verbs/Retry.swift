@@ -28,14 +28,8 @@ struct Retry: AsyncParsableCommand {
     func run() async throws {
         try await global.run(changes: true) { console in
             try await global.connected(console) { client in
-                try await EachJob(ids: ids, console: console).run { id in
-                    let answer = try await client.retry(id)
-                    if console.json {
-                        try console.print(JSONText.value(answer.json))
-                    } else {
-                        try console.print("job \(id): \(JobWords(answer.document).state) again")
-                    }
-                    return .success
+                try await EachJob(ids: ids, console: console).run(changing: client.retry) { job in
+                    "job \(job.id): \(JobWords(job).state) again"
                 }
             }
         }
