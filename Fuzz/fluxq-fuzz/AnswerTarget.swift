@@ -70,12 +70,12 @@ enum AnswerTarget {
             expect(pages.allSatisfy { $0.isValid != nil }, "every picture that begins ends")
             expect(pages.allSatisfy { Int64($0.bytes.count) <= maxPictureBytes }, "no picture is larger than the limit")
             var reply = Reply(status: 200)
-            reply.read(reader, quotation: quotation, base: nil, trouble: nil)
+            reply.read(reader, redactor: redactor, base: nil, trouble: nil)
             return Reading(pages: pages, isCut: reader.isCut, reply: reply)
         }
     }
 
-    private static let quotation: Redactor = {
+    private static let redactor: Redactor = {
         do { return Redactor(hiding: [try APIKey("sk-fuzz-0123456789")]) } catch { fatalError("\(error)") }
     }()
 

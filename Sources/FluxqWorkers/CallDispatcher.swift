@@ -17,11 +17,11 @@ final class CallDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
-    private let pulse: Heartbeat
+    private let heartbeat: Heartbeat
     /// Calls whose answer has not come.
     private let inFlight = Mutex<[Lane: Int]>([:])
 
-    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Heartbeat) {
+    init(_ parts: Workers.Parts, room: DiskRoom, heartbeat: Heartbeat) {
         store = parts.store
         archive = parts.archive
         quarantine = Quarantine(store: parts.store, archive: parts.archive, logger: parts.logger)
@@ -30,7 +30,7 @@ final class CallDispatcher: Sendable {
         reloadable = parts.settings
         logger = parts.logger
         self.room = room
-        self.pulse = pulse
+        self.heartbeat = heartbeat
     }
 
     private var settings: Workers.Settings { reloadable.current }
@@ -43,7 +43,7 @@ final class CallDispatcher: Sendable {
         await withDiscardingTaskGroup { calls in
             for left in archive.spool.leftAnswers { calls.addTask { await self.takeBack(left) } }
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
-                pulse.beat()
+                heartbeat.beat()
                 let look = wakeup.look()
                 let busy = inFlight.withLock { $0 }
                 guard store.hasPlace(inFlight: busy) else {
@@ -68,7 +68,7 @@ final class CallDispatcher: Sendable {
                 }
             }
             // From here on the calls in flight are waited for, which may take as long as it takes.
-            pulse.end()
+            heartbeat.end()
         }
     }
 

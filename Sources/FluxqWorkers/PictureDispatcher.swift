@@ -16,7 +16,7 @@ final class PictureDispatcher: Sendable {
     private let reloadable: Reloadable<Workers.Settings>
     private let logger: Logger
     private let room: DiskRoom
-    private let pulse: Heartbeat
+    private let heartbeat: Heartbeat
     private let inFlight = Mutex<Set<PictureID>>([])
     /// What tries that broke off have left, for the next ones.
     private let begun = Mutex<[PictureID: IncomingPicture]>([:])
@@ -25,7 +25,7 @@ final class PictureDispatcher: Sendable {
     /// Of packings inside of one another.
     private static let mostLayers = 3
 
-    init(_ parts: Workers.Parts, room: DiskRoom, pulse: Heartbeat) {
+    init(_ parts: Workers.Parts, room: DiskRoom, heartbeat: Heartbeat) {
         store = parts.store
         archive = parts.archive
         apis = parts.apis
@@ -33,7 +33,7 @@ final class PictureDispatcher: Sendable {
         reloadable = parts.settings
         logger = parts.logger
         self.room = room
-        self.pulse = pulse
+        self.heartbeat = heartbeat
     }
 
     private var settings: Workers.Settings { reloadable.current }
@@ -43,7 +43,7 @@ final class PictureDispatcher: Sendable {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         await withDiscardingTaskGroup { downloads in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
-                pulse.beat()
+                heartbeat.beat()
                 let look = wakeup.look()
                 let busy = inFlight.withLock { $0 }
                 let (due, next) = await due(excluding: busy)
@@ -59,7 +59,7 @@ final class PictureDispatcher: Sendable {
                 let isFull = busy.count + due.count >= settings.downloads
                 await wakeup.wait(for: .downloads, after: look, until: isFull ? nil : next)
             }
-            pulse.end()
+            heartbeat.end()
             downloads.cancelAll()
         }
     }

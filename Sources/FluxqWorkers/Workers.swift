@@ -57,11 +57,11 @@ package struct Workers: Service {
     }
 
     private let parts: Parts
-    private let pulses: (calls: Heartbeat, pictures: Heartbeat)
+    private let heartbeats: (calls: Heartbeat, pictures: Heartbeat)
 
     package init(_ parts: Parts) {
         self.parts = parts
-        pulses = (
+        heartbeats = (
             Heartbeat(waking: .calls, of: parts.store.signal), Heartbeat(waking: .downloads, of: parts.store.signal)
         )
     }
@@ -69,8 +69,8 @@ package struct Workers: Service {
     /// Returns once both dispatchers have come round since it was asked, which is at once, whether they have work or not:
     /// only one that hangs does not answer. Throws when the task is canceled.
     package func answer() async throws {
-        try await pulses.calls.answer()
-        try await pulses.pictures.answer()
+        try await heartbeats.calls.answer()
+        try await heartbeats.pictures.answer()
     }
 
     /// Applies new settings to what begins from now on; nothing in flight is broken off.
@@ -83,8 +83,8 @@ package struct Workers: Service {
     /// and recorded; what is left is recorded as unknown. Canceling the task does that at once.
     package func run() async {
         let room = DiskRoom(parts)
-        let calls = CallDispatcher(parts, room: room, pulse: pulses.calls)
-        let pictures = PictureDispatcher(parts, room: room, pulse: pulses.pictures)
+        let calls = CallDispatcher(parts, room: room, heartbeat: heartbeats.calls)
+        let pictures = PictureDispatcher(parts, room: room, heartbeat: heartbeats.pictures)
         let housekeeper = Housekeeper(parts: parts)
         let scrubber = Scrubber(parts)
         let (shutdown, beginning) = AsyncStream<Never>.makeStream()

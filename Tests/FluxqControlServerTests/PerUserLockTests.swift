@@ -10,23 +10,23 @@ import Testing
 struct PerUserLockTests {
     @Test("are taken one at a time by each user, in the order of coming, and by different users at once")
     func order() async throws {
-        let turns = PerUserLock()
+        let perUserLock = PerUserLock()
         let done = Record()
         let gate = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                await turns.take(1) {
+                await perUserLock.take(1) {
                     await gate.enter()
                     done.append(1)
                 }
             }
             await gate.entered()
             for number in 2...4 {
-                group.addTask { await turns.take(1) { done.append(number) } }
-                try await Observation.wait { turns.waiting(uid: 1) >= number - 1 }
+                group.addTask { await perUserLock.take(1) { done.append(number) } }
+                try await Observation.wait { perUserLock.waiting(uid: 1) >= number - 1 }
             }
             // Another user does not wait for the first.
-            await turns.take(2) { done.append(5) }
+            await perUserLock.take(2) { done.append(5) }
             gate.open()
             try await group.waitForAll()
         }
@@ -35,10 +35,10 @@ struct PerUserLockTests {
 
     @Test("continue after one who failed")
     func failure() async throws {
-        let turns = PerUserLock()
+        let perUserLock = PerUserLock()
         struct Failed: Error {}
-        await #expect(throws: Failed.self) { try await turns.take(1) { throw Failed() } }
-        #expect(await turns.take(1) { 7 } == 7)
+        await #expect(throws: Failed.self) { try await perUserLock.take(1) { throw Failed() } }
+        #expect(await perUserLock.take(1) { 7 } == 7)
     }
 
     @Test("hold nobody else up: another user's question is answered while one's waits")
@@ -51,15 +51,15 @@ struct PerUserLockTests {
             }
             #expect(paths.contains("/v1/jobs/\(job.id)/images/1") && paths.contains("/v1/jobs/\(job.id)/input"))
             // A turn of somebody else's does not matter.
-            try await server.turns.take(TestServer.uid + 1) {
+            try await server.perUserLock.take(TestServer.uid + 1) {
                 // An event stream has no end.
                 for path in paths where path != "/v1/events" { _ = try await server.get(path) }
             }
             for path in paths {
                 try await RawClient.connect(to: server) { client in
-                    try await server.turns.take(TestServer.uid) {
+                    try await server.perUserLock.take(TestServer.uid) {
                         try await client.send("GET \(path) HTTP/1.1\r\nConnection: close\r\n\r\n")
-                        try await Observation.wait { server.turns.waiting(uid: TestServer.uid) > 0 }
+                        try await Observation.wait { server.perUserLock.waiting(uid: TestServer.uid) > 0 }
                     }
                     #expect(try await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 "))
                 }
@@ -70,10 +70,10 @@ struct PerUserLockTests {
     @Test("that a client waits for take its place until they come, although it has gone")
     func place() async throws {
         try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
-            try await server.turns.take(TestServer.uid) {
+            try await server.perUserLock.take(TestServer.uid) {
                 try await RawClient.connect(to: server) { client in
                     try await client.send(RawClient.oneRequest)
-                    try await Observation.wait { server.turns.waiting(uid: TestServer.uid) > 0 }
+                    try await Observation.wait { server.perUserLock.waiting(uid: TestServer.uid) > 0 }
                 }
                 for _ in 0..<ConnectionCap.mostRefusalsPerSecond / 2 {
                     #expect(try await RawClient.askOnce(server) == 503)

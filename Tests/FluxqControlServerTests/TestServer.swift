@@ -114,7 +114,7 @@ struct TestServer: Sendable {
         server.reload(settings)
     }
 
-    var turns: PerUserLock { server.routes.turns }
+    var perUserLock: PerUserLock { server.routes.perUserLock }
     var uploads: UploadRoom { server.routes.uploads }
 
     func shutDown() async {

@@ -221,7 +221,7 @@ struct AnswerTests {
             }
             try await reader.finish(isBrokenOff: false)
             var reply = Reply(status: 200)
-            reply.read(reader, quotation: Redactor(hiding: [try APIKey(secret)]), base: nil, trouble: nil)
+            reply.read(reader, redactor: Redactor(hiding: [try APIKey(secret)]), base: nil, trouble: nil)
             #expect((reply.error?.message ?? reply.itemErrors.first?.message ?? reply.answer?.usage) == message)
         }
     }
@@ -241,7 +241,7 @@ struct AnswerTests {
             try await reader.read(ByteBuffer(bytes: body.utf8.prefix(length)))
             try await reader.finish(isBrokenOff: true)
             var reply = Reply(status: 200)
-            reply.read(reader, quotation: Redactor(hiding: [try APIKey(secret)]), base: nil, trouble: "x")
+            reply.read(reader, redactor: Redactor(hiding: [try APIKey(secret)]), base: nil, trouble: "x")
             let came = [wholes[0] - 8, wholes[1] - 4, wholes[2] - 3].count { $0 <= length }
             #expect(reply.isAnswered == (came > 0), "\(body.prefix(length))")
             #expect(

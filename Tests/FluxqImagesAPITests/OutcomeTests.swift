@@ -294,10 +294,10 @@ struct OutcomeTests {
         let keys = try ["sk-first-0123456789", "sk-second-9876543210", "sk-first-0123456789-longer"].map {
             try APIKey($0)
         }
-        let quotation = Redactor(hiding: keys)
-        #expect(quotation.clean("a sk-first-0123456789 b sk-second-9876543210 c") == "a [hidden] b [hidden] c")
-        #expect(quotation.clean("sk-first-0123456789-longer!") == "[hidden]!")
-        #expect(quotation.isTelling("x-second-9876543210") && !quotation.isTelling("sk-third"))
+        let redactor = Redactor(hiding: keys)
+        #expect(redactor.clean("a sk-first-0123456789 b sk-second-9876543210 c") == "a [hidden] b [hidden] c")
+        #expect(redactor.clean("sk-first-0123456789-longer!") == "[hidden]!")
+        #expect(redactor.isTelling("x-second-9876543210") && !redactor.isTelling("sk-third"))
         #expect(Redactor(hiding: []).clean("sk-first-0123456789") == "sk-first-0123456789")
     }
 

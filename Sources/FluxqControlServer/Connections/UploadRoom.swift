@@ -30,7 +30,7 @@ final class UploadRoom: Sendable {
     private let spool: Spool
     private let state = Mutex(State())
     /// Two promises to one user at once would not see each other.
-    private let turns = PerUserLock()
+    private let perUserLock = PerUserLock()
 
     init(store: Store, spool: Spool) {
         self.store = store
@@ -91,7 +91,7 @@ final class UploadRoom: Sendable {
         }
 
         fileprivate func grow(to bytes: Int64) async throws {
-            try await room.turns.take(owner.uid) {
+            try await room.perUserLock.take(owner.uid) {
                 if let reached = try await room.obstacle(to: bytes, promised: promised, of: owner) {
                     guard try await mayBeKnown(bytes) else { throw Problem.overLimit(reached, "Nothing was saved.") }
                 }

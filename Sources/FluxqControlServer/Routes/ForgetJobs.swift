@@ -19,7 +19,7 @@ extension Routes {
             ids: request.ids.map { $0.map(JobID.init(rawValue:)) }, label: request.label,
             state: request.state.flatMap(JobState.init(rawValue:)), endedBefore: before)
         // The numbers that stay are told before the others are gone.
-        let preview = try await turns.take(uid) { try await store.previewForgetting(query, of: uid) }
+        let preview = try await perUserLock.take(uid) { try await store.previewForgetting(query, of: uid) }
         var document = ForgetDocument(preview, before: before)
         if request.preview != true {
             let (sum, isMore) = try await store.forget(query, of: uid, by: uid, limit: Limits.forgottenAtOnce)

@@ -27,7 +27,7 @@ extension Routes {
         if let start {
             first = start
         } else {
-            first = try await turns.take(caller.uid) { try await store.newestEvent() }
+            first = try await perUserLock.take(caller.uid) { try await store.newestEvent() }
         }
         let connection = call.connection
         return Response(
@@ -54,7 +54,7 @@ extension Routes {
             // Stops for an account that is gone, and streaming others' events for one that is no longer an administrator's.
             let caller = try await callers.caller(caller.uid)
             if all, !caller.isAdministrator { return }
-            let page = try await turns.take(caller.uid) {
+            let page = try await perUserLock.take(caller.uid) {
                 let events = try await store.events(
                     for: caller, everybody: all, since: cursor, limit: Limits.eventsPerRead)
                 return (text: try events.map(Self.frame).joined(), last: events.last?.id)

@@ -8,7 +8,7 @@ extension Routes {
     func getInput(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()
-        let picture = try await turns.take(call.caller.uid) {
+        let picture = try await perUserLock.take(call.caller.uid) {
             if let picture = try await store.input(of: id, for: call.caller) { return ReadableContent(picture) }
             guard try await store.job(id, for: call.caller) != nil else { throw Problem.noSuchJob }
             throw Problem.noInputOfJob

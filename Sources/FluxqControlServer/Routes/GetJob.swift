@@ -15,7 +15,7 @@ extension Routes {
         var caller = call.caller
         while true {
             let seen = store.signal.count
-            var (response, isOver, owner) = try await turns.take(caller.uid) {
+            var (response, isOver, owner) = try await perUserLock.take(caller.uid) {
                 guard let job = try await store.job(id, for: caller) else { throw Problem.noSuchJob }
                 let state = JobState(job.lifecycle.state)
                 return (

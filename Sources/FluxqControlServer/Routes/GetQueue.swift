@@ -7,7 +7,7 @@ extension Routes {
     /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             var document = QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller)
             if call.caller.isAdministrator {
                 let warnings = try await settings.warnings + store.heldUsers().map(\.warning)

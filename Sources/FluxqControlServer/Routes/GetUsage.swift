@@ -10,7 +10,7 @@ extension Routes {
         let all = query.flag("all")
         try query.finish()
         if all, !call.caller.isAdministrator { throw Problem.administratorsOnly }
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             all
                 ? try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
                 : try Response(UsageDocument(try await store.usage(of: call.caller.owner)))

@@ -11,7 +11,7 @@ extension Routes {
         let limit = query.integer("limit", in: 1...Int64(CallPage.mostCalls)) ?? Int64(CallPage.mostCalls)
         try query.finish()
         let id = try call.jobID()
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             let found = try await store.calls(
                 of: id, before: before.map { Int(clamping: $0) }, limit: Int(limit), for: call.caller)
             guard let calls = found else { throw Problem.noSuchJob }

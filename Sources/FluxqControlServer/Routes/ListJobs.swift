@@ -15,7 +15,7 @@ extension Routes {
         let all = query.flag("all")
         try query.finish()
 
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             let list = try await store.jobs(
                 JobQuery(
                     state: state, label: label, before: before.map(JobID.init(rawValue:)), limit: limit,

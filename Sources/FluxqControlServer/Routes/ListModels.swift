@@ -8,7 +8,7 @@ extension Routes {
     func listModels(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let settings = settings
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             try Response(ModelList(settings.catalog, prices: settings.prices))
         }
     }

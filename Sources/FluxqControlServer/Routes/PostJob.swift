@@ -55,14 +55,14 @@ extension Routes {
             guard bytes <= bodyLimit else { throw Problem.pictureTooLarge(limit: settings.maxInputBytes) }
             let events: [JSONDiverter.Event]
             do {
-                events = try await turns.take(call.caller.uid) { try diverter.consume(piece.readableBytesView) }
+                events = try await perUserLock.take(call.caller.uid) { try diverter.consume(piece.readableBytesView) }
             } catch {
                 throw Problem.submissionTooLarge(limit: Limits.submissionBytes)
             }
             for event in events { try await image.take(event) }
         }
         if bytes == 0 { throw Problem.emptySubmission }
-        return try await turns.take(call.caller.uid) {
+        return try await perUserLock.take(call.caller.uid) {
             // A decoder is busy for long with a body of `{},{},…`.
             guard JSONBounds.hold(for: diverter.remainder, values: Limits.submissionValues) else {
                 throw Problem.tooManyValues

@@ -22,7 +22,7 @@ extension Routes {
             return Response(status: .notModified, headers: headers)
         }
         // Read to its end, to verify it.
-        let opened = try await turns.take(call.caller.uid) { try await quarantine.open(picture.hash) }
+        let opened = try await perUserLock.take(call.caller.uid) { try await quarantine.open(picture.hash) }
         guard let file = opened else { return nil }
         let size = file.size
         // A part of other content than this is of no use to who has another part (RFC 9110, 13.1.5).

@@ -15,7 +15,7 @@ struct Routes: Sendable {
     let callers: Callers
     /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
     /// user waits for no more than one such piece of it.
-    let turns = PerUserLock()
+    let perUserLock = PerUserLock()
     let uploadTurns = PerUserLock()
     let uploads: UploadRoom
     let told = ToldLooks()
@@ -63,7 +63,7 @@ struct Routes: Sendable {
 
     /// A job as it is after what the caller has done to it.
     func response(with job: Job, to call: Call, status: HTTPResponse.Status = .ok) async throws -> Response {
-        try await turns.take(call.caller.uid) { try Response(JobDocument(job, for: call.caller), status: status) }
+        try await perUserLock.take(call.caller.uid) { try Response(JobDocument(job, for: call.caller), status: status) }
     }
 
     /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.

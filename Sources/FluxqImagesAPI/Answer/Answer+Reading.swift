@@ -17,11 +17,11 @@ extension Reply {
     /// Takes what a 2xx brought.
     ///
     /// - Parameter trouble: what ended the body before its end, such as "the other side closed the connection".
-    mutating func read(_ reader: AnswerReader, quotation: Redactor, base: AnswerBase?, trouble: String?) {
+    mutating func read(_ reader: AnswerReader, redactor: Redactor, base: AnswerBase?, trouble: String?) {
         let documents = reader.documents.map { (document: $0, json: $0.json) }
             .filter { !$0.document.isPreview($0.json) }
             .map { (document: $0.document, json: $0.json, words: $0.json.map($0.document.worded)) }
-        var contents = AnswerContents(quotation: quotation, base: base)
+        var contents = AnswerContents(redactor: redactor, base: base)
         for (document, json, words) in documents {
             let before = contents.items.count
             contents.add(document, json)
@@ -34,12 +34,12 @@ extension Reply {
         }
         if let body = reader.body { contents.add(body) }
         let values = documents.compactMap(\.json)
-        excerpt = quotation.clean(reader.readable, limit: Limits.excerptCharacters)
+        excerpt = redactor.clean(reader.readable, limit: Limits.excerptCharacters)
         answer = Answer(
             created: values.lazy.compactMap { ($0["created"] ?? $0["created_at"]).flatMap(Self.time) }.first,
             usage: documents.last { $0.words?["usage"] ?? .null != .null }?.words?["usage"].flatMap(Self.usage)
-                .map { quotation.clean($0, limit: Limits.usageBytes) },
-            requestID: quotation.clean(ifAny: requestID, limit: Redactor.wordLimit),
+                .map { redactor.clean($0, limit: Limits.usageBytes) },
+            requestID: redactor.clean(ifAny: requestID, limit: Redactor.wordLimit),
             items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,
             defect: Self.defect(of: reader, trouble: trouble))
         hasOthers = contents.hasOthers

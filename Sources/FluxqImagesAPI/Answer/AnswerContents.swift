@@ -22,11 +22,11 @@ struct AnswerContents {
     /// Something was sent in a picture's place that is none.
     private(set) var hasOthers = false
 
-    private let quotation: Redactor
+    private let redactor: Redactor
     private let base: AnswerBase?
 
-    init(quotation: Redactor, base: AnswerBase?) {
-        self.quotation = quotation
+    init(redactor: Redactor, base: AnswerBase?) {
+        self.redactor = redactor
         self.base = base
     }
 
@@ -163,7 +163,7 @@ struct AnswerContents {
             let link = base?.resolve(link) ?? link
             // A link that holds the key is neither kept nor followed: it would take the key into the database, and to
             // the server of the picture.
-            if quotation.isTelling(link) {
+            if redactor.isTelling(link) {
                 hasOthers = true
                 item.error =
                     item.error
@@ -177,17 +177,17 @@ struct AnswerContents {
         case .broken(let ordinal, let reason):
             broken.insert(ordinal)
             item.inline = item.inline ?? ordinal
-            item.error = item.error ?? quotation.clean("The inline data is not a complete picture: \(reason).")
+            item.error = item.error ?? redactor.clean("The inline data is not a complete picture: \(reason).")
         case .invalid(let reason):
             hasOthers = true
-            item.error = item.error ?? quotation.clean("The data in the picture's place is not a picture: \(reason).")
+            item.error = item.error ?? redactor.clean("The data in the picture's place is not a picture: \(reason).")
         case .empty, .text: break
         }
     }
 
     private func words(of error: ErrorDocument) -> String {
         let said = [error.code, error.message].compactMap(\.self).joined(separator: ": ")
-        return said.isEmpty ? "The API gave no reason." : quotation.clean(said)
+        return said.isEmpty ? "The API gave no reason." : redactor.clean(said)
     }
 }
 

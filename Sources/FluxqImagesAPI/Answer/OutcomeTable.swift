@@ -16,7 +16,7 @@ import FluxqModel
 struct OutcomeTable: Sendable {
     /// `api.unbilled_statuses`.
     let unbilledStatuses: Set<Int>
-    let quotation: Redactor
+    let redactor: Redactor
 
     private enum Row {
         case rejected, moderated, accountClosed, wrongAddress, rateLimited, presumedUnbilled, unknown, webPage
@@ -31,7 +31,7 @@ struct OutcomeTable: Sendable {
         .unknown(
             APIError(
                 status: status,
-                message: quotation.clean(
+                message: redactor.clean(
                     "The request was sent, but \(trouble)."),
                 requestID: requestID))
     }
@@ -162,14 +162,14 @@ struct OutcomeTable: Sendable {
 
     private func error(of reply: Reply) -> APIError {
         APIError(
-            status: reply.status, code: quotation.clean(ifAny: reply.error?.code, limit: Redactor.wordLimit),
-            type: quotation.clean(ifAny: reply.error?.type, limit: Redactor.wordLimit),
-            message: quotation.clean(message(of: reply)), requestID: requestID(of: reply))
+            status: reply.status, code: redactor.clean(ifAny: reply.error?.code, limit: Redactor.wordLimit),
+            type: redactor.clean(ifAny: reply.error?.type, limit: Redactor.wordLimit),
+            message: redactor.clean(message(of: reply)), requestID: requestID(of: reply))
     }
 
     /// `error.param` is the request id for this vendor; a header is where others put it.
     func requestID(of reply: Reply) -> String? {
-        quotation.clean(ifAny: reply.error?.requestID ?? reply.requestID, limit: Redactor.wordLimit)
+        redactor.clean(ifAny: reply.error?.requestID ?? reply.requestID, limit: Redactor.wordLimit)
     }
 
     private func message(of reply: Reply) -> String {

@@ -21,7 +21,7 @@ package final class ImagesClient: ImagesAPI {
     private let apiKey: APIKey
     let resolver: HostResolver
     let proxy: Configuration.Proxy?
-    let quotation: Redactor
+    let redactor: Redactor
     private let endpoint: String
     /// nil for an API that is reached over the network.
     private let socket: SocketURL?
@@ -39,8 +39,8 @@ package final class ImagesClient: ImagesAPI {
             + "/images/generations"
         apiKey = configuration.apiKey
         proxy = configuration.proxy
-        quotation = Redactor(hiding: [configuration.apiKey] + configuration.otherKeys)
-        reloadable = Reloadable(try TermsInForce(configuration.terms, quotation: quotation))
+        redactor = Redactor(hiding: [configuration.apiKey] + configuration.otherKeys)
+        reloadable = Reloadable(try TermsInForce(configuration.terms, redactor: redactor))
         // A proxy is for the network; downloads still go through it.
         var settings = Self.httpConfiguration(proxy: socket == nil ? configuration.proxy : nil)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
@@ -59,7 +59,7 @@ package final class ImagesClient: ImagesAPI {
     ///
     /// - Throws: `InvalidConfiguration` where a value cannot be; nothing has changed then.
     package func reload(_ terms: Terms) throws(InvalidConfiguration) {
-        reloadable.replace(with: try TermsInForce(terms, quotation: quotation))
+        reloadable.replace(with: try TermsInForce(terms, redactor: redactor))
     }
 
     /// Ends the connections that are still open. Nothing can be called afterwards.
@@ -83,7 +83,7 @@ package final class ImagesClient: ImagesAPI {
         do {
             body = try RequestBody(request, picture: picture, gate: gate, clock: Self.now)
         } catch {
-            return CallReport(outcome: .rejected(APIError(message: quotation.clean(error.message))))
+            return CallReport(outcome: .rejected(APIError(message: redactor.clean(error.message))))
         }
         let limit = inForce.terms.timeout
         let name = calls.begin(gate)
@@ -169,7 +169,7 @@ package final class ImagesClient: ImagesAPI {
         } catch {
             return .failed(error)
         }
-        reply.read(reader, quotation: quotation, base: base, trouble: trouble)
+        reply.read(reader, redactor: redactor, base: base, trouble: trouble)
         return .reply(reply)
     }
 
@@ -248,17 +248,17 @@ package final class ImagesClient: ImagesAPI {
             return CallReport(
                 outcome: .unknown(
                     APIError(
-                        status: reply.status, message: quotation.clean(message), requestID: table.requestID(of: reply))),
+                        status: reply.status, message: redactor.clean(message), requestID: table.requestID(of: reply))),
                 sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
         case .failed(let error as RequestBody.Unreadable) where sentAt == nil:
             // It says nothing about the API. The next try looks at the picture first, and finds out if it is damaged.
-            var report = CallReport(outcome: .notSent(message: quotation.clean(error.message)))
+            var report = CallReport(outcome: .notSent(message: redactor.clean(error.message)))
             report.isLocal = true
             return report
         case .failed(let error):
             let trouble = overtime ?? NetworkTrouble.describe(error)
             guard let sentAt else {
-                let message = quotation.clean(
+                let message = redactor.clean(
                     "Could not call \(endpoint)\(proxy?.words ?? ""): \(trouble). The request was not sent in full.")
                 return CallReport(outcome: .notSent(message: message))
             }
@@ -357,9 +357,9 @@ extension Duration {
 }
 
 extension ImagesClient.TermsInForce {
-    init(_ terms: ImagesClient.Terms, quotation: Redactor) throws(ImagesClient.InvalidConfiguration) {
+    init(_ terms: ImagesClient.Terms, redactor: Redactor) throws(ImagesClient.InvalidConfiguration) {
         self.init(
             terms: terms, guardOfLinks: try LinkGuard(trustedHosts: terms.downloads.trustedHosts),
-            table: OutcomeTable(unbilledStatuses: terms.unbilledStatuses, quotation: quotation))
+            table: OutcomeTable(unbilledStatuses: terms.unbilledStatuses, redactor: redactor))
     }
 }

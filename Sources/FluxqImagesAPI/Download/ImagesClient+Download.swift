@@ -29,7 +29,7 @@ extension ImagesClient {
         do {
             link = try Link(text)
         } catch {
-            return .impossible(message: "The API's link \(error.problem): \(quotation.clean(text, limit: 200))")
+            return .impossible(message: "The API's link \(error.problem): \(redactor.clean(text, limit: 200))")
         }
         for redirects in 0...Limits.redirects {
             let attempt: Attempt
@@ -87,17 +87,17 @@ extension ImagesClient {
 
     /// What may be obtained by plain http alone, which an administrator would have to trust.
     private func refused(_ plain: LinkGuard.Refused?, _ link: Link, trying: String) -> DownloadOutcome {
-        .refused(message: quotation.clean("\(plain?.message ?? "") It cannot be downloaded by https either: \(trying)"))
+        .refused(message: redactor.clean("\(plain?.message ?? "") It cannot be downloaded by https either: \(trying)"))
     }
 
     private func unreachable(_ link: Link, _ reason: String) -> DownloadOutcome {
         .unreachable(
-            message: quotation.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
+            message: redactor.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
     private func failed(_ link: Link, _ reason: String) -> DownloadOutcome {
         .failed(
-            message: quotation.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
+            message: redactor.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
     /// Tries the addresses until one answers: first the one that is reached first, and where that one says nothing, the
@@ -193,7 +193,7 @@ extension ImagesClient {
                 do {
                     try await sink.write(gathered)
                 } catch {
-                    return .over(.notStored(message: quotation.clean("The picture could not be stored: \(error)")))
+                    return .over(.notStored(message: redactor.clean("The picture could not be stored: \(error)")))
                 }
             }
             guard piece == nil else { continue }
@@ -214,7 +214,7 @@ extension ImagesClient {
             try await sink.begin(head)
             return nil
         } catch {
-            return .notStored(message: quotation.clean("The picture could not be stored: \(error)"))
+            return .notStored(message: redactor.clean("The picture could not be stored: \(error)"))
         }
     }
 }
