@@ -61,7 +61,7 @@ final class InlinePictures: PictureReceiver {
             try await spool.keep(file, of: call, ordinal: ordinal, isValid: isValid)
         }
         state.withLock { $0.arrivals[ordinal] = Arrival(file: file, isValid: isValid) }
-        CrashPoint.inlinePictureReceived.pass()
+        if isValid { CrashPoint.inlinePictureReceived.pass() }
     }
 
     func discardPicture(_ ordinal: Int) async {
