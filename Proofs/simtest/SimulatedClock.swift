@@ -15,6 +15,8 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
     private struct Sleeper {
         let number: Int
         let end: End
+        /// How wrong the wall clock was when the sleep began.
+        let error: Int64
         var begun: Int64
         /// When it looks at the clock again.
         var checkAt: Int64
@@ -23,6 +25,8 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
 
     /// As `SystemClock`'s longest uninterrupted sleep: how late a wall clock that was set is noticed.
     static let longestSleep: Int64 = 300_000
+    /// As `SystemClock`'s: by so much a wall clock may be set without being noticed.
+    private static let correction: Int64 = 1000
     private static let start = Timestamp(secondsSinceEpoch: 1_750_000_000)
 
     /// Milliseconds since the seed's beginning.
@@ -67,7 +71,9 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
         for sleeper in sleepers where sleeper.checkAt <= elapsed {
             guard let index = sleepers.firstIndex(where: { $0.number == sleeper.number }) else { continue }
             let checkAt = checkAt(of: sleeper.end)
-            if checkAt > elapsed {
+            // `SystemClock` too looks no further once somebody has set the wall clock.
+            let isSet = if case .wall = sleeper.end { abs(error - sleeper.error) > Self.correction } else { false }
+            if checkAt > elapsed && !isSet {
                 (sleepers[index].begun, sleepers[index].checkAt) = (elapsed, checkAt)
             } else {
                 sleepers.remove(at: index).continuation.resume()
@@ -100,7 +106,7 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
                 sleepers.append(
                     Sleeper(
-                        number: number, end: end, begun: elapsed, checkAt: checkAt(of: end), continuation: continuation)
+                        number: number, end: end, error: error, begun: elapsed, checkAt: checkAt(of: end), continuation: continuation)
                 )
             }
         } onCancel: {
