@@ -75,9 +75,29 @@ struct JobWatchTests {
         #expect(job.document.state == "done")
     }
 
-    @Test("a daemon that was never there is not waited for")
-    func never() async throws {
-        let watch = try watch(seconds: nil)
+    @Test("a restart before the first answer is waited over, as by every other verb")
+    func restartAtFirst() async throws {
+        let done = json("done")
+        _ = try ScriptedDaemon(
+            directory.path("s"),
+            [
+                { peer in _ = try peer.readHead() },
+                { peer in
+                    _ = try peer.readHead()
+                    try peer.answer("200 OK", done)
+                },
+            ])
+        guard case .finished(let job) = try await watch(seconds: nil).follow(42) else {
+            Issue.record("timed out without a time")
+            return
+        }
+        #expect(job.document.state == "done")
+    }
+
+    @Test("a daemon that is not there is waited for as long as patience lasts, or the time that was given", arguments: [nil, 0])
+    func never(_ seconds: Int?) async throws {
+        var watch = try watch(seconds: seconds)
+        if seconds == nil { watch.firstPatience = .none }
         await #expect(throws: ControlClientError.noDaemon(path: directory.path("s"), .missing)) {
             _ = try await watch.follow(42)
         }

@@ -12,6 +12,8 @@ struct JobWatch {
     var known: ContinuousClock.Instant?
     /// About how long no place is held after each time.
     var pause = Duration.seconds(1)
+    /// Until the first answer, and never beyond the deadline; after that it has patience of its own.
+    var firstPatience = Patience.atThePrompt
     /// Between two attempts to reach a daemon that is away.
     var restartPause = Duration.seconds(1)
 
@@ -37,7 +39,11 @@ struct JobWatch {
         var isCrowded = false
         while true {
             do {
-                let ending = try await ControlClient.withConnection(to: socket) { client -> Ending? in
+                let isFound = lastAnswer != nil || known != nil
+                let ending = try await ControlClient.withConnection(
+                    to: socket, patience: isFound ? .none : patience,
+                    isWaiting: { console.note($0.waitingWords) }
+                ) { client -> Ending? in
                     let opened = ContinuousClock.now
                     repeat {
                         let began = ContinuousClock.now
@@ -62,7 +68,7 @@ struct JobWatch {
                 live.show("job \(id)  the daemon is busy; waiting")
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             } catch let error as ControlClientError where error.isRestart {
-                // Before the first answer there is nothing to come back to.
+                // Before the first answer there is nothing to come back to, and the client has waited its turn.
                 guard let lastAnswer = lastAnswer ?? known, .now - lastAnswer < Self.restartPatience else {
                     throw error
                 }
@@ -71,6 +77,11 @@ struct JobWatch {
                 try await Task.sleep(for: restartPause)
             }
         }
+    }
+
+    private var patience: Patience {
+        guard let left = deadline.map({ max($0 - .now, .zero) }) else { return firstPatience }
+        return Patience(busy: min(firstPatience.busy, left), away: min(firstPatience.away, left))
     }
 
     private func pollSeconds(live: Bool) -> Int {

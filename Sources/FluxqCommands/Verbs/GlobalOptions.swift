@@ -32,13 +32,7 @@ struct GlobalOptions: ParsableArguments {
         _ console: Console, _ body: (ControlClient) async throws -> Result
     ) async throws -> Result {
         try await ControlClient.withConnection(
-            to: controlSocket, patience: .atThePrompt, isWaiting: { console.note(Self.words(for: $0)) }, body)
-    }
-
-    private static func words(for reason: ControlClientError) -> String {
-        reason.isBusy
-            ? "fluxqd is busy; waiting up to a minute for a connection"
-            : "fluxqd does not respond; waiting for it to restart"
+            to: controlSocket, patience: .atThePrompt, isWaiting: { console.note($0.waitingWords) }, body)
     }
 
     /// Once for each verb, however often it connects.
@@ -66,5 +60,14 @@ struct GlobalOptions: ParsableArguments {
             status = complaint.status
         }
         if status != .success { throw ExitCode(status.rawValue) }
+    }
+}
+
+extension ControlClientError {
+    /// What a person reads who waits for the daemon because of it.
+    var waitingWords: String {
+        isBusy
+            ? "fluxqd is busy; waiting up to a minute for a connection"
+            : "fluxqd does not respond; waiting for it to restart"
     }
 }
