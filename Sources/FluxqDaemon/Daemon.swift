@@ -82,13 +82,7 @@ package struct Daemon: Sendable {
         let sandbox = try await startSandbox(in: directory.path, configuration)
         let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
         configuration = complete(configuration)
-        let apis: [String: ImagesClient]
-        do {
-            apis = try await Self.clients(configuration, keys: keys)
-        } catch {
-            await sandbox?.end()
-            throw error
-        }
+        let apis = Self.clients(configuration, keys: keys)
         logger.notice(
             "fluxqd is ready.",
             metadata: [
@@ -231,24 +225,15 @@ extension Daemon {
     ///
     /// - Parameter keys: by endpoint; the stand-in takes any.
     fileprivate static func clients(
-        _ configuration: Configuration, keys: [String: String]
-    ) async throws -> [String: ImagesClient] {
-        let keys = try keys.mapValues { try APIKey($0) }
-        let standInKey = try APIKey("sandbox")
+        _ configuration: Configuration, keys: [String: APIKey]
+    ) -> [String: ImagesClient] {
         var clients: [String: ImagesClient] = [:]
-        do {
-            for endpoint in configuration.everyEndpoint {
-                clients[endpoint.name] = try ImagesClient(
-                    .init(
-                        baseURL: endpoint.baseURL, apiKey: keys[endpoint.name] ?? standInKey,
-                        otherKeys: keys.filter { $0.key != endpoint.name }.map(\.value),
-                        proxy: endpoint.proxy.map { .init(host: $0.host, port: $0.port) },
-                        section: configuration.endpoints.isEmpty ? "api" : "endpoints.\(endpoint.name)",
-                        terms: configuration.callTerms))
-            }
-        } catch {
-            for client in clients.values { await client.shutdown() }
-            throw error
+        for endpoint in configuration.everyEndpoint {
+            clients[endpoint.name] = ImagesClient(
+                .init(
+                    baseURL: endpoint.baseURL, apiKey: keys[endpoint.name] ?? .ofSandbox,
+                    otherKeys: keys.filter { $0.key != endpoint.name }.map(\.value), proxy: endpoint.proxy,
+                    terms: configuration.callTerms))
         }
         return clients
     }
@@ -258,7 +243,7 @@ extension Configuration {
     /// For the log.
     fileprivate var addresses: String {
         endpoints.isEmpty
-            ? api.baseURL : endpoints.map { "\($0.name): \($0.baseURL)" }.joined(separator: ", ")
+            ? "\(api.baseURL)" : endpoints.map { "\($0.name): \($0.baseURL)" }.joined(separator: ", ")
     }
 
     /// With the stand-in of the images API, if there is one, in the place of every real one.
@@ -270,7 +255,7 @@ extension Configuration {
             configuration.endpoints[index].baseURL = sandbox.baseURL
             configuration.endpoints[index].proxy = nil
         }
-        configuration.downloads.trustedHosts.append("127.0.0.1:\(sandbox.port)")
+        configuration.downloads.trustedHosts.append(sandbox.address)
         return configuration
     }
 }

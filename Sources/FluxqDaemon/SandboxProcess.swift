@@ -1,4 +1,5 @@
 import CLinux
+import FluxqImagesAPI
 import Foundation
 import Glibc
 import Logging
@@ -26,8 +27,8 @@ final class SandboxProcess: Sendable {
     /// The other end of its standard input.
     private let lifeline: CInt
 
-    /// What a client takes as the API's base.
-    var baseURL: String { "http://127.0.0.1:\(port)/v1" }
+    var baseURL: BaseURL { .loopback(port: port) }
+    var address: HostAndPort { .loopback(port: port) }
 
     private init(port: Int, child: ChildProgram, lifeline: CInt) {
         self.port = port

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import FluxqDaemon
+@testable import FluxqImagesAPI
 
 @Suite struct APIKeyTests {
     private let directory: TemporaryDirectory
@@ -32,30 +33,34 @@ import Testing
             "FLUXQ_API_KEY": "from-fluxq", "MODELVERSE_API_KEY": "from-vendor",
             "CREDENTIALS_DIRECTORY": directory.path,
         ]
-        #expect(try configuration.apiKey(environment: environment) == "from-file")
+        #expect(try configuration.apiKey(environment: environment).secret == "from-file")
         configuration.api.keyFile = nil
-        #expect(try configuration.apiKey(environment: environment) == "from-fluxq")
+        #expect(try configuration.apiKey(environment: environment).secret == "from-fluxq")
         environment["FLUXQ_API_KEY"] = ""
-        #expect(try configuration.apiKey(environment: environment) == "from-vendor")
+        #expect(try configuration.apiKey(environment: environment).secret == "from-vendor")
         environment["MODELVERSE_API_KEY"] = nil
-        #expect(try configuration.apiKey(environment: environment) == "from-credential")
+        #expect(try configuration.apiKey(environment: environment).secret == "from-credential")
     }
 
     @Test("one line ending is the editor's", arguments: ["key", "key\n", "key\r\n"])
     func lineEnding(text: String) throws {
         var configuration = Configuration()
         configuration.api.keyFile = try write(text, to: "key")
-        #expect(try configuration.apiKey(environment: [:]) == "key")
+        #expect(try configuration.apiKey(environment: [:]).secret == "key")
+    }
+
+    private static func invalid(at position: Int) -> String {
+        "The API key is not one line of visible ASCII characters: character \(position) is a blank, a line break or no ASCII."
     }
 
     @Test(
         "what cannot be a key is refused, and no part of it is shown",
         arguments: [
             ("", "The API key is empty."), ("\n", "The API key is empty."),
-            ("hunter2\n\n", "The API key holds blanks, line breaks or other characters that no key has."),
-            ("hun ter2", "The API key holds blanks, line breaks or other characters that no key has."),
-            ("hunter2\u{0}", "The API key holds blanks, line breaks or other characters that no key has."),
-            ("hünter2", "The API key holds blanks, line breaks or other characters that no key has."),
+            ("hunter2\n\n", invalid(at: 8)),
+            ("hun ter2", invalid(at: 4)),
+            ("hunter2\u{0}", invalid(at: 8)),
+            ("hünter2", invalid(at: 2)),
             (String(repeating: "hunter2", count: 600), "The file with the API key is larger than 4096 bytes."),
         ])
     func refused(_ text: String, _ complaint: String) throws {
@@ -107,8 +112,9 @@ import Testing
             "FLUXQ_ENDPOINTS_A_KEY": "unused", "FLUXQ_ENDPOINTS_B_2_KEY": "from-variable", "FLUXQ_ENDPOINTS_C_KEY": "",
             "MODELVERSE_API_KEY": "unused", "CREDENTIALS_DIRECTORY": directory.path,
         ])
-        #expect(keys == ["a": "from-file", "b-2": "from-variable", "c": "from-credential"])
-        #expect(try Configuration().apiKeys(environment: ["FLUXQ_API_KEY": "k"]) == ["default": "k"])
+        #expect(keys.mapValues(\.secret) == ["a": "from-file", "b-2": "from-variable", "c": "from-credential"])
+        #expect(
+            try Configuration().apiKeys(environment: ["FLUXQ_API_KEY": "k"]).mapValues(\.secret) == ["default": "k"])
     }
 
     @Test("every endpoint without a key is named, with where to put it")
@@ -126,8 +132,7 @@ import Testing
                         + "load the credential api-key-a-b, or try fluxqd without a key: fluxqd --sandbox.",
                     "\(directory.path)/none: The file with the API key cannot be read (open: No such file or directory). "
                         + "Correct key_file of the endpoint c, or that file.",
-                    "$FLUXQ_ENDPOINTS_D_KEY: The API key holds blanks, line breaks or other characters that no key has. Set "
-                        + "FLUXQ_ENDPOINTS_D_KEY to the key alone.",
+                    "$FLUXQ_ENDPOINTS_D_KEY: \(Self.invalid(at: 8)) Set FLUXQ_ENDPOINTS_D_KEY to the key alone.",
                 ])
         }
     }

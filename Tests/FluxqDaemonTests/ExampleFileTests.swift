@@ -1,3 +1,4 @@
+import FluxqImagesAPI
 import FluxqModel
 import FluxqTestSupport
 import FluxqUsers

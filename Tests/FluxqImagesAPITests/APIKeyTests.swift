@@ -24,7 +24,7 @@ struct APIKeyTests {
         arguments: [
             ("", APIKey.Invalid.empty), ("abc\n", .notPrintable(position: 4)),
             ("a\r\nX-Evil: 1", .notPrintable(position: 2)),
-            ("a b", .notPrintable(position: 2)), ("schlüssel", .notPrintable(position: 5)),
+            ("xy z", .notPrintable(position: 3)), ("schlüssel", .notPrintable(position: 5)),
             ("a\u{0}", .notPrintable(position: 2)),
             (String(repeating: "a", count: 4097), .tooLong(limit: 4096)),
         ])

@@ -44,7 +44,9 @@ struct HostileLinkTests {
         let alone = try await RawServer(.answer("secret"))
         let tray = Tray()
         // Trust in others, each of them nearly the listener, changes nothing.
-        let trusted = ["cdn.invalid:443", "127.0.0.1:\(alone.port == 1 ? 2 : 1)", "127.0.0.11", "host.localhost"]
+        let trusted: Set<HostAndPort> = [
+            "cdn.invalid:443", "127.0.0.1:\(alone.port == 1 ? 2 : 1)", "127.0.0.11", "host.localhost",
+        ]
         let outcome = try await withScene(alone, downloads: .init(trustedHosts: trusted, timeout: .seconds(20))) {
             await $0.download(text.replacing("PORT", with: "\(alone.port)"), into: tray)
         }
@@ -122,7 +124,7 @@ struct HostileLinkTests {
         let tray = Tray()
         let port = "\(server.port)"
         let outcome = try await withScene(
-            server, downloads: .init(trustedHosts: [entry.replacing("PORT", with: port)])
+            server, downloads: .init(trustedHosts: [try #require(HostAndPort(entry.replacing("PORT", with: port)))])
         ) {
             await $0.download(link.replacing("PORT", with: port), into: tray)
         }

@@ -7,7 +7,7 @@ import Testing
 @Suite("Through a proxy", .timeLimit(.minutes(30)))
 struct ProxyTests {
     private func withProxy<Value>(
-        _ proxy: ConnectProxy, baseURL: String = "http://api.test/v1", trusting hosts: [String] = [],
+        _ proxy: ConnectProxy, baseURL: BaseURL = "http://api.test/v1", trusting hosts: Set<HostAndPort> = [],
         _ body: (ImagesClient) async throws -> Value
     ) async throws -> Value {
         let client = try ImagesClient(

@@ -15,7 +15,8 @@ func withScene<Value>(
 ) async throws -> Value {
     let client = try ImagesClient(
         .init(
-            baseURL: (host ?? "http://127.0.0.1:\(server.port)") + path, apiKey: APIKey(secret), timeout: timeout,
+            baseURL: BaseURL((host ?? "http://127.0.0.1:\(server.port)") + path), apiKey: APIKey(secret),
+            timeout: timeout,
             unbilledStatuses: unbilledStatuses, downloads: downloads ?? .init(trustedHosts: ["127.0.0.1"])))
     let result: Result<Value, any Error>
     do {

@@ -392,18 +392,4 @@ struct SendingTests {
         }
         #expect(server.received.count == 20)
     }
-
-    @Test(
-        "a base URL that cannot be is refused by the name of its setting",
-        arguments: [
-            "", "api.example", "ftp://h", "https://", "https://u:p@h", "https://h/v1?x=1", "https://h/#f",
-            "https://h:0",
-        ])
-    func invalidBaseURL(text: String) throws {
-        let key = try APIKey(secret)
-        let error = #expect(throws: ImagesClient.InvalidConfiguration.self) {
-            try ImagesClient(.init(baseURL: text, apiKey: key))
-        }
-        #expect(error?.key == "api.base_url")
-    }
 }

@@ -1,3 +1,4 @@
+package import FluxqImagesAPI
 import FluxqModel
 import Glibc
 
@@ -7,14 +8,13 @@ extension Configuration {
     static let vendorKeyVariable = "MODELVERSE_API_KEY"
     /// In `$CREDENTIALS_DIRECTORY`; see `LoadCredential=` of the service.
     static let credentialName = "api-key"
-    private static let maxKeyBytes = 4096
 
     /// The key of every endpoint, by the endpoint's name.
     ///
     /// - Throws: every endpoint that has none, or one that cannot be. No message ever holds any part of a key.
-    package func apiKeys(environment: [String: String]) throws(ConfigurationError) -> [String: String] {
+    package func apiKeys(environment: [String: String]) throws(ConfigurationError) -> [String: APIKey] {
         if endpoints.isEmpty { return [Lane.defaultEndpoint: try apiKey(environment: environment)] }
-        var keys: [String: String] = [:]
+        var keys: [String: APIKey] = [:]
         var problems: [ConfigurationError.Problem] = []
         for endpoint in endpoints {
             do throws(ConfigurationError) {
@@ -31,7 +31,7 @@ extension Configuration {
     /// A variable that is empty counts as not set.
     ///
     /// - Throws: if there is none or it cannot be one. No message ever holds any part of it.
-    package func apiKey(environment: [String: String]) throws(ConfigurationError) -> String {
+    package func apiKey(environment: [String: String]) throws(ConfigurationError) -> APIKey {
         if let path = api.keyFile { return try Self.key(file: path, remedy: "Correct api.key_file or that file") }
         if let key = try Self.key(
             variables: [Self.keyVariable, Self.vendorKeyVariable], credential: Self.credentialName, environment)
@@ -48,7 +48,7 @@ extension Configuration {
 
     private static func key(
         of endpoint: Endpoint, environment: [String: String]
-    ) throws(ConfigurationError) -> String {
+    ) throws(ConfigurationError) -> APIKey {
         let place = "key_file of the endpoint \(endpoint.name)"
         if let path = endpoint.keyFile { return try key(file: path, remedy: "Correct \(place), or that file") }
         let credential = "\(credentialName)-\(endpoint.name)"
@@ -65,10 +65,10 @@ extension Configuration {
     /// Of the first variable that is set, else of systemd's credential; nil if there is none of them.
     private static func key(
         variables: [String], credential: String, _ environment: [String: String]
-    ) throws(ConfigurationError) -> String? {
+    ) throws(ConfigurationError) -> APIKey? {
         for variable in variables {
             if let text = environment[variable], !text.isEmpty {
-                return try checked(text, at: .environment(variable), remedy: "Set \(variable) to the key alone")
+                return try parsed(text, at: .environment(variable), remedy: "Set \(variable) to the key alone")
             }
         }
         guard let directory = environment["CREDENTIALS_DIRECTORY"], !directory.isEmpty else { return nil }
@@ -77,34 +77,32 @@ extension Configuration {
         return try key(file: path, remedy: "Correct what LoadCredential= of the service names")
     }
 
-    private static func key(file path: String, remedy: String) throws(ConfigurationError) -> String {
+    private static func key(file path: String, remedy: String) throws(ConfigurationError) -> APIKey {
         let origin = ConfigurationError.Origin.file(path, line: nil)
         let bytes: [UInt8]
         do throws(SmallFile.ReadError) {
-            bytes = try SmallFile.read(path, maxBytes: maxKeyBytes)
+            bytes = try SmallFile.read(path, maxBytes: APIKey.longest)
         } catch {
             let what =
                 switch error {
                 case .system(let error): "The file with the API key cannot be read (\(error))."
                 case .notRegular: "The file with the API key is not a regular file."
-                case .tooLarge: "The file with the API key is larger than \(maxKeyBytes) bytes."
+                case .tooLarge: "The file with the API key is larger than \(APIKey.longest) bytes."
                 }
             throw ConfigurationError(origin, "\(what) \(remedy).")
         }
-        return try checked(String(decoding: bytes, as: UTF8.self), at: origin, remedy: remedy)
+        return try parsed(String(decoding: bytes, as: UTF8.self), at: origin, remedy: remedy)
     }
 
     /// One newline at the end is the editor's; anything else that could not stand in a header is a mistake.
-    private static func checked(
+    private static func parsed(
         _ text: String, at origin: ConfigurationError.Origin, remedy: String
-    ) throws(ConfigurationError) -> String {
-        // A carriage return and newline are one Character.
-        let key = text.last?.isNewline == true ? String(text.dropLast()) : text
-        if key.isEmpty { throw ConfigurationError(origin, "The API key is empty. \(remedy).") }
-        guard key.utf8.count <= maxKeyBytes, key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw ConfigurationError(
-                origin, "The API key holds blanks, line breaks or other characters that no key has. \(remedy).")
+    ) throws(ConfigurationError) -> APIKey {
+        do throws(APIKey.Invalid) {
+            // A carriage return and newline are one Character.
+            return try APIKey(text.last?.isNewline == true ? String(text.dropLast()) : text)
+        } catch {
+            throw ConfigurationError(origin, "\(error) \(remedy).")
         }
-        return key
     }
 }

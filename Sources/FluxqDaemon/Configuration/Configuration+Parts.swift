@@ -33,8 +33,16 @@ extension Configuration {
     /// What administrators should know of a configuration that is allowed.
     var warnings: [String] {
         endpoints.isEmpty
-            ? [BaseURL.warning(about: api.baseURL, "api.base_url")].compactMap(\.self)
-            : endpoints.compactMap { BaseURL.warning(about: $0.baseURL, "endpoints.\($0.name).base_url") }
+            ? [Self.warning(of: api.baseURL, "api.base_url")].compactMap(\.self)
+            : endpoints.compactMap { Self.warning(of: $0.baseURL, "endpoints.\($0.name).base_url") }
+    }
+
+    private static func warning(of url: BaseURL, _ key: String) -> String? {
+        guard url.isPlainHTTP else { return nil }
+        return
+            "\(key) is plain http to a port of this host. The program that listens there gets the API key; while "
+            + "the server is stopped, any user can listen there. Better: https, or a socket in a directory that "
+            + "only root can write (\(BaseURL.socketExample))."
     }
 
     var workerSettings: FluxqWorkers.Workers.Settings {
@@ -47,6 +55,6 @@ extension Configuration {
     var callTerms: ImagesClient.Terms {
         ImagesClient.Terms(
             timeout: api.timeout, unbilledStatuses: api.unbilledStatuses,
-            downloads: .init(trustedHosts: downloads.trustedHosts, maxBytes: downloads.maxBytes))
+            downloads: .init(trustedHosts: Set(downloads.trustedHosts), maxBytes: downloads.maxBytes))
     }
 }

@@ -1,3 +1,4 @@
+package import FluxqImagesAPI
 package import FluxqModel
 
 /// What an administrator can set. A new one holds every default; `load(file:environment:)` reads the rest.
@@ -32,8 +33,7 @@ package struct Configuration: Hashable, Sendable {
     }()
 
     package struct API: Hashable, Sendable {
-        /// An http or https URL without query and without a slash at its end.
-        package var baseURL = "https://api.umodelverse.ai/v1"
+        package var baseURL = BaseURL.umodelverse
         /// An absolute path; nil leaves the key to the environment.
         package var keyFile: String?
         /// Of a request that names none; always one that is offered.
@@ -47,24 +47,16 @@ package struct Configuration: Hashable, Sendable {
     /// One API that is called, with its own key.
     package struct Endpoint: Hashable, Sendable {
         package var name: String
-        /// As `api.baseURL`.
-        package var baseURL: String
+        package var baseURL: BaseURL
         /// An absolute path; nil leaves the key to the environment.
         package var keyFile: String?
         /// Calls in flight at most; nil for `workers.concurrency`.
         package var concurrency: Int?
         /// Calls begun a minute at most; nil for `workers.ratePerMinute`.
         package var ratePerMinute: Int?
-        package var proxy: Proxy?
+        package var proxy: ImagesClient.Configuration.Proxy?
         /// Never empty; each once.
         package var models: [String]
-    }
-
-    /// An HTTP proxy that takes CONNECT.
-    package struct Proxy: Hashable, Sendable {
-        /// An IPv6 address without its brackets.
-        package var host: String
-        package var port: Int
     }
 
     /// What requests to a model may have. Nil and empty leave what is usual.
@@ -88,8 +80,8 @@ package struct Configuration: Hashable, Sendable {
     }
 
     package struct Downloads: Hashable, Sendable {
-        /// `host` or `host:port` in lower case, IPv6 in brackets: those that may be plain http or private.
-        package var trustedHosts: [String] = []
+        /// Those that may be plain http or private; without a port, on every port.
+        package var trustedHosts: [HostAndPort] = []
         package var maxBytes: Int64 = 64 << 20
     }
 

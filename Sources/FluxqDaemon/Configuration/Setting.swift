@@ -81,7 +81,7 @@ struct Setting: Sendable {
     /// Every key that this version knows, in the order of the example file.
     static let all: [Setting] = [
         Setting(
-            "api.base_url", .webAddress, \.api.baseURL, reload: .atStart,
+            "api.base_url", .baseURL, \.api.baseURL, reload: .atStart,
             "Base URL of the images API (any OpenAI-compatible one), without /images/generations. Plain http is "
                 + "allowed only for this host."
         ),

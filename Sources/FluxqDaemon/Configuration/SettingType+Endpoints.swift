@@ -1,3 +1,4 @@
+import FluxqImagesAPI
 import FluxqModel
 import FoundationEssentials
 
@@ -43,7 +44,7 @@ extension Configuration.Endpoint {
                 "has a name that no endpoint can have. Use letters, digits, - and _, at most \(Self.longestName), such as "
                     + "umodelverse")
         }
-        let baseURL = reader.read("base_url", .webAddress)
+        let baseURL = reader.read("base_url", .baseURL)
         let keyFile = reader.read("key_file", .absolutePath)
         let concurrency = reader.read("concurrency", .whole(1...64))
         let ratePerMinute = reader.read("rate_per_minute", .whole(1...6000))
@@ -55,7 +56,7 @@ extension Configuration.Endpoint {
         if !reader.has("models") {
             reader.reject("has no models. List those that it offers, such as models: [gpt-image-1]")
         }
-        if let baseURL, let proxy, baseURL.lowercased().hasPrefix("http:"), !proxy.isThisHost {
+        if let baseURL, let proxy, baseURL.isPlainHTTP, !proxy.address.isLoopback {
             reader.reject(
                 "leads away from this host, and base_url is plain http, which would show the API key and the pictures to "
                     + "the network. Remove it, or use https", of: "proxy")
@@ -81,12 +82,7 @@ extension Configuration.Endpoint {
     }
 }
 
-extension Configuration.Proxy {
-    /// What is said to it does not leave this host.
-    var isThisHost: Bool { HostAndPort.isLoopback(host.contains(":") ? "[\(host)]" : host) }
-}
-
-extension SettingType<Configuration.Proxy> {
+extension SettingType<ImagesClient.Configuration.Proxy> {
     /// Messages never repeat the value: people put passwords into it.
     static var proxy: SettingType {
         let expectation = "the address of an HTTP proxy with its port, such as http://proxy.example:3128"
@@ -102,9 +98,8 @@ extension SettingType<Configuration.Proxy> {
                 guard let address = HostAndPort(String(authority)), let port = address.port else {
                     throw node.rejection("must be \(expectation)")
                 }
-                let host = address.host.trimming { $0 == "[" || $0 == "]" }
-                return Configuration.Proxy(host: String(host), port: Int(port))
-            }, write: { "http://\($0.host.contains(":") ? "[\($0.host)]" : $0.host):\($0.port)" })
+                return ImagesClient.Configuration.Proxy(host: address.host, port: port)
+            }, write: { "http://\($0.address)" })
     }
 }
 

@@ -1,3 +1,5 @@
+import FluxqImagesAPI
+import FluxqMaintenance
 import FluxqModel
 import FluxqUsers
 
@@ -116,9 +118,6 @@ extension SettingType<Set<Int>> {
 }
 
 extension SettingType<[String]> {
-    static var hosts: SettingType {
-        .list(of: .host, "a list of hosts, such as [images.example.org]", make: { $0 }, elements: { $0 })
-    }
 }
 
 extension SettingType<String?> {
@@ -142,23 +141,56 @@ extension SettingType<String> {
             text.utf8.count == 3 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) } ? text : nil
         }
     }
+}
 
+extension SettingType<HostAndPort> {
     static var host: SettingType {
-        .one("a host or host:port, such as images.example.org or [fd00::7]:8080", write: { $0 }) { text in
-            HostAndPort(text)?.description
-        }
+        .one(
+            "a host or host:port, such as images.example.org or [fd00::7]:8080", write: \.description,
+            parse: HostAndPort.init(_:))
     }
+}
 
-    static var webAddress: SettingType {
+extension SettingType<[HostAndPort]> {
+    static var hosts: SettingType {
+        .list(of: .host, "a list of hosts, such as [images.example.org]", make: { $0 }, elements: { $0 })
+    }
+}
+
+extension SettingType<BaseURL> {
+    static var baseURL: SettingType {
         SettingType(
             read: { node throws(SettingRejection) in
                 let text = try node.word("a URL")
+                let url: BaseURL
                 do throws(BaseURL.Invalid) {
-                    return try BaseURL.checked(text)
+                    url = try BaseURL(text)
                 } catch {
-                    throw node.rejection(error.text)
+                    throw node.rejection(error.problem)
                 }
-            }, write: { $0 })
+                if url.showsKeyToNetwork {
+                    throw node.rejection(
+                        "must begin with https://, because http shows the API key and the pictures to the network. "
+                            + "Plain http is for this host alone: localhost, 127.0.0.1 or [::1], or a Unix socket "
+                            + "(\(BaseURL.socketExample))")
+                }
+                if let socket = url.socket { try checkDirectory(of: socket, node) }
+                return url
+            }, write: \.description)
+    }
+
+    /// A user who can put a socket there gets the key: no other user must be able to.
+    private static func checkDirectory(of url: SocketURL, _ node: SettingNode) throws(SettingRejection) {
+        let above = url.socket.prefix(upTo: url.socket.lastIndex(of: "/") ?? url.socket.startIndex)
+        let directory = above.isEmpty ? "/" : String(above)
+        do throws(TrustedDirectory.Distrust) {
+            try TrustedDirectory(directory).checkIsOwn(directory, isRootTrusted: true)
+        } catch {
+            throw node.rejection(
+                "leads to a socket in a directory that is not safe: \(error.path) \(error.why). A user who can "
+                    + "put a socket there gets the API key. Make root the owner of it and of every directory "
+                    + "above, writable only by root")
+        }
     }
 }
 

@@ -192,7 +192,7 @@ struct AnswerContents {
 }
 
 /// What links without a scheme or a host are relative to: `api.base_url`.
-struct AnswerBase: Sendable {
+struct AnswerBase: Hashable, Sendable {
     /// Such as `https`.
     let scheme: String
     /// Such as `api.example:8443`.

@@ -10,10 +10,10 @@ package struct APIKey: Sendable {
         package var description: String {
             switch self {
             case .empty: "The API key is empty."
-            case .tooLong(let limit): "The API key is longer than \(limit) characters; is it the right file?"
+            case .tooLong(let limit): "The API key is longer than \(limit) bytes."
             case .notPrintable(let position):
-                "The API key must be one line of visible ASCII characters. Its character \(position) is none "
-                    + "(a line break, a space or a letter beyond ASCII)."
+                "The API key is not one line of visible ASCII characters: character \(position) is a blank, a line "
+                    + "break or no ASCII."
             }
         }
     }
@@ -21,6 +21,13 @@ package struct APIKey: Sendable {
     package static let longest = 4096
 
     let secret: String
+
+    /// For a stand-in of the API, which takes any key.
+    package static let ofSandbox = APIKey(secret: "sandbox")
+
+    private init(secret: String) {
+        self.secret = secret
+    }
 
     /// - Throws: where the text could not stand in an HTTP header. The error does not hold the text.
     package init(_ text: String) throws(Invalid) {

@@ -2,26 +2,21 @@ import FluxqModel
 
 extension ImagesClient {
     package struct Configuration: Sendable {
-        /// `base_url`, such as `https://api.umodelverse.ai/v1`.
-        package var baseURL: String
+        package var baseURL: BaseURL
         package var apiKey: APIKey
         /// Those of other endpoints: never sent, and hidden like its own in whatever the API says.
         package var otherKeys: [APIKey]
         /// Nil for none.
         package var proxy: Proxy?
-        /// The section of the configuration file that the endpoint is from: `api`, or `endpoints.NAME`.
-        package var section: String
         package var terms: Terms
 
         package init(
-            baseURL: String, apiKey: APIKey, otherKeys: [APIKey] = [], proxy: Proxy? = nil, section: String = "api",
-            terms: Terms
+            baseURL: BaseURL, apiKey: APIKey, otherKeys: [APIKey] = [], proxy: Proxy? = nil, terms: Terms
         ) {
             self.baseURL = baseURL
             self.apiKey = apiKey
             self.otherKeys = otherKeys
             self.proxy = proxy
-            self.section = section
             self.terms = terms
         }
 
@@ -36,12 +31,13 @@ extension ImagesClient {
                 self.port = port
             }
 
+            package var address: HostAndPort { HostAndPort(host: host, port: port) }
             /// What follows a host in a message.
-            var words: String { " through the proxy \(host.contains(":") ? "[\(host)]" : host):\(port)" }
+            var words: String { " through the proxy \(address)" }
         }
 
         package init(
-            baseURL: String, apiKey: APIKey, timeout: Duration = .seconds(300),
+            baseURL: BaseURL, apiKey: APIKey, timeout: Duration = .seconds(300),
             unbilledStatuses: Set<Int> = [500, 503],
             downloads: Downloads = .init(), otherKeys: [APIKey] = [], proxy: Proxy? = nil
         ) {
@@ -51,15 +47,15 @@ extension ImagesClient {
         }
 
         package struct Downloads: Sendable {
-            /// `downloads.trusted_hosts`: `host` or `host:port`.
-            package var trustedHosts: [String]
+            /// `downloads.trusted_hosts`: those that may be plain http or private; without a port, on every port.
+            package var trustedHosts: Set<HostAndPort>
             /// `downloads.max_bytes`: of one picture, whether it comes by a link or inside of the answer.
             package var maxBytes: Int64
             /// One download with all its redirects.
             package var timeout: Duration
 
             package init(
-                trustedHosts: [String] = [], maxBytes: Int64 = 64 << 20, timeout: Duration = .seconds(300)
+                trustedHosts: Set<HostAndPort> = [], maxBytes: Int64 = 64 << 20, timeout: Duration = .seconds(300)
             ) {
                 self.trustedHosts = trustedHosts
                 self.maxBytes = maxBytes
@@ -81,16 +77,6 @@ extension ImagesClient {
             self.unbilledStatuses = unbilledStatuses
             self.downloads = downloads
         }
-    }
-
-    /// What cannot be, by the name it has in the configuration file.
-    package struct InvalidConfiguration: Error, Hashable, Sendable, CustomStringConvertible {
-        /// Such as `api.base_url`.
-        package let key: String
-        /// What it must be and what it is.
-        package let problem: String
-
-        package var description: String { "\(key) \(problem)" }
     }
 
     enum Limits {

@@ -22,27 +22,18 @@ package final class ImagesClient: ImagesAPI {
     let resolver: HostResolver
     let proxy: Configuration.Proxy?
     let redactor: Redactor
-    private let endpoint: String
-    /// nil for an API that is reached over the network.
-    private let socket: SocketURL?
-    /// What relative links of answers are relative to.
-    private let base: AnswerBase
+    private let baseURL: BaseURL
     private let http: HTTPClient
     private let calls = CallsInFlight()
 
-    /// - Throws: `InvalidConfiguration` where a value cannot be.
-    package init(_ configuration: Configuration) throws(InvalidConfiguration) {
-        base = try Self.base(of: configuration.baseURL, section: configuration.section)
-        socket = SocketURL(configuration.baseURL)
-        endpoint =
-            "\(socket.map { SocketURL.scheme + $0.authority } ?? "\(base.scheme)://\(base.authority)")\(base.path)"
-            + "/images/generations"
+    package init(_ configuration: Configuration) {
+        baseURL = configuration.baseURL
         apiKey = configuration.apiKey
         proxy = configuration.proxy
         redactor = Redactor(hiding: [configuration.apiKey] + configuration.otherKeys)
-        reloadable = Reloadable(try TermsInForce(configuration.terms, redactor: redactor))
+        reloadable = Reloadable(TermsInForce(configuration.terms, redactor: redactor))
         // A proxy is for the network; downloads still go through it.
-        var settings = Self.httpConfiguration(proxy: socket == nil ? configuration.proxy : nil)
+        var settings = Self.httpConfiguration(proxy: baseURL.socket == nil ? configuration.proxy : nil)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel, calls).flatMap {
                 OutgoingCall.install(in: channel, calls, clock: Self.now)
@@ -56,10 +47,8 @@ package final class ImagesClient: ImagesAPI {
     private var table: OutcomeTable { inForce.table }
 
     /// Applies new settings to calls and downloads that begin from now on.
-    ///
-    /// - Throws: `InvalidConfiguration` where a value cannot be; nothing has changed then.
-    package func reload(_ terms: Terms) throws(InvalidConfiguration) {
-        reloadable.replace(with: try TermsInForce(terms, redactor: redactor))
+    package func reload(_ terms: Terms) {
+        reloadable.replace(with: TermsInForce(terms, redactor: redactor))
     }
 
     /// Ends the connections that are still open. Nothing can be called afterwards.
@@ -113,7 +102,7 @@ package final class ImagesClient: ImagesAPI {
     private func exchange(
         _ body: RequestBody, behind gate: SendGate, name: String, receiver: any PictureReceiver
     ) async -> End {
-        var request = HTTPClientRequest(url: endpoint)
+        var request = HTTPClientRequest(url: baseURL.generations)
         request.method = .POST
         request.headers = [
             "Authorization": "Bearer \(apiKey.secret)", "Content-Type": "application/json",
@@ -121,7 +110,7 @@ package final class ImagesClient: ImagesAPI {
             "Connection": "close", CallsInFlight.header: name,
         ]
         // A path is no host; servers behind a socket take any name.
-        if socket != nil { request.headers.add(name: "Host", value: base.authority) }
+        if baseURL.socket != nil { request.headers.add(name: "Host", value: baseURL.base.authority) }
         request.body = .stream(body, length: .known(body.length))
         do {
             // The time limit is around all of this; the library's own would end with the answer's head.
@@ -169,7 +158,7 @@ package final class ImagesClient: ImagesAPI {
         } catch {
             return .failed(error)
         }
-        reply.read(reader, redactor: redactor, base: base, trouble: trouble)
+        reply.read(reader, redactor: redactor, base: baseURL.base, trouble: trouble)
         return .reply(reply)
     }
 
@@ -259,7 +248,8 @@ package final class ImagesClient: ImagesAPI {
             let trouble = overtime ?? NetworkTrouble.describe(error)
             guard let sentAt else {
                 let message = redactor.clean(
-                    "Could not call \(endpoint)\(proxy?.words ?? ""): \(trouble). The request was not sent in full.")
+                    "Could not call \(baseURL.generations)\(proxy?.words ?? ""): \(trouble). The request was not sent in full."
+                )
                 return CallReport(outcome: .notSent(message: message))
             }
             return CallReport(outcome: table.unknown(because: trouble), sentAt: sentAt)
@@ -322,29 +312,6 @@ package final class ImagesClient: ImagesAPI {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
         return configuration
     }
-
-    private static func base(
-        of baseURL: String, section: String
-    ) throws(InvalidConfiguration) -> AnswerBase {
-        if let socket = SocketURL(baseURL) {
-            let path = String(socket.path.reversed().drop { $0 == "/" }.reversed())
-            return AnswerBase(scheme: "http", authority: "localhost", path: path)
-        }
-        let link: Link
-        do {
-            link = try Link(baseURL)
-        } catch {
-            throw InvalidConfiguration(
-                key: "\(section).base_url",
-                problem: "must be a link such as https://api.example/v1, but \(error.problem)")
-        }
-        guard !link.target.contains("?"), !baseURL.contains("#") else {
-            throw InvalidConfiguration(
-                key: "\(section).base_url", problem: "must end with its path, without a query (? or #)")
-        }
-        let path = String(link.target.reversed().drop { $0 == "/" }.reversed())
-        return AnswerBase(scheme: "\(link.scheme)", authority: link.authority, path: path)
-    }
 }
 
 extension Duration {
@@ -357,9 +324,9 @@ extension Duration {
 }
 
 extension ImagesClient.TermsInForce {
-    init(_ terms: ImagesClient.Terms, redactor: Redactor) throws(ImagesClient.InvalidConfiguration) {
+    init(_ terms: ImagesClient.Terms, redactor: Redactor) {
         self.init(
-            terms: terms, guardOfLinks: try LinkGuard(trustedHosts: terms.downloads.trustedHosts),
+            terms: terms, guardOfLinks: LinkGuard(trustedHosts: terms.downloads.trustedHosts),
             table: OutcomeTable(unbilledStatuses: terms.unbilledStatuses, redactor: redactor))
     }
 }

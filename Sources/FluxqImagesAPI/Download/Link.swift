@@ -10,10 +10,7 @@ struct Link: Hashable, Sendable {
     }
 
     /// Why a link can never be right.
-    struct Malformed: Error, Hashable {
-        /// "names no host".
-        let problem: String
-    }
+    typealias Malformed = HostAndPort.Malformed
 
     static let longest = 16 * 1024
 
@@ -43,7 +40,9 @@ struct Link: Hashable, Sendable {
         let authority = rest.prefix { !Self.endsAuthority($0) }
         let target = rest.dropFirst(authority.count).prefix { $0 != UInt8(ascii: "#") }
         self.scheme = scheme
-        (host, port) = try Self.split(Substring(authority), scheme)
+        let place = try HostAndPort(authority: Substring(authority))
+        host = place.host
+        port = place.port ?? scheme.port
         let path = Self.escaped(target)
         self.target = path.hasPrefix("/") ? path : "/" + path
     }
@@ -76,12 +75,10 @@ struct Link: Hashable, Sendable {
     }
 
     /// `host`, with its port where the scheme does not say it; IPv6 addresses in brackets.
-    var authority: String {
-        port == scheme.port ? bracketedHost : "\(bracketedHost):\(port)"
-    }
+    var authority: String { HostAndPort(host: host, port: port == scheme.port ? nil : port).description }
 
-    /// `host:port`, as `downloads.trusted_hosts` names it.
-    var hostAndPort: String { "\(bracketedHost):\(port)" }
+    /// As `downloads.trusted_hosts` names it.
+    var hostAndPort: HostAndPort { HostAndPort(host: host, port: port) }
 
     /// The host's address where the link gives one instead of a name.
     var literalAddress: SocketAddress? {
@@ -102,65 +99,8 @@ struct Link: Hashable, Sendable {
         return try Link(origin + String(folder) + location)
     }
 
-    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
-
     private static func endsAuthority(_ byte: UInt8) -> Bool {
         // A backslash is a slash to some readers and a letter to others; here it ends the host and is refused in it.
         byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
-    }
-
-    /// Takes `host:port` apart.
-    static func split(_ authority: Substring, _ scheme: Scheme) throws(Malformed) -> (host: String, port: Int) {
-        guard !authority.contains("@") else {
-            throw Malformed(problem: "holds a user name or password")
-        }
-        var host = authority
-        var port = scheme.port
-        if !authority.utf8.allSatisfy({ $0 < 0x80 }) {
-            guard let ascii = Punycode.host(authority) else {
-                throw Malformed(problem: "names a host beyond ASCII that cannot be looked up; its xn-- form could")
-            }
-            return try split(Substring(ascii), scheme)
-        }
-        let afterBrackets = authority.hasPrefix("[") ? authority.drop { $0 != "]" } : authority
-        if let colon = afterBrackets.lastIndex(of: ":") {
-            host = authority[..<colon]
-            let digits = authority[authority.index(after: colon)...]
-            if !digits.isEmpty {
-                guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits),
-                    (1...65_535).contains(number)
-                else {
-                    throw Malformed(problem: "names port \(digits), which is not a valid port")
-                }
-                port = number
-            }
-        }
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            let address = host.dropFirst().dropLast().lowercased()
-            // A zone (RFC 6874) names one of this host's own networks: no link from outside can mean one.
-            guard address.contains(":"), !address.contains("%"),
-                let canonical = (try? SocketAddress(ipAddress: address, port: port))?.ipAddress
-            else {
-                throw Malformed(problem: "names a host that is not an IPv6 address")
-            }
-            return (canonical, port)
-        }
-        let hasEmptyLabel = host.contains("..")
-        if host.hasSuffix(".") { host = host.dropLast() }
-        guard !host.isEmpty else { throw Malformed(problem: "names no host") }
-        guard host.utf8.count <= 253, host.utf8.allSatisfy(isHostByte), !host.hasPrefix("."), !hasEmptyLabel
-        else {
-            throw Malformed(problem: "names a host that is not a host name")
-        }
-        return (host.lowercased(), port)
-    }
-
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-            true
-        default: false
-        }
     }
 }

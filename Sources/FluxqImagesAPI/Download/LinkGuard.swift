@@ -4,41 +4,17 @@ import NIOCore
 ///
 /// https on port 443 of an address of the public Internet; anything else only for the hosts that an administrator trusts.
 struct LinkGuard: Sendable {
-    /// One entry of `downloads.trusted_hosts`.
-    private struct TrustedHost: Hashable {
-        let host: String
-        /// Nil for every port.
-        let port: Int?
-    }
-
     /// The link was not connected to.
     struct Refused: Error, Hashable {
         /// What is wrong and what an administrator would have to trust.
         let message: String
     }
 
-    private let trustedHosts: Set<TrustedHost>
-
-    /// - Parameter trustedHosts: `host`, `host:port`, `[IPv6 address]`, `[IPv6 address]:port`.
-    init(trustedHosts: [String]) throws(ImagesClient.InvalidConfiguration) {
-        var parsed: Set<TrustedHost> = []
-        for entry in trustedHosts {
-            let isBareIPv6 = entry.filter { $0 == ":" }.count > 1 && !entry.hasPrefix("[")
-            let authority = isBareIPv6 ? "[\(entry)]" : entry
-            let ends = authority.hasPrefix("[") ? authority.hasSuffix("]") : !authority.contains(":")
-            guard let (host, port) = try? Link.split(Substring(authority), .https), authority.last != ":" else {
-                throw ImagesClient.InvalidConfiguration(
-                    key: "downloads.trusted_hosts",
-                    problem: "must hold entries such as cdn.example or cdn.example:8080, but one is \(entry)")
-            }
-            parsed.insert(TrustedHost(host: host, port: ends ? nil : port))
-        }
-        self.trustedHosts = parsed
-    }
+    /// `downloads.trusted_hosts`; one without a port is trusted on every port.
+    let trustedHosts: Set<HostAndPort>
 
     func trusts(_ link: Link) -> Bool {
-        trustedHosts.contains(TrustedHost(host: link.host, port: nil))
-            || trustedHosts.contains(TrustedHost(host: link.host, port: link.port))
+        trustedHosts.contains(HostAndPort(host: link.host, port: nil)) || trustedHosts.contains(link.hostAndPort)
     }
 
     /// What can be said before the host's name is resolved.

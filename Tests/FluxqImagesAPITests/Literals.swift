@@ -1,0 +1,20 @@
+@testable import FluxqImagesAPI
+
+extension BaseURL: ExpressibleByStringInterpolation {
+    /// A text that is none stops the test.
+    public init(stringLiteral text: String) {
+        do {
+            self = try BaseURL(text)
+        } catch {
+            fatalError("\(text) \(error.problem)")
+        }
+    }
+}
+
+extension HostAndPort: ExpressibleByStringInterpolation {
+    /// A text that is none stops the test.
+    public init(stringLiteral text: String) {
+        guard let place = HostAndPort(text) else { fatalError("\(text) is not a host") }
+        self = place
+    }
+}
