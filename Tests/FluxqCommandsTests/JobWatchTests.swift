@@ -94,7 +94,9 @@ struct JobWatchTests {
         #expect(job.document.state == "done")
     }
 
-    @Test("a daemon that is not there is waited for as long as patience lasts, or the time that was given", arguments: [nil, 0])
+    @Test(
+        "a daemon that is not there is waited for as long as patience lasts, or the time that was given",
+        arguments: [nil, 0])
     func never(_ seconds: Int?) async throws {
         var watch = try watch(seconds: seconds)
         if seconds == nil { watch.firstPatience = .none }
