@@ -1,12 +1,12 @@
 import Glibc
 
-/// The directories of the archive, as they are at start. Every call blocks.
+/// The directories of the archive, as they are created at start. Every call blocks.
 enum ArchiveDirectories {
-    /// Makes what is missing, for the daemon's user alone, and makes it durable.
+    /// Creates missing directories, accessible to the daemon's user alone, and makes them durable.
     static func make(in directory: String) throws(ArchiveError) {
         let digits = Array("0123456789abcdef")
         let buckets = digits.flatMap { high in digits.map { low in "\(high)\(low)" } }
-        // Each with the directories to be made in it, from the top down.
+        // Each parent with the directories to create in it, from the top down.
         let tree = [
             (directory, ["incoming", "objects"]),
             ("\(directory)/objects", ["sha256"]),
@@ -14,18 +14,18 @@ enum ArchiveDirectories {
         ]
         for (parent, names) in tree {
             for name in names { _ = try isMade("\(parent)/\(name)") }
-            // Even where all were there: the process that made them may have been killed before this.
+            // Syncs even if all existed: the process that created them may have been killed before it synced.
             try OpenFile.syncDirectory(parent)
         }
     }
 
-    /// Makes one directory if it is missing.
+    /// Creates one directory if it is missing.
     static func make(_ name: String, in parent: String) throws(ArchiveError) {
         _ = try isMade("\(parent)/\(name)")
         try OpenFile.syncDirectory(parent)
     }
 
-    /// - Returns: false if it was there.
+    /// - Returns: false if it existed already.
     private static func isMade(_ path: String) throws(ArchiveError) -> Bool {
         do throws(ArchiveError) {
             try system(.create, path) { mkdir(path, 0o700) }
@@ -36,7 +36,7 @@ enum ArchiveDirectories {
         return true
     }
 
-    /// Removes the files that an earlier daemon left.
+    /// Removes the files that an earlier daemon left behind.
     static func empty(_ directory: String, except kept: Set<String>) throws(ArchiveError) {
         for name in try names(in: directory) where !kept.contains(name) {
             let path = "\(directory)/\(name)"
@@ -53,7 +53,7 @@ enum ArchiveDirectories {
         defer { closedir(stream) }
         var names: [String] = []
         while true {
-            // The only way to tell an error from the end.
+            // Only errno distinguishes an error from the end.
             errno = 0
             guard let entry = readdir(stream) else {
                 if errno != 0 { throw ArchiveError(.list, directory, errno: errno) }

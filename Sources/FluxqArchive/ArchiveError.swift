@@ -1,18 +1,19 @@
 package import FluxqModel
 import Glibc
 
-/// Why the archive could not do what it was asked.
+/// An error of an archive operation.
 package enum ArchiveError: Error, Hashable, Sendable {
-    /// What was being done to a file or directory, as a verb.
+    /// The operation on a file or directory, as a verb.
     package enum Operation: String, Sendable {
         case create, open, list, read, write, sync, rename, remove
         case makeReadOnly = "make read-only"
         case measure = "read the size of"
     }
 
-    /// The file system or the daemon's quota on it is full. It passes: what was being written is gone, all else stays.
+    /// The file system or the daemon's quota on it is full. This can pass: what was being written is gone, all else
+    /// stays.
     case full(operation: Operation, path: String)
-    /// More bytes than the file may have.
+    /// The file would grow beyond its limit in bytes.
     case tooLarge(limit: Int64)
     case missing(ContentHash)
     case failed(operation: Operation, path: String, errno: CInt)
@@ -23,7 +24,8 @@ package enum ArchiveError: Error, Hashable, Sendable {
             ? .full(operation: operation, path: path) : .failed(operation: operation, path: path, errno: code)
     }
 
-    /// Whether the same may succeed later, once there is room again or somebody has seen to this host.
+    /// True if the same operation may succeed later, once there is room again or an administrator has repaired this
+    /// host.
     package var isPassing: Bool {
         switch self {
         case .full: true
@@ -32,11 +34,11 @@ package enum ArchiveError: Error, Hashable, Sendable {
         }
     }
 
-    /// Whether the kernel may have dropped bytes that it had accepted: after a failed fsync its cache no longer tells
-    /// what is on the disk. The daemon then has to exit and start over from what really is there.
+    /// True if the kernel may have dropped bytes that it had accepted. After a failed fsync its cache no longer shows
+    /// what is on the disk. The daemon then has to exit and start again from what is on the disk.
     package var isFatal: Bool {
         switch self {
-        // Nothing is lost by a read that fails.
+        // A failed read loses nothing.
         case .failed(.open, _, EIO), .failed(.list, _, EIO), .failed(.read, _, EIO), .failed(.measure, _, EIO): false
         case .failed(_, _, EIO): true
         default: false

@@ -2,7 +2,8 @@ import FluxqFormats
 import Glibc
 package import NIOCore
 
-/// A file of the archive, open for reading until it is let go. Removing it from the archive does not disturb readers.
+/// A file of the archive, open for reading until the last reference is released. Removing it from the archive does not
+/// disturb readers.
 package final class ArchivedFile: Sendable {
     /// The same bytes for readers that block.
     package let blocking: FileBytes
@@ -16,7 +17,7 @@ package final class ArchivedFile: Sendable {
     /// Bytes.
     package var size: Int64 { blocking.size }
 
-    /// Up to `count` bytes from `offset`; fewer only where the file ends.
+    /// Returns up to `count` bytes from `offset`, fewer only at the end of the file.
     package func read(at offset: Int64, count: Int) async throws(ArchiveError) -> ByteBuffer {
         let count = blocking.clampedCount(at: offset, count: count)
         return try await offloaded { () throws(ArchiveError) in
@@ -28,13 +29,13 @@ package final class ArchivedFile: Sendable {
         }
     }
 
-    /// What its bytes say.
+    /// Returns the format and size of the picture, or its defect.
     func inspect() async throws(ArchiveError) -> Result<PictureInfo, PictureDefect> {
         try await offloaded { () throws(ArchiveError) in
             do {
                 return try PictureReader.inspect(self.blocking)
             } catch {
-                // `inspect` throws what the source throws.
+                // `inspect` throws only what its byte source throws.
                 throw error as? ArchiveError
                     ?? .failed(operation: .read, path: self.blocking.file.path, errno: EIO)
             }

@@ -1,15 +1,16 @@
 package import FluxqModel
 
-/// A file of `incoming/` that belongs to a call whose answer is not recorded yet. Its name says whose it is, so that the next
-/// start finds it however suddenly this process ends.
+/// A file of `incoming/` that belongs to a call whose answer is not recorded yet. Its name identifies the call, so the
+/// next start finds it even if this process ends suddenly.
 ///
 /// ```
-/// 7-1.answer               what is known of the answer to call 1 of job 7, after a line with its SHA-256
+/// 7-1.answer               the known part of the answer to call 1 of job 7, after a line with its SHA-256
 /// 7-1-0-<64 digits>        its first inline picture, whose text has ended; the digits are the SHA-256 of its bytes
-/// 7-1-0-<64 digits>.broken the same, but its text was no base64 to its end
+/// 7-1-0-<64 digits>.broken the same, but its text was not valid base64 to its end
 /// ```
 ///
-/// None of it has to be synced: kill -9 leaves what was written as it is. After a power cut the hashes tell what is whole.
+/// These files need no fsync: kill -9 leaves written bytes intact. After a power cut the hashes show which files are
+/// whole.
 struct CallFile: Hashable, Sendable {
     enum Content: Hashable, Sendable {
         case answer
@@ -24,7 +25,7 @@ struct CallFile: Hashable, Sendable {
         self.content = content
     }
 
-    /// nil if the name is that of any other file.
+    /// nil if the name does not belong to a call.
     init?(name: String) {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         let numbers = parts[0].split(separator: "-", omittingEmptySubsequences: false)
@@ -36,7 +37,7 @@ struct CallFile: Hashable, Sendable {
         case (2, 2) where parts[1] == "answer":
             content = .answer
         case (4, 1), (4, 2):
-            // What else may follow the point is found out below.
+            // The comparison below rejects any other extension.
             guard let ordinal = Int(numbers[2]), ordinal >= 0, let hash = ContentHash(hex: numbers[3]) else {
                 return nil
             }
@@ -44,7 +45,7 @@ struct CallFile: Hashable, Sendable {
         default:
             return nil
         }
-        // One name for each: "07-1.answer" is nobody's.
+        // Each file has exactly one valid name: "07-1.answer" is rejected.
         guard self.name == name else { return nil }
     }
 
@@ -60,20 +61,20 @@ struct CallFile: Hashable, Sendable {
 
 /// An inline picture of an answer that is not recorded yet.
 package struct LeftPicture: Hashable, Sendable {
-    /// Counted from 0 in the order the pictures came.
+    /// Counted from 0 in the order of arrival.
     package let ordinal: Int
     package let hash: ContentHash
-    /// Its text was base64 to its end.
+    /// True if its text was valid base64 to the end.
     package let isValid: Bool
 }
 
-/// What a process that is dead had received of an answer and not recorded.
+/// The part of an answer that a dead process had received but not recorded.
 package struct LeftAnswer: Hashable, Sendable {
     package let call: CallID
-    /// In the order in which they came.
+    /// In the order of arrival.
     package let pictures: [LeftPicture]
 
-    /// In the order of their jobs.
+    /// Returns one answer per call, sorted by job.
     static func all(_ files: [CallFile]) -> [LeftAnswer] {
         Dictionary(grouping: files, by: \.call).map { call, files in
             let pictures = files.compactMap { file in

@@ -1,7 +1,7 @@
 import FluxqModel
 import Synchronization
 
-/// Which files of `incoming/` belong to which call.
+/// An index of the files of `incoming/` by call.
 final class CallFiles: Sendable {
     private let files: Mutex<[CallID: Set<CallFile>]>
 
@@ -13,7 +13,8 @@ final class CallFiles: Sendable {
         files.withLock { _ = $0[file.call, default: []].insert(file) }
     }
 
-    /// Those of a call, the pictures first: what is known of an answer outlives what it speaks of.
+    /// Returns the files of a call, pictures first. Deleted in this order, a note outlives the pictures that it
+    /// describes.
     func all(of call: CallID) -> [CallFile] {
         files.withLock { $0[call, default: []] }.sorted { $0.name > $1.name }
     }

@@ -1,14 +1,14 @@
 package import FluxqModel
 
-/// Something that stands among the content of a bucket.
+/// An entry of a bucket.
 package struct ContentEntry: Hashable, Sendable {
-    /// Without a row, content that is younger is not astray: its row may be about to be written.
+    /// Younger content without a row is not stray: its row may be about to be written.
     package static let grace = Duration.seconds(3600)
 
     package let path: String
-    /// What its name says; nil for what no store of content has put there.
+    /// The hash that its name gives; nil if no content store created the entry.
     package let hash: ContentHash?
     package let bytes: Int64
-    /// Since it was stored last; negative if that lies in the future.
+    /// Time since it was last stored; negative if that lies in the future.
     package let age: Duration
 }

@@ -1,66 +1,68 @@
 package import FluxqFormats
 package import FluxqModel
 
-/// Where content is kept: everything that the daemon, its workers and the repair do with it. `LocalArchive` keeps it in
-/// files of this host.
+/// The store of content, with all operations that the daemon, its workers and the repair use. `LocalArchive` stores
+/// content in files of this host.
 ///
 /// ```
 /// spool.receive ──> bytes on this host ──> store ──> durable ──> the caller's row, and never before
 /// ```
 ///
-/// **Bytes durable first, then the row.** A row of the database refers to content only after `store` has returned. So a crash
-/// leaves content without a row, which does no harm, and never a row without its content. The other way round for the
-/// end of content: `remove` comes after the last row has gone. The types hold the order: the verbs that write such rows take
-/// a `StoredPicture` or what a `StoredObject` says, and nobody but a store of content makes these. Between the two steps
-/// each of the three callers does what is its own: an upload is refused, a download tries again, an answer waits until
-/// every one of its pictures is stored.
+/// **Bytes durable first, then the row.** A row of the database refers to content only after `store` has returned. So a
+/// crash leaves content without a row, which does no harm, and never a row without its content. Deletion is in the
+/// opposite order: `remove` comes after the last row has gone. The types enforce the order: the operations that write
+/// such rows need a `StoredPicture` or the data of a `StoredObject`, and only a content store creates these. If `store`
+/// fails, each of the three callers reacts in its own way: an upload is refused, a download tries again, an answer
+/// waits until every one of its pictures is stored.
 ///
-/// A removal is kept from racing with a row by the content's age, see `remove`; several callers may store, read and remove
-/// the same content at once. Every call suspends until it has been done, blocks no thread of Swift's tasks, and is done to
-/// its end even if the task is canceled. An error with `isFatal` has been told to the opener of the store before it is
+/// The content's age prevents a race between a removal and a new row, see `remove`. Several callers may store, read and
+/// remove the same content at once. Every call suspends until it is done and blocks no thread of Swift's tasks. It runs
+/// to its end even if the task is canceled. An error with `isFatal` is reported to the opener of the store before it is
 /// thrown: the process has to end.
 package protocol ContentStore: ContentReader {
-    /// Where what is to be stored comes in.
+    /// The spool that receives bytes before they are stored.
     var spool: Spool { get }
 
-    /// What people know the place by that `setAside` moves damaged content to, as `damaged`; it is below the state directory.
+    /// The name of the directory to which `setAside` moves damaged content, such as `damaged`, below the state
+    /// directory.
     var damagedName: String { get }
-    /// The same for `putAway`, as `stray`.
+    /// The name of the directory to which `putAway` moves content, such as `stray`.
     var strayName: String { get }
 
-    /// Stores what has been received, in the place of earlier content of the same bytes, damaged or not. It is durable once
-    /// this returns, and the file takes no more bytes.
-    /// - Throws: `.full` and what else may pass (`isPassing`); the file is then as it was, and storing it can be tried again.
+    /// Stores a received file. It replaces earlier content of the same hash, damaged or not. The content is durable
+    /// once this returns, and the file accepts no more bytes.
+    /// - Throws: `.full` and other errors that may pass (`isPassing`). The file is then unchanged and can be stored
+    ///   again.
     func store(_ incoming: IncomingFile) async throws(ArchiveError) -> StoredObject
 
-    /// Opens a content, whose bytes are not verified. Removing it does not disturb those who read it.
+    /// Opens a content without verifying its bytes. Removing the content does not disturb readers.
     /// - Throws: `.missing` if there is no such content.
     func open(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile
 
-    /// Takes content that is not whole out of use and keeps it for a person to look at. Verified and moved in one step, so
-    /// that whole content that somebody is just storing is never taken away.
-    /// - Returns: how it was; `.whole` and `.missing` were left alone.
+    /// Takes content that is not whole out of use and keeps it for a person to examine. Verifies and moves in one step,
+    /// so that it never takes away whole content that another caller is storing.
+    /// - Returns: the condition found; `.whole` and `.missing` content is left alone.
     func setAside(_ hash: ContentHash) async throws(ArchiveError) -> ObjectCondition
 
-    /// Takes content out of use that no row remembers, and keeps it: it may be what an interrupted call has paid for. What
-    /// was stored within `age` stays, because a row for it may be about to be written.
-    /// - Returns: whether it was moved; false as well if there is no such content.
+    /// Takes content without a row out of use and keeps it: an interrupted call may have paid for it. Content stored
+    /// within `age` stays, because its row may be about to be written.
+    /// - Returns: true if it was moved; false also if there is no such content.
     func putAway(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool
 
-    /// Puts content back into use that was set aside or put away and is whole: a disk may read today what it did not read
-    /// yesterday.
-    /// - Returns: whether there was such content.
+    /// Puts content back into use that was set aside or put away and is whole. A disk may read today what it could not
+    /// read yesterday.
+    /// - Returns: true if there was such content.
     func takeBack(_ hash: ContentHash) async throws(ArchiveError) -> Bool
 
-    /// Deletes content that no row refers to. What was stored within `age` stays, because a row for it may be about to be
+    /// Deletes content that no row refers to. Content stored within `age` stays, because its row may be about to be
     /// written.
-    /// - Returns: whether it was deleted; false as well if there is no such content.
+    /// - Returns: true if it was deleted; false also if there is no such content.
     func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool
 }
 
 extension ContentStore {
-    /// Stores a whole picture.
-    /// - Returns: its defect if the bytes are none; the file is then as it was.
+    /// Stores the file if it is a whole picture.
+    /// - Returns: the defect if the bytes are not a picture; the file is then unchanged.
     package func storePicture(_ incoming: IncomingFile) async throws(ArchiveError) -> Result<
         StoredPicture, PictureDefect
     > {
@@ -72,8 +74,8 @@ extension ContentStore {
         }
     }
 
-    /// The picture that a content is.
-    /// - Returns: nil if its bytes are none.
+    /// Returns the description of a stored picture.
+    /// - Returns: nil if its bytes are not a picture.
     package func picture(_ hash: ContentHash) async throws(ArchiveError) -> StoredPicture? {
         let file = try await open(hash)
         guard case .success(let info) = try await file.inspect() else { return nil }

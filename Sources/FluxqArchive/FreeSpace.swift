@@ -1,6 +1,6 @@
-/// What a file system still takes.
+/// The free space of a file system.
 package struct FreeSpace: Hashable, Sendable {
     package let bytes: Int64
-    /// Inodes; nil if the file system makes them as they are needed.
+    /// Free inodes; nil if the file system creates inodes as needed.
     package let files: Int64?
 }

@@ -4,32 +4,32 @@ import Glibc
 package import NIOCore
 import Synchronization
 
-/// A file on its way into the archive: it takes bytes in order from one writer at a time, counting and hashing them.
-/// When it is let go without `store` or `discard`, it is removed, unless it has the name of a call.
+/// A file on its way into the archive. It accepts bytes in order from one writer at a time, and counts and hashes them.
+/// If the last reference goes without `store` or `discard`, the file is removed, unless it has the name of a call.
 package final class IncomingFile: Sendable {
     private struct State {
-        /// Where it is in incoming/.
+        /// The path in incoming/.
         var path: String
-        /// It has the name of its call, under which it outlives this process: `Spool.forget` takes that name away.
+        /// True if it has the name of its call, under which it outlives this process. `Spool.forget` removes that name.
         var hasNameOfCall = false
         /// nil once it has been stored or discarded.
         var file: OpenFile?
         var hasher = SHA256()
-        /// What has been written in full.
+        /// Bytes that were written completely.
         var bytes: Int64 = 0
-        /// A write failed and may have left bytes behind those that count.
+        /// True if a write failed and may have left bytes after those that count.
         var isRagged = false
-        /// A sync failed: what the system believes to have written may not be on the disk.
+        /// True if a sync failed: bytes that the kernel counts as written may not be on the disk.
         var isDoubtful = false
-        /// It stands in its place in the archive, which may not be durable yet.
+        /// True if it has been renamed into the archive. The rename may not be durable yet.
         var isPlaced = false
     }
 
-    /// What a file holds.
+    /// The contents of a file.
     struct Contents {
         let bytes: FileBytes
         let hash: ContentHash
-        /// Where it is in incoming/.
+        /// The path in incoming/.
         let path: String
         let hasNameOfCall: Bool
     }
@@ -38,7 +38,9 @@ package final class IncomingFile: Sendable {
     private let offloaded: OffloadedWork
     private let state: Mutex<State>
 
-    /// Blocks. - Parameter path: where nothing is yet.
+    /// Creates the file. Blocks.
+    ///
+    /// - Parameter path: a path that does not exist yet.
     init(path: String, limit: Int64, offloaded: OffloadedWork) throws(ArchiveError) {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         self.limit = limit
@@ -46,12 +48,12 @@ package final class IncomingFile: Sendable {
         state = Mutex(State(path: path, file: file))
     }
 
-    /// A file that an earlier process has left under the name of a call; takes no more bytes. Blocks.
+    /// Opens a file that an earlier process has left under the name of a call. It accepts no more bytes. Blocks.
     ///
-    /// - Parameter hash: what its name says of its bytes.
-    /// - Returns: nil if its bytes are others: the host went down before they were on the disk.
+    /// - Parameter hash: the hash that its name gives.
+    /// - Returns: nil if its bytes have another hash: the host went down before they were on the disk.
     init?(left path: String, hash: ContentHash, offloaded: OffloadedWork) throws(ArchiveError) {
-        // It may have been on its way into its place, where files are read-only.
+        // The file may be read-only: the process may have died while it moved it into the archive.
         try system(.open, path) { chmod(path, 0o600) }
         let file = try OpenFile(path, O_RDWR)
         let size = try file.size()
@@ -71,7 +73,7 @@ package final class IncomingFile: Sendable {
 
     /// Appends the readable bytes.
     /// - Throws: `.tooLarge` before a byte beyond the limit is written. After an error the file is as it was before the
-    ///   call: what a full disk refused can be written again once there is room.
+    ///   call. If the disk was full, the write can be repeated once there is room.
     package func write(_ bytes: ByteBuffer) async throws(ArchiveError) {
         try await offloaded { () throws(ArchiveError) in
             try self.state.withLock { (state) throws(ArchiveError) in
@@ -101,12 +103,12 @@ package final class IncomingFile: Sendable {
         state.bytes += Int64(bytes.count)
     }
 
-    /// Takes room for bytes that are still to come. Blocks.
+    /// Reserves disk space for later bytes. Blocks.
     func reserve(_ count: Int64) throws(ArchiveError) {
         try state.withLock { (state) throws(ArchiveError) in try usable(state).reserve(count) }
     }
 
-    /// What there is so far, free of what a failed write left behind.
+    /// Returns the bytes written so far, after it has cut off what a failed write left behind.
     func contents() throws(ArchiveError) -> Contents {
         try state.withLock { (state) throws(ArchiveError) in
             let file = try usable(state)
@@ -125,7 +127,7 @@ package final class IncomingFile: Sendable {
         }
     }
 
-    /// Gives it the name of its call, by its hash. Blocks.
+    /// Renames it to a name of its call, which contains the hash. Blocks.
     func rename(_ name: (ContentHash) -> String) throws(ArchiveError) {
         let path = name(try contents().hash)
         try state.withLock { (state) throws(ArchiveError) in
@@ -144,7 +146,7 @@ package final class IncomingFile: Sendable {
         return hasher
     }
 
-    /// - Throws: a fatal error where the system no longer has the bytes that it took.
+    /// - Throws: a fatal error if the kernel no longer has the bytes that it accepted.
     private static func writeAgain(_ file: OpenFile, size: Int64, hash: ContentHash) throws(ArchiveError) {
         guard ContentHash(digest: Array(try Self.hash(file, size: size).finalize())) == hash else {
             throw .failed(operation: .sync, path: file.path, errno: EIO)
@@ -152,19 +154,19 @@ package final class IncomingFile: Sendable {
         try file.rewrite(size: size)
     }
 
-    /// A sync of it failed for want of room. The next look at its contents writes them again.
+    /// Called after a sync failed because the disk was full. The next call of `contents` writes the bytes again.
     func markDoubtful() {
         state.withLock { $0.isDoubtful = true }
     }
 
     var isPlaced: Bool { state.withLock { $0.isPlaced } }
 
-    /// It has been renamed into its place.
+    /// Called after it has been renamed into the archive.
     func markPlaced() {
         state.withLock { $0.isPlaced = true }
     }
 
-    /// It is durable in its place: it takes no more bytes, and nothing has to be removed.
+    /// Called once it is durable in the archive: it accepts no more bytes, and there is nothing to remove.
     func release() {
         state.withLock { $0.file = nil }
     }
@@ -175,7 +177,7 @@ package final class IncomingFile: Sendable {
             defer { state.file = nil }
             return state.file == nil || state.hasNameOfCall ? nil : state.path
         }
-        // One that stays nonetheless goes when the daemon starts next.
+        // If this fails, the next start of the daemon removes the file.
         if let path { _ = unlink(path) }
     }
 

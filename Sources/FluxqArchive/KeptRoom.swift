@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Room of the archive's file system that is kept free for what calls may bring: uploads stay out of it.
+/// Space of the archive's file system that is reserved for the pictures of calls. Uploads must not use it.
 package final class KeptRoom: Sendable {
     private let kept = Mutex<Int64>(0)
 

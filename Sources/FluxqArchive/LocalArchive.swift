@@ -11,16 +11,16 @@ import Synchronization
 ///                                                                         only then the caller's row
 /// ```
 ///
-/// One process has one `LocalArchive` (copies are the same one); the state directory's lock keeps other processes out.
+/// Each process has one `LocalArchive` (copies share it); the state directory's lock excludes other processes.
 package struct LocalArchive: ContentStore {
-    /// Keeps a removal from deleting what a concurrent `store` has just put in its place.
+    /// Prevents a removal from deleting what a concurrent `store` has just renamed into the archive.
     private final class PlacementLock: Sendable {
         let mutex = Mutex(())
     }
 
-    /// Below the state directory; its files are named as they were in the archive.
+    /// Below the state directory. Files keep the names that they had in the archive.
     package static let damagedName = "damaged"
-    /// Below the state directory: content that was found in the archive and that no row remembers.
+    /// Below the state directory: content of the archive that had no row.
     package static let strayName = "stray"
 
     package let spool: Spool
@@ -29,11 +29,11 @@ package struct LocalArchive: ContentStore {
     private let offloaded: OffloadedWork
     private let placement = PlacementLock()
 
-    /// Makes `objects/sha256/00` … `ff` and `incoming/` where they are missing, and empties `incoming/` of everything but what
-    /// belongs to calls. Blocks.
+    /// Creates `objects/sha256/00` … `ff` and `incoming/` if they are missing. Removes all files from `incoming/`
+    /// except those of calls. Blocks.
     /// - Parameters:
     ///   - directory: the state directory, which exists.
-    ///   - blocking: runs what blocks; nil is on threads for it.
+    /// - blocking: runs blocking work; nil uses a thread pool for it.
     ///   - onFatal: called when the disk has failed; the process has to end.
     package init(
         directory: String, blocking: BlockingWork? = nil,
@@ -46,9 +46,9 @@ package struct LocalArchive: ContentStore {
         spool = try Spool(directory: directory, offloaded: offloaded)
     }
 
-    /// Puts the file into its place, where it replaces an earlier one of the same content. It is durable once this
-    /// returns: only then may a row of the database refer to it. After an error the file is as it was, so that what a full
-    /// disk refused can be tried again.
+    /// Moves the file into the archive, where it replaces an earlier file of the same content. It is durable once this
+    /// returns: only then may a row of the database refer to it. After an error the file is unchanged, so a store that
+    /// a full disk refused can be tried again.
     package func store(_ incoming: IncomingFile) async throws(ArchiveError) -> StoredObject {
         try await offloaded.watched { () throws(ArchiveError) in
             let contents = try incoming.contents()
@@ -71,7 +71,7 @@ package struct LocalArchive: ContentStore {
     private func place(_ contents: IncomingFile.Contents) throws(ArchiveError) {
         let file = contents.bytes.file
         try file.makeReadOnly()
-        // Young from now on, however long ago its last byte came: see `remove`.
+        // Resets its age, however long ago its last byte came: see `remove`.
         try file.touch()
         try file.sync()
         CrashPoint.fileSynced.pass()
@@ -90,11 +90,12 @@ package struct LocalArchive: ContentStore {
             throw error
         }
         CrashPoint.fileRenamed.pass()
-        // A rename to another name of the same file does nothing: an earlier process has put it into its place.
+        // A rename to another name of the same file does nothing: an earlier process has already moved it into the
+        // archive.
         if contents.hasNameOfCall { _ = unlink(path) }
     }
 
-    /// - Throws: `.missing` where the archive has no such content. Its bytes are not verified.
+    /// - Throws: `.missing` if the archive has no such content. Its bytes are not verified.
     package func open(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile {
         let path = files.path(of: hash)
         return try await offloaded { [offloaded] () throws(ArchiveError) in
@@ -106,9 +107,9 @@ package struct LocalArchive: ContentStore {
         }
     }
 
-    /// Deletes content that no row refers to. What was stored within `age` stays, because a row for it may be about to be
+    /// Deletes content that no row refers to. Content stored within `age` stays, because its row may be about to be
     /// written.
-    /// - Returns: whether it was deleted; false as well if there is no such content.
+    /// - Returns: true if it was deleted; false also if there is no such content.
     package func remove(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
         let path = files.path(of: hash)
         return try await offloaded.watched { () throws(ArchiveError) in
@@ -129,9 +130,9 @@ package struct LocalArchive: ContentStore {
         }
     }
 
-    /// Moves content that is not whole to `damaged/`, where it keeps its name and nothing reads it. Verified and moved in
-    /// one step, so that a whole file that somebody is just storing in its place is never taken away.
-    /// - Returns: how it was; `.whole` and `.missing` were left alone.
+    /// Moves content that is not whole to `damaged/`, where it keeps its name and nothing reads it. Verifies and moves
+    /// in one step, so that it never takes away a whole file that another caller is storing.
+    /// - Returns: the condition found; `.whole` and `.missing` content is left alone.
     package func setAside(_ hash: ContentHash) async throws(ArchiveError) -> ObjectCondition {
         try await offloaded.watched { () throws(ArchiveError) in
             try placement.mutex.withLock { (_) throws(ArchiveError) in try moveAside(hash) }
@@ -158,15 +159,14 @@ package struct LocalArchive: ContentStore {
         let (path, destination) = (files.path(of: hash), "\(directory)/\(name)")
         try ArchiveDirectories.make(name, in: directory)
         try system(.rename, path) { rename(path, "\(destination)/\(hash.hex)") }
-        // There before it is gone here: a crash between leaves it in both or in one.
+        // Durable in the destination before the source is synced: a crash in between leaves it in both or in one.
         try OpenFile.syncDirectory(destination)
         try OpenFile.syncDirectory(files.bucket(of: hash))
     }
 
-    /// Moves content that no row remembers to `stray/`: how long it has lain there nobody knows for sure, and it may be
-    /// what an interrupted call has paid for. What was stored within `age` stays, because a row for it may be about to be
-    /// written.
-    /// - Returns: whether it was moved; false as well if there is no such content.
+    /// Moves content without a row to `stray/`. Its real age is uncertain, and an interrupted call may have paid for
+    /// it. Content stored within `age` stays, because its row may be about to be written.
+    /// - Returns: true if it was moved; false also if there is no such content.
     package func putAway(_ hash: ContentHash, olderThan age: Duration) async throws(ArchiveError) -> Bool {
         let path = files.path(of: hash)
         return try await offloaded.watched { () throws(ArchiveError) in
@@ -182,9 +182,9 @@ package struct LocalArchive: ContentStore {
         }
     }
 
-    /// Moves content back into its place that lies whole in `damaged/` or `stray/`: a disk may read today what it did not
-    /// read yesterday.
-    /// - Returns: whether there was such content.
+    /// Moves content back into the archive if it is whole in `damaged/` or `stray/`. A disk may read today what it
+    /// could not read yesterday.
+    /// - Returns: true if there was such content.
     package func takeBack(_ hash: ContentHash) async throws(ArchiveError) -> Bool {
         try await offloaded.watched { () throws(ArchiveError) in
             for name in [Self.strayName, Self.damagedName] {
@@ -208,7 +208,7 @@ package struct LocalArchive: ContentStore {
     }
 }
 
-// What those who look ask, its files answer.
+// Read-only requests are forwarded to `ObjectFiles`.
 extension LocalArchive {
     package var damagedName: String { Self.damagedName }
     package var strayName: String { Self.strayName }

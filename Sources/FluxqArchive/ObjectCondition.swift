@@ -1,12 +1,12 @@
 package import FluxqModel
 
-/// How the bytes of a content are.
+/// The condition of a content's bytes.
 package enum ObjectCondition: Hashable, Sendable {
-    /// Their hash is its name.
+    /// The hash of the bytes is the content's name.
     case whole(bytes: Int64)
-    /// They have another one: a bit has flipped, or the file ends early.
+    /// The bytes have another hash: a bit has flipped, or the file ends early.
     case damaged(actual: ContentHash, bytes: Int64)
-    /// The disk does not give them back.
+    /// The disk fails to read the bytes.
     case unreadable(String)
     case missing
 }

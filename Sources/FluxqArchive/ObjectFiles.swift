@@ -2,8 +2,7 @@ import Crypto
 package import FluxqModel
 import Glibc
 
-/// The files of the archive, for those who look: nothing here changes one. Unlike a `LocalArchive` it may be used beside
-/// the daemon's.
+/// Read-only access to the files of the archive. Unlike a `LocalArchive` it may be used beside the daemon's.
 package struct ObjectFiles: ContentReader {
     private static let pieceBytes = 1 << 20
 
@@ -12,7 +11,7 @@ package struct ObjectFiles: ContentReader {
 
     /// - Parameters:
     ///   - directory: the state directory.
-    ///   - blocking: runs what blocks; nil is on threads for it.
+    /// - blocking: runs blocking work; nil uses a thread pool for it.
     package init(directory: String, blocking: BlockingWork? = nil) {
         self.directory = directory
         offloaded = OffloadedWork(blocking: blocking)
@@ -31,7 +30,7 @@ package struct ObjectFiles: ContentReader {
         return "\(directory)/objects/sha256/\(digits.count == 1 ? "0" : "")\(digits)"
     }
 
-    /// What stands in a bucket, in no order; nil if there is no such bucket.
+    /// Returns the entries of a bucket, in no order; nil if there is no such bucket.
     package func entries(in bucket: UInt8) async throws(ArchiveError) -> [ContentEntry]? {
         let path = path(ofBucket: bucket)
         return try await offloaded { () throws(ArchiveError) in
@@ -52,7 +51,7 @@ package struct ObjectFiles: ContentReader {
                 } catch .failed(_, _, ENOENT) {
                     // Removed since the directory was read.
                 } catch {
-                    // One that cannot be looked at is no reason to look at no other. Nobody knows its age.
+                    // Lists an entry even if it cannot be examined. Its age is unknown.
                     entries.append(
                         ContentEntry(path: "\(path)/\(name)", hash: ContentHash(hex: name), bytes: 0, age: .zero))
                 }
@@ -61,7 +60,7 @@ package struct ObjectFiles: ContentReader {
         }
     }
 
-    /// Bytes of a content's file, whatever they are; nil if there is none.
+    /// Returns the size of a content's file in bytes, whether it is whole or not; nil if there is none.
     package func size(of hash: ContentHash) async throws(ArchiveError) -> Int64? {
         let path = path(of: hash)
         return try await offloaded { () throws(ArchiveError) in
@@ -73,7 +72,7 @@ package struct ObjectFiles: ContentReader {
         }
     }
 
-    /// Opens a content and reads it from its first byte to its last.
+    /// Opens a content after it has been read completely.
     /// - Returns: nil unless it is whole.
     package func openVerified(_ hash: ContentHash) async throws(ArchiveError) -> ArchivedFile? {
         let path = path(of: hash)
@@ -88,7 +87,7 @@ package struct ObjectFiles: ContentReader {
         }
     }
 
-    /// Reads a content from its first byte to its last and compares its hash with its name.
+    /// Reads a content completely and compares its hash with its name.
     package func condition(of hash: ContentHash) async throws(ArchiveError) -> ObjectCondition {
         let path = path(of: hash)
         return try await offloaded { () throws(ArchiveError) in
@@ -119,11 +118,11 @@ package struct ObjectFiles: ContentReader {
     }
 }
 
-/// What the archive asks of a file's status.
+/// The part of a file's status that the archive uses.
 struct FileStatus {
     let isRegular: Bool
     let bytes: Int64
-    /// Since the last change; negative where that lies in the future.
+    /// Time since the last change; negative if that lies in the future.
     let age: Duration
 
     /// Blocks. Does not follow a symbolic link.

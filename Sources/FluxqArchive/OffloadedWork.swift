@@ -1,11 +1,12 @@
 import FluxqModel
 import NIOPosix
 
-/// Runs blocking work away from the threads that Swift's tasks share: on NIO's threads for it, or where it is told to.
+/// Runs blocking work outside the threads that Swift's tasks share: on NIO's thread pool, or with `blocking`.
 ///
-/// The work is done to its end even where the task is canceled meanwhile: what has been paid for still gets archived.
+/// The work runs to its end even if the task is canceled meanwhile: pictures that have been paid for still get
+/// archived.
 struct OffloadedWork: Sendable {
-    /// nil is NIO's threads.
+    /// nil uses NIO's thread pool.
     let blocking: BlockingWork?
     /// Called when the disk has failed; the process has to end.
     let onFatal: @Sendable (ArchiveError) -> Void
@@ -24,14 +25,15 @@ struct OffloadedWork: Sendable {
             if let blocking {
                 blocking(run)
             } else {
-                // The state that `submit` hands over says "cancelled" only in a pool that was shut down: never the singleton.
+                // The state that `submit` passes is "cancelled" only in a pool that was shut down, never in the
+                // singleton.
                 NIOThreadPool.singleton.submit { _ in run() }
             }
         }
         return try result.get()
     }
 
-    /// Runs blocking work; where it shows that the disk has failed, that is told first.
+    /// Runs blocking work. If it shows that the disk has failed, calls `onFatal` before it throws.
     func watched<Value: Sendable>(
         _ work: @escaping @Sendable () throws(ArchiveError) -> Value
     ) async throws(ArchiveError) -> Value {

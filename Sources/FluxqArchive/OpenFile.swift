@@ -2,7 +2,7 @@ import FluxqFormats
 import FluxqModel
 import Glibc
 
-/// Makes a system call, again where a signal interrupted it.
+/// Makes a system call, and repeats it if a signal interrupted it.
 /// - Returns: what the call returned.
 @discardableResult
 func system<Value: FixedWidthInteger & SignedInteger>(
@@ -16,12 +16,12 @@ func system<Value: FixedWidthInteger & SignedInteger>(
     }
 }
 
-/// A descriptor, closed when the last reference goes. Every call blocks.
+/// A file descriptor, closed when the last reference goes. Every call blocks.
 final class OpenFile: Sendable {
     let path: String
     private let descriptor: CInt
 
-    /// - Parameter mode: of a file that is made.
+    /// - Parameter mode: the mode of a new file.
     init(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(ArchiveError) {
         self.path = path
         descriptor = try system(flags & O_CREAT == 0 ? .open : .create, path) {
@@ -30,12 +30,12 @@ final class OpenFile: Sendable {
     }
 
     deinit {
-        // What matters has been synced before; nothing useful can be done about the rest.
+        // Everything important has been synced before; other errors cannot be handled here.
         _ = close(descriptor)
     }
 
-    /// Makes the entries of a directory durable. A file system that cannot sync one makes them so by other means, or not at
-    /// all: a backup may lie there.
+    /// Makes the entries of a directory durable. A file system that cannot sync a directory makes its entries durable
+    /// by other means, or not at all. A backup may be on such a file system.
     static func syncDirectory(_ path: String) throws(ArchiveError) {
         do throws(ArchiveError) {
             try OpenFile(path, O_RDONLY | O_DIRECTORY).sync()
@@ -50,7 +50,7 @@ final class OpenFile: Sendable {
         return Int64(status.st_size)
     }
 
-    /// Writes all of the bytes from `offset` on. After an error some of them may be there.
+    /// Writes all of the bytes at `offset`. After an error some of them may have been written.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(ArchiveError) {
         var written = 0
         while written < bytes.count {
@@ -62,19 +62,19 @@ final class OpenFile: Sendable {
 
     /// Writes all of the bytes to an empty file.
     func write(_ bytes: [UInt8]) throws(ArchiveError) {
-        // The library's own does not say what its closure throws.
+        // The standard library's version has no typed throws for its closure.
         let result = bytes.withUnsafeBytes { space in
             Result { () throws(ArchiveError) in try write(space, at: 0) }
         }
         try result.get()
     }
 
-    /// Cuts off what lies behind `size`.
+    /// Cuts off the bytes after `size`.
     func truncate(to size: Int64) throws(ArchiveError) {
         try system(.write, path) { ftruncate(descriptor, Int(size)) }
     }
 
-    /// Fills the space; returns how many bytes there were, fewer only where the file ends.
+    /// Fills the space and returns the number of bytes read, fewer than the space holds only at the end of the file.
     func read(at offset: Int64, into space: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         var filled = 0
         while filled < space.count {
@@ -87,7 +87,7 @@ final class OpenFile: Sendable {
         return filled
     }
 
-    /// Writes every byte once more in its place, so that a sync after one that failed has something to do: the system counts
+    /// Writes every byte again in its place, so that a sync after a failed one has something to do: the kernel counts
     /// what it could not write as written.
     func rewrite(size: Int64) throws(ArchiveError) {
         try withPieces(of: size) { (piece, offset) throws(ArchiveError) in
@@ -112,7 +112,7 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// Takes room for the first `count` bytes.
+    /// Reserves disk space for the first `count` bytes.
     func reserve(_ count: Int64) throws(ArchiveError) {
         while case let code = posix_fallocate(descriptor, 0, off_t(max(count, 1))), code != 0 {
             if code != EINTR { throw ArchiveError(.write, path, errno: code) }
@@ -133,7 +133,7 @@ final class OpenFile: Sendable {
     }
 }
 
-/// A file for readers that block.
+/// A file for readers that block the calling thread.
 package struct FileBytes: ByteSource {
     let file: OpenFile
     package let size: Int64
@@ -147,7 +147,7 @@ package struct FileBytes: ByteSource {
         }
     }
 
-    /// How many of `count` bytes from `offset` there are.
+    /// Returns how many of `count` bytes from `offset` exist.
     func clampedCount(at offset: Int64, count: Int) -> Int {
         guard offset >= 0, offset < size, count > 0 else { return 0 }
         return Int(min(Int64(count), size - offset))

@@ -2,12 +2,12 @@ import Crypto
 package import FluxqModel
 import Glibc
 
-/// What has come of answers that are not recorded yet.
+/// Files of answers that are not recorded yet.
 extension Spool {
-    /// Gives a picture the name of its call, now that its text has ended: from here on it outlives kill -9. It can be stored
-    /// as before, and keeps that name until `forget`.
+    /// Renames a picture to a name of its call, after its text has ended. From then on it outlives kill -9. It can be
+    /// stored as before, and keeps that name until `forget`.
     ///
-    /// - Parameter isValid: its text was base64 to its end.
+    /// - Parameter isValid: true if its text was base64 to its end.
     package func keep(
         _ incoming: IncomingFile, of call: CallID, ordinal: Int, isValid: Bool
     ) async throws(ArchiveError) {
@@ -21,8 +21,7 @@ extension Spool {
         }
     }
 
-    /// Writes down what is known of an answer, in the place of what was known before. It outlives kill -9 as soon as this
-    /// returns.
+    /// Writes what is known of an answer, in place of an earlier note. It outlives kill -9 once this returns.
     package func note(_ answer: [UInt8], of call: CallID) async throws(ArchiveError) {
         let file = CallFile(call: call, content: .answer)
         let note = Self.seal(of: call, answer) + answer
@@ -40,7 +39,8 @@ extension Spool {
         }
     }
 
-    /// What a note begins with: a power cut may leave a part of it, or what its file held for another call.
+    /// Returns the first line of a note. It detects a note that a power cut left incomplete, and bytes of another call
+    /// in its file.
     private static func seal(of call: CallID, _ answer: some Collection<UInt8>) -> [UInt8] {
         var hasher = SHA256()
         hasher.update(data: Array("\(call.job)-\(call.attempt)\n".utf8))
@@ -48,7 +48,8 @@ extension Spool {
         return Array("\(ContentHash(digest: Array(hasher.finalize())).hex)\n".utf8)
     }
 
-    /// What was noted of an answer last; nil if nothing was, or if it is not whole: the host went down before it was on the disk.
+    /// Returns the last note of an answer; nil if there is none, or if it is not whole: the host went down before it
+    /// was on the disk.
     package func note(of call: CallID) async throws(ArchiveError) -> [UInt8]? {
         let path = path(of: CallFile(call: call, content: .answer))
         return try await offloaded.watched { () throws(ArchiveError) in
@@ -69,9 +70,9 @@ extension Spool {
         }
     }
 
-    /// A picture that an earlier process has left.
+    /// Opens a picture that an earlier process has left.
     ///
-    /// - Returns: nil if it is not there, or not whole: the host went down before it was on the disk.
+    /// - Returns: nil if it is missing or not whole: the host went down before it was on the disk.
     package func takeBack(_ picture: LeftPicture, of call: CallID) async throws(ArchiveError) -> IncomingFile? {
         let path = path(of: CallFile(call: call, content: .picture(picture)))
         return try await offloaded.watched { () throws(ArchiveError) in
@@ -83,13 +84,12 @@ extension Spool {
         }
     }
 
-    /// The answer is recorded: takes the names away that its files have for the sake of their call. What has been stored stays
-    /// in its place.
+    /// Removes the call's names from its files, once the answer is recorded. Stored content stays in the archive.
     package func forget(_ call: CallID) async throws(ArchiveError) {
         try await forget(callFiles.all(of: call))
     }
 
-    /// A picture turned out to be no result of the call.
+    /// Does the same for one picture that turned out to be no result of the call.
     package func forget(_ call: CallID, ordinal: Int) async throws(ArchiveError) {
         try await forget(
             callFiles.all(of: call).filter { file in
@@ -107,7 +107,7 @@ extension Spool {
                     case .picture: try system(.remove, path) { unlink(path) }
                     }
                 } catch .failed(_, _, ENOENT) {
-                    // Written down before it was made, and then not made.
+                    // It was registered before it was created, and was then not created.
                 }
                 callFiles.remove(file)
             }
@@ -119,13 +119,13 @@ extension Spool {
             do throws(ArchiveError) {
                 return try OpenFile(spare, O_WRONLY)
             } catch {
-                // Somebody has tidied up, or it is damaged: a paid answer waits, and a new file serves as well.
+                // The file was deleted or is damaged. A paid answer waits, and a new file serves as well.
             }
         }
         return try OpenFile(temporaryPath(), O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     }
 
-    /// Takes away the name of a note whose file may serve for another.
+    /// Renames a note to a spare file if more are needed, otherwise removes it.
     private func setAside(_ path: String) throws(ArchiveError) {
         let spare = temporaryPath(prefix: "spare-")
         try system(.rename, path) { rename(path, spare) }

@@ -2,24 +2,24 @@ import FluxqFormats
 import FluxqModel
 import Glibc
 
-/// What was found under the packing of a body that is no picture as it came.
+/// The result of unpacking a body that is not a picture as received.
 package enum Unpacked: Sendable {
-    /// Nothing is packed around it, or not in a way that fluxq knows.
+    /// It is not packed, or not in a way that fluxq knows.
     case nothing
-    /// What was in it, as a temporary file of its own.
+    /// The unpacked bytes, as a temporary file of their own.
     case file(IncomingFile)
-    /// It is not what it seemed to be, or ends early.
+    /// Its packing is invalid or ends early.
     case broken
     /// It unpacks to more than the limit.
     case tooLarge
 }
 
 extension Spool {
-    /// Takes one layer of packing off what came, into another temporary file; the file itself stays as it was.
+    /// Unpacks one layer of what was received into another temporary file. The received file stays unchanged.
     ///
     /// - Parameters:
-    ///   - codings: what a header said of it, in small letters.
-    ///   - limit: bytes of what it unpacks to.
+    /// - codings: the codings that a header named, in lowercase.
+    /// - limit: the largest unpacked size in bytes.
     package func unpack(
         _ incoming: IncomingFile, codings: [String], limit: Int64
     ) async throws(ArchiveError) -> Unpacked {
@@ -34,7 +34,7 @@ extension Spool {
             }
             guard var unpacking = ContentUnpacking(head: head, codings: codings) else { return .nothing }
             do {
-                // Not told by an error of the disk, which may have any number.
+                // A flag, because an error of the disk may have any number.
                 var isBroken = false
                 try bytes.file.withPieces(of: bytes.size) { (piece, _) throws(ArchiveError) in
                     if isBroken { return }

@@ -3,17 +3,17 @@ package import FluxqModel
 import Glibc
 import NIOCore
 
-/// What this host has taken in and not yet handed over: the files of `incoming/` and the room for them.
+/// Received bytes that are not in a content store yet: the files of `incoming/` and the room for them.
 ///
-/// Bytes stream into an `IncomingFile` here, whichever store keeps the content in the end, and what belongs to an answer
-/// that is not recorded yet outlives the process here: see `CallFile`. Only the process that received an answer, or the next
-/// one on the same state directory, can record it. So none of this is asked of a `ContentStore`, whose content may one day
-/// lie elsewhere and belong to several hosts. A store of content hands out the spool that it takes files from, because
+/// Bytes stream into an `IncomingFile` here, whichever store keeps the content in the end. Files of an answer that is
+/// not recorded yet outlive the process here: see `CallFile`. Only the process that received an answer, or the next one
+/// on the same state directory, can record it. So none of this is part of `ContentStore`, whose content may one day be
+/// stored elsewhere and belong to several hosts. A content store provides the spool that it takes files from, because
 /// both may have to be on one file system: `LocalArchive` stores a file by renaming it.
 ///
-/// Copies are the same spool. Nothing here blocks its caller but what says so.
+/// Copies share one spool. Nothing here blocks its caller unless its comment mentions it.
 package struct Spool: Sendable {
-    /// What an earlier process had received of answers and not recorded, as found at start.
+    /// Parts of answers that an earlier process had received and not recorded, as found at start.
     package let leftAnswers: [LeftAnswer]
     package let keptRoom = KeptRoom()
     let directory: String
@@ -21,8 +21,8 @@ package struct Spool: Sendable {
     let callFiles: CallFiles
     let spareFiles = SpareFiles()
 
-    /// Empties `incoming/` of everything but what belongs to calls. Blocks.
-    /// - Parameter directory: the state directory; `incoming/` is there.
+    /// Removes all files from `incoming/` except those of calls. Blocks.
+    /// - Parameter directory: the state directory; `incoming/` exists in it.
     init(directory: String, offloaded: OffloadedWork) throws(ArchiveError) {
         self.directory = directory
         self.offloaded = offloaded
@@ -32,7 +32,7 @@ package struct Spool: Sendable {
         callFiles = CallFiles(left)
     }
 
-    /// A new temporary file.
+    /// Creates a temporary file.
     /// - Parameter limit: bytes; a write beyond them fails with `.tooLarge`.
     package func receive(limit: Int64) async throws(ArchiveError) -> IncomingFile {
         let path = temporaryPath()
@@ -41,7 +41,7 @@ package struct Spool: Sendable {
         }
     }
 
-    /// 128 random bits never meet twice; where they do, O_EXCL makes it an error and not an overwritten picture.
+    /// 128 random bits never repeat. If they do, O_EXCL turns it into an error instead of an overwritten picture.
     func temporaryPath(prefix: String = "") -> String {
         let name = (0..<2).map { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
@@ -50,7 +50,7 @@ package struct Spool: Sendable {
         return "\(directory)/incoming/\(prefix)\(name)"
     }
 
-    /// What the bytes received so far say.
+    /// Returns the format and size of the picture received so far, or its defect.
     package func inspect(_ incoming: IncomingFile) async throws(ArchiveError) -> Result<PictureInfo, PictureDefect> {
         try await offloaded.watched { () throws(ArchiveError) in
             let bytes = try incoming.contents().bytes
@@ -59,7 +59,7 @@ package struct Spool: Sendable {
             } catch let error as ArchiveError {
                 throw error
             } catch {
-                // `inspect` throws what the source throws, which is nothing else.
+                // `inspect` throws only what its byte source throws, which is an `ArchiveError`.
                 throw .failed(operation: .read, path: bytes.file.path, errno: EIO)
             }
         }
@@ -74,7 +74,7 @@ package struct Spool: Sendable {
         await offloaded { incoming.remove() }
     }
 
-    /// What the daemon may still write in the state directory's file system, as far as that says: quotas it does not tell.
+    /// Returns the free space of the state directory's file system. It does not include quotas.
     package func freeSpace() async throws(ArchiveError) -> FreeSpace {
         try await offloaded { () throws(ArchiveError) in
             var status = statvfs()
@@ -86,8 +86,8 @@ package struct Spool: Sendable {
         }
     }
 
-    /// Returns when so many bytes could be written into a file of their own, which is removed again: what a quota allows
-    /// only a write tells.
+    /// Succeeds if `bytes` can be reserved in a temporary file, which is removed again: only a write shows what a quota
+    /// allows.
     package func tryWriting(bytes: Int64) async throws(ArchiveError) {
         let file = try await receive(limit: .max)
         do throws(ArchiveError) {
