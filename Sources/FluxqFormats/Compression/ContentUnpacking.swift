@@ -1,9 +1,10 @@
-/// Takes one layer of packing off a body: what a header said of it, or what its first bytes show.
+/// Unpacks one layer of a body's packing, which a header names or its first bytes show.
 ///
-/// Hosts of pictures say what they like about codings (`UTF-8`, `none`, `base64` over plain bytes, `aws-chunked` left over
-/// from an upload), and some send gzip unasked. So the bytes decide: what begins as a picture is one, whatever was said.
+/// Hosts of pictures send unreliable coding headers: `UTF-8`, `none`, `base64` over plain bytes, `aws-chunked` left
+/// over from an upload. Some send gzip without being asked. So the bytes decide: a body that begins as a picture is
+/// one, whatever its headers claim.
 package struct ContentUnpacking {
-    /// The bytes are not what they seemed to be.
+    /// The bytes are not packed as they seemed to be, or end early.
     package struct Broken: Error, Hashable, Sendable {
         package init() {}
     }
@@ -16,13 +17,13 @@ package struct ContentUnpacking {
 
     private var layer: Layer
 
-    /// How many first bytes are needed to choose.
+    /// The number of first bytes needed to choose the layer.
     package static let headLength = ContentGuess.headLength
 
     /// - Parameters:
     ///   - head: the body's first bytes.
-    ///   - codings: the tokens of Content-Encoding, in small letters.
-    /// - Returns: nil if nothing that fluxq knows is packed around it.
+    /// - codings: the tokens of Content-Encoding, in lowercase.
+    /// - Returns: nil if the body has no packing that fluxq knows.
     package init?(head: [UInt8], codings: [String]) {
         guard ContentGuess.format(ofHead: head) == nil else { return nil }
         if head.starts(with: [0x1F, 0x8B, 8]) {
@@ -45,7 +46,7 @@ package struct ContentUnpacking {
 
     private static func isBase64OfAPicture(_ head: [UInt8]) -> Bool {
         var decoder = Base64Decoder()
-        // Some letters of the last group may be missing here.
+        // The last group may be incomplete here.
         let text = head.prefix(512)
         guard text.allSatisfy({ $0 < 0x80 }), let begins = try? decoder.decode(text) else { return false }
         return ContentGuess.format(ofHead: begins) != nil
@@ -53,7 +54,7 @@ package struct ContentUnpacking {
 
     /// Unpacks the next piece.
     ///
-    /// - Throws: `Broken`, or what `take` throws.
+    /// - Throws: `Broken`, or the error of `take`.
     package mutating func unpack(
         _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
@@ -74,9 +75,9 @@ package struct ContentUnpacking {
         }
     }
 
-    /// To be called behind the last piece.
+    /// Ends the unpacking; called after the last piece.
     ///
-    /// - Throws: `Broken` where more should have come.
+    /// - Throws: `Broken` if the packed bytes end early.
     package mutating func finish(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         switch layer {
         case .inflate(let inflater):
@@ -90,18 +91,19 @@ package struct ContentUnpacking {
     }
 }
 
-/// The frame that uploads to object stores have (`aws-chunked`), and that some stores forget to take off: a length in
-/// hexadecimal digits, perhaps `;chunk-signature=…`, a line end, the bytes, a line end; a chunk of none is the last.
+/// The framing of uploads to object stores (`aws-chunked`), which some stores forget to remove. Each chunk is a length
+/// in hexadecimal digits, perhaps `;chunk-signature=…`, a line end, the bytes, and a line end. An empty chunk is the
+/// last.
 struct AWSChunks {
     private enum Stage {
         case line([UInt8])
         case data(left: Int)
-        /// The line end behind the bytes.
+        /// The line end after the bytes.
         case lineEnd(left: Int)
         case end
     }
 
-    /// A longer line is none.
+    /// A longer line is not the head of a chunk.
     private static let lineLimit = 256
 
     private var stage = Stage.line([])
@@ -110,7 +112,7 @@ struct AWSChunks {
         if case .end = stage { true } else { false }
     }
 
-    /// - Parameter isSaid: a header speaks of it; otherwise only a signature is believed.
+    /// - Parameter isSaid: true if a header names this framing; otherwise the first line needs a signature.
     static func begins(_ head: [UInt8], isSaid: Bool) -> Bool {
         let line = head.prefix(lineLimit).prefix { $0 != 0x0D }
         guard line.count < min(head.count, lineLimit), length(of: Array(line)) != nil else { return false }

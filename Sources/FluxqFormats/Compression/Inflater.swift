@@ -1,19 +1,19 @@
 import CZlib
 
-/// Unpacks deflated bytes (RFC 1950, 1951, 1952) piece by piece: a small body cannot become large in memory. The reader of the
-/// output says how much is too much.
+/// Unpacks deflated bytes (RFC 1950, 1951, 1952) piece by piece, so that a small body cannot become large in memory.
+/// The reader of the output limits the total size.
 ///
-/// Without memory it ends the process, as every allocation of Swift does: that says nothing about the bytes.
+/// If memory runs out, it ends the process, as every allocation of Swift does: that is no fault of the bytes.
 package final class Inflater {
     package enum Wrapping {
         case gzip, zlib
-        /// gzip, or zlib as the coding `deflate` is defined: the first byte tells which.
+        /// gzip or zlib, which is how the coding `deflate` is defined. The first byte shows which.
         case gzipOrZlib
-        /// None, as some servers send the coding `deflate`.
+        /// No wrapping: some servers send the coding `deflate` so.
         case bare
 
-        /// Of the window's 15 bits: 16 more is gzip, 32 more has the wrapping found out, and less than none says that there is
-        /// none.
+        /// The 15 bits of the window. 16 more means gzip, 32 more detects the wrapping, and a negative number means no
+        /// wrapping.
         fileprivate var windowBits: Int32 {
             switch self {
             case .gzip: 15 + 16
@@ -24,42 +24,42 @@ package final class Inflater {
         }
     }
 
-    /// The bytes are not what they were said to be.
+    /// The bytes do not have the expected format.
     package struct Broken: Error, Hashable, Sendable {
         package init() {}
     }
 
-    /// What one step has done.
+    /// The result of one step.
     package struct Step {
         package enum State {
-            /// It has filled the room or taken all bytes.
+            /// The step has filled the room or read all bytes.
             case running
-            /// It can do nothing without more bytes.
+            /// The step needs more bytes.
             case starved
             /// The end mark has been read.
             case ended
-            /// What has been written is good; what follows is not what it was said to be.
+            /// The bytes written are good, but the following input is invalid.
             case broken
         }
 
-        /// Bytes that it has taken.
+        /// The number of bytes read.
         package let read: Int
-        /// Bytes that it has written.
+        /// The number of bytes written.
         package let written: Int
         package let state: State
     }
 
-    /// What a step writes at most, here.
+    /// The largest piece that `inflate` passes on.
     package static let pieceLength = 65_536
 
-    /// At one address for its whole life: zlib keeps pointers to it.
+    /// Allocated at a fixed address: zlib keeps pointers to it.
     private let stream: UnsafeMutablePointer<z_stream>
     private let wrapping: Wrapping
-    /// Room of `inflate`; empty until it is called.
+    /// The buffer of `inflate`; empty until its first call.
     private var output: [UInt8] = []
-    /// Everything has been unpacked; what follows is not part of it.
+    /// True once everything is unpacked. Any further bytes are not part of it.
     package private(set) var isAtEnd = false
-    /// The last step has filled its room: more may be ready without any more bytes.
+    /// True if the last step has filled its room: more output may be ready without further input.
     package private(set) var mayHoldMore = false
 
     package init(_ wrapping: Wrapping) {
@@ -76,7 +76,7 @@ package final class Inflater {
         stream.deallocate()
     }
 
-    /// Takes as many bytes as fill the room.
+    /// Reads bytes until the room is full.
     package func step(_ bytes: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer) -> Step {
         stream.pointee.next_in = UnsafeMutablePointer(mutating: bytes.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(bytes.count)
@@ -96,10 +96,10 @@ package final class Inflater {
         return Step(read: bytes.count - Int(stream.pointee.avail_in), written: written, state: state)
     }
 
-    /// Unpacks what these bytes hold.
+    /// Unpacks these bytes.
     ///
-    /// - Parameter take: gets each piece of at most 64 KiB; what it throws ends the unpacking.
-    /// - Throws: `Broken`, or what `take` throws.
+    /// - Parameter take: receives each piece of at most 64 KiB; an error of it ends the unpacking.
+    /// - Throws: `Broken`, or the error of `take`.
     package func inflate(
         _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
@@ -118,7 +118,7 @@ package final class Inflater {
             case .starved:
                 return
             case .ended:
-                // A gzip file may be several, one after the other (RFC 1952, 2.2).
+                // A gzip file may consist of several members in a row (RFC 1952, 2.2).
                 guard wrapping == .gzipOrZlib, rest.starts(with: [0x1F, 0x8B]), inflateReset(stream) == Z_OK else {
                     return
                 }

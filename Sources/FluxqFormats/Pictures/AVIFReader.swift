@@ -1,7 +1,8 @@
-/// AVIF (ISO/IEC 14496-12, 23008-12): boxes that fill the file. `meta` says which item is the picture (`pitm`), where
-/// its bytes lie (`iloc`) and, in `iprp`, which properties it has (`ipma`), one of them its size (`ipco` → `ispe`).
+/// AVIF (ISO/IEC 14496-12, 23008-12): boxes that fill the file. `meta` holds the number of the picture's item (`pitm`)
+/// and the location of its bytes (`iloc`). Its `iprp` holds the item's properties (`ipma`), one of which is its size
+/// (`ipco` → `ispe`).
 enum AVIFReader {
-    /// `ipma` has 15 bits for the number of a property.
+    /// `ipma` stores a property's number in at most 15 bits.
     private static let propertyLimit = 0x7FFF
 
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
@@ -14,7 +15,7 @@ enum AVIFReader {
                 if box.type == fourCC("mdat"), !box.content.isEmpty { hasData = true }
             }
         } catch let found as PictureDefect where meta != nil {
-            // Behind what the picture needs; whether all of that is there, it says itself.
+            // The defect is after `meta`. The locations in `meta` show whether all data are there.
             defect = found
         }
         guard let meta else {
@@ -28,13 +29,13 @@ enum AVIFReader {
         return info
     }
 
-    /// What `meta` says.
+    /// The contents of the `meta` box.
     private struct Meta {
         private var primaryItem: UInt64?
         private var hasInlineData = false
         /// The end of the last byte of any item.
         private var dataEnd: Int64 = 0
-        /// Sizes by the number of their property, from 1.
+        /// Sizes by property number; numbers start at 1.
         private var sizes: [Int: PictureInfo] = [:]
         private var propertyCount = 0
         /// The numbers of the primary item's properties.
@@ -42,7 +43,7 @@ enum AVIFReader {
 
         init(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
             guard range.count >= 4 else { throw bytes.corrupt("its meta box is cut") }
-            let children = range.lowerBound + 4..<range.upperBound  // behind version and flags
+            let children = range.lowerBound + 4..<range.upperBound  // after version and flags
             var properties: [Range<Int64>] = []
             try ISOBox.forEach(&bytes, in: children) { box, bytes in
                 switch box.type {
@@ -65,11 +66,12 @@ enum AVIFReader {
             }
         }
 
-        /// It says where in the file its bytes lie, so that they can be told from what is missing.
+        /// True if it gives the location of its bytes, so that missing bytes can be detected.
         var namesItsData: Bool { dataEnd > 0 }
 
         func check(_ bytes: inout PictureBytes, hasData: Bool) throws -> PictureInfo {
-            // A picture of tiles has a size for the whole and one for a tile: without the primary item's, the largest.
+            // A tiled picture has one size for the whole and one for a tile. If the primary item has none, the largest
+            // is used.
             let info =
                 primaryProperties.compactMap { sizes[$0] }.first
                 ?? sizes.values.max { $0.width * $0.height < $1.width * $1.height }
@@ -104,9 +106,9 @@ enum AVIFReader {
             for _ in 0..<(try fields.next(4, of: &bytes)) {
                 let item = try fields.next(itemBytes, of: &bytes)
                 for _ in 0..<(try fields.next(1, of: &bytes)) {
-                    // The highest bit says whether the property is essential.
+                    // The highest bit marks an essential property.
                     let number = try fields.next(isWide ? 2 : 1, of: &bytes) & (isWide ? 0x7FFF : 0x7F)
-                    // An item with more properties than it can have names some twice.
+                    // An item with more than the possible number of properties repeats some.
                     if item == primaryItem, primaryProperties.count < propertyLimit {
                         primaryProperties.append(Int(number))
                     }
@@ -114,8 +116,8 @@ enum AVIFReader {
             }
         }
 
-        /// Where each item's bytes lie: the file has to hold them all, even where its last box has no length of its
-        /// own.
+        /// Reads where each item's bytes are stored. The file has to hold them all, even if its last box has no length
+        /// of its own.
         private mutating func readLocations(_ bytes: inout PictureBytes, in range: Range<Int64>) throws {
             var fields = ISOFields(range)
             let version = try fields.next(4, of: &bytes) >> 24
@@ -132,7 +134,7 @@ enum AVIFReader {
                 let source = try fields.next(2, of: &bytes)
                 let base = try fields.next(baseBytes, of: &bytes)
                 let extents = try fields.next(2, of: &bytes)
-                // Extents of no bytes are no work: 65,535 of them per item would be endless.
+                // Skips extents without any fields: 65,535 of them per item would take endless time.
                 guard indexBytes + offsetBytes + lengthBytes > 0 else { continue }
                 for _ in 0..<extents {
                     _ = try fields.next(indexBytes, of: &bytes)

@@ -1,9 +1,9 @@
-/// Bytes that can be read anywhere: a file, an array.
+/// Bytes that can be read at any offset, such as a file or an array.
 package protocol ByteSource {
-    /// How many bytes there are.
+    /// The number of bytes.
     var size: Int64 { get }
 
-    /// Up to `count` bytes from `offset`; fewer only where the source ends.
+    /// Returns up to `count` bytes from `offset`, fewer only at the end of the source.
     func read(at offset: Int64, count: Int) throws -> [UInt8]
 }
 

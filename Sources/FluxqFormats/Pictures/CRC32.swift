@@ -1,4 +1,4 @@
-/// The CRC-32 of PNG and zlib (ISO 3309, reflected polynomial EDB88320), eight bytes at a step.
+/// The CRC-32 of PNG and zlib (ISO 3309, reflected polynomial EDB88320), computed eight bytes at a time.
 package struct CRC32 {
     /// Eight tables of 256: table k holds the CRC of a byte followed by k zero bytes.
     private static let tables: [UInt32] = {
@@ -16,7 +16,7 @@ package struct CRC32 {
 
     package init() {}
 
-    /// Of all bytes so far.
+    /// The checksum of all bytes so far.
     package var value: UInt32 { ~state }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {

@@ -1,9 +1,9 @@
-/// What a file is by its first bytes.
+/// Guesses the type of a file from its first bytes.
 enum ContentGuess {
-    /// How many first bytes are looked at.
+    /// The number of first bytes that are examined.
     static let headLength = 1024
 
-    /// The format whose signature stands at the beginning; nil for anything else.
+    /// Returns the format whose signature the bytes begin with; nil if there is none.
     static func format(ofHead head: [UInt8]) -> PictureFormat? {
         if head.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return .png }
         if head.starts(with: [0xFF, 0xD8, 0xFF]) { return .jpeg }
@@ -13,7 +13,7 @@ enum ContentGuess {
         return nil
     }
 
-    /// Whether `avif` or `avis` is the major brand or among the compatible ones (ISO/IEC 14496-12, 4.3).
+    /// True if `avif` or `avis` is the major brand or a compatible one (ISO/IEC 14496-12, 4.3).
     private static func hasAVIFBrand(_ head: [UInt8]) -> Bool {
         let length = head.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         let box = head.prefix(length)
@@ -26,7 +26,7 @@ enum ContentGuess {
         brand.starts(with: "avif".utf8) || brand.starts(with: "avis".utf8)
     }
 
-    /// The word of `PictureDefect.notAPicture` for bytes of no format.
+    /// Returns the name for `PictureDefect.notAPicture` if the bytes have no known picture format.
     static func name(ofHead head: [UInt8]) -> String {
         if head.isEmpty { return "empty" }
         if let foreign = ForeignFormat(head: head) { return foreign.rawValue }
@@ -34,7 +34,7 @@ enum ContentGuess {
         let words = text.drop(while: \.isWhitespace)
         if words.first == "<" {
             let lowercased = words.lowercased()
-            // An HTML page may hold an <svg>, hardly ever the other way round.
+            // An HTML page may contain an <svg>; an SVG hardly ever contains HTML.
             if ["<!doctype html", "<html", "<head", "<body"].contains(where: lowercased.contains) { return "HTML" }
             if lowercased.contains("<svg") || lowercased.hasPrefix("<!doctype svg") { return "SVG" }
             return lowercased.hasPrefix("<?xml") || lowercased.hasPrefix("<error") ? "XML" : "HTML"
@@ -46,7 +46,7 @@ enum ContentGuess {
         }
     }
 
-    /// The bytes as text if they are UTF-8 without control characters, but for a character cut at the end.
+    /// Returns the bytes as text if they are UTF-8 without control characters. A character cut at the end is ignored.
     private static func text(of head: [UInt8]) -> String? {
         let bytes = head.starts(with: [0xEF, 0xBB, 0xBF]) ? head.dropFirst(3) : head[...]
         let control = bytes.contains { $0 < 0x20 && !(0x09...0x0D).contains($0) && $0 != 0x1B || $0 == 0x7F }

@@ -1,4 +1,4 @@
-/// Formats that fluxq does not read and that may come in a picture's place, by the names that people know.
+/// Formats that fluxq does not read but may receive in place of a picture. The raw values are their common names.
 package enum ForeignFormat: String, CaseIterable, Sendable {
     case heic = "HEIC"
     case tiff = "TIFF"
@@ -11,7 +11,7 @@ package enum ForeignFormat: String, CaseIterable, Sendable {
     case openEXR = "OpenEXR"
     case qoi = "QOI"
     case pdf = "PDF"
-    /// Told by its text, not by a signature.
+    /// Recognized by its text, not by a signature.
     case svg = "SVG"
     case video = "MP4"
     case matroska = "WebM"
@@ -19,19 +19,19 @@ package enum ForeignFormat: String, CaseIterable, Sendable {
     case gzip = "gzip"
     case zstandard = "zstd"
 
-    /// What bytes are that are no picture; nil if it is none of these.
+    /// nil if the defect is not one of these formats.
     package init?(_ defect: PictureDefect) {
         guard case .notAPicture(let looksLike) = defect else { return nil }
         self.init(rawValue: looksLike)
     }
 
-    /// By the first bytes; nil for anything else.
+    /// Recognizes the format by the first bytes; nil for anything else.
     init?(head: [UInt8]) {
         if Self.isCameraRaw(head) {
             self = .raw
             return
         }
-        // Two letters are little: the four bytes at 6 are always nothing.
+        // Two letters are a weak signature: the four bytes at 6 are always zero.
         if head.starts(with: "BM".utf8), head.dropFirst(6).starts(with: [0, 0, 0, 0]) {
             self = .bmp
             return
@@ -72,7 +72,7 @@ package enum ForeignFormat: String, CaseIterable, Sendable {
         (.ico, 0, [[0, 0, 1, 0, 1, 0]]),
     ]
 
-    /// Of makers that have formats of their own, and TIFF files that hold a sensor's data beside a small picture.
+    /// True for the own formats of camera makers, and for TIFF files that hold sensor data beside a small picture.
     private static func isCameraRaw(_ head: [UInt8]) -> Bool {
         let own: [(offset: Int, signature: [UInt8])] = [
             (0, Array("FUJIFILMCCD-RAW".utf8)), (0, Array("IIRO".utf8)), (0, Array("IIRS".utf8)),
@@ -81,13 +81,15 @@ package enum ForeignFormat: String, CaseIterable, Sendable {
         ]
         if own.contains(where: { head.dropFirst($0.offset).starts(with: $0.signature) }) { return true }
         guard let directory = TIFFDirectory(of: head, at: 0) else { return false }
-        // DNG says what it is; in Nikon's, Sony's and Pentax' the first picture is a preview and the sensor's lies below.
+        // DNG has a version tag. In Nikon's, Sony's and Pentax' files the first picture is a preview, and the sensor's
+        // is in a subdirectory.
         return directory.entries[TIFFDirectory.dngVersion] != nil
             || directory.entries[TIFFDirectory.subfileType]?.number == 1
                 && directory.entries[TIFFDirectory.subdirectories] != nil
     }
 
-    /// A command of Debian's that makes a PNG or JPEG of such a file; nil if there is no picture in it.
+    /// Returns a command of Debian that converts such a file to PNG or JPEG, or extracts it; nil if there is no picture
+    /// in it.
     package func conversion(of file: String) -> String? {
         switch self {
         case .heic: "heif-convert \(file) out.jpg"

@@ -1,4 +1,4 @@
-/// GIF (CompuServe, 87a and 89a): a screen, then images and extensions made of sub-blocks, up to the trailer 3B.
+/// GIF (CompuServe, 87a and 89a): a screen, then images and extensions made of sub-blocks, up to the trailer byte 3B.
 enum GIFReader {
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
         let info = try size(of: &bytes, at: 6)
@@ -16,28 +16,28 @@ enum GIFReader {
             case 0x2C:
                 try checkFrame(&bytes, at: offset)
                 offset += try 10 + colourTableLength(bytes.byte(at: offset + 9))
-                let data = offset + 1  // behind the code size
+                let data = offset + 1  // after the code size
                 offset = try endOfSubBlocks(&bytes, from: data)
                 hasPicture = hasPicture || offset > data + 1
             case 0x21:
                 offset = try endOfSubBlocks(&bytes, from: offset + 2)
             default:
                 guard hasPicture else { throw bytes.corrupt("it has no block at \(offset)") }
-                // Every reader ends here and shows what it has.
+                // Every reader stops here and shows the frames so far.
                 bytes.note("is whole, but what follows its pixels is no part of a GIF")
                 return info
             }
         }
     }
 
-    /// Width and height, two little-endian bytes each.
+    /// Reads width and height, two little-endian bytes each.
     private static func size(of bytes: inout PictureBytes, at offset: Int64) throws -> PictureInfo {
         try bytes.info(
             width: Int(bytes.littleEndian(at: offset, bytes: 2)),
             height: Int(bytes.littleEndian(at: offset + 2, bytes: 2)))
     }
 
-    /// Decoders enlarge the screen for a frame that does not fit, so a frame's size is looked at as the screen's is.
+    /// Decoders enlarge the screen for a frame that does not fit, so a frame's size is checked as the screen's is.
     private static func checkFrame(_ bytes: inout PictureBytes, at offset: Int64) throws {
         let frame = try size(of: &bytes, at: offset + 5)
         _ = try bytes.info(
@@ -45,12 +45,12 @@ enum GIFReader {
             height: frame.height + Int(bytes.littleEndian(at: offset + 3, bytes: 2)))
     }
 
-    /// Bytes of the colour table that `flags` announces.
+    /// The length in bytes of the colour table that `flags` announces.
     private static func colourTableLength(_ flags: UInt8) -> Int64 {
         flags & 0x80 == 0 ? 0 : 3 << (Int64(flags & 7) + 1)
     }
 
-    /// The offset behind the empty sub-block that ends a row of them.
+    /// Returns the offset after the empty sub-block that ends a series of sub-blocks.
     private static func endOfSubBlocks(_ bytes: inout PictureBytes, from start: Int64) throws -> Int64 {
         var offset = start
         while true {

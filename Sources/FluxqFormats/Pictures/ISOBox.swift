@@ -1,11 +1,11 @@
 /// A box of the ISO base media file format (ISO/IEC 14496-12, 4.2), the container of AVIF.
 struct ISOBox {
     let type: UInt32
-    /// The offsets of what it holds.
+    /// The offsets of its content.
     let content: Range<Int64>
 
-    /// The box at `offset` of a container that ends at `end`. A top-level box that goes beyond the end is a file that
-    /// ends early; one inside another is damage.
+    /// Reads the box at `offset` of a container that ends at `end`. If a top-level box goes beyond the end, the file
+    /// ends early. If a box inside another does, the file is damaged.
     init(_ bytes: inout PictureBytes, at offset: Int64, end: Int64) throws {
         let early = end == bytes.size ? PictureDefect.incomplete(bytes.format) : bytes.corrupt("its boxes overlap")
         guard end - offset >= 8 else { throw early }
@@ -14,17 +14,17 @@ struct ISOBox {
         var length = Int64(try bytes.bigEndian(at: offset, bytes: 4))
         if length == 1 {
             header = 16
-            // What does not fit 63 bits does not fit any file.
+            // A length of more than 63 bits does not fit any file.
             length = Int64(clamping: try bytes.bigEndian(at: offset + 8, bytes: 8))
         } else if length == 0 {
-            length = end - offset  // up to the end
+            length = end - offset  // up to the end of the container
         }
         guard length >= header else { throw bytes.corrupt("its \(text(ofFourCC: type)) box has no length") }
         guard length <= end - offset else { throw early }
         content = offset + header..<offset + length
     }
 
-    /// The boxes that fill `range`, one after the other.
+    /// Calls `body` for each of the boxes that fill `range`, in order.
     static func forEach(
         _ bytes: inout PictureBytes, in range: Range<Int64>, _ body: (ISOBox, inout PictureBytes) throws -> Void
     ) throws {
@@ -37,7 +37,7 @@ struct ISOBox {
     }
 }
 
-/// Reads the fields of a box one after the other and never past its end.
+/// Reads the fields of a box in order and never past its end.
 struct ISOFields {
     private var offset: Int64
     private let end: Int64

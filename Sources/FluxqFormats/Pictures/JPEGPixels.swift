@@ -1,32 +1,32 @@
-/// Whether a JPEG's entropy-coded data hold every block of every component, told by walking through the Huffman codes
-/// without making a pixel of them. Where a file lacks its end mark, only this tells a whole picture from a cut one.
+/// Checks whether a JPEG's entropy-coded data contain every block of every component. It walks through the Huffman
+/// codes without decoding pixels. If a file lacks its end mark, only this distinguishes a whole picture from a cut one.
 ///
-/// Sequential and progressive frames; of arithmetic coding and the lossless kinds nothing is said (`false`).
+/// Supports sequential and progressive frames. For arithmetic coding and the lossless kinds the result is `false`.
 struct JPEGPixels {
     static func areAllThere(_ bytes: inout PictureBytes) throws -> Bool {
         var pixels = JPEGPixels()
         do {
             try pixels.walk(&bytes)
         } catch is PictureDefect {
-            // It ends, or is damaged, here.
+            // The file ends or is damaged here.
         }
         return pixels.isComplete
     }
 
-    /// 2^26 blocks of 64 pixels: more than any real picture has, and half a gibibyte of `nonzero` for a progressive one.
+    /// 2^24 blocks of 64 pixels: more than any real picture has, and 128 MiB of `nonzero` for a progressive one.
     private static let mostBlocks = 1 << 24
 
     private struct Component {
         let id: UInt8
-        /// Blocks of one unit of an interleaved scan.
+        /// Blocks in one unit of an interleaved scan.
         let across: Int
         let down: Int
-        /// Of a scan of its own.
+        /// Blocks in a scan of this component alone.
         var blocksWide = 0
         var blocksHigh = 0
-        /// Which bit of each coefficient has been read last: 0 is all of it, nil is nothing.
+        /// The lowest bit of each coefficient that has been read: 0 means all of it, nil means none.
         var lowestBit = [Int?](repeating: nil, count: 64)
-        /// progressive: which coefficients of each block are not zero.
+        /// Only for progressive frames: the nonzero coefficients of each block.
         var nonzero: [UInt64] = []
         var predictorsRead = false
 
@@ -134,7 +134,7 @@ struct JPEGPixels {
     }
 
     private struct Scan {
-        /// Places in `components`, and each one's tables.
+        /// Indices in `components`, with the tables of each.
         var parts: [(component: Int, dc: Int, ac: Int)]
         var first: Int
         var last: Int
@@ -172,7 +172,7 @@ struct JPEGPixels {
 
     // MARK: - Data
 
-    /// - Returns: whether every block of the scan is there.
+    /// - Returns: true if every block of the scan is there.
     private mutating func walk(
         _ scan: Scan, _ bits: inout EntropyBits, _ bytes: inout PictureBytes
     ) throws -> Bool {
@@ -243,7 +243,8 @@ struct JPEGPixels {
         return true
     }
 
-    /// One more bit of coefficients that are known, and those that come in with it (T.81, G.1.2.3).
+    /// Reads one more bit of known coefficients, and the coefficients that become nonzero with this bit (T.81,
+    /// G.1.2.3).
     private mutating func refine(
         _ block: Int, of component: Int, _ scan: Scan, _ table: HuffmanTable, _ endOfBand: inout Int,
         _ bits: inout EntropyBits, _ bytes: inout PictureBytes
@@ -290,9 +291,9 @@ struct JPEGPixels {
     }
 }
 
-/// The codes of one table, found by the next 16 bits.
+/// The codes of one table, looked up by the next 16 bits.
 private struct HuffmanTable {
-    /// The symbol in the low 8 bits, its code's length above them; 0 if no code begins so.
+    /// The symbol in the low 8 bits, and its code's length above them; 0 if no code begins with these bits.
     let entries: [UInt16]
 
     init(counts: [Int], values: [UInt8]) {
@@ -313,13 +314,13 @@ private struct HuffmanTable {
     }
 }
 
-/// Reads bits of entropy-coded data: FF 00 is FF, and any other marker is their end.
+/// Reads bits of entropy-coded data. FF 00 stands for FF; any other marker ends the data.
 private struct EntropyBits {
     private var offset: Int64
     private var buffer: UInt64 = 0
     private var count = 0
     private var isAtEnd = false
-    /// More bits were taken than there are.
+    /// True if more bits were read than there are.
     private(set) var isOver = false
 
     init(at offset: Int64) {
@@ -347,10 +348,10 @@ private struct EntropyBits {
         }
     }
 
-    /// nil if no code begins with what follows.
+    /// Returns the next symbol; nil if no code begins with the next bits.
     mutating func symbol(_ table: HuffmanTable, _ bytes: inout PictureBytes) throws -> UInt8? {
         if count < 16 { try fill(&bytes) }
-        // Behind the end stand ones, as encoders fill their last byte.
+        // Pads the end with ones, as encoders fill their last byte.
         let ahead =
             count >= 16 ? buffer >> UInt64(count - 16) : buffer << UInt64(16 - count) | (1 << UInt64(16 - count) - 1)
         let entry = table.entries[Int(ahead & 0xFFFF)]
@@ -375,9 +376,9 @@ private struct EntropyBits {
         return Int(buffer >> UInt64(count) & (1 << UInt64(number) - 1))
     }
 
-    /// Continues behind the next restart marker.
+    /// Skips to just after the next restart marker; false if there is none.
     mutating func restart(_ bytes: inout PictureBytes) throws -> Bool {
-        // Where whole bytes are left over, the data and their headers disagree.
+        // If whole bytes are left over, the data do not match their headers.
         while !isAtEnd {
             buffer = 0
             count = 0

@@ -1,12 +1,12 @@
 /// JPEG (ITU-T T.81, annex B): segments from SOI on, entropy-coded data after each SOS, up to EOI. Bytes after EOI are
-/// legal: cameras put further pictures there.
+/// legal: cameras store further pictures there.
 enum JPEGReader {
     static func read(_ bytes: inout PictureBytes) throws -> PictureInfo {
         var reading = Reading()
         do {
             return try reading.read(&bytes)
         } catch let defect as PictureDefect {
-            // Phones and old cameras leave the end mark out, or write behind the pixels whatever they like.
+            // Phones and old cameras omit the end mark, or write arbitrary bytes after the pixels.
             guard let info = reading.info, reading.hasData, try JPEGPixels.areAllThere(&bytes) else { throw defect }
             bytes.note(
                 defect == .incomplete(.jpeg)
@@ -30,7 +30,7 @@ enum JPEGReader {
                 case 0x00, 0xD0...0xD8:
                     throw bytes.corrupt("it has a marker out of place at \(offset)")
                 case 0x01:
-                    continue  // TEM, the one other marker without a segment
+                    continue  // TEM, the only other marker without a segment
                 default:
                     break
                 }
@@ -46,7 +46,7 @@ enum JPEGReader {
                 offset += length
                 if marker == 0xDA {
                     guard info != nil else { throw bytes.corrupt("its picture data come before its size") }
-                    // An empty scan is none; the end of one that has a byte is looked for.
+                    // An empty scan does not count as data. `endOfScan` finds the end of one that has a byte.
                     let next = try [bytes.byte(at: offset), bytes.byte(at: offset + 1)]
                     hasData = hasData || next[0] != 0xFF || next[1] == 0
                     offset = try endOfScan(&bytes, from: offset)
@@ -55,13 +55,13 @@ enum JPEGReader {
         }
     }
 
-    /// SOF0 to SOF15, less DHT, JPG and DAC, whose codes lie among them.
+    /// True for SOF0 to SOF15, except DHT, JPG and DAC, whose codes are in the same range.
     static func isFrame(_ marker: UInt8) -> Bool {
         (0xC0...0xCF).contains(marker) && ![0xC4, 0xC8, 0xCC].contains(marker)
     }
 
-    /// The marker at `offset`, which moves behind it; any number of FF may stand before a marker, and readers pass over
-    /// bytes that belong to nothing.
+    /// Reads the marker at `offset` and moves `offset` past it. Any number of FF may precede a marker. Stray bytes
+    /// before it are skipped, as other readers do.
     static func marker(of bytes: inout PictureBytes, at offset: inout Int64) throws -> UInt8 {
         if try bytes.byte(at: offset) != 0xFF {
             let start = offset
@@ -79,8 +79,8 @@ enum JPEGReader {
         return marker
     }
 
-    /// The offset of the marker that ends entropy-coded data. Inside them FF is followed by 00 (FF itself), by D0 to D7
-    /// (restart) or by another FF (fill).
+    /// Returns the offset of the marker that ends entropy-coded data. Inside the data FF is followed by 00 (FF itself),
+    /// by D0 to D7 (restart) or by another FF (fill).
     static func endOfScan(_ bytes: inout PictureBytes, from start: Int64) throws -> Int64 {
         var offset = start
         while true {

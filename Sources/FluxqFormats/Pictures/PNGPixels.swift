@@ -1,8 +1,8 @@
-/// Whether a PNG's compressed data hold every row, told by unpacking them and throwing the rows away.
+/// Checks whether a PNG's compressed data contain every row, by unpacking them and discarding the rows.
 enum PNGPixels {
     private struct Enough: Error {}
 
-    /// - Returns: false as well where the data are damaged: their own checksum is taken with them.
+    /// - Returns: false also if the data are damaged: zlib verifies their own checksum.
     static func areAllThere(_ bytes: inout PictureBytes) throws -> Bool {
         let needed = try unpackedLength(&bytes)
         guard needed > 0 else { return false }
@@ -18,7 +18,7 @@ enum PNGPixels {
                     try bytes.forEachPiece(at: offset + 8, count: length) { piece in
                         try inflater.inflate(piece) { rows in
                             unpacked += Int64(rows.count)
-                            // What claims to be small and unpacks to more than that is a trap, not a picture.
+                            // Data that unpack to more than the claimed size are a trap, not a picture.
                             if unpacked > needed + Int64(rows.count) { throw Enough() }
                         }
                     }
@@ -26,12 +26,13 @@ enum PNGPixels {
                 offset += 12 + length
             }
         } catch is PictureDefect, is Inflater.Broken, is Enough {
-            // It ends, or is damaged, here.
+            // The file ends or is damaged here.
         }
         return unpacked >= needed && inflater.isAtEnd
     }
 
-    /// Bytes of all rows with their filters, of all seven passes if it is interlaced; 0 for a kind that there is not.
+    /// Returns the length of all rows with their filter bytes, of all seven passes if interlaced; 0 for an invalid
+    /// kind.
     private static func unpackedLength(_ bytes: inout PictureBytes) throws -> Int64 {
         let header = PNGReader.firstChunk + 8
         let width = Int64(try bytes.bigEndian(at: header, bytes: 4))
@@ -46,7 +47,7 @@ enum PNGPixels {
             return overflow || tooLarge ? .max / 16 : (bits.isMultiple(of: 8) ? all - height : all)
         }
         guard try bytes.byte(at: header + 12) == 1 else { return length(width, height) }
-        // Adam7: where each pass begins, and how far its pixels lie apart.
+        // Adam7: the first pixel of each pass, and the distance between its pixels.
         let passes: [(x: Int64, y: Int64, dx: Int64, dy: Int64)] = [
             (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
         ]

@@ -9,7 +9,7 @@ enum PNGReader {
         do {
             try reading.readChunks(&bytes)
         } catch PictureDefect.incomplete(let format) {
-            // Without its end mark, or within it, only the pixels themselves tell whether any are missing.
+            // If the end mark is missing or cut, only the pixels themselves show whether any are missing.
             guard let info = reading.info, reading.hasData, try PNGPixels.areAllThere(&bytes) else {
                 throw PictureDefect.incomplete(format)
             }
@@ -27,7 +27,7 @@ enum PNGReader {
     private struct Reading {
         var info: PictureInfo?
         var hasData = false
-        /// The checksum of picture data is wrong, though the data may be right.
+        /// Set if a checksum of picture data is wrong. The data may still be right.
         var doubt: String?
 
         mutating func readChunks(_ bytes: inout PictureBytes) throws {
@@ -40,7 +40,7 @@ enum PNGReader {
                 guard (info == nil) == (name == fourCC("IHDR")) else {
                     throw bytes.corrupt(info == nil ? "its first chunk is not IHDR" : "it has a second IHDR chunk")
                 }
-                // The size first: a picture that nobody may have needs no checksum.
+                // Reads the size first: a picture of an impossible size needs no checksum.
                 if info == nil { info = try size(of: &bytes, data: data, length: length) }
                 if name == fourCC("IDAT"), length > 0 { hasData = true }
                 let checksum = try bytes.checksum(at: offset + 4, count: 4 + length)
@@ -48,7 +48,7 @@ enum PNGReader {
                     let what = "the checksum of its \(text(ofFourCC: name)) chunk at \(offset) is wrong"
                     switch name {
                     case fourCC("IDAT"): doubt = doubt ?? what
-                    // Every reader passes over such a chunk: a small first letter says that the picture needs none of it.
+                    // Every reader skips such a chunk: a lowercase first letter marks it as not needed for the picture.
                     case fourCC("IEND"),
                         _ where name & 0x2000_0000 != 0:
                         bytes.note("is whole, but \(what)")

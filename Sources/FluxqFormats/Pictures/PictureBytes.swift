@@ -1,18 +1,19 @@
 import Glibc
 
-/// A picture's bytes as a format's reader sees them: any offset, read in pieces of 64 KiB; past the end, `.incomplete`.
+/// A picture's bytes as a format's reader sees them: any offset, read in pieces of 64 KiB. Throws `.incomplete` past
+/// the end.
 ///
-/// Not generic, so that the readers' inner loops are compiled for it alone; only whole pieces go through the source.
+/// Not generic, so that the compiler specializes the readers' inner loops. Only whole pieces are read from the source.
 struct PictureBytes {
     private static let pieceLength = 65_536
 
     let format: PictureFormat
     let size: Int64
     private let source: any ByteSource
-    /// The bytes from `pieceStart` on that have been read last.
+    /// The bytes read last, starting at `pieceStart`.
     private var piece: [UInt8] = []
     private var pieceStart: Int64 = 0
-    /// The first harmless flaw that was found: what stands after the picture's name, such as "ends without its end mark".
+    /// The first harmless flaw found, as text that follows the picture's name, such as "ends without its end mark".
     private(set) var flaw: String?
 
     init(of source: some ByteSource, format: PictureFormat) {
@@ -21,15 +22,15 @@ struct PictureBytes {
         size = source.size
     }
 
-    /// The defect that a reader throws where the format's rules are broken.
+    /// Returns the defect that a reader throws if the format's rules are broken.
     func corrupt(_ how: String) -> PictureDefect { .corrupt(format, how) }
 
-    /// Remembers a flaw that costs no pixel; only the first is told.
+    /// Records a flaw that costs no pixel. Only the first is kept.
     mutating func note(_ flaw: String) {
         if self.flaw == nil { self.flaw = flaw }
     }
 
-    /// The picture's size, once it is known to be possible.
+    /// Returns the picture's format and size, after it has checked that the size is possible.
     mutating func info(width: Int, height: Int) throws(PictureDefect) -> PictureInfo {
         guard (1...PictureReader.possibleSides).contains(width), (1...PictureReader.possibleSides).contains(height)
         else {
@@ -47,24 +48,24 @@ struct PictureBytes {
         piece[try index(of: offset)]
     }
 
-    /// An unsigned number of up to 8 bytes, most significant first.
+    /// Reads an unsigned number of up to 8 bytes, most significant first.
     mutating func bigEndian(at offset: Int64, bytes count: Int) throws -> UInt64 {
         var number: UInt64 = 0
         for place in 0..<Int64(count) { number = try number << 8 | UInt64(byte(at: offset + place)) }
         return number
     }
 
-    /// An unsigned number of up to 8 bytes, least significant first.
+    /// Reads an unsigned number of up to 8 bytes, least significant first.
     mutating func littleEndian(at offset: Int64, bytes count: Int) throws -> UInt64 {
         try bigEndian(at: offset, bytes: count).byteSwapped >> UInt64(64 - 8 * count)
     }
 
-    /// Four characters that name a chunk or a box, as one number; compare with `fourCC("IHDR")`.
+    /// Reads four characters that name a chunk or a box, as one number to compare with `fourCC("IHDR")`.
     mutating func fourCC(at offset: Int64) throws -> UInt32 {
         UInt32(truncatingIfNeeded: try bigEndian(at: offset, bytes: 4))
     }
 
-    /// The offset of the first `byte` at or after `offset`.
+    /// Returns the offset of the first `byte` at or after `offset`.
     mutating func find(_ byte: UInt8, from offset: Int64) throws -> Int64 {
         var offset = offset
         while true {
@@ -79,7 +80,7 @@ struct PictureBytes {
         }
     }
 
-    /// The CRC-32 of `count` bytes from `offset`.
+    /// Returns the CRC-32 of `count` bytes from `offset`.
     mutating func checksum(at offset: Int64, count: Int64) throws -> UInt32 {
         var checksum = CRC32()
         var offset = offset
@@ -93,7 +94,8 @@ struct PictureBytes {
         return checksum.value
     }
 
-    /// Hands out `count` bytes from `offset` in pieces; where they end early, what there is before `.incomplete`.
+    /// Passes `count` bytes from `offset` to `body` in pieces. If they end early, passes those that exist and throws
+    /// `.incomplete`.
     mutating func forEachPiece(
         at offset: Int64, count: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
@@ -107,25 +109,25 @@ struct PictureBytes {
         }
     }
 
-    /// Where the byte at `offset` stands in `piece`, after reading it where needed.
+    /// Returns the index in `piece` of the byte at `offset`, and reads that piece if needed.
     private mutating func index(of offset: Int64) throws -> Int {
         let index = offset - pieceStart
         if index >= 0, index < piece.count { return Int(index) }
         guard offset >= 0, offset < size else { throw PictureDefect.incomplete(format) }
         piece = try source.read(at: offset, count: Self.pieceLength)
         pieceStart = offset
-        // A source that gives less than its size has been cut while it was read.
+        // The source returned less than its size: it was truncated while it was read.
         guard !piece.isEmpty else { throw PictureDefect.incomplete(format) }
         return 0
     }
 }
 
-/// The number that `PictureBytes.fourCC(at:)` gives for these four ASCII characters.
+/// Returns the number that `PictureBytes.fourCC(at:)` returns for these four ASCII characters.
 func fourCC(_ name: StaticString) -> UInt32 {
     name.withUTF8Buffer { $0.reduce(0) { $0 << 8 | UInt32($1) } }
 }
 
-/// A chunk's or box's name for a message; anything but ASCII letters, digits and spaces as a dot.
+/// Returns a chunk's or box's name for a message. Characters except ASCII letters, digits and spaces become dots.
 func text(ofFourCC code: UInt32) -> String {
     String(
         decoding: [24, 16, 8, 0].map { (shift: UInt32) -> UInt8 in

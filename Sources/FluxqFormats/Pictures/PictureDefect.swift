@@ -1,15 +1,15 @@
-/// Why bytes are not a whole picture.
+/// The reason why bytes are not a whole picture.
 package enum PictureDefect: Error, Hashable, Sendable {
     /// `looksLike`: "empty", "HTML", "JSON", "SVG", "XML", "text", "unknown bytes", or a format's name such as "HEIC".
     case notAPicture(looksLike: String)
-    /// It begins as that format and ends early.
+    /// The file begins as that format and ends early.
     case incomplete(PictureFormat)
-    /// It begins as that format and breaks its rules: how, such as "it holds no picture data".
+    /// The file begins as that format and breaks its rules. The text tells how, such as "it holds no picture data".
     case corrupt(PictureFormat, String)
 }
 
 extension PictureDefect: CustomStringConvertible {
-    /// What stands after the name of the file: "is HTML, not a picture".
+    /// The text that follows the name of the file, such as "is HTML, not a picture".
     package var description: String {
         switch self {
         case .notAPicture(looksLike: "empty"):
@@ -29,7 +29,7 @@ extension PictureDefect: CustomStringConvertible {
 }
 
 extension PictureFormat {
-    /// As people write it.
+    /// The format's name for messages.
     package var name: String {
         switch self {
         case .png: "PNG"

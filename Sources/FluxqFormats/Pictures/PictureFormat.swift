@@ -1,10 +1,10 @@
-/// The picture formats that fluxq knows by their bytes.
+/// The picture formats that fluxq recognizes by their bytes.
 package enum PictureFormat: String, CaseIterable, Codable, Sendable {
     case png, jpeg, webp, gif, avif
 
     package var mediaType: String { "image/\(rawValue)" }
 
-    /// Of a file's name, without the dot.
+    /// The extension of a file name, without the dot.
     package var fileExtension: String {
         self == .jpeg ? "jpg" : rawValue
     }

@@ -1,13 +1,14 @@
-/// What a picture says about itself beside its pixels, as far as people want to know before they send it.
+/// The parts of a picture's metadata that users want to know before they send it.
 package struct PictureMetadata: Hashable, Sendable {
-    /// EXIF: how it has to be turned or mirrored to be looked at; nil for 1, as it lies.
+    /// EXIF orientation, from 2 to 8: how to rotate or mirror the picture for display; nil for 1, which means
+    /// unchanged.
     package internal(set) var orientation: Int?
-    /// It says where on earth it was taken.
+    /// True if the metadata contain the place where it was taken.
     package internal(set) var hasPosition = false
 
-    /// Reads the EXIF and XMP of a picture of a known format; what cannot be read says nothing.
+    /// Reads the EXIF and XMP of a picture of a known format. Unreadable metadata are ignored.
     ///
-    /// - Throws: only what `source.read` throws.
+    /// - Throws: only the errors of `source.read`.
     package init(of source: some ByteSource) throws {
         let head = try source.read(at: 0, count: ContentGuess.headLength)
         guard let format = ContentGuess.format(ofHead: head) else { return }
@@ -21,11 +22,11 @@ package struct PictureMetadata: Hashable, Sendable {
             case .gif: break
             }
         } catch is PictureDefect {
-            // It ends, or is damaged, here.
+            // The file ends or is damaged here.
         }
     }
 
-    /// EXIF fits one segment of a JPEG; no block of metadata is read further.
+    /// The number of bytes read of a block. EXIF fits one segment of a JPEG.
     private static let blockLimit: Int64 = 1 << 20
 
     private mutating func readJPEG(_ bytes: inout PictureBytes) throws {
@@ -64,7 +65,7 @@ package struct PictureMetadata: Hashable, Sendable {
         }
     }
 
-    /// Its EXIF is an item like the picture's data, anywhere in the file: it is found by how it begins.
+    /// Finds EXIF by its first bytes: it is an item like the picture's data and may be anywhere in the file.
     private mutating func readAVIF(_ bytes: inout PictureBytes) throws {
         var offset: Int64 = 2
         while true {
@@ -79,7 +80,7 @@ package struct PictureMetadata: Hashable, Sendable {
         }
     }
 
-    /// A block of EXIF, with or without the word in front of it, or of XMP.
+    /// Reads a block of EXIF, with or without its `Exif` prefix, or of XMP.
     private mutating func read(_ block: [UInt8]) {
         let word = Array("Exif\0\0".utf8)
         if let directory = TIFFDirectory(of: block, at: block.starts(with: word) ? word.count : 0) {
@@ -99,7 +100,7 @@ package struct PictureMetadata: Hashable, Sendable {
 }
 
 extension PictureBytes {
-    /// Bytes that are held in memory.
+    /// Reads bytes into memory.
     fileprivate mutating func block(at offset: Int64, count: Int64) throws -> [UInt8] {
         var block: [UInt8] = []
         try forEachPiece(at: offset, count: count) { block += $0 }

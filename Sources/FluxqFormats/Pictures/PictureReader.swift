@@ -1,11 +1,11 @@
-/// What a picture's bytes say about it.
+/// The format and size of a picture, and its flaw if there is one.
 package struct PictureInfo: Hashable, Sendable {
     package let format: PictureFormat
-    /// Pixels.
+    /// In pixels.
     package let width: Int
     package let height: Int
-    /// What is wrong with it though all its pixels are there, as it stands after the picture's name: "ends without its end
-    /// mark". nil for nearly all.
+    /// A harmless flaw of a picture all of whose pixels are there, as text that follows the picture's name: "ends
+    /// without its end mark". nil for nearly all pictures.
     package internal(set) var flaw: String?
 
     package init(format: PictureFormat, width: Int, height: Int, flaw: String? = nil) {
@@ -16,23 +16,24 @@ package struct PictureInfo: Hashable, Sendable {
     }
 }
 
-/// Reads type, size in pixels and completeness from the bytes; never shows a pixel, never trusts a name or a header.
+/// Reads format, size in pixels and completeness from the bytes. It never renders a pixel, and trusts no name or
+/// header.
 ///
-/// A picture all of whose pixels are there is whole, however badly its file was written; what is wrong with it is its
-/// flaw. Only where a file's own end mark or a checksum cannot say so are its pixels counted.
+/// A picture all of whose pixels are there is whole, however badly its file was written; its defects are then its flaw.
+/// The pixels are counted only if the file's end mark or a checksum cannot prove it whole.
 ///
-/// Made for hostile bytes: it holds one piece of 64 KiB at a time, and its work is linear in the number of bytes; where
-/// pixels are counted, in what the bytes unpack to, which the claimed size bounds.
+/// It is safe for hostile bytes. It holds one piece of 64 KiB at a time, and its work is linear in the number of bytes.
+/// If pixels are counted, the work is linear in the unpacked size, which the claimed size bounds.
 package enum PictureReader {
-    /// A picture that claims to be wider or higher, in pixels, is flawed: decoders that meet such a claim allocate
-    /// gigabytes before they have seen a pixel.
+    /// A picture that claims a larger width or height, in pixels, is flawed: decoders allocate gigabytes for such a
+    /// claim before they have seen a pixel.
     package static let sideLimit = 32_768
-    /// And so is one that claims more pixels: 16,384 × 16,384, which is 1 GiB once decoded.
+    /// The same for the number of pixels: 16,384 × 16,384, which is 1 GiB once decoded.
     package static let pixelLimit = 1 << 28
-    /// No format means a larger side: PNG says so, and of the others' numbers none is larger.
+    /// No format allows a larger side: it is PNG's limit, and the numbers of the other formats are not larger.
     static let possibleSides = Int(Int32.max)
 
-    /// - Throws: only what `source.read` throws.
+    /// - Throws: only the errors of `source.read`.
     package static func inspect(_ source: some ByteSource) throws -> Result<PictureInfo, PictureDefect> {
         let head = try source.read(at: 0, count: ContentGuess.headLength)
         guard let format = ContentGuess.format(ofHead: head) else {

@@ -1,6 +1,6 @@
-/// Whether bytes begin as a picture does, of fluxq's formats or of others that a paid answer may bring.
+/// Checks whether bytes begin as a picture, in one of fluxq's formats or in others that a paid answer may contain.
 package enum PictureSignature {
-    /// How many first bytes are enough to say so.
+    /// The number of first bytes that are enough to decide.
     package static let length = 12
 
     /// - Parameter head: the first bytes; fewer than `length` only if there are no more.

@@ -1,20 +1,20 @@
-/// One directory of a TIFF file (TIFF 6.0, section 2), the form of EXIF as well: entries by tag.
+/// One directory of a TIFF file (TIFF 6.0, section 2), with its entries by tag. EXIF has this form too.
 struct TIFFDirectory {
     static let subfileType: UInt16 = 0x00FE
     static let orientation: UInt16 = 0x0112
     static let subdirectories: UInt16 = 0x014A
     static let position: UInt16 = 0x8825
     static let dngVersion: UInt16 = 0xC612
-    /// In the directory of the position.
+    /// Tags of the position directory.
     static let latitude: UInt16 = 2
     static let longitude: UInt16 = 4
 
     struct Entry: Hashable {
         let type: UInt16
         let count: UInt32
-        /// The value itself, where it fits four bytes, else where it lies.
+        /// The value itself if it fits four bytes, otherwise its offset.
         let word: UInt32
-        /// Its first number, of the types of two and four bytes.
+        /// The first number, for types of two and four bytes.
         let number: UInt32
     }
 
@@ -22,7 +22,7 @@ struct TIFFDirectory {
     private let bytes: [UInt8]
     private let isLittleEndian: Bool
 
-    /// The first directory of the TIFF file that `bytes` begin with; nil if there is none, or it lies beyond them.
+    /// Reads the first directory of the TIFF file at `start`; nil if there is none, or if it is beyond the bytes.
     init?(of bytes: [UInt8], at start: Int = 0) {
         guard bytes.count >= start + 8 else { return nil }
         let file = Array(bytes[start...])
@@ -44,12 +44,12 @@ struct TIFFDirectory {
         self.entries = entries
     }
 
-    /// The directory that an entry leads to.
+    /// Returns the directory that an entry points to.
     func directory(_ tag: UInt16) -> TIFFDirectory? {
         entries[tag].flatMap { TIFFDirectory(self, at: $0.word) }
     }
 
-    /// Real files have a few dozen.
+    /// Real files have a few dozen entries.
     private static let mostEntries = 1000
 
     private static func entries(_ bytes: [UInt8], at offset: Int, _ isLittleEndian: Bool) -> [UInt16: Entry]? {

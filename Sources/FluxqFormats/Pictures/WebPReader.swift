@@ -5,19 +5,19 @@ enum WebPReader {
         var info: PictureInfo?
         var hasPicture = false
         var isCut = false
-        // A writer that did not know the length wrote none.
+        // Some writers did not know the length and wrote none.
         var end = said < 20 ? bytes.size : min(said, bytes.size)
         var offset: Int64 = 12
-        // What is too short for a chunk at the end is no chunk: writers differ on padding.
+        // The rest is too short for a chunk and is ignored: writers differ on padding.
         while end - offset >= 8 {
             let name = try bytes.fourCC(at: offset)
             let data = offset + 8
             let length = Int64(try bytes.littleEndian(at: offset + 4, bytes: 4))
-            // A chunk that the RIFF's length cuts and the file does not: the RIFF's length is wrong.
+            // If the RIFF's length cuts a chunk but the file does not, the RIFF's length is wrong.
             if length > end - data, length <= bytes.size - data { end = bytes.size }
             isCut = length > end - data
             let isPicture = [fourCC("VP8 "), fourCC("VP8L"), fourCC("ANMF")].contains(name)
-            // Of an animation nobody knows how many of its pictures are missing.
+            // An animation does not show how many of its pictures are missing.
             if isCut, isPicture || !hasPicture || said <= bytes.size {
                 guard said > bytes.size else {
                     throw bytes.corrupt("its \(text(ofFourCC: name)) chunk at \(offset) is longer than the file")

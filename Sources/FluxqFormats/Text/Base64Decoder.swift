@@ -1,39 +1,39 @@
-/// Decodes base64 as it streams in, as leniently as it is met in the wild: with or without a `data:…,` prefix, white space
-/// and line breaks anywhere, the standard and the URL-safe alphabet, with or without padding.
+/// Decodes base64 as it streams in. It accepts all common variants: with or without a `data:…,` prefix, white space and
+/// line breaks anywhere, the standard and the URL-safe alphabet, with or without padding.
 ///
-/// A tolerant one decodes damaged text as well: a wrong byte counts as the letter of zero, so that all other bytes keep their
-/// places, and `damagedAt` says where the first one stood.
+/// A tolerant decoder decodes damaged text as well. A wrong byte counts as the letter of zero, so that all other bytes
+/// keep their places. `damagedAt` is the place of the first wrong byte.
 package struct Base64Decoder {
     package enum Failure: Error, Hashable, Sendable {
-        /// A byte that belongs to neither alphabet.
+        /// A byte outside both alphabets.
         case invalidByte(UInt8)
-        /// Ends in the middle of a byte, or continues after padding.
+        /// The text ends in the middle of a byte, or continues after padding.
         case truncated
     }
 
-    /// A `data:` prefix longer than this is none.
+    /// A `data:` prefix may not be longer than this.
     package static let prefixLimit = 256
 
     private enum Stage {
-        /// White space, or the first letters of `data:`; `held` is what came of them, as it was written.
+        /// White space, or the first letters of `data:`. `held` contains these letters as they were written.
         case start(held: [UInt8])
         /// Between `data:` and the comma.
         case prefix([UInt8])
         case text
-        /// After `=`; how many more may come.
+        /// After `=`; the number of padding characters that may follow.
         case padding(Int)
     }
 
     private var stage = Stage.start(held: [])
-    /// Up to three letters of an unfinished group of four, six bits each, and how many they are.
+    /// Up to three letters of an unfinished group of four, six bits each, and their number.
     private var group: UInt32 = 0
     private var lettersInGroup = 0
 
     private let isTolerant: Bool
-    /// Bytes that calls before the present one have decoded.
+    /// The number of bytes that earlier calls have decoded.
     private var bytesBefore = 0
 
-    /// How many bytes had been decoded before the first damage; nil if there is none. Only of a tolerant decoder.
+    /// The number of bytes decoded before the first damage; nil if there is none. Set only by a tolerant decoder.
     package private(set) var damagedAt: Int?
 
     package init() {
@@ -44,17 +44,17 @@ package struct Base64Decoder {
         isTolerant = tolerant
     }
 
-    /// Decodes whatever comes. Only for a tolerant decoder.
+    /// Decodes any text. Only for a tolerant decoder.
     package mutating func decodeTolerantly(_ text: [UInt8]) -> [UInt8] {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(text.count / 4 * 3 + 3)
-        // What a tolerant decoder fails at, it has noted.
+        // A tolerant decoder records failures in `damagedAt`.
         _ = text.withUnsafeBufferPointer { decode($0, into: &decoded) }
         bytesBefore += decoded.count
         return decoded
     }
 
-    /// Says that the text has ended. Only for a tolerant decoder.
+    /// Ends the text and returns the remaining bytes. Only for a tolerant decoder.
     package mutating func finishTolerantly() -> [UInt8] {
         var decoded: [UInt8] = []
         switch stage {
@@ -77,7 +77,7 @@ package struct Base64Decoder {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(text.underestimatedCount / 4 * 3 + 3)
         let outcome = text.withContiguousStorageIfAvailable { decode($0, into: &decoded) }
-        // A sequence that is not stored in one piece is copied into one first.
+        // A sequence that is not contiguous in memory is copied first.
         let failure: Failure?
         if let outcome {
             failure = outcome
@@ -88,7 +88,7 @@ package struct Base64Decoder {
         return decoded
     }
 
-    /// Says that the text has ended; the bytes that were still to come.
+    /// Ends the text and returns the remaining bytes.
     package mutating func finish() throws(Failure) -> [UInt8] {
         var decoded: [UInt8] = []
         switch stage {
@@ -121,7 +121,7 @@ package struct Base64Decoder {
                     if let failure { return failure }
                 }
             case .prefix(var prefix):
-                // Out of the enum while it grows, so that it is not copied for every byte.
+                // Moved out of the enum while it grows, so that it is not copied for every byte.
                 stage = .text
                 while index < text.count, text[index] != UInt8(ascii: ","), prefix.count <= Self.prefixLimit {
                     prefix.append(text[index])
@@ -142,7 +142,7 @@ package struct Base64Decoder {
                 case Self.space: break
                 case Self.pad where allowed > 0 || isTolerant: stage = .padding(max(allowed - 1, 0))
                 case _ where isTolerant:
-                    // Another text begins where one ended.
+                    // Another text begins after the end of one.
                     noteDamage(decoded.count)
                     stage = .text
                     continue
@@ -161,7 +161,7 @@ package struct Base64Decoder {
     ) -> Failure? {
         Self.values.withUnsafeBufferPointer { values in
             while index < text.count {
-                // Four letters in a row: nearly all of any text.
+                // The fast path for four letters in a row, which is nearly all of any text.
                 while lettersInGroup == 0, index + 4 <= text.count {
                     let first = values[Int(text[index])]
                     let second = values[Int(text[index + 1])]
@@ -182,7 +182,7 @@ package struct Base64Decoder {
                     if lettersInGroup == 4 { endGroup(into: &decoded) }
                 case Self.space: break
                 case Self.pad where isTolerant && lettersInGroup == 0:
-                    // More padding than there is to pad does no harm.
+                    // Surplus padding does no harm.
                     stage = .padding(0)
                     index += 1
                     return nil
@@ -206,7 +206,7 @@ package struct Base64Decoder {
         }
     }
 
-    /// Two letters carry one byte, three carry two, four carry three; left-over bits are dropped.
+    /// Two letters carry one byte, three carry two, four carry three. Left-over bits are dropped.
     private mutating func endGroup(into decoded: inout [UInt8]) {
         let bits = group << UInt32(6 * (4 - lettersInGroup))
         for byte in 0..<max(lettersInGroup - 1, 0) {
@@ -221,7 +221,7 @@ package struct Base64Decoder {
     private static let pad: UInt8 = 65
     private static let invalid: UInt8 = 255
 
-    /// What each byte stands for: six bits, or one of the three above.
+    /// The value of each byte: six bits, or one of the three constants above.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: invalid, count: 256)
         let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -1,14 +1,14 @@
 import FoundationEssentials
 
-/// How much structure a JSON text of somebody else's may have. A decoder's work and memory follow the number of values and
-/// their depth rather than the number of bytes: a megabyte of `{},{},…` is 350,000 objects.
+/// Limits on the structure of JSON text from outside. A decoder's work and memory depend on the number of values and
+/// their depth rather than on the number of bytes: a megabyte of `{},{},…` is 350,000 objects.
 package enum JSONBounds {
-    /// An answer of the API has three levels. What is kept of one is shown inside of other JSON, whose readers have limits
-    /// of their own.
+    /// An answer of the API has three levels. The stored part of an answer is shown inside other JSON, whose readers
+    /// have limits of their own.
     package static let depth = 32
     package static let values = 10_000
 
-    /// Whether a text keeps within both; says nothing about whether it is JSON.
+    /// True if a text is within both limits. Does not check that it is JSON.
     package static func hold(for text: [UInt8], values valueLimit: Int = Self.values) -> Bool {
         var depth = 0
         var values = 1
@@ -41,7 +41,7 @@ package enum JSONBounds {
 }
 
 extension JSONValue {
-    /// A text of somebody else's; nil if it is not JSON or goes beyond `JSONBounds`.
+    /// Reads a text from outside; nil if it is not JSON or exceeds `JSONBounds`.
     package init?(bounded text: [UInt8]) {
         guard JSONBounds.hold(for: text), let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text)) else {
             return nil

@@ -1,5 +1,6 @@
-/// Reads a JSON text as it streams in and diverts the strings at one path, or under certain names, so that pictures inside
-/// it never have to be held in memory. What remains, with a short marker in place of each diverted string, is an ordinary small JSON text.
+/// Reads a JSON text as it streams in and diverts the strings at one path, or under certain names. So pictures inside
+/// the text never have to be held in memory. The remainder has a short marker in place of each diverted string and is
+/// an ordinary small JSON text.
 ///
 /// ```
 /// {"created":1,"data":[{"b64_json":"iVBORw0K…"}]}
@@ -7,47 +8,47 @@
 /// {"created":1,"data":[{"b64_json":"diverted-5f1c…-0"}]}      the remainder
 /// ```
 ///
-/// Only as much of the grammar is checked as it takes to know where a string stands; whether the remainder is JSON is
-/// for its reader to say.
+/// It checks only as much of the grammar as it needs to locate strings. The reader of the remainder checks whether it
+/// is JSON.
 package struct JSONDiverter {
     package enum Element: Hashable, Sendable {
         case key(String)
-        /// Any one of several keys of an object.
+        /// Any of several keys of an object.
         case anyKey([String])
         /// Every element of an array.
         case anyIndex
     }
 
     package enum Event: Hashable, Sendable {
-        /// A string at the path begins; strings are counted from 0.
+        /// The start of a string at the path. Strings are counted from 0.
         case begin(ordinal: Int)
-        /// A part of it, escapes undone.
+        /// A part of the string, with its escapes decoded.
         case bytes([UInt8])
         case end
     }
 
     package enum Failure: Error, Hashable, Sendable {
-        /// What remains is longer than the limit.
+        /// The remainder is longer than the limit.
         case tooLong(limit: Int)
     }
 
-    /// What may come next outside of strings.
+    /// The elements that may come next outside of strings.
     private enum Expectation {
         case value
         case keyOrEnd
         case key
         case colon
         case commaOrEnd
-        /// The one value of the text is over; only white space may follow.
+        /// The text's one value has ended; only white space may follow.
         case nothing
     }
 
     private enum Mode {
         case structure(Expectation)
-        /// A number, `true`, `false`, `null`, or whatever else stands bare.
+        /// A number, `true`, `false`, `null`, or any other bare text.
         case literal
         case string(StringKind)
-        /// Not JSON, or nested too deep: everything goes to the remainder.
+        /// Not JSON, or nested too deep: all further bytes go to the remainder.
         case opaque
     }
 
@@ -60,29 +61,29 @@ package struct JSONDiverter {
         let isObject: Bool
         /// Counted from 0 in the order in which containers begin.
         let number: Int
-        /// Its own place agrees with the path so far.
+        /// True if its position matches the path so far.
         let isOnPath: Bool
-        /// The member or element being read agrees with the path's element for it.
+        /// True if the member or element being read matches the path's element for it.
         var memberIsOnPath = false
-        /// The member's name where strings under that name are diverted; for an array its own.
+        /// The member's name if strings under that name are diverted. For an array, the name of the member that holds it.
         var name: String?
-        /// The name under which everything is diverted, if this stands under one.
+        /// The name under which everything is diverted, if this container is inside such a member.
         var wholeName: String?
     }
 
-    /// Which strings are diverted.
+    /// The strings to divert.
     private enum Target {
         case path([Element])
-        /// Those of members with these names, folded, and those in arrays of such members. The name of the text itself,
-        /// which has none, is empty. Under the whole ones every string is diverted, however deep.
+        /// Strings of members with these folded names, and strings in arrays of such members. The text itself has the
+        /// empty name. Under the `whole` names every string is diverted, at any depth.
         case names(Set<String>, whole: Set<String>)
     }
 
-    /// Where a diverted string stands.
+    /// The position of a diverted string.
     package struct Place: Hashable, Sendable {
-        /// The folded name that it was diverted for; empty if a path decided, or the text itself is it.
+        /// The folded name for which it was diverted; empty if a path decided, or if it is the whole text.
         package let name: String
-        /// The container that it stands in, so that strings of one object can be told from those of others.
+        /// The number of the container that holds it, to distinguish strings of one object from those of others.
         package let container: Int?
     }
 
@@ -98,17 +99,17 @@ package struct JSONDiverter {
     private var containersBegun = 0
     private var key: [UInt8] = []
     private var escapes = JSONStringEscapes()
-    /// Where the markers lie in the remainder, quotes included.
+    /// The positions of the markers in the remainder, quotes included.
     private var markers: [Range<Int>] = []
-    /// Where the string, name or literal being read begins in the remainder.
+    /// The start, in the remainder, of the string, name or literal being read.
     private var beginning = 0
     private var failure: Failure?
     private var stopsAtEnd = false
 
     /// - Parameters:
-    ///   - path: such as `[.key("data"), .anyIndex, .key("b64_json")]`.
-    ///   - remainderLimit: how many bytes the text may have besides the diverted strings; their markers count.
-    ///   - depthLimit: nested deeper a text is read no further, and what follows remains.
+    /// - path: a path such as `[.key("data"), .anyIndex, .key("b64_json")]`.
+    /// - remainderLimit: the largest length of the remainder in bytes, markers included.
+    /// - depthLimit: the deepest nesting that is read. If the text is nested deeper, all further bytes remain.
     package init(path: [Element], remainderLimit: Int, depthLimit: Int = .max) {
         self.init(
             .path(path), path: path, longestKey: path.flatMap(\.keys).map(\.utf8.count).max() ?? 0,
@@ -116,10 +117,10 @@ package struct JSONDiverter {
     }
 
     /// - Parameters:
-    ///   - names: folded: see `folded`.
-    ///   - whole: folded names of members in which every string is diverted, whatever its own name is.
+    /// - names: folded names: see `folded`.
+    /// - whole: folded names of members in which every string is diverted, whatever its own name is.
     package init(names: Set<String>, whole: Set<String> = [], remainderLimit: Int, depthLimit: Int = .max) {
-        // Folding makes a name at most half as long where every second character is dropped.
+        // Folding at most halves the length of a name, if it drops every second character.
         self.init(
             .names(names.union(whole), whole: whole), path: [],
             longestKey: 2 * (names.union(whole).map(\.utf8.count).max() ?? 0),
@@ -136,18 +137,19 @@ package struct JSONDiverter {
         markerPrefix = "diverted-\(String(repeating: "0", count: 16 - random.count))\(random)-"
     }
 
-    /// A name as it is compared: in lower case, without `_` and `-`. `imageUrl` and `image_url` are one name.
+    /// Returns a name in the form used for comparison: lowercase, without `_` and `-`. `imageUrl` and `image_url` are
+    /// one name.
     package static func folded(_ name: some StringProtocol) -> String {
         name.lowercased().filter { $0 != "_" && $0 != "-" }
     }
 
-    /// Where each diverted string stands, by its ordinal.
+    /// The place of each diverted string, by its ordinal.
     package private(set) var places: [Place] = []
 
-    /// The text with a marker string in place of each diverted string; as much of it as has come.
+    /// The text received so far, with a marker string in place of each diverted string.
     package private(set) var remainder: [UInt8] = []
 
-    /// Whether the text's one value has come to its end, as far as brackets and quotes tell.
+    /// True if the text's one value has ended, as far as brackets and quotes show.
     package var isComplete: Bool {
         switch mode {
         case .structure(.nothing): true
@@ -156,13 +158,13 @@ package struct JSONDiverter {
         }
     }
 
-    /// Whether the text has turned out not to be JSON, or is nested too deep.
+    /// True if the text is not JSON, or is nested too deep.
     package var isOpaque: Bool {
         if case .opaque = mode { true } else { false }
     }
 
-    /// The remainder of a text that was cut, closed so that it can be read as far as it came: what was half read is dropped,
-    /// and every open array and object is ended. The remainder itself where the text came to its end, or is no JSON.
+    /// The remainder of a cut text, closed so that its reader can parse it. Half-read elements are dropped, and every
+    /// open array and object is closed. If the text is complete or not JSON, this is the remainder itself.
     package var closedRemainder: [UInt8] {
         var text = remainder
         switch mode {
@@ -179,8 +181,8 @@ package struct JSONDiverter {
         return text
     }
 
-    /// Which diverted string a string of the remainder stands for; nil if it is an ordinary string.
-    /// A sender cannot forge a marker: it holds a random number drawn for this text.
+    /// Returns the ordinal of the diverted string that a marker in the remainder stands for; nil for an ordinary
+    /// string. A sender cannot forge a marker: it contains a random number drawn for this text.
     package func ordinal(ofMarker string: String) -> Int? {
         guard string.hasPrefix(markerPrefix), let ordinal = Int(string.dropFirst(markerPrefix.count)),
             markers.indices.contains(ordinal)
@@ -188,8 +190,8 @@ package struct JSONDiverter {
         return ordinal
     }
 
-    /// The remainder for a person to read.
-    /// - Parameter text: what stands in place of a diverted string, by its ordinal; quotes included.
+    /// Returns the remainder for a person to read.
+    /// - Parameter text: returns the text, quotes included, to replace a marker, by its ordinal.
     package func remainder(replacingMarkersWith text: (Int) -> String) -> [UInt8] {
         var replaced: [UInt8] = []
         var end = 0
@@ -202,20 +204,20 @@ package struct JSONDiverter {
         return replaced
     }
 
-    /// Takes the next bytes of the text. Text that is not JSON is kept as remainder.
+    /// Reads the next bytes of the text. Text that is not JSON stays in the remainder.
     package mutating func consume(_ bytes: some Sequence<UInt8>) throws(Failure) -> [Event] {
         var events: [Event] = []
         let isRead: Void? = bytes.withContiguousStorageIfAvailable { read($0, into: &events) }
         if isRead == nil {
-            // A sequence that is not stored in one piece is copied into one first.
+            // A sequence that is not contiguous in memory is copied first.
             _ = Array(bytes).withUnsafeBufferPointer { read($0, into: &events) }
         }
         if let failure { throw failure }
         return events
     }
 
-    /// Takes the next bytes up to the end of the text's one value, and no further.
-    /// - Returns: what they hold, and how many they were.
+    /// Reads the next bytes up to the end of the text's one value, and no further.
+    /// - Returns: the events, and the number of bytes read.
     package mutating func consumeValue(_ bytes: ArraySlice<UInt8>) throws(Failure) -> (events: [Event], count: Int) {
         stopsAtEnd = true
         var events: [Event] = []
@@ -224,7 +226,7 @@ package struct JSONDiverter {
         return (events, count)
     }
 
-    /// - Returns: how many bytes were taken.
+    /// - Returns: the number of bytes read.
     @discardableResult
     private mutating func read(_ text: UnsafeBufferPointer<UInt8>, into events: inout [Event]) -> Int {
         var index = 0
@@ -276,7 +278,7 @@ package struct JSONDiverter {
             key.removeAll(keepingCapacity: true)
             beginning = remainder.count
             mode = .string(.key)
-        // Some writers leave a comma at the end, and JSONDecoder reads over it.
+        // Some writers leave a trailing comma, and JSONDecoder accepts it.
         case (.keyOrEnd, UInt8(ascii: "}")), (.key, UInt8(ascii: "}")): close()
         case (.colon, UInt8(ascii: ":")): mode = .structure(.value)
         case (.commaOrEnd, UInt8(ascii: ",")):
@@ -294,7 +296,7 @@ package struct JSONDiverter {
         let start = index
         var plain: [UInt8] = []
         var ended = false
-        // What a key or an ordinary string says matters only as far as a key of the path could be it.
+        // Keys are kept only as long as they may match the path or a name; ordinary strings are not kept here.
         let limit = kind == .diverted ? Int.max : kind == .key ? longestKey + 1 - key.count : 0
         while index < text.count, !ended {
             if !escapes.isOpen {
@@ -366,7 +368,7 @@ package struct JSONDiverter {
         mode = .structure(containers.isEmpty ? .nothing : .commaOrEnd)
     }
 
-    /// Whether the value that comes next stands where the path leads, at the end or on the way.
+    /// True if the next value is at the path's position, or on the way to it.
     private var memberIsOnPath: Bool { containers.last?.memberIsOnPath ?? true }
 
     private var isAtPath: Bool {
@@ -376,13 +378,13 @@ package struct JSONDiverter {
         }
     }
 
-    /// The folded name that the value which comes next would be diverted for; nil if it would not.
+    /// The folded name for which the next value would be diverted; nil if it would not be.
     private var memberName: String? {
         guard case .names(let names, _) = target else { return nil }
         return containers.isEmpty ? (names.contains("") ? "" : nil) : containers.last?.name
     }
 
-    /// The name of the member that comes next, or of one around it, if everything under it is diverted.
+    /// The name of the next member, or of one around it, if everything under it is diverted.
     private var wholeName: String? {
         guard case .names(_, let whole) = target, let name = memberName else { return nil }
         return whole.contains(name) ? name : nil
@@ -396,7 +398,7 @@ package struct JSONDiverter {
         }
     }
 
-    /// Of its own, because most of a text comes byte by byte.
+    /// A separate overload, because most of a text is kept byte by byte.
     private mutating func keep(_ byte: UInt8) {
         if remainder.count < remainderLimit {
             remainder.append(byte)
@@ -405,7 +407,7 @@ package struct JSONDiverter {
         }
     }
 
-    /// U+FEFF before the text is no part of it.
+    /// U+FEFF before the text is not part of it.
     private func isByteOrderMark(_ byte: UInt8) -> Bool {
         remainder.count < Self.byteOrderMark.count && byte == Self.byteOrderMark[remainder.count]
     }

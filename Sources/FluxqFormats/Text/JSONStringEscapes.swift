@@ -1,8 +1,8 @@
-/// Undoes the escapes of a JSON string byte by byte, wherever the text is cut. What is no escape by the rules is read
-/// as leniently as can be: `\x` is `x`, half of a surrogate pair is U+FFFD.
+/// Decodes the escapes of a JSON string byte by byte, wherever the text is cut. Invalid escapes are read leniently:
+/// `\x` is `x`, half of a surrogate pair is U+FFFD.
 struct JSONStringEscapes {
     enum Step {
-        /// What the byte stands for, as UTF-8; nothing while an escape is open.
+        /// The decoded byte, as UTF-8; empty while an escape is open.
         case bytes([UInt8])
         /// The closing quote.
         case end
@@ -16,10 +16,10 @@ struct JSONStringEscapes {
     }
 
     private var state = State.plain
-    /// The first half of a surrogate pair whose second half has not come.
+    /// The first half of a surrogate pair whose second half has not arrived yet.
     private var high: UInt32?
 
-    /// Whether the next byte must go through `read`, because it may belong to an escape.
+    /// True if the next byte must go through `read`, because it may belong to an escape.
     var isOpen: Bool {
         if case .plain = state { high != nil } else { true }
     }
@@ -32,7 +32,7 @@ struct JSONStringEscapes {
                 state = .backslash
                 return .bytes([])
             case UInt8(ascii: "\""):
-                // A half pair at the very end is dropped with its string.
+                // A half pair at the end of the string is dropped.
                 high = nil
                 return .end
             default: return .bytes(endHalfPair() + [byte])
@@ -48,7 +48,7 @@ struct JSONStringEscapes {
             guard let digit = Self.hexDigit(byte) else {
                 state = .plain
                 let broken = endHalfPair() + Self.replacement
-                // The closing quote ends the string even here.
+                // The closing quote ends the string even inside an escape.
                 return byte == UInt8(ascii: "\"") ? .end : .bytes(broken + [byte])
             }
             if digits < 3 {
@@ -60,7 +60,7 @@ struct JSONStringEscapes {
         }
     }
 
-    /// One UTF-16 code unit has been read.
+    /// Ends one UTF-16 code unit.
     private mutating func end(unit: UInt32) -> [UInt8] {
         if let first = high, (0xDC00...0xDFFF).contains(unit) {
             high = nil

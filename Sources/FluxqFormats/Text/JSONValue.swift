@@ -1,8 +1,8 @@
-/// Any JSON value, for text whose shape is somebody else's to choose.
+/// Any JSON value, for text of unknown shape.
 package enum JSONValue: Hashable, Sendable, Codable {
     case null
     case bool(Bool)
-    /// A number that is whole and fits 64 bits, however it was written (`1`, `1.0`).
+    /// A whole number that fits 64 bits, however it was written (`1`, `1.0`).
     case integer(Int64)
     case number(Double)
     case string(String)
@@ -54,7 +54,7 @@ package enum JSONValue: Hashable, Sendable, Codable {
         if case .integer(let integer) = self { integer } else { nil }
     }
 
-    /// Any number, whole or not.
+    /// The value of any number, whole or not.
     package var double: Double? {
         switch self {
         case .integer(let integer): Double(integer)
@@ -63,7 +63,7 @@ package enum JSONValue: Hashable, Sendable, Codable {
         }
     }
 
-    /// "a string", "a number", …: what a message calls it.
+    /// The kind of value as a message names it: "a string", "a number", ….
     package var kind: String {
         switch self {
         case .null: "null"
