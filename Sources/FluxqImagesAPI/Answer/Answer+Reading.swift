@@ -4,19 +4,20 @@ import FoundationEssentials
 
 extension Reply {
     enum Limits {
-        /// What is kept of an answer for a person to look at.
+        /// Characters of an answer that are kept for a person to read.
         static let excerptCharacters = 16 * 1024
         static let items = 64
         static let usageBytes = 16 * 1024
-        /// What is kept of an answer that is no 2xx.
+        /// Bytes that are kept of an answer other than a 2xx.
         static let errorBytes = 256 * 1024
-        /// How much of such an answer is read to see whether it ends: one that does not is not "answered in full".
+        /// Bytes that are read of such an answer to see whether it ends. An answer that does not end is not "answered
+        /// in full".
         static let longestErrorBytes = 16 << 20
     }
 
-    /// Takes what a 2xx brought.
+    /// Sets the properties that depend on the body of a 2xx.
     ///
-    /// - Parameter trouble: what ended the body before its end, such as "the other side closed the connection".
+    /// - Parameter trouble: the reason why the body broke off, such as "the other side closed the connection".
     mutating func read(_ reader: AnswerReader, redactor: Redactor, base: AnswerBase?, trouble: String?) {
         let documents = reader.documents.map { (document: $0, json: $0.json) }
             .filter { !$0.document.isPreview($0.json) }
@@ -26,7 +27,7 @@ extension Reply {
             let before = contents.items.count
             contents.add(document, json)
             guard let words else { continue }
-            // An event of one picture's failure is no failure of the whole answer.
+            // An event about one failed picture is no failure of the whole answer.
             if let failure = ErrorDocument(answer: words, event: document.event) {
                 if reader.kind == .events, contents.items.count == before { contents.add(failure) }
                 error = error ?? failure
@@ -49,7 +50,7 @@ extension Reply {
             says == .page
             ? Self.beginning(of: reader.text)
             : documents.lazy.compactMap { $0.words.flatMap { ErrorDocument.remark(in: $0) } }.first
-        // Without a picture or a word of its own, an answer that broke off says nothing.
+        // An answer that broke off says nothing unless it has a picture or a message of its own.
         let isCut = trouble != nil || isDelimitedByClose && reader.isCut || reader.codingDefect != nil
         if !contents.hasWhole, isCut, !(reader.isComplete && (error != nil || says != .nothing)), says != .page {
             defect = reader.codingDefect ?? "its body was cut off" + (trouble.map { ": \($0)" } ?? "")
@@ -57,7 +58,7 @@ extension Reply {
         isAnswered = contents.hasWhole || defect == nil && contents.hasAnything
     }
 
-    /// Why an answer that brought pictures ended before its end; nil if it is whole.
+    /// Returns why an answer with pictures broke off; nil if it is whole.
     private static func defect(of reader: AnswerReader, trouble: String?) -> String? {
         if reader.isComplete { return nil }
         if reader.isTooLong { return "it is longer than an answer may be" }
@@ -73,7 +74,7 @@ extension Reply {
         return .nothing
     }
 
-    /// Takes the body of anything but a 2xx, its codings undone.
+    /// Sets the properties that depend on the body of any other status. Its content codings are already decoded.
     mutating func read(_ body: [UInt8]) {
         var framing = BodyFraming(mediaType: mediaType)
         var texts: [[UInt8]] = [[]]
@@ -93,7 +94,7 @@ extension Reply {
     /// Quotes the beginning of a body that broke off. It is for people to read and decides nothing.
     mutating func quote(_ beginning: [UInt8]) { remark = Self.beginning(of: beginning) }
 
-    /// Seconds since 1970, or milliseconds where it can be nothing else.
+    /// Reads seconds since 1970, or milliseconds if the number is too large for seconds.
     private static func time(_ value: JSONValue) -> Timestamp? {
         guard let number = value.double ?? value.string.flatMap({ Double($0) }), number >= 1, number < 1e14 else {
             return nil
@@ -108,7 +109,7 @@ extension Reply {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The first words of a page, its tags left out.
+    /// Returns the first words of a page, without its tags.
     private static func beginning(of body: [UInt8]) -> String? {
         var words = ""
         var isTag = false

@@ -1,9 +1,9 @@
 import AsyncHTTPClient
 import NIOCore
 
-/// The body of an answer to its last byte. Of one that is over before its request the HTTP library hands on only a part.
+/// The whole body of an answer. If an answer ends before its request, the HTTP library passes on only a part of it.
 struct AnswerBody: AsyncSequence {
-    /// Bytes have come that nobody handed on: what is there is not the whole answer.
+    /// Some received bytes were not passed on, so the answer is incomplete.
     struct Torn: Error, CustomStringConvertible {
         let missing: Int
         var description: String { "\(missing) bytes of the answer were lost on their way through fluxqd" }
@@ -22,7 +22,7 @@ struct AnswerBody: AsyncSequence {
     struct Iterator: AsyncIteratorProtocol {
         private var handedOn: HTTPClientResponse.Body.AsyncIterator
         private var length = 0
-        /// What follows what was handed on; nil while that is not over.
+        /// The pieces that the library has not passed on; nil until its part is over.
         private var rest: ArraySlice<ByteBuffer>?
 
         fileprivate init(handedOn: HTTPClientResponse.Body.AsyncIterator) {
@@ -43,12 +43,12 @@ struct AnswerBody: AsyncSequence {
         }
     }
 
-    /// - Parameter length: bytes that were handed on.
+    /// - Parameter length: the number of bytes that the library has passed on.
     static func rest(of over: EarlyAnswer.Over, after length: Int) throws(Torn) -> [ByteBuffer] {
         var missing = over.length - length
         var rest: [ByteBuffer] = []
         for piece in over.last.reversed() where missing > 0 {
-            // The beginning of the first one may have been handed on.
+            // The beginning of the first piece may have been passed on.
             let bytes = piece.readableBytesView.suffix(missing)
             missing -= bytes.count
             rest.insert(ByteBuffer(bytes), at: 0)

@@ -2,7 +2,7 @@ import FluxqFormats
 import FluxqModel
 import FoundationEssentials
 
-/// What a 2xx answer holds, in whichever of the shapes seen in the wild.
+/// The contents of a 2xx answer, in any of the shapes that APIs are known to send.
 ///
 /// ```
 /// {"data": [{"url": …}, {"b64_json": …}]}          {"data": {"url": …}}      {"data": {"images": […]}}
@@ -15,11 +15,11 @@ struct AnswerContents {
     private static let depth = 8
 
     private(set) var items: [AnswerItem] = []
-    /// The errors of items that came without a picture.
+    /// The errors of items without a picture.
     private(set) var itemErrors: [ErrorDocument] = []
-    /// Pictures whose bytes came in part or with damage, by their ordinals.
+    /// The ordinals of pictures whose bytes are incomplete or damaged.
     private var broken: Set<Int> = []
-    /// Something was sent in a picture's place that is none.
+    /// True if something that is not a picture was sent in place of one.
     private(set) var hasOthers = false
 
     private let redactor: Redactor
@@ -34,8 +34,8 @@ struct AnswerContents {
         let found = json.map { elements(in: $0, of: document, isElement: false, depth: 0) } ?? []
         items += found
         if found.isEmpty {
-            // What cannot be read as JSON, or has another shape, may still hold pictures that have been paid for. Of links
-            // nobody knows in another shape what they lead to.
+            // Text that is not JSON, or has another shape, may still contain pictures that have been paid for. Links in
+            // another shape are ignored, because their targets are unknown.
             for group in document.groups {
                 var item = AnswerItem()
                 for (name, capture) in group where name != .echo {
@@ -53,21 +53,21 @@ struct AnswerContents {
         if item != AnswerItem() { items.append(item) }
     }
 
-    /// An event that says that one picture failed.
+    /// Adds an event about one failed picture.
     mutating func add(_ error: ErrorDocument) {
         itemErrors.append(error)
         items.append(AnswerItem(error: words(of: error)))
     }
 
-    /// Whether a picture came whole, or a link.
+    /// True if there is a whole picture or a link.
     var hasWhole: Bool {
         items.contains { item in item.link != nil || item.inline.map { !broken.contains($0) } ?? false }
     }
 
-    /// Whether anything came that can be kept, be it damaged.
+    /// True if there is anything that can be kept, even if it is damaged.
     var hasAnything: Bool { items.contains { $0.link != nil || $0.inline != nil } }
 
-    // MARK: - Where pictures stand
+    // MARK: - Finding pictures
 
     private mutating func elements(
         in value: JSONValue, of document: AnswerDocument, under name: String = "", isElement: Bool, depth: Int
@@ -81,7 +81,7 @@ struct AnswerContents {
         case .array(let values):
             return values.prefix(Reply.Limits.items).flatMap { element -> [AnswerItem] in
                 let found = elements(in: element, of: document, isElement: true, depth: depth + 1)
-                // One that holds nothing still stands for a picture that was asked for.
+                // An empty element still stands for a picture that was requested.
                 if found.isEmpty, case .object = element, name == "data" || name == "images" { return [AnswerItem()] }
                 return found
             }
@@ -98,13 +98,13 @@ struct AnswerContents {
             guard !isElement, let item = item(of: names, in: document, isElement: false, depth: depth) else {
                 return empty
             }
-            // The link of a task leads to the task.
+            // The link of a task leads to the task, not to a picture.
             return item.inline == nil && AnswerSigns.saysTask(value) ? empty : [item]
         case .null, .bool, .integer, .number: return []
         }
     }
 
-    /// The picture that an object's own members hold, or its error; nil if they hold neither.
+    /// Returns the picture in an object's own members, or its error; nil if there is neither.
     private mutating func item(
         of names: [String: JSONValue], in document: AnswerDocument, isElement: Bool, depth: Int
     ) -> AnswerItem? {
@@ -129,8 +129,8 @@ struct AnswerContents {
         return item == AnswerItem() ? nil : item
     }
 
-    /// Members by their folded names. Of several whose names fold alike (`imageUrl` beside `image_url`) the one that holds most
-    /// counts, of equals the first by name.
+    /// Returns members by their folded names. If several names fold to one (`imageUrl` beside `image_url`), the member
+    /// with the most useful value counts; if equal, the first by name.
     private static func named(_ members: [String: JSONValue], in document: AnswerDocument) -> [String: JSONValue] {
         let sorted = members.sorted { $0.key < $1.key }.map { (JSONDiverter.folded($0.key), $0.value) }
         return Dictionary(sorted) { first, second in
@@ -161,7 +161,7 @@ struct AnswerContents {
         switch capture {
         case .link(let link):
             let link = base?.resolve(link) ?? link
-            // A link that holds the key is neither kept nor followed: it would take the key into the database, and to
+            // A link that contains the key is neither kept nor followed: the key would get into the database, and to
             // the server of the picture.
             if redactor.isTelling(link) {
                 hasOthers = true
@@ -191,16 +191,16 @@ struct AnswerContents {
     }
 }
 
-/// What links without a scheme or a host are relative to: `api.base_url`.
+/// The base of links without a scheme or a host: `api.base_url`.
 struct AnswerBase: Hashable, Sendable {
     /// Such as `https`.
     let scheme: String
     /// Such as `api.example:8443`.
     let authority: String
-    /// Such as `/v1`; no slash at its end.
+    /// Such as `/v1`, without a slash at its end.
     let path: String
 
-    /// - Returns: a link with a scheme byte for byte, any other one with what it lacks before it.
+    /// - Returns: a link with a scheme unchanged; any other link with its missing parts added in front.
     func resolve(_ link: String) -> String {
         let scheme = link.utf8.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
         if scheme.count < link.utf8.count, link.utf8.dropFirst(scheme.count).first == UInt8(ascii: ":") { return link }

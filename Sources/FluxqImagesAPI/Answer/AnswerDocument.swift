@@ -1,12 +1,12 @@
 import FluxqFormats
 
-/// One JSON text of an answer, its pictures and links taken out while it streamed in. An answer has one, or one for each of
-/// its events.
+/// One JSON text of an answer. Its pictures and links were removed while it streamed in. An answer has one document, or
+/// one for each of its events.
 struct AnswerDocument {
     private(set) var diverter: JSONDiverter
     /// By their ordinals in the text.
     private(set) var captures: [Capture] = []
-    /// The name of the event that brought it.
+    /// The name of the event that carried it.
     var event: String?
 
     init(remainderLimit: Int) {
@@ -24,22 +24,22 @@ struct AnswerDocument {
         captures.append(capture)
     }
 
-    /// The text came to its end.
+    /// True if the text has ended.
     var isComplete: Bool { diverter.isComplete }
 
-    /// What the text says as far as it came; nil if it is no JSON.
+    /// The JSON of the text received so far; nil if it is not JSON.
     var json: JSONValue? {
         let text = diverter.closedRemainder
         let json = JSONValue(bounded: text) ?? JSONValue(bounded: Array(String(decoding: text, as: UTF8.self).utf8))
         return json.map { restored($0) }
     }
 
-    /// The string that stood there, if a string of the JSON stands for one that was taken out.
+    /// Returns the removed string that a string of the JSON stands for; nil if it is an ordinary string.
     func capture(for marker: String) -> Capture? {
         diverter.ordinal(ofMarker: marker).map { $0 < captures.count ? captures[$0] : .invalid("it was cut off") }
     }
 
-    /// The captures of each object together, for a text that is no JSON.
+    /// The captures grouped by their object, for a text that is not JSON.
     var groups: [[(name: PictureName, capture: Capture)]] {
         var groups: [(container: Int?, captures: [(PictureName, Capture)])] = []
         for (place, capture) in zip(diverter.places, captures) {
@@ -53,7 +53,7 @@ struct AnswerDocument {
         return groups.map { $0.captures.map { (name: $0.0, capture: $0.1) } }
     }
 
-    /// As a person would want to see it.
+    /// The text in a form for people.
     var readable: [UInt8] {
         diverter.remainder { ordinal in
             switch ordinal < captures.count ? captures[ordinal] : .invalid("it was cut off") {
@@ -67,7 +67,7 @@ struct AnswerDocument {
         }
     }
 
-    /// With the texts that are neither picture nor link back in their places.
+    /// Puts the texts that are neither picture nor link back into their places.
     private func restored(_ value: JSONValue) -> JSONValue {
         Self.replacing(value) { string in
             switch capture(for: string) {
@@ -78,7 +78,7 @@ struct AnswerDocument {
         }
     }
 
-    /// With words in place of all that was taken out, for the parts that a person reads.
+    /// Replaces all removed strings with words or text, for the parts that a person reads.
     func worded(_ json: JSONValue) -> JSONValue {
         Self.replacing(json) { string in
             switch capture(for: string) {

@@ -2,20 +2,20 @@ import FluxqFormats
 import FluxqModel
 import NIOCore
 
-/// Reads a 2xx answer while it streams in. Pictures go to the receiver, links are kept, and what remains is small.
+/// Reads a 2xx answer while it streams in. It sends pictures to the receiver and keeps links; the remainder is small.
 ///
 /// ```
-/// bytes → content codings undone → frame taken off → JSON, strings that may be pictures taken out
+/// bytes → content codings decoded → event framing removed → JSON, strings that may be pictures removed
 /// ```
 struct AnswerReader {
     enum Limits {
-        /// The answer without its pictures and links.
+        /// Bytes of the answer without its pictures and links.
         static let remainderBytes = 1 << 20
-        /// Server-sent events, or lines of JSON.
+        /// The number of server-sent events, or of lines of JSON.
         static let documents = 4096
 
-        /// The whole answer, decoded: the four pictures that can be asked for, each as base64 with room for escapes and line
-        /// breaks, and the remainder. Anything beyond that is not read.
+        /// Bytes of the whole answer, decoded: the four pictures that a request can ask for, each as base64 with room
+        /// for escapes and line breaks, and the remainder. Anything beyond that is not read.
         static func answerBytes(maxPictureBytes: Int64) -> Int64 {
             4 * 2 * maxPictureBytes + Int64(remainderBytes)
         }
@@ -25,27 +25,27 @@ struct AnswerReader {
     private let decoder: ContentDecoder
     private var framing: BodyFraming
     private var captures: CaptureReader
-    /// The document that is being read.
+    /// The document being read.
     private var open: AnswerDocument?
-    /// How many documents there were before the present event.
+    /// The number of documents before the current event.
     private var documentsBefore = 0
     private var event: String?
-    /// A line outside of any document.
+    /// True in a line outside of any document.
     private var isText = false
     private var remainderBytes = 0
     private var bytesRead: Int64 = 0
     private var codingProblem: String?
 
     private(set) var documents: [AnswerDocument] = []
-    /// What stood outside of JSON.
+    /// Text outside of JSON.
     private(set) var text: [UInt8] = []
     /// The whole body, if it is a picture or a bare string.
     private(set) var body: Capture?
-    /// The answer or its remainder was longer than the limit; the rest of it is not read.
+    /// True if the answer or its remainder was longer than the limit. The rest is not read.
     private(set) var isTooLong = false
-    /// `[DONE]`: the last event of an answer in events.
+    /// True after `[DONE]`, the last event of an answer in events.
     private(set) var saidDone = false
-    /// The last document was cut.
+    /// True if the last document was cut.
     private(set) var isCut = false
 
     /// - Parameters:
@@ -66,8 +66,8 @@ struct AnswerReader {
         try await readDecoded(isEnd: false)
     }
 
-    /// The answer is over; a picture or a link that was under way is none.
-    /// - Parameter isBrokenOff: it ended before its end.
+    /// Ends the answer. A picture or link that was not finished is dropped or marked as broken.
+    /// - Parameter isBrokenOff: true if the answer ended early.
     mutating func finish(isBrokenOff: Bool) async throws(NotStored) {
         if !isTooLong {
             decoder.end()
@@ -77,10 +77,10 @@ struct AnswerReader {
         try await end(isBrokenOff: isBrokenOff)
     }
 
-    /// What the body is by its first bytes; nil if nothing came.
+    /// The kind of the body, by its first bytes; nil if there are none yet.
     var kind: BodyFraming.Kind? { framing.kind }
 
-    /// Why the body cannot be read, or not to its end; nil if it can.
+    /// The reason why the body cannot be read, or not to its end; nil if it can.
     var codingDefect: String? {
         if let codingProblem { return codingProblem }
         if isTooLong { return nil }
@@ -89,7 +89,7 @@ struct AnswerReader {
         return isRead ? nil : decoder.unreadable.map { "its body came as \($0), which fluxqd cannot read" }
     }
 
-    /// All that was announced has come, as far as the text itself says.
+    /// True if the whole answer has arrived, as far as its text shows.
     var isComplete: Bool {
         switch kind {
         case .documents: !isTooLong && !isCut && !documents.isEmpty
@@ -98,7 +98,7 @@ struct AnswerReader {
         }
     }
 
-    /// The answer as a person would want to see it, without its pictures.
+    /// The answer in a form for people, without its pictures.
     var readable: String {
         var lines = documents.map { String(decoding: $0.readable, as: UTF8.self) }
         if !text.isEmpty || lines.isEmpty { lines.append(String(decoding: text, as: UTF8.self)) }
@@ -169,10 +169,10 @@ struct AnswerReader {
         }
     }
 
-    /// - Returns: how many bytes belong to the open document.
+    /// - Returns: the number of bytes that belong to the open document.
     private mutating func readOpen(_ bytes: ArraySlice<UInt8>) async throws(NotStored) -> Int {
         guard var document = open else { return 0 }
-        // Out of the reader while it grows.
+        // Moved out of the reader while it grows.
         open = nil
         let events: [JSONDiverter.Event]
         let count: Int
@@ -220,7 +220,7 @@ struct AnswerReader {
 
     private mutating func end(isBrokenOff: Bool) async throws(NotStored) {
         if body != nil {
-            // Whether the bytes of a picture are all there, they say themselves.
+            // A picture's own bytes show whether it is whole.
             let isWhole = framing.kind == .picture || !isBrokenOff && !isTooLong
             body = isWhole ? try await captures.end() : try await captures.breakOff()
         }
@@ -230,7 +230,7 @@ struct AnswerReader {
 
     private mutating func breakOffDocument() async throws(NotStored) {
         isCut = !isTooLong && open?.diverter.isOpaque == false
-        // A string that was begun has no capture yet.
+        // The last string has begun but has no capture yet.
         if let document = open, document.captures.count < document.diverter.places.count {
             open?.append(try await captures.breakOff())
         }
@@ -244,7 +244,7 @@ struct AnswerReader {
     }
 
     private static func isFiller(_ byte: UInt8) -> Bool {
-        // The last is the record separator of JSON text sequences (RFC 7464).
+        // The last one is the record separator of JSON text sequences (RFC 7464).
         byte == 0x20 || (0x09...0x0D).contains(byte) || byte == 0x1E
     }
 }

@@ -1,16 +1,16 @@
 import FluxqFormats
 
-/// What an answer without a picture says of itself beside an error: by flags and states, never by its sentences.
+/// Signs of moderation, failure or a task in an answer without a picture. Only flags and states count, never messages.
 enum AnswerSigns {
     private static let depth = 6
 
-    /// Names that say with `true` that the content filter took the picture away.
+    /// Names whose value `true` means that the content filter removed the picture.
     private static let flags: Set<String> = [
         "flagged", "moderated", "nsfw", "isnsfw", "hasnsfwconcept", "hasnsfwconcepts", "hasnsfwcontent", "nsfwdetected",
         "nsfwcontentdetected", "contentfiltered", "contentmoderated", "moderationblocked", "blockedbysafety",
         "safetyblocked", "unsafe", "isunsafe", "raifilteredreason",
     ]
-    /// Names whose word says why or in which state something ended.
+    /// Names whose value is a reason, or the state in which something ended.
     private static let reasons: Set<String> = [
         "finishreason", "stopreason", "blockreason", "status", "state", "reason", "failurereason", "rejectionreason",
         "moderationstatus", "code", "errorcode", "type", "errortype", "raifilteredreason", "result",
@@ -20,7 +20,7 @@ enum AnswerSigns {
         "queued", "inqueue", "pending", "processing", "inprogress", "running", "starting", "submitted", "accepted",
         "created", "scheduled", "waiting", "notstart", "notstarted",
     ]
-    /// Names that only an answer about a task has.
+    /// Names that occur only in an answer about a task.
     private static let taskNames: Set<String> = [
         "taskid", "jobid", "predictionid", "pollingurl", "statusurl", "responseurl", "geturl",
     ]
@@ -41,13 +41,13 @@ enum AnswerSigns {
         }
     }
 
-    /// `{"status": "failed"}`, `{"success": false}`: the API says itself that nothing was made.
+    /// `{"status": "failed"}`, `{"success": false}`: the API itself reports that nothing was made.
     static func saysFailed(_ value: JSONValue) -> Bool {
         states(of: value).contains { failures.contains($0) }
             || ["success", "ok"].contains { value[$0] == .bool(false) }
     }
 
-    /// `{"id": …, "status": "queued"}`: the picture would come later, elsewhere.
+    /// `{"id": …, "status": "queued"}`: the picture would come later, from another address.
     static func saysTask(_ value: JSONValue) -> Bool {
         if states(of: value).contains(where: { tasks.contains($0) }) { return true }
         return [value, value["output"], value["data"], value["result"]].compactMap(\.self).contains { value in
@@ -77,7 +77,7 @@ enum AnswerSigns {
 }
 
 extension AnswerDocument {
-    /// A picture on its way to its last form, of which another event will tell.
+    /// True if the picture is a preview; another event follows with the final one.
     func isPreview(_ json: JSONValue?) -> Bool {
         [event, json?["type"]?.string, json?["event"]?.string, json?["object"]?.string].compactMap(\.self)
             .contains { JSONDiverter.folded($0).contains("partialimage") }

@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 
 extension BodyHead {
-    /// What a whole body's headers say.
+    /// Reads the headers of a whole body.
     init(_ headers: HTTPHeaders) {
         let tag = headers.first(name: "etag").flatMap { $0.hasPrefix("\"") ? $0 : nil }
         self.init(
@@ -14,7 +14,7 @@ extension BodyHead {
     }
 }
 
-/// `bytes 100-999/1000` (RFC 9110, 14.4), the total perhaps `*`.
+/// A range such as `bytes 100-999/1000` (RFC 9110, 14.4). The total may be `*`.
 struct ContentRange: Hashable {
     let start: Int64
     let total: Int64?
@@ -30,12 +30,12 @@ struct ContentRange: Hashable {
     }
 }
 
-/// Content-MD5 (RFC 1864), which object stores give: against bytes that changed on their way, not against anybody.
+/// Content-MD5 (RFC 1864), which object stores send. It detects bytes changed in transit, not an attacker.
 struct BodyCheck {
     private let expected: [UInt8]
     private var digest = Insecure.MD5()
 
-    /// nil if the headers have none.
+    /// nil if there is no such header.
     init?(_ headers: HTTPHeaders) {
         guard let text = headers.first(name: "content-md5"), let bytes = Data(base64Encoded: text), bytes.count == 16
         else { return nil }

@@ -1,17 +1,17 @@
-/// What one string of an answer, at a place where a picture may stand, turned out to be.
+/// The result of reading one string of an answer, at a place where a picture may be.
 enum Capture: Hashable {
     case empty
     case link(String)
-    /// Its ordinal among the pictures.
+    /// A picture, by its ordinal among the pictures.
     case picture(Int)
-    /// A picture that came in part, or with damage: its ordinal, and what is wrong.
+    /// An incomplete or damaged picture: its ordinal, and the defect.
     case broken(Int, String)
-    /// Nothing that could be kept, and why.
+    /// A string that could not be kept, and the reason.
     case invalid(String)
-    /// Some other text; as much of it as is kept.
+    /// Some other text, up to the limit.
     case text(String)
 
-    /// Whether something was sent in a picture's place.
+    /// True if something was sent in place of a picture.
     var isSomething: Bool {
         switch self {
         case .link, .picture, .broken, .invalid: true

@@ -1,38 +1,38 @@
 import FluxqFormats
 import NIOCore
 
-/// A picture could not be stored here.
+/// A picture could not be stored on this host.
 struct NotStored: Error {
     let underlying: any Error
 }
 
-/// Reads the strings of an answer that may be pictures or links, one after the other, while they stream in. Pictures go to
-/// the receiver.
+/// Reads the strings of an answer that may be pictures or links, one after the other, while they stream in. It sends
+/// pictures to the receiver.
 struct CaptureReader {
     enum Limits {
         static let linkBytes = 16 * 1024
-        /// Four can be asked for; more than this is no answer to anything.
+        /// A request can ask for four; more pictures than this fit no request.
         static let pictures = 16
         static let links = 64
-        /// Of a text that is neither.
+        /// For a text that is neither a picture nor a link.
         static let textBytes = 1024
         static let allTextBytes = 256 * 1024
-        /// Damage before so many bytes: it was no base64 at all.
+        /// If the damage begins before this many bytes, the text is not base64 at all.
         static let telling = 64
-        /// A link without a scheme has by then shown a character that base64 does not have.
+        /// By this length a link without a scheme has a character that base64 does not have.
         static let undecidedBytes = 2048
     }
 
     private enum Current {
         case none
-        /// Too early to say; white space before it is dropped.
+        /// Too early to decide. Leading white space is dropped.
         case undecided(PictureName, [UInt8])
         case link([UInt8])
         case picture(Base64Decoder)
-        /// Bytes that are no text.
+        /// Bytes of a picture that is not encoded as text.
         case raw
         case text([UInt8])
-        /// Beyond use: the rest of it is dropped.
+        /// Unusable; the rest of it is dropped.
         case skipped(Capture)
     }
 
@@ -43,17 +43,17 @@ struct CaptureReader {
     private let receiver: any PictureReceiver
     private let maxPictureBytes: Int64
     private var current = Current.none
-    /// Where the picture being read goes; nil until enough of it has come.
+    /// The sink of the picture being read; nil until enough of it has arrived.
     private var sink: (any PictureSink)?
-    /// Of the picture being read, while it has no sink.
+    /// Bytes of the picture being read, as long as it has no sink.
     private var held: [UInt8] = []
-    /// The beginning of its text, for a person to read if it is no picture.
+    /// The beginning of its text, for a person to read if it is not a picture.
     private var beginning: [UInt8] = []
     private var pictureBytes: Int64 = 0
-    /// Pictures that have ended; the ordinal of the next one.
+    /// The number of pictures that have ended, which is the ordinal of the next one.
     private var pictures = 0
     private var links = 0
-    /// Pictures that turned out to be no results, such as previews.
+    /// The number of pictures that turned out to be no results, such as previews.
     private var discarded = 0
     private var textBytes = 0
 
@@ -62,7 +62,7 @@ struct CaptureReader {
         self.maxPictureBytes = maxPictureBytes
     }
 
-    /// These are no results and leave room for others.
+    /// Discards captures that are no results, so that others can take their place.
     mutating func discard(_ captures: [Capture]) async {
         for case .picture(let ordinal) in captures {
             discarded += 1
@@ -74,7 +74,7 @@ struct CaptureReader {
         current = .undecided(name, [])
     }
 
-    /// The whole body is a picture.
+    /// Begins a picture that is the whole body.
     mutating func beginRaw() {
         beginPicture()
         current = .raw
@@ -97,13 +97,13 @@ struct CaptureReader {
         case .text(let before):
             let kept = text.prefix(min(Limits.textBytes - before.count, Limits.allTextBytes - textBytes))
             textBytes += kept.count
-            // Out of the enum while it grows.
+            // Moved out of the enum while it grows.
             current = .none
             current = .text(before + kept)
         }
     }
 
-    /// The string has come to its end.
+    /// Ends the string.
     mutating func end() async throws(NotStored) -> Capture {
         if case .undecided(let name, let text) = current, !text.isEmpty {
             try await become(Self.decide(text, name, isWhole: true) ?? .text, text)
@@ -120,7 +120,7 @@ struct CaptureReader {
         return try await finish()
     }
 
-    /// The answer broke off in the string.
+    /// Ends the string early: the answer broke off inside it.
     mutating func breakOff() async throws(NotStored) -> Capture {
         let reason = "it was cut off"
         switch current {
@@ -163,7 +163,7 @@ struct CaptureReader {
 
     private mutating func decode(_ text: [UInt8], with decoder: Base64Decoder) async throws(NotStored) {
         var decoder = decoder
-        // Not a copy any more, so that the decoder is changed in place.
+        // Cleared, so that the decoder is not copied but changed in place.
         current = .none
         if beginning.count < Limits.telling { beginning += text.prefix(Limits.telling - beginning.count) }
         let decoded = decoder.decodeTolerantly(text)
@@ -175,7 +175,7 @@ struct CaptureReader {
         if sink != nil || held.count >= Limits.telling { try await flush() }
     }
 
-    /// What is wrong with a text that is not base64 to its end.
+    /// Returns the defect of a text that is not base64 to its end; nil if there is none.
     private static func failure(of decoder: Base64Decoder, _ beginning: [UInt8]) -> String? {
         guard let damagedAt = decoder.damagedAt else { return nil }
         return damagedAt < Limits.telling
@@ -212,11 +212,11 @@ struct CaptureReader {
         }
     }
 
-    /// Ends a picture that is not to be read on.
+    /// Ends a picture of which no more is read.
     private mutating func close(isValid: Bool, _ reason: String) async throws(NotStored) {
         if sink != nil && !held.isEmpty || held.count >= Limits.telling { try await flush() }
         held = []
-        // It may have been too large.
+        // `flush` may have skipped it as too large.
         if case .skipped = current { return }
         guard sink != nil else { return current = .skipped(.invalid(reason)) }
         current = .skipped(.broken(pictures, reason))
@@ -250,9 +250,9 @@ struct CaptureReader {
         }
     }
 
-    // MARK: - What a string is
+    // MARK: - The kind of a string
 
-    /// - Returns: nil while it may be either.
+    /// - Returns: nil as long as it is undecided.
     private static func decide(_ text: [UInt8], _ name: PictureName, isWhole: Bool) -> Decision? {
         if name == .echo { return .text }
         if let scheme = scheme(of: text) {
@@ -285,7 +285,7 @@ struct CaptureReader {
 
     private static let longestScheme = 16
 
-    /// Lower case; nil if there is none so far. Base64 has no colon.
+    /// Returns the scheme in lowercase; nil if there is none so far. Base64 has no colon.
     private static func scheme(of text: [UInt8]) -> String? {
         guard let colon = text.prefix(longestScheme).firstIndex(of: UInt8(ascii: ":")), colon > 0,
             text[..<colon].allSatisfy({ byte in
@@ -299,7 +299,7 @@ struct CaptureReader {
         byte >= 0x80 || ".?%&~#".utf8.contains(byte)
     }
 
-    /// A path that ends as a picture's file does.
+    /// True for a path that ends like a picture's file name.
     private static func namesPicture(_ text: [UInt8]) -> Bool {
         let path = text.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         let name = String(decoding: path, as: UTF8.self).lowercased()

@@ -1,9 +1,9 @@
 import FluxqFormats
 import NIOCore
 
-/// Undoes the content codings of a body as it streams in. The bytes decide, not the header: what begins as gzip or zlib is
-/// decompressed whatever the header says, and what does not is taken as it is. A header is needed only for deflate without
-/// a frame, which begins with no mark.
+/// Decodes the content codings of a body as it streams in. The bytes decide, not the header: bytes that begin as gzip
+/// or zlib are decompressed whatever the header claims, and all others are used unchanged. A header is needed only for
+/// deflate without a frame, which begins with no mark.
 ///
 /// ```
 /// Content-Encoding: gzip            1F 8B …            decompressed
@@ -12,9 +12,9 @@ import NIOCore
 /// Content-Encoding: br              {"data": …         as it is; anything else stays unreadable
 /// ```
 ///
-/// Nothing limits what comes out but its reader, who stops to ask for more.
+/// The output is not limited here: its reader limits it by not asking for more.
 struct ContentDecoder {
-    /// The stream is damaged; what came out before is good.
+    /// The stream is damaged. The output before this is good.
     struct Broken: Error {
         /// Such as "its gzip coding is broken".
         let problem: String
@@ -24,9 +24,9 @@ struct ContentDecoder {
         case gzip, deflate
     }
 
-    /// A coding that the header names and that cannot be undone here, such as `br`.
+    /// A coding that the header names and fluxq cannot decode, such as `br`.
     let unreadable: String?
-    /// The outermost coding first: the one that was applied last.
+    /// The outermost coding first, which is the one that was applied last.
     private let layers: [Layer]
 
     private static let mostLayers = 4
@@ -34,7 +34,7 @@ struct ContentDecoder {
         "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "xz", "lzma", "bzip2", "x-bzip2",
     ]
 
-    /// - Parameter header: the values of Content-Encoding, in their order.
+    /// - Parameter header: the values of Content-Encoding, in order.
     init(header: [String]) {
         let codings = header.flatMap { $0.split(separator: ",") }.map { coding in
             coding.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace && $0 != "\"" }
@@ -47,28 +47,28 @@ struct ContentDecoder {
             default: nil
             }
         }
-        // One more than was said, for a body that says nothing of it.
+        // One more layer than the header names, for a body that is compressed without a header.
         layers = (0..<min(claims.count + 1, Self.mostLayers)).map {
             Layer(isDeflate: $0 < claims.count && claims[claims.count - 1 - $0] == .deflate)
         }
     }
 
-    /// Takes bytes as they came. What they stand for comes out of `next`.
+    /// Adds encoded bytes. `next` returns the decoded ones.
     func add(_ bytes: ByteBuffer) {
         layers[0].add(bytes)
     }
 
-    /// No more bytes will come.
+    /// Called after the last bytes.
     func end() {
         layers[0].end()
     }
 
-    /// - Returns: the next decoded piece; nil if more bytes have to come first.
+    /// - Returns: the next decoded piece; nil if more input is needed first.
     func next() throws(Broken) -> ByteBuffer? {
         try next(of: layers.count - 1)
     }
 
-    /// Whether the compressed stream, if there is one, has come to its end.
+    /// True if the compressed stream, if there is one, has ended.
     var isWhole: Bool { layers.allSatisfy(\.isWhole) }
 
     private func next(of index: Int) throws(Broken) -> ByteBuffer? {
@@ -92,7 +92,7 @@ struct ContentDecoder {
             case undecided
             case plain
             case inflating(Inflater, name: String)
-            /// Its end mark has come; what follows is ignored.
+            /// Its end mark has been read. Further bytes are ignored.
             case ended
             case broken
         }
@@ -116,7 +116,7 @@ struct ContentDecoder {
 
         func end() { isEnded = true }
 
-        /// Nothing more will come out.
+        /// True if there is no further output.
         var isOver: Bool {
             switch state {
             case .ended, .broken: true
@@ -148,7 +148,7 @@ struct ContentDecoder {
                 do throws(Inflater.Broken) {
                     if let piece = try inflater.next(from: &input) { return piece }
                     guard inflater.isAtEnd else { return nil }
-                    // Another gzip stream may follow, and its mark may not have come whole.
+                    // Another gzip stream may follow, and only part of its mark may have arrived.
                     guard name == "gzip", Self.isGzip(input) else {
                         let isOpen = name == "gzip" && Self.mayBecomeGzip(input)
                         if isEnded || !isOpen { state = .ended }
@@ -187,7 +187,8 @@ struct ContentDecoder {
             bytes.readableBytes == 0 || bytes.readableBytes == 1 && bytes.readableBytesView.first == 0x1F
         }
 
-        /// RFC 1950, 2.2: method 8, a window of at most 32 KiB, and a check sum. Unclaimed only in the forms that zlib writes.
+        /// RFC 1950, 2.2: method 8, a window of at most 32 KiB, and a checksum. Without a claim, only the forms that
+        /// zlib writes.
         private static func isZlib(_ head: [UInt8], claimed: Bool) -> Bool {
             let isHeader =
                 head[0] & 0x0F == 8 && head[0] >> 4 <= 7 && (Int(head[0]) << 8 | Int(head[1])).isMultiple(of: 31)

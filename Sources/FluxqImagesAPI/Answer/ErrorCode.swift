@@ -1,20 +1,21 @@
-/// What the codes mean that the vendor and its like are known to send in `code`, `type`, `status` or `finish_reason`. A closed
-/// set: anything else has no meaning of its own.
+/// The meanings of the codes that the vendor and similar APIs are known to send in `code`, `type`, `status` or
+/// `finish_reason`. The set is closed: any other code has no meaning.
 enum ErrorCode: Hashable, Sendable {
-    /// The request is not acceptable as it is.
+    /// The request is not acceptable in this form.
     case rejected
     case moderated
-    /// The key, the money, or a permission.
+    /// The key, the balance, or a permission is the cause.
     case account
     case rateLimited
-    /// The API failed and says so itself.
+    /// The API reports its own failure.
     case serverError
-    /// The API gave up waiting; what it waited for may still have been done.
+    /// The API stopped waiting. The work may still have been done.
     case timeout
-    /// The server is there and knows no such address.
+    /// The server was reached but has no such address.
     case wrongAddress
 
-    /// - Parameter word: compared without regard to case, spaces, `-`, `_` and `.`: `RequestModerated` is `request_moderated`.
+    /// - Parameter word: compared without case, spaces, `-`, `_` and `.`: `RequestModerated` equals
+    ///   `request_moderated`.
     init?(word: String) {
         guard word.utf8.count <= 100, let code = Self.known[Self.folded(word)] else { return nil }
         self = code
@@ -27,7 +28,7 @@ enum ErrorCode: Hashable, Sendable {
     private static let words: [ErrorCode: [String]] = [
         .rejected: [
             "param_error", "invalid_messages", "model_error", "tokens_too_long", "invalid_request_error",
-            // Of others with the same interface.
+            // From other APIs with the same interface.
             "invalid_parameter", "invalid_parameter_error", "invalid_image", "invalid_image_format",
             "image_parse_error",
             "image_too_large", "model_not_found", "invalid_value", "unsupported_parameter", "unknown_parameter",

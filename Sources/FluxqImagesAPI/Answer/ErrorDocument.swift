@@ -1,6 +1,6 @@
 import FluxqFormats
 
-/// What an answer says went wrong, in whichever of the shapes seen in the wild:
+/// The error in an answer, in any of the shapes that APIs are known to send:
 ///
 /// ```
 /// {"error": {"code": "param_error", "type": "invalid_request_error", "message": "…", "param": "request id"}}
@@ -15,11 +15,11 @@ struct ErrorDocument: Hashable, Sendable {
     var type: String?
     var message: String?
     var requestID: String?
-    /// It is an error object, or its code is one that such an API is known to send. A text, or a number that repeats the
-    /// status, comes from any web server.
+    /// True for an error object, or for a code that such an API is known to send. Any web server may send a text, or a
+    /// number that repeats the status.
     var isOfAPI = false
 
-    /// - Parameter event: the name of the event that brought it.
+    /// - Parameter event: the name of the event that carried it.
     /// - Returns: nil if the answer has no error of its own.
     init?(answer: JSONValue, event: String? = nil) {
         let named = [answer["error"], answer["errors"], answer["Error"], answer["ResponseMetadata"]?["Error"]]
@@ -37,7 +37,7 @@ struct ErrorDocument: Hashable, Sendable {
         isOfAPI = isOfAPI || [code, type].contains { $0.flatMap(ErrorCode.init(word:)) != nil }
     }
 
-    /// The value of an `error` member, of an answer or of one of its items.
+    /// Reads the value of an `error` member, of an answer or of one of its items.
     init?(error: JSONValue) {
         switch error {
         case .null, .bool(false): return nil
@@ -62,12 +62,12 @@ struct ErrorDocument: Hashable, Sendable {
         }
     }
 
-    /// A code beside `data` instead of an `error`. Zero, 200 and such say that all is well.
+    /// Reads a code beside `data` instead of an `error`. Codes such as zero and 200 mean success.
     private init?(envelope: JSONValue) {
         let status = Self.words(["status", "state"], in: envelope).flatMap { ErrorCode(word: $0) == nil ? nil : $0 }
         let message = Self.texts(Self.messages, in: envelope)
         guard let code = Self.words(Self.codes, in: envelope) ?? status, !Self.meansSuccess(code),
-            // Some count from 10000 and say that it is good.
+            // Some APIs count from 10000 and use such codes for success.
             Int(code) == nil || message == nil || !Self.isHarmless(message)
         else { return nil }
         self.code = code
@@ -76,7 +76,7 @@ struct ErrorDocument: Hashable, Sendable {
         requestID = Self.id(in: envelope)
     }
 
-    /// What an answer without an error of its own has to say for itself.
+    /// Returns the message of an answer without an error.
     static func remark(in answer: JSONValue) -> String? {
         texts(messages, in: answer)
     }
@@ -90,12 +90,12 @@ struct ErrorDocument: Hashable, Sendable {
     ]
     private static let ids = ["request_id", "requestId", "RequestId", "trace_id", "traceId", "log_id"]
 
-    /// `param` is the request's id for this vendor, and the name of a field for others.
+    /// `param` is the request id for this vendor, and the name of a field for others.
     private static func id(in value: JSONValue) -> String? {
         words(ids, in: value) ?? word(value["param"]).flatMap { looksLikeID($0) ? $0 : nil }
     }
 
-    /// Ids are long and have digits in them, or say what they are; names of fields are words, perhaps with an index.
+    /// Ids are long and contain digits, or have a known prefix. Names of fields are words, perhaps with an index.
     static func looksLikeID(_ text: String) -> Bool {
         let isPlain = text.utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "-_.:+/=".utf8.contains(byte)
@@ -117,7 +117,7 @@ struct ErrorDocument: Hashable, Sendable {
         return message.isEmpty || meansSuccess(message)
     }
 
-    /// Nothing but empty texts, zeros and nulls.
+    /// True if the value has only empty texts, zeros, false and nulls.
     private static func isBlank(_ value: JSONValue) -> Bool {
         switch value {
         case .null, .bool(false), .integer(0), .string(""): true
@@ -135,7 +135,7 @@ struct ErrorDocument: Hashable, Sendable {
         names.lazy.compactMap { text(value[$0]) }.first
     }
 
-    /// A string that is not empty, or a number as its decimal text.
+    /// Returns a string that is not empty, or a number as its decimal text.
     private static func word(_ value: JSONValue?) -> String? {
         switch value {
         case .string(let string): string.isEmpty ? nil : string
@@ -145,7 +145,7 @@ struct ErrorDocument: Hashable, Sendable {
         }
     }
 
-    /// A string, or the first text inside of a list or an object (`{"detail": [{"msg": "…"}]}`).
+    /// Returns a string, or the first text inside a list or an object (`{"detail": [{"msg": "…"}]}`).
     private static func text(_ value: JSONValue?) -> String? {
         switch value {
         case .array(let values): values.lazy.compactMap { text($0) }.first

@@ -3,7 +3,7 @@ package import FluxqModel
 /// The three forms of a date in an HTTP header (RFC 9110, 5.6.7).
 ///
 /// ```
-/// Sun, 06 Nov 1994 08:49:37 GMT      what is sent today
+/// Sun, 06 Nov 1994 08:49:37 GMT      the current form
 /// Sunday, 06-Nov-94 08:49:37 GMT     RFC 850
 /// Sun Nov  6 08:49:37 1994           C's asctime
 /// ```
@@ -16,7 +16,7 @@ package enum HTTPDate {
         if words.count == 4, words[0].hasSuffix(","), isUTC(words[3]) {
             let date = words[1].split { $0 == "-" }.map(String.init)
             guard date.count == 3, let short = number(date[2]) else { return nil }
-            // Two digits that would lie far in the future are of the century before.
+            // A year of two digits that would be far in the future belongs to the previous century.
             let year = date[2].count == 2 ? (short < 70 ? 2000 + short : 1900 + short) : short
             return time(day: date[0], month: date[1], year: String(year), clock: words[2])
         }
@@ -26,7 +26,8 @@ package enum HTTPDate {
         return nil
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z of a date of the Gregorian calendar; nil if there is no such time.
+    /// Returns the seconds since 1970-01-01T00:00:00Z of a date of the Gregorian calendar; nil if there is no such
+    /// time.
     static func seconds(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) -> Int64? {
         guard (1970...9999).contains(year), (1...12).contains(month), (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second)
@@ -55,7 +56,7 @@ package enum HTTPDate {
         ["GMT", "UTC"].contains(zone.uppercased())
     }
 
-    /// Digits only: no sign, no spaces.
+    /// Accepts digits only: no sign, no spaces.
     private static func number(_ text: String) -> Int? {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
     }

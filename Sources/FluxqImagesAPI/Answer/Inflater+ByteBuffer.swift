@@ -2,7 +2,7 @@ import FluxqFormats
 import NIOCore
 
 extension Inflater {
-    /// Takes as much of the input as one piece of output needs.
+    /// Reads as much input as one piece of output needs.
     ///
     /// - Returns: nil if more input is needed first.
     func next(from input: inout ByteBuffer) throws(Broken) -> ByteBuffer? {
@@ -18,7 +18,7 @@ extension Inflater {
                 }
                 return read
             }
-            // What came out before is good.
+            // The output before an error is good.
             if output.readableBytes > 0 { return output }
             if state == .broken { throw Broken() }
             if state == .starved { return nil }

@@ -1,18 +1,18 @@
 import FluxqModel
 
-/// What an outcome of a call means: the table of `CallOutcome`. Only the status, two headers and the closed set of `ErrorCode`
-/// decide; no message does.
+/// Maps a reply to the outcome of its call, by the table of `CallOutcome`. Only the status, two headers and the closed
+/// set of `ErrorCode` decide; messages never do.
 ///
-/// Where the table is silent:
-/// - A code of the closed set corrects a 4xx or an unbilled 5xx (`insufficient_quota` in a 429, moderation in a 403), but
-///   never a redirect and never a status after which the bill is unknown.
+/// Cases that the table does not cover:
+/// - A code of the closed set corrects a 4xx or an unbilled 5xx (`insufficient_quota` in a 429, moderation in a 403). It
+///   never corrects a redirect, or a status after which the bill is unknown.
 /// - A code that means a time-out makes the outcome unknown whatever the status: the picture may still have been made.
 /// - 409, 423 and 425 ask to try later, unless a code says that the request is wrong.
-/// - `x-should-retry: true` makes a refusal of the request one that passes. `false` makes a rate limit one that does not,
-///   and an unbilled 5xx one whose bill is unknown: the API would not have it sent again.
-/// - A 403 whose own code calls the request wrong is about the request; any other is about the account.
-/// - An error in a 2xx that has no row of its own counts as a 4xx: the API itself says that the request failed.
-/// - A status of no row (1xx, 501, 505, 529, …) is unknown unless the administrator counts it as unbilled.
+/// - `x-should-retry: true` turns a refusal of the request into a temporary one. `false` turns a rate limit into a
+///   permanent refusal, and an unbilled 5xx into one whose bill is unknown: the API does not want the request again.
+/// - A 403 whose own code blames the request is about the request; any other is about the account.
+/// - An error in a 2xx that has no row of its own counts as a 4xx: the API itself reports that the request failed.
+/// - A status without a row (1xx, 501, 505, 529, …) is unknown unless the administrator counts it as unbilled.
 struct OutcomeTable: Sendable {
     /// `api.unbilled_statuses`.
     let unbilledStatuses: Set<Int>
@@ -26,7 +26,7 @@ struct OutcomeTable: Sendable {
         reply.isSuccess ? outcome(ofSuccess: reply) : outcome(in: row(ofFailure: reply), of: reply)
     }
 
-    /// The request was sent in full and nothing that settles the matter came back.
+    /// Returns the outcome of a request that was sent in full but got no conclusive answer.
     func unknown(because trouble: String, status: Int? = nil, requestID: String? = nil) -> CallOutcome {
         .unknown(
             APIError(
@@ -40,7 +40,7 @@ struct OutcomeTable: Sendable {
 
     private func outcome(ofSuccess reply: Reply) -> CallOutcome {
         guard let answer = reply.answer else { return outcome(in: .unknown, of: reply) }
-        // Pictures beside an error have been paid for all the same, and so have those that came before an answer broke off.
+        // Pictures have been paid for even if there is an error beside them, or if the answer broke off after them.
         if reply.isAnswered { return .answered(answer) }
         if reply.says == .page { return outcome(in: .webPage, of: reply) }
         if reply.defect != nil { return outcome(in: .unknown, of: reply) }
@@ -48,8 +48,8 @@ struct OutcomeTable: Sendable {
             let row = row(ofError: error, in: reply) ?? (reply.says == .moderated ? .moderated : .rejected)
             return outcome(in: row, of: reply)
         }
-        // Nothing but items that failed: their word counts if it is a known one. Beside anything that came in a picture's
-        // place they do not say that nothing was billed.
+        // All items failed: the code of an item counts if it is known. If anything came in place of a picture, the
+        // codes do not prove that nothing was billed.
         if !reply.hasOthers {
             for error in reply.itemErrors {
                 guard let row = row(ofError: error, in: reply) else { continue }
@@ -67,14 +67,14 @@ struct OutcomeTable: Sendable {
         return .noImage(answer)
     }
 
-    /// The row that an error inside of a 2xx names; nil if it names none.
+    /// Returns the row for an error inside a 2xx; nil if it has none.
     private func row(ofError error: ErrorDocument, in reply: Reply) -> Row? {
         let words = [error.code, error.type].compactMap(\.self)
         if let code = error.code.flatMap(ErrorCode.init(word:)) { return row(of: code) }
         if let status = error.code.flatMap({ Int($0) }), (300..<600).contains(status) {
             var inner = Reply(status: status)
             inner.hasRetryAfter = reply.hasRetryAfter
-            // The answer is the API's own, and its address is right.
+            // The answer is the API's own, so its address is right.
             inner.error = ErrorDocument.ofAPI
             let row = row(ofStatus: inner)
             return row == .wrongAddress ? .rejected : row
@@ -112,7 +112,7 @@ struct OutcomeTable: Sendable {
             return .rejected
         case .rateLimited, .rejected, .serverError, nil: break
         }
-        // A code of no account beside a type of one: `{"type": "insufficient_quota", "code": "rate_limit"}`.
+        // The code is not about the account, but the type is: `{"type": "insufficient_quota", "code": "rate_limit"}`.
         if type == .account { return .accountClosed }
         if reply.says == .moderated, row == .rejected || row == .accountClosed { return .moderated }
         return self.row(row, shouldRetry: reply.shouldRetry, status: reply.status)
@@ -142,7 +142,7 @@ struct OutcomeTable: Sendable {
         }
     }
 
-    /// Conflict, Locked, Too Early: they pass.
+    /// Conflict, Locked, Too Early: these are temporary.
     private static let tryLater: Set<Int> = [409, 423, 425]
 
     // MARK: - Words
@@ -167,7 +167,7 @@ struct OutcomeTable: Sendable {
             message: redactor.clean(message(of: reply)), requestID: requestID(of: reply))
     }
 
-    /// `error.param` is the request id for this vendor; a header is where others put it.
+    /// `error.param` is the request id for this vendor; others send it in a header.
     func requestID(of reply: Reply) -> String? {
         redactor.clean(ifAny: reply.error?.requestID ?? reply.requestID, limit: Redactor.wordLimit)
     }
@@ -221,7 +221,7 @@ struct OutcomeTable: Sendable {
 }
 
 extension ErrorDocument {
-    /// Some error of the API's own.
+    /// An arbitrary error of the API's own.
     static let ofAPI = ErrorDocument(isOfAPI: true)
 
     private init(isOfAPI: Bool) {

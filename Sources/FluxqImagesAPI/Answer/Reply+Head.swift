@@ -3,7 +3,7 @@ import FluxqModel
 import NIOHTTP1
 
 extension Reply {
-    /// What an answer's head says.
+    /// Reads the head of an answer.
     init(head: HTTPClientResponse, now: Timestamp) {
         let headers = head.headers
         let milliseconds = headers.first(name: "retry-after-ms")

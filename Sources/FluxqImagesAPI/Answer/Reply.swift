@@ -1,52 +1,52 @@
 import FluxqModel
 
-/// One answer as it was read, before anybody says what it means.
+/// One answer as it was read, before its meaning is decided.
 struct Reply: Sendable {
     var status: Int
-    /// How long the answer asks to wait, as far as that makes sense.
+    /// The time that the answer asks to wait; nil if there is none or the value is not plausible.
     var retryAfter: Duration?
-    /// Whether there was a Retry-After at all.
+    /// True if there was a Retry-After header at all.
     var hasRetryAfter = false
-    /// `x-should-retry`: the API's own word on whether the same request may succeed later.
+    /// `x-should-retry`: tells whether the same request may succeed later, according to the API.
     var shouldRetry: Bool?
-    /// Where a redirect points.
+    /// The target of a redirect.
     var location: String?
-    /// From the headers.
+    /// The request id from the headers.
     var requestID: String?
-    /// Why the body is not all there or cannot be read; nil if it came in full.
+    /// The reason why the body is incomplete or unreadable; nil if it arrived in full.
     var defect: String?
     /// The values of Content-Encoding.
     var codings: [String] = []
     /// Content-Type.
     var mediaType: String?
-    /// The body has no other end than the connection's.
+    /// True if only the end of the connection ends the body.
     var isDelimitedByClose = false
-    /// Of a 2xx; nil otherwise.
+    /// Only for a 2xx; nil otherwise.
     var answer: Answer?
-    /// It holds a picture or a link that is worth keeping: whole, or damaged in an answer that is whole.
+    /// True if it contains a picture or a link worth keeping: whole, or damaged in an answer that is whole.
     var isAnswered = false
-    /// Something stood in a picture's place, so that the call was not for nothing.
+    /// True if something came in place of a picture, so the call may have been billed.
     var hasOthers = false
     /// The answer's own error.
     var error: ErrorDocument?
-    /// What the body says if it has no error of its own: a remark, the beginning of a page.
+    /// The text of a body without an error of its own: a remark, or the beginning of a page.
     var remark: String?
-    /// The errors of items that came without a picture.
+    /// The errors of items without a picture.
     var itemErrors: [ErrorDocument] = []
     var says: Saying = .nothing
-    /// The beginning of the body, for a person to look at.
+    /// The beginning of the body, for a person to read.
     var excerpt = ""
 
-    /// What a body without picture and error says.
+    /// The meaning of a body without picture and error.
     enum Saying: Sendable {
         case nothing
-        /// A flag or a state says that the content filter took the picture away.
+        /// A flag or a state shows that the content filter removed the picture.
         case moderated
-        /// The API failed, and says no more.
+        /// The API reports a failure without a reason.
         case failed
-        /// The picture would come later, elsewhere.
+        /// The picture would come later, from another address.
         case task
-        /// A page for people.
+        /// A web page for people.
         case page
     }
 

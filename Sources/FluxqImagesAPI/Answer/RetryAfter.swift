@@ -1,15 +1,15 @@
 package import FluxqModel
 
-/// How long an answer asks to wait. As OpenAI's own clients read it: `retry-after-ms`, then
-/// `retry-after` as a number of seconds, whole or decimal, then as an HTTP date.
+/// The time that an answer asks to wait. It is read as OpenAI's own clients do: `retry-after-ms`, then `retry-after` as
+/// a number of seconds, whole or decimal, then as an HTTP date.
 package enum RetryAfter {
-    /// Nobody waits longer on a server's word before another call asks whether it still is so.
+    /// The longest wait on a server's request. After it another call checks whether the limit still holds.
     package static let longest = Duration.seconds(3600)
-    /// What asks for more is nonsense.
+    /// A longer time is not plausible and is ignored.
     package static let absurd = Duration.seconds(366 * 86_400)
 
-    /// - Returns: at most `longest`; nil for zero, negative, past, absurd and unreadable values: the caller's own backoff
-    ///   counts then.
+    /// - Returns: at most `longest`; nil for zero, negative, past, absurd and unreadable values. The caller then uses
+    ///   its own backoff.
     package static func parse(
         milliseconds: String? = nil, retryAfter: String? = nil, now: Timestamp
     ) -> Duration? {
@@ -21,8 +21,8 @@ package enum RetryAfter {
         return candidates.compactMap(\.self).lazy.compactMap(bounded).first
     }
 
-    /// When a limit ends, as `x-ratelimit-reset` and its like say it: seconds from now, seconds or milliseconds since 1970, an
-    /// HTTP date, or a text such as `1m30.5s` or `250ms`.
+    /// Reads the end of a limit from `x-ratelimit-reset` and similar headers: seconds from now, seconds or milliseconds
+    /// since 1970, an HTTP date, or a text such as `1m30.5s` or `250ms`.
     package static func parse(reset text: String, now: Timestamp) -> Duration? {
         if let number = decimal(text, longest: 17) {
             switch number {
@@ -38,7 +38,7 @@ package enum RetryAfter {
         wait >= .milliseconds(1) && wait <= absurd ? min(wait, longest) : nil
     }
 
-    /// `1h2m3.5s`.
+    /// Reads a text such as `1h2m3.5s`.
     private static func units(_ text: String) -> Duration? {
         let units: [(name: Substring, milliseconds: Double)] = [
             ("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000),
@@ -61,7 +61,7 @@ package enum RetryAfter {
 
     private static let longestNumber = 12
 
-    /// Digits with at most one point; no sign, no exponent, no `inf`.
+    /// Reads digits with at most one point; no sign, no exponent, no `inf`.
     private static func decimal(_ text: String, longest: Int = longestNumber) -> Double? {
         let trimmed = text.drop { $0 == " " || $0 == "\t" }
         let number = trimmed.prefix { $0 != " " && $0 != "\t" }

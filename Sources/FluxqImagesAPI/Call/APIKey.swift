@@ -1,5 +1,5 @@
-/// The key that pays. It shows itself to nobody: every way of printing it gives `[hidden]`, and its text is visible to
-/// this module alone.
+/// The API key, which calls are billed to. Every way of printing it shows `[hidden]`, and its text is visible in this
+/// module alone.
 package struct APIKey: Sendable {
     package enum Invalid: Error, Hashable, Sendable, CustomStringConvertible {
         case empty
@@ -22,14 +22,15 @@ package struct APIKey: Sendable {
 
     let secret: String
 
-    /// For a stand-in of the API, which takes any key. No word of its messages, which would be hidden in them.
+    /// The key for a stand-in of the API, which accepts any key. It occurs in none of the stand-in's messages, where it
+    /// would be hidden.
     package static let ofSandbox = APIKey(secret: "any-key-will-do")
 
     private init(secret: String) {
         self.secret = secret
     }
 
-    /// - Throws: where the text could not stand in an HTTP header. The error does not hold the text.
+    /// - Throws: an error if the text cannot be an HTTP header value. The error does not contain the text.
     package init(_ text: String) throws(Invalid) {
         guard !text.isEmpty else { throw .empty }
         guard text.utf8.count <= Self.longest else { throw .tooLong(limit: Self.longest) }

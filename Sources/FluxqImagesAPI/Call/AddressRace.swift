@@ -2,20 +2,22 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Finds the address of a host that can be reached (RFC 8305): one after the other is begun, a quarter of a second apart or
-/// as soon as the one before has failed, and the first that answers wins. A path that swallows everything costs no more.
+/// Finds a reachable address of a host (RFC 8305). It tries one address after the other, a quarter of a second apart or
+/// as soon as the previous one has failed. The first that connects wins. An address that never answers costs no more
+/// than that.
 enum AddressRace {
-    /// Between the beginnings of two tries (RFC 8305, section 8).
+    /// The time between the starts of two tries (RFC 8305, section 8).
     static let stagger = Duration.milliseconds(250)
 
     private enum Moment {
         case reached(SocketAddress)
         case failed(any Error)
-        /// The next one may begin.
+        /// The next try may begin.
         case due
     }
 
-    /// The addresses as they are tried: the two families by turns, the first as the system has it.
+    /// Returns the addresses in the order of the tries. The two families alternate, and the system's first address is
+    /// first.
     static func inTurn(_ addresses: [SocketAddress]) -> [SocketAddress] {
         guard let first = addresses.first else { return [] }
         let same = addresses.filter { $0.protocol == first.protocol }
@@ -28,9 +30,9 @@ enum AddressRace {
         return result
     }
 
-    /// - Parameter connect: ends when the address has been reached.
+    /// - Parameter connect: returns when the address has been reached.
     /// - Returns: the address that was reached first.
-    /// - Throws: what the first one to fail did, when all have failed.
+    /// - Throws: the first failure, after all addresses have failed.
     static func winner(
         among addresses: [SocketAddress], stagger: Duration = stagger,
         connect: @escaping @Sendable (SocketAddress) async throws -> Void = probe
@@ -52,7 +54,7 @@ enum AddressRace {
                 }
                 guard !waiting.isEmpty else { return }
                 group.addTask {
-                    // Cut short only where the race is over.
+                    // Ends early only if the race is over.
                     try? await Task.sleep(for: stagger)
                     return .due
                 }
@@ -75,7 +77,7 @@ enum AddressRace {
         }
     }
 
-    /// Connects and hangs up; canceled, it ends at once.
+    /// Connects and disconnects. Ends immediately if canceled.
     static func probe(_ address: SocketAddress) async throws {
         let connecting = Connecting()
         let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -92,7 +94,7 @@ enum AddressRace {
         }
     }
 
-    /// The one channel of a probe, which may be given up before it is there.
+    /// The channel of a probe, which may be given up before it exists.
     private final class Connecting: Sendable {
         private let state = Mutex<(channel: (any Channel)?, isGivenUp: Bool)>((nil, false))
 

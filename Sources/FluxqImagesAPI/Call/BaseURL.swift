@@ -2,17 +2,17 @@ import FoundationEssentials
 
 /// The address of an images API: `base_url`, without the route that a call adds.
 package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
-    /// Why a text cannot be one. It never repeats the text: people paste keys into URLs.
+    /// The reason why a text is not a base URL. It never contains the text: people paste keys into URLs.
     package struct Invalid: Error, Hashable, Sendable {
-        /// What follows the setting's name in a sentence, such as `must name a host`.
+        /// The text that follows the setting's name in a sentence, such as `must name a host`.
         package let problem: String
     }
 
-    /// As it was written, without slashes at its end.
+    /// The URL as it was written, without slashes at its end.
     package let description: String
     /// nil for an API that is reached over the network.
     package let socket: SocketURL?
-    /// What relative links of its answers are relative to.
+    /// The base of relative links in its answers.
     let base: AnswerBase
 
     /// The API that fluxq was made for.
@@ -20,7 +20,7 @@ package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
         description: "https://api.umodelverse.ai/v1", socket: nil,
         base: AnswerBase(scheme: "https", authority: "api.umodelverse.ai", path: "/v1"))
 
-    /// Of a stand-in on this host.
+    /// The address of a stand-in on this host.
     package static func loopback(port: Int) -> BaseURL {
         let place = HostAndPort.loopback(port: port)
         return BaseURL(
@@ -34,7 +34,7 @@ package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
         self.base = base
     }
 
-    /// An http or https URL, or the URL of a socket. Whether the key is safe on the way is for the caller to ask.
+    /// Accepts an http or https URL, or the URL of a socket. The caller checks whether the key is safe in transit.
     package init(_ text: String) throws(Invalid) {
         if text.lowercased().hasPrefix(SocketURL.scheme) {
             self = try Self.ofSocket(text)
@@ -79,7 +79,7 @@ package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
             base: AnswerBase(scheme: "http", authority: "localhost", path: String(path)))
     }
 
-    /// Without slashes at its end.
+    /// Returns the path without slashes at its end.
     private static func trimmed(_ path: Substring, example: String) throws(Invalid) -> Substring {
         var trimmed = path
         while trimmed.last == "/" { trimmed = trimmed.dropLast() }
@@ -90,14 +90,14 @@ package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
     private static let route = "/images/generations"
     package static let socketExample = "\(SocketURL.scheme)%2Frun%2Fapi%2Fhttp.sock/v1"
 
-    /// Where a picture is asked for, as the library for HTTP takes it.
+    /// The URL to which calls are sent, in the form that the HTTP library uses.
     var generations: String {
         "\(socket.map { SocketURL.scheme + $0.authority } ?? "\(base.scheme)://\(base.authority)")\(base.path)\(Self.route)"
     }
 
-    /// Whether the key goes over plain http. To a port of this host any user may listen.
+    /// True if the key is sent over plain http. Any user of this host may listen on a local port.
     package var isPlainHTTP: Bool { socket == nil && base.scheme == Link.Scheme.http.rawValue }
 
-    /// Whether plain http would carry the key and the pictures beyond this host.
+    /// True if plain http would send the key and the pictures beyond this host.
     package var showsKeyToNetwork: Bool { isPlainHTTP && HostAndPort(base.authority)?.isLoopback != true }
 }

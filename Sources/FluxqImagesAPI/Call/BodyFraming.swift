@@ -1,6 +1,6 @@
 import FluxqFormats
 
-/// Says by its first bytes what a decoded body is, and takes the frame off its text: the fields of server-sent events, or none.
+/// Detects the kind of a decoded body by its first bytes, and removes the framing of server-sent events from its text.
 ///
 /// ```
 /// {"data": …}                                   documents: JSON, one or several after each other
@@ -17,14 +17,14 @@ struct BodyFraming {
     enum Part {
         /// Bytes of documents, of the picture or of the bare string.
         case payload(ArraySlice<UInt8>)
-        /// The name of the event that is being read.
+        /// The name of the current event.
         case name(String)
-        /// An event is over.
+        /// The end of an event.
         case boundary
     }
 
     private enum Line {
-        /// Its field's name so far, with the bytes before its value.
+        /// The name of its field so far, with the bytes before its value.
         case start([UInt8])
         case payload
         case name([UInt8])
@@ -35,16 +35,16 @@ struct BodyFraming {
     private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
     private static let enoughBytes = 32
     private static let longestName = 200
-    /// Of a field's name, or of the white space that is an empty line.
+    /// The longest name of a field, and the most white space in an empty line.
     private static let longestField = 16
 
-    /// Lower case, without parameters; nil if the head says none.
+    /// Lowercase, without parameters; nil if the head has none.
     private let mediaType: String?
-    /// nil while too little has come to say.
+    /// nil until enough bytes have arrived.
     private(set) var kind: Kind?
     private var held: [UInt8] = []
     private var line = Line.start([])
-    /// A line of `data:` has ended, and another may follow.
+    /// True after a line of `data:` that another may follow.
     private var hasOpenPayload = false
 
     init(mediaType: String?) {
@@ -53,12 +53,12 @@ struct BodyFraming {
         }
     }
 
-    /// - Parameter isEnd: no more bytes will come.
+    /// - Parameter isEnd: true if these are the last bytes.
     mutating func read(_ bytes: [UInt8], isEnd: Bool = false) -> [Part] {
         guard let kind else {
             held += bytes
             if !isPictureType {
-                // White space keeps a connection alive while nothing else is ready.
+                // White space keeps a connection alive until there is data.
                 held = Array(held.drop(while: Self.isFiller))
                 while held.starts(with: Self.byteOrderMark) {
                     held = Array(held.dropFirst(Self.byteOrderMark.count).drop(while: Self.isFiller))
@@ -94,7 +94,7 @@ struct BodyFraming {
         return first == UInt8(ascii: "<") || isHTML ? .page : .documents
     }
 
-    /// A link, or a picture in base64, without anything around it.
+    /// True for a link, or a picture in base64, without anything around it.
     private static func isBare(_ head: [UInt8]) -> Bool {
         let text = String(decoding: head.prefix(enoughBytes), as: UTF8.self).lowercased()
         if ["https://", "http://", "data:image/", "data:;base64,", "data:application/octet"].contains(
@@ -123,7 +123,7 @@ struct BodyFraming {
                 let isOver = end < rest.endIndex
                 let text = rest[..<end].prefix(Self.longestName)
                 if name.isEmpty, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
-                    // A line that is no event, between those that are; its first name may look like a field's.
+                    // A line of JSON between events. Its first key may look like the name of a field.
                     line = .payload
                 } else if let colon = text.firstIndex(of: UInt8(ascii: ":")),
                     colon - rest.startIndex + name.count <= Self.longestField
@@ -163,7 +163,7 @@ struct BodyFraming {
     private mutating func begin(_ field: String, _ parts: inout [Part]) {
         switch field {
         case "data":
-            // The lines of one event are one text.
+            // The `data:` lines of one event form one text.
             if hasOpenPayload { parts.append(.payload([0x0A])) }
             line = .payload
         case "event": line = .name([])

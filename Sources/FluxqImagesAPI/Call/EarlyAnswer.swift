@@ -2,27 +2,27 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// Ends an exchange in three cases where the HTTP library, left alone, would do harm.
+/// Ends an exchange in three cases that the HTTP library handles badly.
 ///
-/// An answer that is complete while the request is still being sent, as when a gateway refuses a large picture at its head:
-/// the library would wait for ever to write the rest, and hold on to the picture.
+/// The answer is complete while the request is still being sent, for example when a gateway refuses a large picture
+/// after reading its head. The library would wait forever to write the rest, and keep the picture in memory.
 ///
-/// An answer that is complete while the request's end still waits in this process, behind bytes that the other side does not
-/// read: the library closes the connection, takes the end that was not written for a failure of the whole exchange, and drops
-/// the answer.
+/// The answer is complete while the request's end still waits in this process, behind bytes that the peer does not
+/// read. The library closes the connection, treats the unwritten end as a failure of the whole exchange, and drops the
+/// answer.
 ///
-/// An answer that breaks off: the library would drop what it has read of it and not handed on yet, which may be whole
-/// pictures. It is given an end like any other's, and the call's gate keeps what happened.
+/// The answer breaks off. The library would drop the part that it has read but not passed on yet, which may be whole
+/// pictures. So the answer is ended like any other, and the call's gate records the cause.
 ///
-/// An answer that is over before its request cannot be given its end, but an error. The library hands nothing on after an
-/// error, and it holds back whatever came with the connection's close while the answer's reader was busy. So the error brings
-/// the last pieces along: see `AnswerBody`.
+/// If an answer is over before its request, it cannot be ended normally, only with an error. The library passes on
+/// nothing after an error, and it holds back all that arrived with the connection's close while the answer's reader was
+/// busy. So the error carries the last pieces: see `AnswerBody`.
 final class EarlyAnswer: ChannelDuplexHandler {
-    /// How the body of an answer ends that is over before its request.
+    /// Ends the body of an answer that is over before its request.
     struct Over: Error {
-        /// Bytes of the body, as far as it came.
+        /// The length of the body received, in bytes.
         let length: Int
-        /// Its last pieces: at least all that the library has not handed on.
+        /// The last pieces of the body: at least all that the library has not passed on.
         let last: [ByteBuffer]
     }
 
@@ -38,17 +38,17 @@ final class EarlyAnswer: ChannelDuplexHandler {
     private var isAnswerOver = false
     /// Bytes of the answer's body so far.
     private var length = 0
-    /// The pieces that the library may still hold, while the request is not over.
+    /// The pieces that the library may still hold, until the request is over.
     private var last: [ByteBuffer] = []
-    /// The library has asked for bytes, and hands on what it then gets. It gets more without having asked when the connection
-    /// closes, and keeps that to itself until it asks or sees the answer's end.
+    /// True if the library has asked for bytes and will pass on what it gets. When the connection closes, it gets more
+    /// without asking. It keeps that until it asks again or sees the answer's end.
     private var isAskedFor = false
 
     init(_ calls: CallsInFlight) {
         self.calls = calls
     }
 
-    /// - Parameter channel: one whose HTTP handlers are in place; on its event loop.
+    /// - Parameter channel: a channel whose HTTP handlers are in place; called on its event loop.
     static func install(in channel: any Channel, _ calls: CallsInFlight) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
@@ -69,8 +69,8 @@ final class EarlyAnswer: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
-    /// The library's own promise, kept once there is an answer, also if the end is not written any more. Whether the request
-    /// had left, the call's gate knows.
+    /// Returns a promise that fulfills the library's own once there is an answer, even if the end is never written. The
+    /// call's gate knows whether the request had left.
     private func endPromise(
         for promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
     ) -> EventLoopPromise<Void>? {

@@ -1,15 +1,15 @@
 import NIOCore
 import NIOHTTP1
 
-/// The last station of a download's request before it becomes bytes. It puts the link's path and query into the request
-/// line as they were given, which the HTTP library would encode again, and lets nothing out to any other address than
-/// the one that was checked. Through a proxy the connection is the proxy's, which was asked for the checked name.
+/// The last handler of a download's request before encoding. It writes the link's path and query into the request line
+/// unchanged, because the HTTP library would encode them again. It sends nothing to any address other than the one that
+/// was checked. With a proxy the connection goes to the proxy, which was asked for the checked name.
 final class ExactRequest: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
 
     private let target: String
-    /// Nil through a proxy.
+    /// nil with a proxy.
     private let address: SocketAddress?
 
     init(target: String, address: SocketAddress?) {
@@ -17,7 +17,7 @@ final class ExactRequest: ChannelOutboundHandler {
         self.address = address
     }
 
-    /// - Parameter channel: one whose HTTP handlers are in place; on its event loop.
+    /// - Parameter channel: a channel whose HTTP handlers are in place; called on its event loop.
     static func install(in channel: any Channel, target: String, address: SocketAddress?) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations

@@ -1,16 +1,16 @@
 import NIOCore
 
-/// `host` or `host:port`, of a link or of the configuration; an IPv6 address stands in brackets.
+/// `host` or `host:port`, of a link or of the configuration. An IPv6 address is in brackets.
 package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
-    /// Why a text names no host.
+    /// The reason why a text is not a valid host.
     struct Malformed: Error, Hashable {
-        /// "names no host".
+        /// Such as "names no host".
         let problem: String
     }
 
-    /// Lower case; an IPv6 address without its brackets and in its shortest form, a name without a dot at its end.
+    /// Lowercase. An IPv6 address has no brackets and its shortest form, and a name has no dot at its end.
     package let host: String
-    /// From 1; nil if none is given.
+    /// At least 1; nil if none is given.
     package let port: Int?
 
     init(host: String, port: Int?) {
@@ -18,7 +18,7 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// nil if the text is something else, such as a URL or a bare IPv6 address.
+    /// nil if the text is anything else, such as a URL or a bare IPv6 address.
     package init?(_ text: String) {
         guard text.utf8.last != UInt8(ascii: ":"), let parsed = try? HostAndPort(authority: text[...]) else {
             return nil
@@ -26,7 +26,8 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
         self = parsed
     }
 
-    /// As a link holds it: nothing may follow the colon, and a name beyond ASCII is taken in its xn-- form.
+    /// Reads it as part of a link: the port after the colon may be missing, and a name with non-ASCII characters is
+    /// converted to its xn-- form.
     init(authority: Substring) throws(Malformed) {
         guard !authority.contains("@") else { throw Malformed(problem: "holds a user name or password") }
         guard authority.utf8.allSatisfy({ $0 < 0x80 }) else {
@@ -50,10 +51,10 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { port.map { "\(bracketedHost):\($0)" } ?? bracketedHost }
 
-    /// What stands before a port.
+    /// The form of the host that precedes a port.
     var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
 
-    /// Whether it is this host itself, by an address or a name that never leaves it.
+    /// True if it is this host itself, by an address or a name that never leaves it.
     package var isLoopback: Bool {
         host == "localhost" || host == "::1"
             || (try? SocketAddress(ipAddress: host, port: 0)) != nil && host.hasPrefix("127.")
@@ -70,7 +71,7 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
     private static func host(_ text: Substring) throws(Malformed) -> String {
         if text.hasPrefix("["), text.hasSuffix("]") {
             let address = text.dropFirst().dropLast().lowercased()
-            // A zone (RFC 6874) names one of this host's own networks: no link from outside can mean one.
+            // A zone (RFC 6874) names one of this host's own networks. No link from outside can refer to one.
             guard address.contains(":"), !address.contains("%"),
                 let canonical = (try? SocketAddress(ipAddress: address, port: 0))?.ipAddress
             else { throw Malformed(problem: "names a host that is not an IPv6 address") }

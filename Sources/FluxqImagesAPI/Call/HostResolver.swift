@@ -2,10 +2,10 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Resolves names with the system's resolver, on threads of its own: it blocks for seconds where no name server answers.
+/// Resolves names with the system's resolver, on its own threads: it blocks for seconds if no name server answers.
 struct HostResolver: Sendable {
     struct Unresolved: Error {
-        /// "the name cdn.example could not be resolved: …".
+        /// Such as "the name cdn.example could not be resolved: …".
         let message: String
     }
 
@@ -20,11 +20,11 @@ struct HostResolver: Sendable {
         do {
             try await threads.shutdownGracefully()
         } catch {
-            // Its threads were ended before: that is what was wanted.
+            // The threads have ended already, which is the goal.
         }
     }
 
-    /// Every address of the link's host, in the order in which the system would try them.
+    /// Returns every address of the link's host, in the system's order of preference.
     func addresses(of link: Link) async throws -> [SocketAddress] {
         if let address = link.literalAddress { return [address] }
         return try await threads.runIfActive { try Self.resolve(link.host, port: link.port) }

@@ -1,8 +1,8 @@
 import NIOCore
 import Synchronization
 
-/// Time that passes while this host stores what has come, such as while it waits for room on a full disk. It is not the
-/// API's, and does not count against a call's time limit.
+/// The time that this host spends on storing received data, for example while it waits for room on a full disk. It is
+/// not the API's time and does not count against a call's time limit.
 final class HostTime: Sendable {
     private struct State {
         var total = Duration.zero
@@ -11,12 +11,12 @@ final class HostTime: Sendable {
 
     private let state = Mutex(State())
 
-    /// So far, what is under way included.
+    /// The time so far, including a measurement in progress.
     var total: Duration {
         state.withLock { state in state.total + (state.since.map { .now - $0 } ?? .zero) }
     }
 
-    /// Pieces of an answer are stored one after the other, so one measurement at a time is under way.
+    /// Pieces of an answer are stored one after the other, so only one measurement is in progress at a time.
     fileprivate func measure<Value>(_ work: () async throws -> Value) async rethrows -> Value {
         state.withLock { $0.since = .now }
         defer {
@@ -29,7 +29,7 @@ final class HostTime: Sendable {
     }
 }
 
-/// A receiver whose time is measured.
+/// A receiver that measures its time.
 struct MeasuredReceiver: PictureReceiver {
     let receiver: any PictureReceiver
     let time: HostTime

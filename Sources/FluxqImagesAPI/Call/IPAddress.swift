@@ -1,9 +1,9 @@
 import Glibc
 import NIOCore
 
-/// An IPv4 or IPv6 address and where in the world it lies.
+/// An IPv4 or IPv6 address, with its classification as public or special.
 struct IPAddress: Hashable, Sendable {
-    /// 4 or 16, in the order of the network.
+    /// 4 or 16 bytes, in network byte order.
     let bytes: [UInt8]
 
     init?(_ address: SocketAddress) {
@@ -13,18 +13,19 @@ struct IPAddress: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// Whether the address belongs to one host of the public Internet, by IANA's registries of special-purpose addresses.
+    /// True if the address belongs to one host of the public Internet, by IANA's registries of special-purpose
+    /// addresses.
     ///
-    /// Of IPv6 only 2000::/3 is handed out, so that mapped, private, link-local and multicast addresses are refused by being
-    /// outside of it. A network without IPv4 reaches it through 64:ff9b::/96 (NAT64, RFC 6052): such an address lies where
-    /// the IPv4 address in it does.
+    /// Only 2000::/3 of IPv6 is assigned, so mapped, private, link-local and multicast addresses are refused because
+    /// they are outside of it. A network without IPv4 reaches it through 64:ff9b::/96 (NAT64, RFC 6052). Such an
+    /// address is classified by the IPv4 address inside it.
     var isGloballyRoutable: Bool {
         if let inner = translated { return inner.isGloballyRoutable }
         if bytes.count == 4 { return !Self.specialV4.contains { matches($0.block) } }
         return matches(Self.globalV6) && !Self.specialV6.contains { matches($0.block) }
     }
 
-    /// What an address that is not public is, for people, such as "a private address"; nil for a public one.
+    /// The kind of an address that is not public, for people, such as "a private address"; nil for a public one.
     var kind: String? {
         guard !isGloballyRoutable else { return nil }
         if let inner = translated { return "NAT64 of \(inner.kind ?? "an address")" }
@@ -32,10 +33,11 @@ struct IPAddress: Hashable, Sendable {
         return known.first { matches($0.block) }?.name ?? "not an address of the public Internet"
     }
 
-    /// A proxy on this host's network answers every name with an address that only it understands.
+    /// True for fake-IP DNS: a proxy on this host's network answers every name with an address that only it
+    /// understands.
     var isFake: Bool { bytes.count == 4 && matches(Self.benchmarks) }
 
-    /// The IPv4 address inside of a NAT64 address.
+    /// The IPv4 address inside a NAT64 address; nil for any other address.
     private var translated: IPAddress? {
         bytes.count == 16 && matches(Self.nat64) ? IPAddress(bytes: Array(bytes[12...])) : nil
     }
@@ -54,7 +56,7 @@ struct IPAddress: Hashable, Sendable {
     }
 
     private struct Block {
-        /// As many as the length reaches into.
+        /// As many bytes as the length covers, fully or partly.
         let bytes: [UInt8]
         /// In bits.
         let length: Int
@@ -95,7 +97,7 @@ struct IPAddress: Hashable, Sendable {
         (Block(0x20, 0x02, length: 16), "a 6to4 address"),
         (Block(0x3F, 0xFF, 0x00, length: 20), "an address for documentation"),
     ]
-    /// Outside of 2000::/3, for their names alone.
+    /// Blocks outside of 2000::/3, listed only for their names.
     private static let outsideV6: [Special] = [
         (Block(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, length: 128), "this host itself"),
         (Block(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, length: 96), "an IPv4 address written as IPv6"),

@@ -1,19 +1,19 @@
 package import FluxqModel
 package import NIOCore
 
-/// The images API as the workers know it. `ImagesClient` is the real one; races are tested against simulated ones.
+/// The interface of the images API for the workers. `ImagesClient` implements it; race tests use simulated ones.
 package protocol ImagesAPI: Sendable {
-    /// One call that costs money. Never sends the request twice, never follows a redirect.
+    /// Makes one call, which costs money. Never sends the request twice, never follows a redirect.
     ///
-    /// A task that is canceled meanwhile still gets a true report: `notSent` or `unknown`.
+    /// If the task is canceled meanwhile, the report is still true: `notSent` or `unknown`.
     /// - Parameters:
-    ///   - picture: the bytes of `request.image` where that is `.content`; nil otherwise.
-    ///   - receiver: where inline pictures of the answer go while it streams in.
+    /// - picture: the bytes of `request.image` if that is `.content`; nil otherwise.
+    /// - receiver: receives inline pictures while the answer streams in.
     func generate(
         _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
     ) async -> CallReport
 
-    /// Fetches a link of an answer; costs nothing and may be repeated.
+    /// Downloads a link of an answer. This costs nothing and may be repeated.
     func download(_ link: String, into sink: any PictureSink) async -> DownloadOutcome
 }
 
@@ -22,16 +22,17 @@ package protocol PictureSource: Sendable {
     /// Such as `image/png`.
     var mediaType: String { get }
     var size: Int64 { get }
-    /// Exactly `count` bytes from `offset`, or fewer where the picture ends.
+    /// Returns exactly `count` bytes from `offset`, fewer only at the end of the picture.
     func read(at offset: Int64, count: Int) async throws -> ByteBuffer
 }
 
-/// Where a picture goes, piece by piece. The sender waits for each write: nothing piles up in memory.
+/// The destination of a picture, written piece by piece. The sender waits for each write, so nothing piles up in
+/// memory.
 package protocol PictureSink: Sendable {
     func write(_ bytes: ByteBuffer) async throws
-    /// A download's body begins, from its first byte: what an earlier try has left here is forgotten.
+    /// Begins a download's body at its first byte. Bytes of an earlier try are dropped.
     func begin(_ head: BodyHead) async throws
-    /// What an earlier try has left here; nil if a download has to begin from its first byte.
+    /// The state of an earlier try; nil if a download has to begin at its first byte.
     var resumePoint: ResumePoint? { get }
 }
 
@@ -40,11 +41,12 @@ extension PictureSink {
     package var resumePoint: ResumePoint? { nil }
 }
 
-/// What a download's head says of its body.
+/// The description of a body in a download's head.
 package struct BodyHead: Hashable, Sendable {
-    /// The tokens of Content-Encoding, in small letters, without `identity`. Only a claim: see `ContentUnpacking`.
+    /// The tokens of Content-Encoding, in lowercase, without `identity`. Only a claim: see `ContentUnpacking`.
     package var codings: [String]
-    /// The ETag, where it is a strong one, or the time of the last change: what tells whether a part belongs to the rest.
+    /// The ETag if it is a strong one, otherwise the time of the last change. It shows whether a part belongs to the
+    /// rest.
     package var validator: String?
 
     package init(codings: [String] = [], validator: String? = nil) {
@@ -53,11 +55,11 @@ package struct BodyHead: Hashable, Sendable {
     }
 }
 
-/// Where an interrupted download can continue.
+/// The point from which an interrupted download can resume.
 package struct ResumePoint: Hashable, Sendable {
-    /// Bytes that are there.
+    /// The number of bytes already stored.
     package var offset: Int64
-    /// Of the body that they are the beginning of.
+    /// The validator of the body that these bytes belong to.
     package var validator: String
 
     package init(offset: Int64, validator: String) {
@@ -66,15 +68,15 @@ package struct ResumePoint: Hashable, Sendable {
     }
 }
 
-/// Takes the inline pictures of one answer.
+/// Receives the inline pictures of one answer.
 package protocol PictureReceiver: Sendable {
-    /// The API has answered 2xx; what the answer brings follows.
+    /// The API has answered with 2xx. The contents of the answer follow.
     func beginAnswer(_ head: AnswerHead) async
-    /// - Parameter ordinal: counted from 0 in the order the pictures come; `AnswerItem.inline` refers to it.
+    /// - Parameter ordinal: counted from 0 in the order of arrival; `AnswerItem.inline` refers to it.
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink
-    /// The picture's text ended; `isValid` is false if it was not base64.
+    /// Ends a picture. `isValid` is false if its text was not base64.
     func endPicture(_ ordinal: Int, isValid: Bool) async throws
-    /// A picture that ended turned out to be no result: one on its way to its last form.
+    /// Discards a finished picture that turned out to be a preview instead of a result.
     func discardPicture(_ ordinal: Int) async
 }
 
@@ -83,11 +85,11 @@ extension PictureReceiver {
     package func beginAnswer(_ head: AnswerHead) async {}
 }
 
-/// What is known of a call once the head of its answer has come.
+/// The known part of a call once the head of its answer has arrived.
 package struct AnswerHead: Hashable, Sendable {
     package var status: Int
     package var requestID: String?
-    /// When the request's last byte was handed to the socket; nil if the answer came before that.
+    /// The time when the request's last byte was handed to the socket; nil if the answer came before that.
     package var sentAt: Timestamp?
 
     package init(status: Int, requestID: String? = nil, sentAt: Timestamp? = nil) {
@@ -98,18 +100,19 @@ package struct AnswerHead: Hashable, Sendable {
 }
 
 package enum DownloadOutcome: Hashable, Sendable {
-    /// The whole body is in the sink. Whether it is a picture is for its reader to say.
+    /// The whole body is in the sink. Its reader decides whether it is a picture.
     case complete
-    /// The host answered, but not with the picture; worth another try later.
+    /// The host answered, but not with the picture. Worth another try later.
     case failed(message: String)
-    /// The host was not reached, or said nothing: that tells nothing about the link. Worth another try later.
+    /// The host was not reached, or did not answer, which shows nothing about the link. Worth another try later.
     case unreachable(message: String)
-    /// The host answered that it does not give the picture (a 4xx that waiting does not change).
+    /// The host refused to send the picture (with a 4xx that waiting does not change).
     case gone(message: String)
-    /// The guard refused the link and nothing was connected to. `message` names what an administrator would have to trust.
+    /// The guard refused the link, and no connection was made. `message` names the host that an administrator would
+    /// have to trust.
     case refused(message: String)
-    /// The link can never be right: another scheme, no host, userinfo.
+    /// The link can never be valid: another scheme, no host, userinfo.
     case impossible(message: String)
-    /// The sink could not take the bytes: the host's trouble (a full disk), not the link's.
+    /// The sink failed to store the bytes. The cause is this host (a full disk), not the link.
     case notStored(message: String)
 }

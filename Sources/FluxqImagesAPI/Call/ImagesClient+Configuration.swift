@@ -4,9 +4,9 @@ extension ImagesClient {
     package struct Configuration: Sendable {
         package var baseURL: BaseURL
         package var apiKey: APIKey
-        /// Those of other endpoints: never sent, and hidden like its own in whatever the API says.
+        /// The keys of other endpoints. They are never sent, and are hidden like its own in all texts from the API.
         package var otherKeys: [APIKey]
-        /// Nil for none.
+        /// nil for no proxy.
         package var proxy: Proxy?
         package var terms: Terms
 
@@ -20,7 +20,7 @@ extension ImagesClient {
             self.terms = terms
         }
 
-        /// An HTTP proxy that takes CONNECT, for calls and downloads.
+        /// An HTTP proxy that accepts CONNECT, for calls and downloads.
         package struct Proxy: Hashable, Sendable {
             /// An IPv6 address without its brackets.
             package var host: String
@@ -32,7 +32,7 @@ extension ImagesClient {
             }
 
             package var address: HostAndPort { HostAndPort(host: host, port: port) }
-            /// What follows a host in a message.
+            /// The text that follows a host in a message.
             var words: String { " through the proxy \(address)" }
         }
 
@@ -47,11 +47,12 @@ extension ImagesClient {
         }
 
         package struct Downloads: Sendable {
-            /// `downloads.trusted_hosts`: those that may be plain http or private; without a port, on every port.
+            /// `downloads.trusted_hosts`: hosts that may be plain http or private. Without a port, a host is trusted on
+            /// every port.
             package var trustedHosts: Set<HostAndPort>
-            /// `downloads.max_bytes`: of one picture, whether it comes by a link or inside of the answer.
+            /// `downloads.max_bytes`: the limit for one picture, from a link or inline in the answer.
             package var maxBytes: Int64
-            /// One download with all its redirects.
+            /// The time limit of one download with all its redirects.
             package var timeout: Duration
 
             package init(
@@ -64,9 +65,9 @@ extension ImagesClient {
         }
     }
 
-    /// What may change between two calls.
+    /// Settings that may change between two calls.
     package struct Terms: Sendable {
-        /// `api.timeout_seconds`: one call, from its first byte to the answer's last.
+        /// `api.timeout_seconds`: the time limit of one call, from its first byte to the answer's last.
         package var timeout: Duration
         /// `api.unbilled_statuses`.
         package var unbilledStatuses: Set<Int>
@@ -80,14 +81,14 @@ extension ImagesClient {
     }
 
     enum Limits {
-        /// Name, connection and TLS of either kind of request.
+        /// The time limit for name, connection and TLS of both kinds of request.
         static let connect = Duration.seconds(10)
-        /// A download during which nothing comes for this long is over.
+        /// A download that receives nothing for this long is ended.
         static let downloadIdle = Duration.seconds(60)
         static let redirects = 2
-        /// Between two looks at whether a call that waits for room on this host has had its time.
+        /// The shortest pause between two checks whether a call that waits for room on this host has used up its time.
         static let shortestPause = Duration.milliseconds(100)
-        /// How many addresses of one host are tried: more than any real one has.
+        /// The number of addresses of one host that are tried: more than any real host has.
         static let addresses = 32
     }
 }

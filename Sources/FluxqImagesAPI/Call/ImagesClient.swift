@@ -5,12 +5,13 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// The paid call and the downloads over real HTTP.
+/// The client for paid calls and downloads over real HTTP.
 ///
-/// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, uses no proxy but a configured one, and is never
-/// repeated by the library: whatever happens is reported once, as one `CallOutcome`. `shutdown` must be called before the client is let go.
+/// A call has a connection of its own, speaks HTTP/1.1, follows no redirect, and uses no proxy except a configured one.
+/// The library never repeats it: the result is reported once, as one `CallOutcome`. `shutdown` must be called before
+/// the client is released.
 package final class ImagesClient: ImagesAPI {
-    /// What a reload replaces as a whole.
+    /// The settings that a reload replaces together.
     struct TermsInForce: Sendable {
         let terms: Terms
         let guardOfLinks: LinkGuard
@@ -32,7 +33,7 @@ package final class ImagesClient: ImagesAPI {
         proxy = configuration.proxy
         redactor = Redactor(hiding: [configuration.apiKey] + configuration.otherKeys)
         reloadable = Reloadable(TermsInForce(configuration.terms, redactor: redactor))
-        // A proxy is for the network; downloads still go through it.
+        // With a socket, calls need no proxy; downloads still use it.
         var settings = Self.httpConfiguration(proxy: baseURL.socket == nil ? configuration.proxy : nil)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel, calls).flatMap {
@@ -46,17 +47,17 @@ package final class ImagesClient: ImagesAPI {
     var inForce: TermsInForce { reloadable.current }
     private var table: OutcomeTable { inForce.table }
 
-    /// Applies new settings to calls and downloads that begin from now on.
+    /// Applies new settings to later calls and downloads.
     package func reload(_ terms: Terms) {
         reloadable.replace(with: TermsInForce(terms, redactor: redactor))
     }
 
-    /// Ends the connections that are still open. Nothing can be called afterwards.
+    /// Closes the open connections. The client cannot be used afterwards.
     package func shutdown() async {
         do {
             try await http.shutdown()
         } catch {
-            // It was shut down before: that is what was wanted.
+            // It was shut down already, which is the goal.
         }
         await resolver.shutdown()
     }
@@ -95,7 +96,7 @@ package final class ImagesClient: ImagesAPI {
     private enum End: Sendable {
         case reply(Reply)
         case failed(any Error)
-        /// A 2xx whose picture could not be stored here.
+        /// A 2xx with a picture that could not be stored on this host.
         case notStored(Reply, any Error)
     }
 
@@ -109,11 +110,11 @@ package final class ImagesClient: ImagesAPI {
             "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "fluxq",
             "Connection": "close", CallsInFlight.header: name,
         ]
-        // A path is no host; servers behind a socket take any name.
+        // A path is not a host name; servers behind a socket accept any name.
         if baseURL.socket != nil { request.headers.add(name: "Host", value: baseURL.base.authority) }
         request.body = .stream(body, length: .known(body.length))
         do {
-            // The time limit is around all of this; the library's own would end with the answer's head.
+            // The time limit covers all of this; the library's own would end with the answer's head.
             let response = try await http.execute(request, deadline: .distantFuture)
             CrashPoint.answerHeadReceived.pass()
             let reply = Reply(head: response, now: Self.now())
@@ -143,14 +144,14 @@ package final class ImagesClient: ImagesAPI {
                     if let gathered = pieces.add(piece) { try await reader.read(gathered) }
                     if reader.isTooLong { break }
                 }
-                // Where reading was given up, the end of the connection is our own doing.
+                // If reading was given up, fluxqd itself has ended the connection.
                 if !reader.isTooLong { trouble = gate.answerTrouble }
             } catch let error as NotStored {
                 throw error
             } catch {
                 trouble = NetworkTrouble.describe(error)
             }
-            // What had come whole has been paid for, however the answer ended.
+            // Pictures that arrived whole have been paid for, however the answer ended.
             if let rest = pieces.take() { try await reader.read(rest) }
             try await reader.finish(isBrokenOff: trouble != nil)
         } catch let error as NotStored {
@@ -190,7 +191,7 @@ package final class ImagesClient: ImagesAPI {
                     + "\(trouble)"
             }
         } catch is ContentDecoder.Broken {
-            // It cannot be read: its status speaks for it.
+            // It cannot be decoded, so only its status counts.
             beginning = []
         } catch {
             reply.defect = "its body was cut off: \(NetworkTrouble.describe(error))"
@@ -211,7 +212,7 @@ package final class ImagesClient: ImagesAPI {
 
     // MARK: - The report
 
-    /// - Parameter overtime: said instead of what ended the exchange, where that was the time limit.
+    /// - Parameter overtime: if the time limit ended the exchange, the text to report instead of the actual cause.
     private func report(on end: End, sentAt: Timestamp?, overtime: String?) -> CallReport {
         switch end {
         case .reply(let reply):
@@ -221,7 +222,7 @@ package final class ImagesClient: ImagesAPI {
                 if reply.answer?.defect != nil { reply.answer?.defect = overtime }
             }
             var outcome = table.outcome(of: reply)
-            // Before the request's last byte no answer but a 2xx can mean that anything was done.
+            // Before the request's last byte, only a 2xx can mean that any work was done.
             if case .unknown(let error) = outcome, sentAt == nil, !reply.isSuccess {
                 outcome = .notSent(
                     message: "\(error.message) The request had not been sent in full, so nothing was billed.")
@@ -240,7 +241,7 @@ package final class ImagesClient: ImagesAPI {
                         status: reply.status, message: redactor.clean(message), requestID: table.requestID(of: reply))),
                 sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
         case .failed(let error as RequestBody.Unreadable) where sentAt == nil:
-            // It says nothing about the API. The next try looks at the picture first, and finds out if it is damaged.
+            // This error is not about the API. The next try checks the picture first, and finds out if it is damaged.
             var report = CallReport(outcome: .notSent(message: redactor.clean(error.message)))
             report.isLocal = true
             return report
@@ -258,10 +259,10 @@ package final class ImagesClient: ImagesAPI {
 
     // MARK: - Parts
 
-    /// Runs work under a time limit and waits for its true end either way: a result that comes just then counts.
+    /// Runs work under a time limit and waits for its actual end either way: a result that arrives just then counts.
     /// - Parameters:
-    ///   - hostTime: does not count.
-    ///   - nothing: only for the compiler; the work always ends with a value.
+    /// - hostTime: time that does not count.
+    /// - nothing: only for the compiler; the work always ends with a value.
     static func limited<Value: Sendable>(
         to limit: Duration, beside hostTime: HostTime? = nil, otherwise nothing: Value,
         _ work: @escaping @Sendable () async -> Value
@@ -272,7 +273,7 @@ package final class ImagesClient: ImagesAPI {
                 let start = ContinuousClock.now
                 var pause = limit
                 repeat {
-                    // Sleeping is cut short where the work is done or the caller's task was canceled.
+                    // The sleep ends early if the work is done or the caller's task was canceled.
                     try? await Task.sleep(for: pause)
                     let left = limit + (hostTime?.total ?? .zero) - (.now - start)
                     pause = left > .zero ? max(left, Limits.shortestPause) : .zero
@@ -296,7 +297,7 @@ package final class ImagesClient: ImagesAPI {
         Timestamp(rawValue: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
-    /// What holds for both kinds of request.
+    /// Returns the settings for both kinds of request.
     static func httpConfiguration(proxy: Configuration.Proxy?) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
@@ -304,18 +305,18 @@ package final class ImagesClient: ImagesAPI {
         configuration.decompression = .disabled
         configuration.proxy = proxy.map { .server(host: $0.host, port: $0.port) }
         configuration.timeout.connect = .init(Limits.connect)
-        // A fresh connection for each request, and one try to make it.
+        // A new connection for each request, and one try to make it.
         configuration.maximumUsesPerConnection = 1
         configuration.connectionPool.idleTimeout = .milliseconds(1)
         configuration.connectionPool.retryConnectionEstablishment = false
-        // How many calls run at once is for the workers to say.
+        // The workers limit the number of concurrent calls.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
         return configuration
     }
 }
 
 extension Duration {
-    /// "300 seconds", "0.05 seconds".
+    /// Such as "300 seconds", "0.05 seconds".
     var inWords: String {
         let milliseconds = milliseconds
         return milliseconds.isMultiple(of: 1000)

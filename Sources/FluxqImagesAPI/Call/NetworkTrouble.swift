@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Says in words why a connection failed. For people only; nothing is decided by it.
+/// Describes in words why a connection failed. The text is only for people; no decision depends on it.
 enum NetworkTrouble {
     static func describe(_ error: any Error) -> String {
         switch error {

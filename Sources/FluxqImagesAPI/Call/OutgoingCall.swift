@@ -3,8 +3,8 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// The last station of a call's request before it becomes bytes. It tells the call's gate which connection the request goes
-/// to and when the system has taken its last byte: the HTTP library says neither.
+/// The last handler of a call's request before encoding. It tells the call's gate the connection that the request goes
+/// to, and when the kernel has accepted its last byte. The HTTP library reports neither.
 final class OutgoingCall: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
@@ -12,7 +12,7 @@ final class OutgoingCall: ChannelOutboundHandler {
     private let calls: CallsInFlight
     private let clock: @Sendable () -> Timestamp
     private var gate: SendGate?
-    /// Bytes of the body that are still to come.
+    /// Bytes of the body that are not written yet.
     private var remaining = 0
 
     init(_ calls: CallsInFlight, clock: @escaping @Sendable () -> Timestamp) {
@@ -20,7 +20,7 @@ final class OutgoingCall: ChannelOutboundHandler {
         self.clock = clock
     }
 
-    /// - Parameter channel: one whose HTTP handlers are in place; on its event loop.
+    /// - Parameter channel: a channel whose HTTP handlers are in place; called on its event loop.
     static func install(
         in channel: any Channel, _ calls: CallsInFlight, clock: @escaping @Sendable () -> Timestamp
     ) -> EventLoopFuture<Void> {
@@ -57,8 +57,8 @@ final class OutgoingCall: ChannelOutboundHandler {
     }
 }
 
-/// The gates of the calls that are being made. A request names its own in a header that never leaves this process, because
-/// the library chooses the connection.
+/// The gates of the calls in flight. A request names its gate in a header that never leaves this process, because the
+/// library chooses the connection.
 final class CallsInFlight: Sendable {
     static let header = "fluxq-call"
 
@@ -69,7 +69,7 @@ final class CallsInFlight: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Returns: the name by which the request's header refers to the gate.
+    /// - Returns: the name of the gate for the request's header.
     func begin(_ gate: SendGate) -> String {
         state.withLock { state in
             state.begun += 1

@@ -1,9 +1,9 @@
-/// Host names beyond ASCII as the name system has them (RFC 3492, RFC 5891): `bücher.example` is `xn--bcher-kva.example`.
+/// Encodes non-ASCII host names for DNS (RFC 3492, RFC 5891): `bücher.example` is `xn--bcher-kva.example`.
 enum Punycode {
     private static let (base, tMin, tMax, skew, damp) = (36, 1, 26, 38, 700)
     private static let (firstBias, firstCode) = (72, 0x80)
 
-    /// - Returns: nil if a label cannot be written so.
+    /// - Returns: nil if a label cannot be encoded.
     static func host(_ text: some StringProtocol) -> String? {
         let labels = text.lowercased().split(separator: ".", omittingEmptySubsequences: false)
         var result: [String] = []
@@ -21,8 +21,9 @@ enum Punycode {
 
     private static func encoded(_ label: String) -> String? {
         let scalars = label.unicodeScalars.map { Int($0.value) }
-        // Letters and digits of any script, and the marks that belong to them: nothing that only looks like a host, and nothing
-        // that others write in another way, such as 1 for １ (RFC 5892, 2.8), and would look up something else.
+        // Accepts letters and digits of any script, with their marks. Rejects characters that only look like part of a
+        // host. Also rejects characters that other clients map to others, such as 1 for １ (RFC 5892, 2.8): they would
+        // resolve differently.
         guard label.unicodeScalars.allSatisfy({ $0.isASCII || $0.properties.isIDContinue && isStable($0) }),
             scalars.count <= 63
         else {
@@ -61,7 +62,7 @@ enum Punycode {
     }
 
     private static func isStable(_ scalar: Unicode.Scalar) -> Bool {
-        // The two that the rule excepts.
+        // The two exceptions of the rule.
         scalar == "ß" || scalar == "ς" || !scalar.properties.changesWhenNFKCCaseFolded
     }
 

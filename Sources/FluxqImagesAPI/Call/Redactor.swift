@@ -1,19 +1,20 @@
-/// Makes what the API or the network said fit to be stored and shown: without any key, without anything that a terminal
-/// would obey, and not too long.
+/// Redacts text from the API or the network before it is stored or shown. It removes keys and characters that control a
+/// terminal, and limits the length.
 struct Redactor: Sendable {
     static let messageLimit = 1_000
     static let wordLimit = 200
-    /// A piece of the key as long as that is hidden wherever it stands; what is shorter tells nobody enough.
+    /// A piece of the key of this length is hidden anywhere in a text. A shorter piece does not reveal enough.
     private static let tellingPiece = 12
-    /// At the end of a text, where somebody may have cut it in the middle of the key, less is taken for one.
+    /// At the end of a text, where the key may have been cut, a shorter beginning of it is hidden too.
     private static let tellingBeginning = 4
     private static let mark = Array("[hidden]".unicodeScalars)
 
     private struct Secret {
         let text: [Unicode.Scalar]
-        /// Where in the key each of its characters stands.
+        /// The positions in the key of each of its characters.
         let places: [Unicode.Scalar: [Int]]
-        /// Whether the key has an ASCII character just before another one, at 128 times the first and the second.
+        /// For ASCII pairs: true if the key contains the two characters in a row. The index is 128 times the first plus
+        /// the second.
         private let isPair: [Bool]
 
         init(_ key: APIKey) {
@@ -27,7 +28,7 @@ struct Redactor: Sendable {
             self.isPair = isPair
         }
 
-        /// Whether a piece of the key may begin with these two. Most texts are told apart by this alone.
+        /// True if a piece of the key may begin with these two. This check alone excludes most texts.
         func mayBegin(with first: Unicode.Scalar, _ second: Unicode.Scalar) -> Bool {
             if text.count < 2 || !first.isASCII || !second.isASCII { return true }
             if Self.isEscape(first) || Self.isEscape(second) { return true }
@@ -39,12 +40,12 @@ struct Redactor: Sendable {
 
     private let secrets: [Secret]
 
-    /// - Parameter keys: of every endpoint.
+    /// - Parameter keys: the keys of all endpoints.
     init(hiding keys: [APIKey]) {
         secrets = keys.map(Secret.init)
     }
 
-    /// - Parameter limit: how many characters are kept.
+    /// - Parameter limit: the number of characters that are kept.
     func clean(_ text: String, limit: Int = messageLimit) -> String {
         let hidden = hidingKeys(in: Array(text.unicodeScalars))
         var whole = text
@@ -61,18 +62,18 @@ struct Redactor: Sendable {
         return clean(text, limit: limit)
     }
 
-    /// Whether a key stands in the text, or enough of one.
+    /// True if the text contains a key, or a telling piece of one.
     func isTelling(_ text: String) -> Bool {
         hidingKeys(in: Array(text.unicodeScalars)) != nil
     }
 
-    /// Scalar by scalar: a mark that combines with the key's last character would make it another character.
+    /// Compares scalars: a mark that combines with the key's last character would make it another character.
     ///
     /// - Returns: nil if nothing has to be hidden.
     private func hidingKeys(in text: [Unicode.Scalar]) -> [Unicode.Scalar]? {
         var result: [Unicode.Scalar] = []
         var isHiding = false
-        // Up to here the text stands in the result.
+        // The text before this index is in the result.
         var kept = 0
         var index = 0
         while index < text.count {
@@ -89,7 +90,8 @@ struct Redactor: Sendable {
         return isHiding ? result + text[kept...] : nil
     }
 
-    /// Where a piece of a key ends that begins there, the longest; nil if none does, or one too short to tell.
+    /// Returns the end of the longest piece of a key that begins there; nil if there is none, or only one too short to
+    /// tell.
     private func endOfPiece(in text: [Unicode.Scalar], from start: Int) -> Int? {
         var longest: Int?
         for secret in secrets
@@ -119,8 +121,8 @@ struct Redactor: Sendable {
         return longest
     }
 
-    /// The characters that may be meant at a place, and how many scalars spell them: itself, `%41` of a link, `\u0041` and
-    /// `\/` of JSON.
+    /// Returns the characters that may be meant at an index, and the number of scalars that spell each: the character
+    /// itself, `%41` of a link, `\u0041` and `\/` of JSON.
     private func spellings(in text: [Unicode.Scalar], at index: Int) -> [(scalar: Unicode.Scalar, length: Int)] {
         guard index < text.count else { return [] }
         var spellings = [(text[index], 1)]
@@ -145,7 +147,7 @@ struct Redactor: Sendable {
         return spellings
     }
 
-    /// Controls, and the marks that turn the direction of writing round; line breaks stay.
+    /// True for control characters and for marks that change the direction of writing. Line breaks stay.
     private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x0A: false

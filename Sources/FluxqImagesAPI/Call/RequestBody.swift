@@ -2,24 +2,27 @@ import FluxqModel
 import FoundationEssentials
 import NIOCore
 
-/// The body of one call: the request's JSON with the picture as a `data:` URI at its end, in pieces, of a known length.
+/// The body of one call, in pieces of a known total length: the request's JSON with the picture as a `data:` URI at its
+/// end.
 ///
-/// The picture comes last so that a server knows all the rest before megabytes of it: it may refuse at once.
+/// The picture comes last, so that a server reads all the rest before the megabytes of the picture and can refuse
+/// early.
 ///
-/// AsyncHTTPClient asks for the first piece once the connection and its TLS are up and the head is written, and for each
-/// next one when it has taken the one before; the last byte is a piece of its own behind the gate.
+/// AsyncHTTPClient asks for the first piece once the connection and its TLS are up and the head is written. It asks for
+/// each next piece after it has accepted the previous one. The last byte is a piece of its own behind the gate.
 struct RequestBody: AsyncSequence, Sendable {
-    /// The request has no form in which it could be sent.
+    /// The request cannot be expressed in a form that can be sent.
     struct Unsendable: Error {
         let message: String
     }
 
-    /// The picture cannot be read now: this host's trouble, and perhaps a passing one.
+    /// The picture cannot be read now. The cause is this host and may be temporary.
     struct Unreadable: Error {
         let message: String
     }
 
-    /// What is read of the picture at a time. A multiple of 3, so that the pieces' base64 can simply be joined.
+    /// The number of bytes read from the picture at a time. A multiple of 3, so that the base64 of the pieces can be
+    /// concatenated.
     static let pieceBytes = 192 * 1024
 
     let length: Int64
@@ -29,7 +32,7 @@ struct RequestBody: AsyncSequence, Sendable {
     private let gate: SendGate
     private let clock: @Sendable () -> Timestamp
 
-    /// - Parameter clock: what `SendGate` takes as the time of the last byte.
+    /// - Parameter clock: returns the time that `SendGate` records for the last byte.
     init(
         _ request: EditRequest, picture: (any PictureSource)?, gate: SendGate,
         clock: @escaping @Sendable () -> Timestamp
@@ -114,7 +117,7 @@ struct RequestBody: AsyncSequence, Sendable {
             }
         }
 
-        /// After the last byte the body is over; before it, the call is.
+        /// After the last byte, ends the body; before it, ends the call.
         private func closed() throws -> ByteBuffer? {
             if case .nothing = next {
                 CrashPoint.lastByteHandedOver.pass()

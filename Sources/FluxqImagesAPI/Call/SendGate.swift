@@ -2,8 +2,8 @@ import FluxqModel
 import NIOCore
 import Synchronization
 
-/// Knows for certain whether a request can have been read in full. The body's last byte is handed out only through
-/// `release`, nothing is handed out after `close`, and the connection says when the system has taken that byte.
+/// Knows for certain whether a peer can have read the whole request. The body's last byte leaves only through
+/// `release`, nothing leaves after `close`, and the connection reports when the kernel has accepted that byte.
 ///
 /// ```
 /// open --release--> leaving --written--> sent        it may have been billed
@@ -12,8 +12,8 @@ import Synchronization
 ///  +---close--> closed                        it was never sent in full and cannot be any more
 /// ```
 ///
-/// `leaving` is where a guess would be wrong: the byte waits in this process while the system's buffer is full. So `close`
-/// ends the connection and waits for its end, after which the byte has been taken or never will be.
+/// In `leaving` a guess could be wrong: the byte waits in this process while the kernel's buffer is full. So `close`
+/// ends the connection and waits for its end, after which the byte has been accepted or never will be.
 final class SendGate: Sendable {
     private enum State {
         case open
@@ -26,21 +26,22 @@ final class SendGate: Sendable {
     private let connection = Mutex<(any Channel)?>(nil)
     private let trouble = Mutex<String?>(nil)
 
-    /// Called before the request's first byte is written, with the connection that it will be written to.
+    /// Called with the request's connection before its first byte is written.
     func connect(_ channel: any Channel) {
         connection.withLock { $0 = channel }
     }
 
-    /// Called by the connection when the answer ends before its end.
+    /// Called by the connection when the answer breaks off.
     func breakOffAnswer(because trouble: String) {
         self.trouble.withLock { $0 = trouble }
     }
 
-    /// Why the answer ended before its end, such as "the other side closed the connection"; nil if it did not, or not yet.
+    /// The reason why the answer broke off, such as "the other side closed the connection"; nil if it did not, or not
+    /// yet.
     var answerTrouble: String? { trouble.withLock { $0 } }
 
     /// Called just before the last byte is handed to the connection.
-    /// - Returns: false if the call is over and the byte must stay here.
+    /// - Returns: false if the call is over and the byte must not be sent.
     func release(at now: Timestamp) -> Bool {
         state.withLock { state in
             guard case .open = state else { return false }
@@ -49,7 +50,7 @@ final class SendGate: Sendable {
         }
     }
 
-    /// Called by the connection once the system has taken the last byte.
+    /// Called by the connection once the kernel has accepted the last byte.
     func written(at now: Timestamp) {
         state.withLock { state in
             if case .leaving = state { state = .sent(now) }
@@ -57,7 +58,7 @@ final class SendGate: Sendable {
     }
 
     /// Called when the call is over.
-    /// - Returns: when the last byte was handed to the system; nil if it never was and now never will be.
+    /// - Returns: the time when the last byte was handed to the kernel; nil if it never was and never will be.
     func close() async -> Timestamp? {
         let isLeaving = state.withLock { state in
             switch state {
@@ -73,7 +74,7 @@ final class SendGate: Sendable {
             switch state {
             case .sent(let time): return time
             case .leaving(let time):
-                // A byte that no connection has taken charge of: nobody could say where it is.
+                // The byte has no connection yet, so it is unknown where it is.
                 if connection.withLock({ $0 }) == nil { return time }
                 state = .closed
                 return nil
@@ -82,7 +83,7 @@ final class SendGate: Sendable {
         }
     }
 
-    /// When the last byte was handed over, as far as that is known by now.
+    /// The time when the last byte was handed over, as far as it is known yet.
     var sentAt: Timestamp? {
         state.withLock { state in
             switch state {
@@ -100,7 +101,7 @@ final class SendGate: Sendable {
     private func endConnection() async {
         guard let channel = connection.withLock({ $0 }) else { return }
         channel.close(promise: nil)
-        // It never fails; where it did, the state would still say what has been written.
+        // This never fails. Even if it did, `state` would still show what has been written.
         try? await channel.closeFuture.get()
     }
 }

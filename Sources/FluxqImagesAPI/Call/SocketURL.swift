@@ -1,16 +1,16 @@
-/// The URL of an API behind a Unix socket of this host: `http+unix://%2Frun%2Fapi%2Fhttp.sock/v1`. Its host is the socket's
-/// absolute path, with every slash as %2F.
+/// The URL of an API behind a Unix socket of this host: `http+unix://%2Frun%2Fapi%2Fhttp.sock/v1`. Its host is the
+/// socket's absolute path, with every slash as %2F.
 package struct SocketURL: Hashable, Sendable {
     package static let scheme = "http+unix://"
 
-    /// As it stands in the URL.
+    /// The host as it is written in the URL.
     let authority: String
-    /// The socket's, absolute.
+    /// The absolute path of the socket.
     package let socket: String
-    /// What follows the host; empty, or with a slash at its beginning.
+    /// The part after the host; empty, or with a leading slash.
     package let path: String
 
-    /// nil for what is no such URL.
+    /// nil if the text is not such a URL.
     package init?(_ text: String) {
         guard text.lowercased().hasPrefix(Self.scheme), !text.contains("?"), !text.contains("#") else { return nil }
         let rest = text.dropFirst(Self.scheme.count)
@@ -22,7 +22,7 @@ package struct SocketURL: Hashable, Sendable {
         self.socket = socket
     }
 
-    /// With every `%` and its two digits as the byte that they stand for; nil if that is no text.
+    /// Replaces every `%` and its two digits with the byte that they stand for; nil if the result is not UTF-8.
     private static func decoded(_ text: String) -> String? {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
@@ -40,6 +40,6 @@ package struct SocketURL: Hashable, Sendable {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// Of `sockaddr_un`, with the zero at its end.
+    /// The limit of `sockaddr_un`, without the terminating zero.
     private static let longestSocket = 107
 }

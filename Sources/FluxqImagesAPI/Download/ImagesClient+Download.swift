@@ -9,18 +9,18 @@ extension ImagesClient {
         let (outcome, isTimedOut) = await Self.limited(to: limit, otherwise: canceled) {
             await self.fetch(link, into: sink)
         }
-        // What was stored whole counts even at the last moment.
+        // A picture that is completely stored counts even if the time limit has just passed.
         if isTimedOut, outcome != .complete {
             return .unreachable(message: "The download did not finish within \(limit.inWords).")
         }
         return outcome
     }
 
-    /// What came of one request.
+    /// The result of one request.
     private enum Attempt {
         case redirect(location: String)
         case over(DownloadOutcome)
-        /// Nothing was connected to, or nothing came back.
+        /// No connection was made, or no answer came.
         case unreachable(any Error)
     }
 
@@ -33,7 +33,7 @@ extension ImagesClient {
         }
         for redirects in 0...Limits.redirects {
             let attempt: Attempt
-            // Plain http is refused; but many a host gives the same by https, and its links only say otherwise.
+            // Plain http is refused, but many hosts offer the same over https although their links do not show it.
             var plain: LinkGuard.Refused?
             do {
                 do {
@@ -80,12 +80,13 @@ extension ImagesClient {
         return failed(link, "it redirects more than \(Limits.redirects) times")
     }
 
-    /// Statuses of the client's fault that another try does not mend; a time-out and a rate limit pass.
+    /// True for statuses of the client's fault that another try does not change. A timeout and a rate limit are
+    /// temporary.
     private static func isFinal(_ status: UInt) -> Bool {
         (400..<500).contains(status) && ![408, 425, 429].contains(status)
     }
 
-    /// What may be obtained by plain http alone, which an administrator would have to trust.
+    /// Refuses a link that may be available by plain http alone, whose host an administrator would have to trust.
     private func refused(_ plain: LinkGuard.Refused?, _ link: Link, trying: String) -> DownloadOutcome {
         .refused(message: redactor.clean("\(plain?.message ?? "") It cannot be downloaded by https either: \(trying)"))
     }
@@ -100,7 +101,7 @@ extension ImagesClient {
             message: redactor.clean("Could not download from \(link.hostAndPort)\(proxy?.words ?? ""): \(reason)."))
     }
 
-    /// Tries the addresses until one answers: first the one that is reached first, and where that one says nothing, the
+    /// Tries the addresses until one answers: first the one that connects first, and if that one does not answer, the
     /// first of the others.
     private func request(_ link: Link, at addresses: [SocketAddress], into sink: any PictureSink) async -> Attempt {
         var attempt = Attempt.unreachable(CancellationError())
@@ -119,7 +120,7 @@ extension ImagesClient {
         return attempt
     }
 
-    /// - Parameter address: nil through a proxy, which looks the name up itself.
+    /// - Parameter address: nil with a proxy, which resolves the name itself.
     private func request(_ link: Link, at address: SocketAddress?, into sink: any PictureSink) async -> Attempt {
         var settings = Self.httpConfiguration(proxy: proxy)
         settings.timeout.read = .init(Limits.downloadIdle)
@@ -138,7 +139,7 @@ extension ImagesClient {
             request.headers.add(name: "If-Range", value: resumePoint.validator)
         }
         do {
-            // Which address to connect to is a setting of the whole library client, so each request has its own.
+            // The address to connect to is a setting of a whole library client, so each request has its own client.
             return try await HTTPClient.withHTTPClient(configuration: settings) { [request] http in
                 let response = try await http.execute(request, deadline: .distantFuture)
                 return await self.receive(response, from: link, resuming: resumePoint, into: sink)
@@ -160,7 +161,7 @@ extension ImagesClient {
         if let resumePoint, status == 206 || status == 416 {
             part = ContentRange(response.headers.first(name: "content-range"))
             guard status == 206, part?.start == resumePoint.offset else {
-                // What is here does not fit what is there: the next try begins from the first byte.
+                // The stored part does not fit the host's copy: the next try begins at the first byte.
                 if let failure = await begin(BodyHead(), in: sink) { return .over(failure) }
                 return .over(failed(link, "it cannot be continued after \(resumePoint.offset) bytes (HTTP \(status))"))
             }
@@ -208,7 +209,7 @@ extension ImagesClient {
         }
     }
 
-    /// - Returns: the download's end where the sink cannot take the body.
+    /// - Returns: the outcome of the download if the sink fails to accept the body; nil if it does not fail.
     private func begin(_ head: BodyHead, in sink: any PictureSink) async -> DownloadOutcome? {
         do {
             try await sink.begin(head)

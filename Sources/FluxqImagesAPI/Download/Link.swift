@@ -1,7 +1,7 @@
 import NIOCore
 
-/// A link of the web, taken apart without changing a byte of its path and query that a request may hold: signatures are
-/// made over them. What it may not hold is escaped, as every browser does; an escape that is there is left alone.
+/// A parsed web link. All bytes of its path and query that are legal in a request stay unchanged, because signatures
+/// cover them. Other bytes are escaped, as browsers do; existing escapes are left alone.
 struct Link: Hashable, Sendable {
     enum Scheme: String, Sendable {
         case http, https
@@ -9,20 +9,20 @@ struct Link: Hashable, Sendable {
         var port: Int { self == .https ? 443 : 80 }
     }
 
-    /// Why a link can never be right.
+    /// The reason why a link can never be valid.
     typealias Malformed = HostAndPort.Malformed
 
     static let longest = 16 * 1024
 
     let scheme: Scheme
-    /// Lower case; an IPv6 address without its brackets and in its shortest form, a name without a dot at its end.
+    /// Lowercase. An IPv6 address has no brackets and its shortest form, and a name has no dot at its end.
     let host: String
     let port: Int
-    /// Path and query with a leading slash; what the request line says.
+    /// Path and query with a leading slash, as in the request line.
     let target: String
 
     init(_ text: String) throws(Malformed) {
-        // Browsers pass over line breaks and tabs wherever they stand, and over white space around a link.
+        // Browsers ignore line breaks and tabs anywhere in a link, and white space around it.
         var text = String(text.unicodeScalars.filter { !["\t", "\n", "\r"].contains($0) }.map(Character.init))
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }
@@ -54,13 +54,13 @@ struct Link: Hashable, Sendable {
         self.target = target
     }
 
-    /// The same by https, where it is plain http on its usual port; nil otherwise.
+    /// The same link over https if it is plain http on its usual port; nil otherwise.
     var overHTTPS: Link? {
         guard scheme == .http, port == scheme.port else { return nil }
         return Link(scheme: .https, host: host, port: Scheme.https.port, target: target)
     }
 
-    /// Each byte that a path or query may not hold (RFC 3986) as `%` and two digits.
+    /// Returns the text with each byte that a path or query may not contain (RFC 3986) as `%` and two digits.
     private static func escaped(_ text: some Sequence<UInt8>) -> String {
         var result: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)
@@ -74,19 +74,19 @@ struct Link: Hashable, Sendable {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// `host`, with its port where the scheme does not say it; IPv6 addresses in brackets.
+    /// `host`, with its port if it is not the scheme's default; IPv6 addresses in brackets.
     var authority: String { HostAndPort(host: host, port: port == scheme.port ? nil : port).description }
 
-    /// As `downloads.trusted_hosts` names it.
+    /// In the form of `downloads.trusted_hosts`.
     var hostAndPort: HostAndPort { HostAndPort(host: host, port: port) }
 
-    /// The host's address where the link gives one instead of a name.
+    /// The host's address if the link contains one instead of a name; nil for a name.
     var literalAddress: SocketAddress? {
-        // Not every text that is no address is an error; a name is what is expected.
+        // A failure is no error here: most hosts are names.
         try? SocketAddress(ipAddress: host, port: port)
     }
 
-    /// Where a redirect from here leads.
+    /// Returns the target of a redirect from this link.
     func resolving(location: String) throws(Malformed) -> Link {
         if location.hasPrefix("//") { return try Link("\(scheme):\(location)") }
         let origin = "\(scheme)://\(authority)"
@@ -100,7 +100,8 @@ struct Link: Hashable, Sendable {
     }
 
     private static func endsAuthority(_ byte: UInt8) -> Bool {
-        // A backslash is a slash to some readers and a letter to others; here it ends the host and is refused in it.
+        // Some readers treat a backslash as a slash, others as a letter. Here it belongs to the host, which then is
+        // refused.
         byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
     }
 }

@@ -1,16 +1,16 @@
 package import FluxqModel
 
-/// When a link of an answer dies.
+/// The time when a link of an answer expires.
 package enum LinkDeadline {
-    /// Seven days after generation, says the vendor (docs/images-api.md, "Links").
+    /// Seven days after generation, according to the vendor (docs/images-api.md, "Links").
     package static let lifetime = Duration.seconds(7 * 86_400)
-    /// An answer that says it was made longer ago or later than this is not believed.
+    /// An answer's creation time is ignored if it differs from now by more than this.
     package static let plausibleAge = Duration.seconds(86_400)
-    /// A link that claims to live longer is not believed.
+    /// A link's own lifetime is ignored if it is longer than this.
     package static let longestLifetime = Duration.seconds(366 * 86_400)
 
-    /// The link's own word where it gives one that lies ahead (`Expires=`, or a signing date with a lifetime); otherwise
-    /// `created` and seven days; otherwise seven days from now.
+    /// Returns the time that the link itself gives if it is in the future (`Expires=`, or a signing date with a
+    /// lifetime); otherwise `created` and seven days; otherwise seven days from now.
     package static func of(link: String, created: Timestamp?, now: Timestamp) -> Timestamp {
         if let claimed = claim(of: link), claimed > now, claimed - now <= longestLifetime { return claimed }
         if let created, (.zero - plausibleAge...plausibleAge).contains(created - now) { return created + lifetime }
@@ -57,7 +57,7 @@ package enum LinkDeadline {
             .map(Timestamp.init(secondsSinceEpoch:))
     }
 
-    /// Up to 11 digits: as seconds since 1970 they reach the year 5138, and nothing overflows.
+    /// Reads up to 11 digits: as seconds since 1970 they reach the year 5138, and nothing overflows.
     private static func number(_ text: Substring) -> Int64? {
         text.utf8.count <= 11 && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
     }

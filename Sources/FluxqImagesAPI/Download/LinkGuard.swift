@@ -1,30 +1,33 @@
 import NIOCore
 
-/// Says which links may be fetched: an answer's links come from outside, and this host may reach what nobody outside can.
+/// Decides which links may be downloaded. An answer's links come from outside, and this host can reach private
+/// networks.
 ///
-/// https on port 443 of an address of the public Internet; anything else only for the hosts that an administrator trusts.
+/// It allows https on port 443 of an address of the public Internet, and anything else only for hosts that an
+/// administrator trusts.
 struct LinkGuard: Sendable {
-    /// The link was not connected to.
+    /// The link was refused, and no connection was made.
     struct Refused: Error, Hashable {
-        /// What is wrong and what an administrator would have to trust.
+        /// The reason, and the host that an administrator would have to trust.
         let message: String
     }
 
-    /// `downloads.trusted_hosts`; one without a port is trusted on every port.
+    /// `downloads.trusted_hosts`. A host without a port is trusted on every port.
     let trustedHosts: Set<HostAndPort>
 
     func trusts(_ link: Link) -> Bool {
         trustedHosts.contains(HostAndPort(host: link.host, port: nil)) || trustedHosts.contains(link.hostAndPort)
     }
 
-    /// What can be said before the host's name is resolved.
+    /// Checks a link before the host's name is resolved.
     func check(_ link: Link) throws(Refused) {
         guard !trusts(link) else { return }
         if link.scheme == .http { throw refusal(of: link, because: "is plain http") }
         if link.port != 443 { throw refusal(of: link, because: "is not on port 443") }
     }
 
-    /// What its addresses say: every one of them must be public, or the name could be made to point inwards.
+    /// Checks the host's addresses. Every one of them must be public; otherwise the name could be pointed at a private
+    /// host.
     func check(_ link: Link, addresses: [SocketAddress]) throws(Refused) {
         guard !trusts(link) else { return }
         for address in addresses {
@@ -36,23 +39,23 @@ struct LinkGuard: Sendable {
         }
     }
 
-    /// `leads to 10.0.0.1, which is not public (a private address)`; nil for an address of the public Internet.
+    /// Returns a reason such as `leads to 10.0.0.1, which is not public (a private address)`; nil for a public address.
     private static func reasonToDistrust(_ address: SocketAddress) -> String? {
         let place = IPAddress(address)
         guard place?.isGloballyRoutable != true else { return nil }
         return "leads to \(address.ipAddress ?? "no address"), which is not public (\(place?.kind ?? "unknown"))"
     }
 
-    /// What can be said of a link that a proxy fetches. The proxy looks the name up, in its own network, so only an address
-    /// that the link itself gives can be looked at, and names that are never of the public Internet. A public name that
-    /// leads inwards meets TLS there: no host inside has a certificate for it.
+    /// Checks a link that a proxy downloads. The proxy resolves the name in its own network. So this checks only an
+    /// address in the link itself, and names that never belong to the public Internet. A public name that points to a
+    /// private host fails at TLS: no private host has a certificate for it.
     func checkForProxy(_ link: Link) throws(Refused) {
         guard !trusts(link) else { return }
         if let reason = Self.reasonToDistrust(hostOf: link) { throw refusal(of: link, because: reason) }
     }
 
-    /// What the link itself says of where it leads: `leads to nas.local, which is not a name of the public Internet`; nil if
-    /// that may be there. A name is not looked up.
+    /// Returns why the link itself points to a private place, such as `leads to nas.local, which is not a name of the
+    /// public Internet`; nil if it may be public. A name is not resolved.
     static func reasonToDistrust(hostOf link: Link) -> String? {
         if let address = link.literalAddress { return reasonToDistrust(address) }
         let labels = link.host.split(separator: ".")

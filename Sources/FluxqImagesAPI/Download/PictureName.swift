@@ -1,14 +1,15 @@
 import FluxqFormats
 
-/// The names under which answers bring pictures, folded as `JSONDiverter` folds them, and what their strings may be.
+/// The names of pictures in answers, folded as `JSONDiverter` folds them, and the possible kinds of their strings.
 enum PictureName {
-    /// A picture in base64, with or without a `data:` prefix. A text with a scheme is a link all the same.
+    /// A picture in base64, with or without a `data:` prefix. A text with another scheme is still a link.
     case base64
-    /// A link, perhaps a relative one; a `data:` link is a picture. What can only be base64 is read as that.
+    /// A link, perhaps a relative one. A `data:` link is a picture, and so is a text that can only be base64.
     case link
-    /// Often something else, such as a sentence: only a link with its scheme, or base64 that begins as a picture does.
+    /// Often something else, such as a sentence. Only a link with its scheme, or base64 that begins as a picture,
+    /// counts.
     case loose
-    /// What the request said, repeated: never a result.
+    /// A repetition of the request, never a result.
     case echo
 
     init(_ folded: String) {
@@ -25,21 +26,21 @@ enum PictureName {
         "url", "imageurl", "uri", "imageuri", "src", "outputurl", "fileurl", "downloadurl", "signedurl", "publicurl",
         "imageurls", "urls", "outputurls", "link", "sample",
     ]
-    /// Names of objects and lists that hold pictures, in the order in which they are looked through.
+    /// Names of objects and lists that contain pictures, in the order in which they are searched.
     static let containers = [
         "data", "images", "output", "outputs", "result", "results", "artifacts", "predictions", "samples",
         "generations", "generatedimages", "imageurls", "urls", "outputurls", "response", "candidates", "choices",
         "message", "content", "parts", "item", "items", "body", "payload",
     ]
-    /// Names that say of the object they stand in that it is a picture, in the order of preference.
+    /// Names that mark their object as a picture, in the order of preference.
     static let direct = base64Names + ["inlinedata"] + linkNames + ["image", "picture", "file"]
 
-    /// Names under which some repeat the request, with its picture.
+    /// Names under which some APIs repeat the request, with its picture.
     static let echoes: Set<String> = [
         "input", "inputs", "inputimage", "request", "parameters", "params", "reference", "references",
         "referenceimages", "sourceimage", "initimage", "mask",
     ]
 
-    /// Every name whose strings are taken out of the answer. The text that stands alone has the empty name.
+    /// Every name whose strings are removed from the answer. A bare text has the empty name.
     static let all = Set(direct + containers + [""])
 }
