@@ -5,8 +5,8 @@ import Foundation
 import Glibc
 import NIOCore
 
-/// The half of a backup that reads the state; see `BackupStream`. It opens nothing but the state and a directory of its own for
-/// the snapshot, so it can run as the state's owner.
+/// The half of a backup that reads the state; see `BackupStream`. It opens only the state and a directory of its own
+/// for the snapshot, so it can run as the state's owner.
 package struct BackupSource: Sendable {
     private static let snapshotName = "snapshot.sqlite"
     private static let earlierName = "earlier.sqlite"
@@ -31,9 +31,9 @@ package struct BackupSource: Sendable {
         self.stream = stream
     }
 
-    /// Returns when the backup has everything, or the other half what kept it from that.
+    /// Returns when the backup has everything, or when the failure has been sent to the other half.
     ///
-    /// - Parameter temporary: a directory in which there is room for the database; nil is `/var/tmp`.
+    /// - Parameter temporary: a directory with room for the database; nil uses `/var/tmp`.
     package func serve(temporary: String? = nil) async {
         do {
             let workplace = try Self.makeWorkplace(in: temporary ?? "/var/tmp")
@@ -64,7 +64,8 @@ package struct BackupSource: Sendable {
         try snapshot.close()
     }
 
-    /// A database says whether it is one of a backup: a fluxqd that runs on it has it say that it is none.
+    /// Tells whether the earlier database is a backup's. A database is marked as a backup; a fluxqd that runs on it
+    /// removes the mark.
     private func answerWhatIsThere(in workplace: String) async throws {
         let path = "\(workplace)/\(Self.earlierName)"
         var line = try await stream.line()
@@ -88,10 +89,10 @@ package struct BackupSource: Sendable {
     private func isBackup(_ path: String) async throws -> Bool {
         let earlier: ReadOnlyStore
         do throws(StoreError) {
-            // A log is only read by one who may make the file beside it.
+            // Only a process that may create the file beside a log can read the log.
             earlier = try ReadOnlyStore(path: path)
         } catch .olderSchema {
-            // Nothing of it is kept but files that are named by their content.
+            // Of such a backup only files that are named by their content are kept.
             return true
         } catch {
             return false
@@ -110,7 +111,7 @@ package struct BackupSource: Sendable {
         try handle.close()
     }
 
-    /// What the backup has of a bucket, with how many bytes.
+    /// Reads the backup's inventory of a bucket: hashes with their sizes in bytes.
     private func inventory() async throws -> [ContentHash: Int64] {
         var there: [ContentHash: Int64] = [:]
         while case let line = try await stream.line(), line != ["end"] {
@@ -122,8 +123,8 @@ package struct BackupSource: Sendable {
         return there
     }
 
-    /// - Parameter there: how many bytes the backup has of it; nil if it has none. Content never changes under its name, so what
-    ///   is there and whole was copied before.
+    /// - Parameter there: the size of the backup's copy in bytes; nil if it has none. Content never changes under its
+    ///   name, so a whole copy in the backup is from an earlier run.
     private func send(_ reference: ContentReference, there: Int64?) async throws {
         let hash = reference.hash
         let size = await size(of: hash)
@@ -131,7 +132,7 @@ package struct BackupSource: Sendable {
             return try await stream.send(reference.isExpected && size == nil ? "only" : "kept", hash.hex)
         }
         if let original = await whole(hash) { return try await send(hash, original) }
-        // What its rows know as damaged is no news, and an input that nobody used may have been forgotten since the snapshot.
+        // Damage that the rows know already is not reported. An unused input may have been deleted since the snapshot.
         guard reference.isExpected else { return }
         if there != nil {
             try await stream.send("doubtful", hash.hex)
@@ -145,7 +146,7 @@ package struct BackupSource: Sendable {
         var offset: Int64 = 0
         while offset < original.size {
             let piece = try await original.read(at: offset, count: Self.pieceBytes)
-            // One that has been cut since it was verified.
+            // The file was truncated after it was verified.
             guard piece.readableBytes > 0 else {
                 throw BackupStream.Failure.other("\(hash) has changed while it was read")
             }
@@ -154,7 +155,7 @@ package struct BackupSource: Sendable {
         }
     }
 
-    /// nil if there is no such file, or none that can be looked at: one bad file is no reason to copy no other.
+    /// nil if there is no such file, or if it cannot be examined: one bad file does not stop the copying of others.
     private func size(of hash: ContentHash) async -> Int64? {
         do { return try await content.size(of: hash) } catch { return nil }
     }

@@ -4,28 +4,29 @@ import Glibc
 import NIOCore
 import Synchronization
 
-/// What the two halves of a backup say to each other, over a pair of sockets: the one that reads the state, as its owner, and
-/// the one that writes the backup. Neither opens a file of the other's.
+/// The protocol between the two halves of a backup, over a pair of sockets. One half reads the state, as its owner; the
+/// other writes the backup. Neither opens the other's files.
 ///
 /// ```
-/// writer  earlier N, N bytes | none       the database that is in the backup, and its log (log N, N bytes) if it has one
-/// reader  backup | other                  whether that is the database of a backup
-/// reader  database N, N bytes             the snapshot
+/// writer  earlier N, N bytes | none    the backup's database, and its log (log N, N bytes) if it has one
+/// reader  backup | other               whether that is the database of a backup
+/// reader  database N, N bytes          the snapshot
 /// then for each of the 256 buckets:
-/// writer  HASH N …, end                   what the backup has of it
-/// reader  file HASH N, N bytes            what it has not
-///         kept HASH | only HASH           what it has; the second is not in the archive any more
-///         doubtful HASH | damaged HASH    what is not whole in the archive, and of another size in the backup; or not there
+/// writer  HASH N …, end                the backup's inventory
+/// reader  file HASH N, N bytes         content that the backup lacks
+///         kept HASH | only HASH        content that the backup has; for `only`, the archive no longer has it
+///         doubtful HASH                not whole in the archive, and of another size in the backup
+///         damaged HASH                 not whole in the archive, and not in the backup
 ///         …, end
 /// ```
-/// In place of any line: `failed WHY`.
+/// Instead of any line: `failed WHY`.
 package final class BackupStream: Sendable {
     package enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
-        /// The other half is gone.
+        /// The other half has ended.
         case ended
-        /// It says something that is not expected there.
+        /// The other half sent something that is not expected there.
         case unexpected(String)
-        /// What it says of its failure.
+        /// The failure that the other half reported.
         case other(String)
         case system(Int32)
 
@@ -39,21 +40,21 @@ package final class BackupStream: Sendable {
         }
     }
 
-    /// Longer lines are not read.
+    /// The limit for a line in bytes; a longer line is a failure.
     private static let longestLine = 4096
     private static let pieceBytes = 1 << 20
 
     private let descriptor: CInt
-    /// What blocks; one thing at a time.
+    /// Runs blocking work, one item at a time.
     private let queue = DispatchQueue(label: "fluxq.backup")
     private let pending = Mutex<ArraySlice<UInt8>>([])
 
-    /// - Parameter descriptor: one of a pair of connected sockets, which stays the caller's.
+    /// - Parameter descriptor: one of a pair of connected sockets. The caller still owns it.
     package init(_ descriptor: CInt) {
         self.descriptor = descriptor
     }
 
-    /// Ends every conversation with the other half, on both sides.
+    /// Ends the conversation with the other half, in both directions.
     package func end() {
         shutdown(descriptor, CInt(SHUT_RDWR))
     }
@@ -77,10 +78,10 @@ package final class BackupStream: Sendable {
         }
     }
 
-    /// Sends so many bytes of a file, from where it is read. If it grows meanwhile, what is added is left out: the other half
-    /// has been told how many bytes follow.
+    /// Sends `count` bytes of a file from its current position. If the file grows meanwhile, the added bytes are not
+    /// sent: the other half already knows the number of bytes that follow.
     ///
-    /// - Parameter path: for the failure of a file that has been cut meanwhile.
+    /// - Parameter path: for the message if the file is truncated meanwhile.
     func send(_ count: UInt64, of handle: FileHandle, path: String) async throws {
         var left = count
         while left > 0 {
@@ -92,7 +93,7 @@ package final class BackupStream: Sendable {
         }
     }
 
-    /// Sends a failure, as one line. Nobody may be there to hear it any more.
+    /// Sends a failure, as one line. The other half may have ended already.
     package func send(failure error: any Error) async {
         let text = "\(error)".replacing("\n", with: " ")
         do {
@@ -102,7 +103,7 @@ package final class BackupStream: Sendable {
         }
     }
 
-    /// The words of the next line.
+    /// Returns the words of the next line.
     func line() async throws -> [String] {
         while true {
             let line = pending.withLock { pending -> ArraySlice<UInt8>? in
@@ -121,7 +122,7 @@ package final class BackupStream: Sendable {
         }
     }
 
-    /// Hands on so many bytes, in pieces.
+    /// Passes on `count` bytes, in pieces.
     func bytes(_ count: Int64, _ take: (ArraySlice<UInt8>) async throws -> Void) async throws {
         var left = count
         while left > 0 {

@@ -1,24 +1,24 @@
-/// What a check looked at and found.
+/// The scope and the findings of a check.
 package struct CheckReport: Hashable, Sendable, Codable {
     package var stateDirectory: String
-    /// Of the database, where it could be read.
+    /// Counts of the database, if it could be read.
     package var jobs = 0
     package var calls = 0
     package var users = 0
-    /// Files of the archive that rows refer to and that were read from their first byte to their last.
+    /// Files of the archive that rows refer to and that were read completely.
     package var files = 0
     package var bytes: Int64 = 0
     package var findings: [Finding] = []
-    /// `sha256:…` of content that was damaged before and was found whole in its place again; of a repair alone.
+    /// `sha256:…` of content that was damaged before and is whole in the archive again. Set only by a repair.
     package var mended: [String] = []
-    /// Why a repair did nothing; nil if it did what it could, or nobody asked for one.
+    /// Why a repair did nothing; nil if it did what it could, or if none was requested.
     package var refusal: String?
 
     package init(stateDirectory: String) {
         self.stateDirectory = stateDirectory
     }
 
-    /// Nothing is damaged; there may be leftovers.
+    /// True if nothing is damaged. There may be leftovers.
     package var isSound: Bool { !findings.contains(where: \.isDamage) }
 
     package enum CodingKeys: String, CodingKey {

@@ -1,42 +1,42 @@
 package import FluxqModel
 
-/// Something that a check found, with what to do about it.
+/// A problem that a check found, with its remedy.
 package struct Finding: Hashable, Sendable, Codable {
     package enum Kind: String, CaseIterable, Sendable, Codable {
-        /// The database's own structure.
+        /// The database's own structure is damaged.
         case integrity
-        /// A row that refers to one that is not there.
+        /// A row refers to a missing row.
         case reference
-        /// Rows that contradict one another: the ledger's sums, a job's calls, a user's counts.
+        /// Rows contradict one another: the ledger's sums, a job's calls, a user's counts.
         case records
-        /// A file whose bytes have another hash than its name says.
+        /// The bytes of a file have another hash than its name.
         case damagedFile = "damaged_file"
-        /// A file that the disk does not give back.
+        /// The disk fails to read a file.
         case unreadableFile = "unreadable_file"
-        /// A row without its file.
+        /// A row has no file.
         case missingFile = "missing_file"
-        /// A directory of the archive, or all of it, without a single file of those that rows refer to.
+        /// A directory of the archive, or all of it, has none of the files that rows refer to.
         case missingPart = "missing_part"
-        /// Content that was found damaged before, and that there is no way to have again but to bring it back.
+        /// Content was found damaged earlier, and only a person can restore it.
         case lostContent = "lost_content"
-        /// A file without a row.
+        /// A file has no row.
         case strayFile = "stray_file"
-        /// Something in the archive that fluxq has not put there.
+        /// An entry of the archive was not created by fluxq.
         case foreignFile = "foreign_file"
     }
 
     package var kind: Kind
-    /// What is wrong.
+    /// The problem.
     package var message: String
-    /// What to do about it.
+    /// The remedy.
     package var remedy: String
-    /// `sha256:…` of the content it is about.
+    /// `sha256:…` of the content concerned.
     package var hash: String?
-    /// The file it is about.
+    /// The file concerned.
     package var path: String?
-    /// Bytes of that file.
+    /// The size of that file in bytes.
     package var bytes: Int64?
-    /// What was done about it, where something was.
+    /// The repair that was done, if any.
     package var repair: String?
 
     package init(
@@ -51,7 +51,7 @@ package struct Finding: Hashable, Sendable, Codable {
         self.bytes = bytes
     }
 
-    /// Whether something that should be there is not as it should be. What is left over does no harm.
+    /// True if something required is missing or damaged. Leftovers do no harm.
     package var isDamage: Bool {
         switch kind {
         case .integrity, .reference, .records, .damagedFile, .unreadableFile, .missingFile, .missingPart, .lostContent:

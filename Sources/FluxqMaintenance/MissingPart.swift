@@ -1,13 +1,13 @@
-/// Tells a part of the archive that is not there from files that are lost: a file system that is not mounted takes every file
-/// away at once, and gives them all back.
+/// Distinguishes a missing part of the archive from lost files. If a file system is not mounted, all its files are
+/// missing at once, and all are there again after it is mounted.
 package enum MissingPart {
-    /// Of one missing file alone nobody can tell which it is.
+    /// With a single missing file the two cases cannot be distinguished.
     private static let fewest = 2
 
     /// - Parameters:
-    ///   - expected: files that rows refer to.
-    ///   - missing: those of them that are not there.
-    ///   - hasDirectory: whether the directory that they should be in is there.
+    /// - expected: the number of files that rows refer to.
+    /// - missing: how many of them are missing.
+    /// - hasDirectory: true if the directory of these files exists.
     package static func isMissing(expected: Int, missing: Int, hasDirectory: Bool = true) -> Bool {
         missing == expected && expected >= (hasDirectory ? fewest : 1)
     }

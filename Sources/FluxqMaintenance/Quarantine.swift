@@ -3,17 +3,17 @@ package import FluxqModel
 package import FluxqStore
 package import Logging
 
-/// Keeps content that is not what it was from being used: it is set aside, and the rows that referred to it say so.
+/// Prevents the use of damaged content: sets it aside, and marks the rows that refer to it.
 ///
 /// ```
-/// verify and move ──> objects/… to damaged/…, one step with regard to others that store the same content; synced
-/// recordDamage    ──> the rows: fetched again where a link lives, lost where none does
+/// verify and move ──> objects/… to damaged/…, one step as seen by others that store the same content; synced
+/// recordDamage    ──> the rows: downloaded again if a link is still valid, lost if there is none
 /// look again      ──> whole in its place meanwhile? The rows are mended.
 /// ```
 ///
-/// The file goes first. After a crash between the two the rows speak of a file that is missing, and the next look at
-/// it, by any caller, records that. The other way round, rows of a content that is just being stored again could
-/// be marked although their file is whole.
+/// The file is moved first. After a crash between the two steps, the rows refer to a missing file, and the next caller
+/// that opens it records that. In the opposite order, rows of content that another caller is storing again could be
+/// marked although their file is whole.
 package struct Quarantine: Sendable {
     private let store: Store
     private let archive: any ContentStore
@@ -25,27 +25,27 @@ package struct Quarantine: Sendable {
         self.logger = logger
     }
 
-    /// Opens content, every byte of which has just been verified: some milliseconds for a picture of some megabytes.
+    /// Opens content after it has verified every byte: some milliseconds for a picture of some megabytes.
     ///
-    /// - Returns: nil if it is not whole; then it has been set aside.
+    /// - Returns: nil if it is not whole; it has then been set aside.
     package func open(_ hash: ContentHash) async throws -> ArchivedFile? {
         if let file = try await archive.openVerified(hash) { return file }
         try await setAside(hash)
         return nil
     }
 
-    /// Looks at content that rows refer to, and sets it aside if it is not whole.
+    /// Checks content that rows refer to, and sets it aside if it is not whole.
     ///
-    /// - Returns: how it was, and what was recorded about it; nil if it is whole.
+    /// - Returns: its condition, and the damage recorded; nil if it is whole.
     @discardableResult
     package func examine(_ hash: ContentHash) async throws -> (condition: ObjectCondition, record: DamageRecord)? {
         if case .whole = try await archive.condition(of: hash) { return nil }
         return try await setAside(hash)
     }
 
-    /// Content that was damaged and may have come back, as from a backup.
+    /// Marks damaged content as whole if its file was restored, for example from a backup.
     ///
-    /// - Returns: whether it has.
+    /// - Returns: true if it was restored.
     @discardableResult
     package func mendIfWhole(_ hash: ContentHash) async throws -> Bool {
         guard case .whole = try await archive.condition(of: hash) else { return false }

@@ -4,39 +4,40 @@ import Foundation
 import Glibc
 import NIOCore
 
-/// A copy of a state directory, made beside the running daemon: a snapshot of the database and every file it refers to.
+/// A copy of a state directory, made beside the running daemon: a snapshot of the database and every file that it
+/// refers to.
 ///
 /// ```
-/// DIRECTORY  objects/… first, as an archive of its own: what is there already and whole stays
+/// DIRECTORY  objects/… first, as an archive of its own: existing whole files stay
 ///            queue.sqlite last, by rename: the snapshot that all of objects/ was copied for
 /// FILE.tar   the same, packed
 /// ```
 ///
-/// Until the rename an earlier backup in the directory is as it was, so an interrupted one is simply made again.
+/// An earlier backup in the directory stays intact until the rename, so an interrupted backup can simply be repeated.
 ///
-/// This half writes, and may be root: it trusts nothing at its destination, and reads nothing of the state, which a
-/// `BackupSource` sends. The destination is opened once, and everything in it is found from there.
+/// This half writes, and may be root. It trusts nothing at its destination, and reads nothing of the state, which a
+/// `BackupSource` sends. It opens the destination once, and finds everything in it from there.
 package struct StateBackup: Sendable {
-    /// What a backup holds.
+    /// The contents of a backup.
     package struct Summary: Hashable, Sendable {
         /// Files of the archive that the database refers to.
         package var files = 0
-        /// Those that were not there yet.
+        /// Files that were not in the backup yet.
         package var copied = 0
         package var copiedBytes: Int64 = 0
-        /// Those that were there and damaged, and were copied again.
+        /// Damaged files in the backup that were copied again.
         package var mended: [ContentHash] = []
-        /// Content that is not whole in the archive any more, and that the backup has from earlier.
+        /// Content that is no longer whole in the archive, but is in the backup from an earlier run.
         package var onlyHere: [ContentHash] = []
         /// Content that is whole neither in the archive nor in the backup.
         package var damaged: [ContentHash] = []
     }
 
-    /// How what an earlier backup has left is looked at.
+    /// How thoroughly the files of an earlier backup are checked.
     package enum Scrutiny: Sendable {
-        /// Every byte against the hash that is the file's name.
+        /// Compares every byte with the hash that is the file's name.
         case everyByte
-        /// Only how long each file is.
+        /// Compares only the size of each file.
         case sizes
     }
 
@@ -45,7 +46,7 @@ package struct StateBackup: Sendable {
         case alreadyThere(String)
         case isTheState(String)
         case inUse(String)
-        /// Somebody else can write there, or lead its path elsewhere.
+        /// Another user can write there, or redirect the path.
         case untrusted(String, why: String)
         case failed(String, String)
 
@@ -76,7 +77,7 @@ package struct StateBackup: Sendable {
     private let scrutiny: Scrutiny
     private let progress: @Sendable (Summary) -> Void
 
-    /// - Parameter source: at its other end a `BackupSource` serves, with the same scrutiny.
+    /// - Parameter source: a stream whose other end a `BackupSource` serves, with the same scrutiny.
     package init(
         from source: BackupStream, scrutiny: Scrutiny = .everyByte,
         progress: @escaping @Sendable (Summary) -> Void = { _ in }
@@ -164,14 +165,14 @@ package struct StateBackup: Sendable {
         guard
             renameat(directory.descriptor, Self.unfinished, directory.descriptor, Self.database) == 0
         else { throw Refusal.failed(path, Self.systemError()) }
-        // The log of a database that was looked at there belongs to the one that is gone.
+        // If the old database was opened there, its log belongs to it and not to the new one.
         for suffix in ["-wal", "-shm"] { unlinkat(directory.descriptor, Self.database + suffix, 0) }
         try Self.sync(directory.descriptor, path)
         try handle.close()
         return summary
     }
 
-    /// Tells what the backup has of a bucket, and takes what it has not.
+    /// Sends the backup's inventory of a bucket, and receives the missing content.
     private func receive(_ bucket: UInt8, into archive: LocalArchive, _ summary: inout Summary) async throws {
         var unsound: Set<ContentHash> = []
         for entry in try await archive.entries(in: bucket) ?? [] {
@@ -193,7 +194,7 @@ package struct StateBackup: Sendable {
                 summary.files += 1
                 summary.onlyHere.append(hash)
             case .doubtful(let hash):
-                // The sizes differ: the copy may be the one that is whole.
+                // The sizes differ: the backup's copy may be the whole one.
                 if case .whole = try await archive.condition(of: hash) {
                     summary.files += 1
                     summary.onlyHere.append(hash)
@@ -222,7 +223,7 @@ package struct StateBackup: Sendable {
         case kept(ContentHash), only(ContentHash), doubtful(ContentHash), damaged(ContentHash)
     }
 
-    /// nil at the end of the bucket.
+    /// Reads the next word of a bucket; nil at its end.
     private func next() async throws -> Word? {
         try Task.checkCancellation()
         let line = try await source.line()
@@ -249,7 +250,7 @@ package struct StateBackup: Sendable {
         try await take(bytes)
     }
 
-    /// Empty, an unfinished backup, or one whose database says that it is one.
+    /// Accepts an empty directory, an unfinished backup, or one whose database is marked as a backup.
     private func checkIsBackup(_ directory: TrustedDirectory, _ names: Set<String>, _ path: String) async throws {
         guard names.isSubset(of: Self.files.union(Self.directories)) else { throw Refusal.notABackup(path) }
         guard names.contains(Self.database) else {
@@ -280,7 +281,7 @@ package struct StateBackup: Sendable {
 }
 
 extension StateBackup {
-    /// What there may be in a backup.
+    /// The directories and files that a backup may contain.
     private static let directories =
         ["objects", "incoming", LocalArchive.damagedName, LocalArchive.strayName, "objects/sha256"]
         + ContentBuckets.all.map { "objects/sha256/" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }
@@ -288,7 +289,7 @@ extension StateBackup {
         lockName, database, "\(database)-shm", "\(database)-wal", unfinished, "\(unfinished)-journal",
     ]
 
-    /// The directory above, and the name in it.
+    /// Returns the parent directory, and the name in it.
     private static func split(_ path: String) -> (above: String, name: String) {
         var trimmed = path[...]
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
@@ -297,10 +298,10 @@ extension StateBackup {
         return (above.isEmpty ? "/" : String(above), String(trimmed[trimmed.index(after: slash)...]))
     }
 
-    /// The one that is there, unless it is a link, or a new one.
+    /// Opens the existing directory, unless it is a link, or a new one.
     private static func directory(_ path: String) throws -> TrustedDirectory {
         let (above, name) = split(path)
-        // The last one may be given as `.` or `/`, which have no name in another one.
+        // The path may be `.` or `/`, which have no name in a parent.
         guard !name.isEmpty, name != ".", name != ".." else { return try TrustedDirectory(path) }
         let parent = try TrustedDirectory(above)
         if mkdirat(parent.descriptor, name, 0o700) != 0 {
@@ -318,14 +319,15 @@ extension StateBackup {
         return try TrustedDirectory(name, in: parent, path: path)
     }
 
-    /// One backup at a time into a directory; until it is let go.
+    /// Allows one backup at a time into a directory, until its descriptor is closed.
     private static func lock(_ directory: TrustedDirectory, _ path: String) throws {
         guard flock(directory.descriptor, LOCK_EX | LOCK_NB) == 0 else { throw Refusal.inUse(path) }
     }
 
-    /// A repair of the backup locks it as a state directory is locked, and leaves the file.
+    /// Takes the lock that a repair of the backup holds, as for a state directory. A repair leaves the lock file
+    /// behind.
     ///
-    /// - Returns: nil if none was ever made.
+    /// - Returns: nil if the backup was never repaired.
     private static func lockAgainstRepair(_ directory: TrustedDirectory, _ path: String) throws -> CInt? {
         let descriptor = openat(directory.descriptor, lockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -340,7 +342,7 @@ extension StateBackup {
     }
 
     private static func sync(_ descriptor: CInt, _ path: String) throws {
-        // A file system that cannot sync a directory makes its names durable by other means, or not at all.
+        // A file system that cannot sync a directory makes its entries durable by other means, or not at all.
         guard fsync(descriptor) == 0 || ExclusiveRename.isUnsupported(errno) else {
             throw Refusal.failed(path, systemError())
         }

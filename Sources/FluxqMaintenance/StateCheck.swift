@@ -2,12 +2,12 @@ import FluxqArchive
 import FluxqModel
 import FluxqStore
 
-/// Looks at everything in a state directory, beside the daemon or without it, and changes nothing.
+/// Checks everything in a state directory, with or without a running daemon, and changes nothing.
 ///
-/// What the daemon changes meanwhile is no finding: a row is believed only if it is still there after its file was
-/// found wanting, a file is astray only if it is old and rows read after it do not speak of it.
+/// Concurrent changes of the daemon are no findings. A row counts only if it still exists after its file was found bad.
+/// A file is stray only if it is old and rows read after it do not refer to it.
 package struct StateCheck: Sendable {
-    /// How far it has come, for a person who waits.
+    /// The progress of a check, for a person who waits.
     package enum Step: Hashable, Sendable {
         case database
         case archive(bucket: UInt8, files: Int, bytes: Int64)
@@ -19,8 +19,8 @@ package struct StateCheck: Sendable {
     private let directory: String
 
     /// - Parameters:
-    ///   - directory: the state directory, which is there.
-    ///   - grace: how old a file without a row is before it is astray.
+    /// - directory: the state directory, which exists.
+    /// - grace: the age at which a file without a row is stray.
     package init(
         directory: String, grace: Duration = ContentEntry.grace,
         progress: @escaping @Sendable (Step) -> Void = { _ in }
@@ -31,7 +31,7 @@ package struct StateCheck: Sendable {
         content = ObjectFiles(directory: directory)
     }
 
-    /// - Throws: `CancellationError` when the task is canceled; else what kept it from looking.
+    /// - Throws: `CancellationError` if the task is canceled; otherwise the error that prevented the check.
     package func run() async throws -> CheckReport {
         var report = CheckReport(stateDirectory: directory)
         do {
@@ -50,19 +50,19 @@ package struct StateCheck: Sendable {
     private func check(_ store: ReadOnlyStore, _ report: inout CheckReport) async throws {
         progress(.database)
         for defect in try await store.defects() { report.findings.append(Finding(defect)) }
-        // In a database that is damaged itself there is nothing to count, and nothing to hold the files against.
+        // A damaged database gives no reliable counts, and nothing to compare the files with.
         guard !report.findings.contains(where: { $0.kind == .integrity }) else { return }
         let size = try await store.size()
         (report.jobs, report.calls, report.users) = (size.jobs, size.calls, size.users)
         var all = Presence()
         for bucket in ContentBuckets.all { try await check(bucket, store, &report, &all) }
         guard MissingPart.isMissing(expected: all.expected, missing: all.missing) else { return }
-        // One word about all of it rather than 256.
+        // One finding for all of it instead of 256.
         report.findings.removeAll { $0.kind == .missingPart }
         report.findings.append(.missingPart("\(directory)/objects", files: all.expected))
     }
 
-    /// Files that rows refer to, and those of them that are not there.
+    /// The number of files that rows refer to, and of those that are missing.
     private struct Presence {
         var expected = 0
         var missing = 0
@@ -72,7 +72,7 @@ package struct StateCheck: Sendable {
         _ bucket: UInt8, _ store: ReadOnlyStore, _ report: inout CheckReport, _ all: inout Presence
     ) async throws {
         progress(.archive(bucket: bucket, files: report.files, bytes: report.bytes))
-        // First the files, then the rows: a file that is old and still has no row gets none any more.
+        // Reads the files before the rows: a file that is old and still has no row will not get one.
         let path = content.path(ofBucket: bucket)
         var entries: [ContentEntry]?
         var hasDirectory = true
@@ -114,7 +114,7 @@ package struct StateCheck: Sendable {
         }
     }
 
-    /// - Returns: nil if all that was lost is being fetched again.
+    /// - Returns: nil if all lost content is being downloaded again.
     private func loss(of hash: ContentHash, _ store: ReadOnlyStore) async throws -> Finding? {
         let losses = try await store.losses(of: hash).filter {
             if case .refetched = $0 { false } else { true }

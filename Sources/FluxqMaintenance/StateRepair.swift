@@ -3,7 +3,7 @@ import FluxqModel
 package import FluxqStore
 package import Logging
 
-/// Does about a check's findings what can be done without anybody's decision. For who owns the state directory alone:
+/// Repairs the findings of a check that need no decision of a person. Used only by the owner of the state directory,
 /// with the daemon stopped and its lock held.
 package struct StateRepair: Sendable {
     private let store: Store
@@ -18,11 +18,11 @@ package struct StateRepair: Sendable {
         quarantine = Quarantine(store: store, archive: archive, logger: logger)
     }
 
-    /// Mends first, then sets aside: what a row remembers in any form is brought back and never put away.
+    /// Mends first, then sets aside: content that a row refers to in any form is restored and never put away.
     ///
-    /// - Parameter missingIsLost: whether to continue although a whole part of the archive is not there.
-    /// - Returns: the report with what was done about each finding. One that nothing could be done about says why, and
-    ///   the others are gone on with.
+    /// - Parameter missingIsLost: true to continue although a whole part of the archive is missing.
+    /// - Returns: the report with the repair of each finding. If one fails, its reason is included, and the repair
+    ///   continues with the others.
     package func run(_ report: CheckReport, missingIsLost: Bool = false) async throws -> CheckReport {
         var report = report
         let parts = report.findings.filter { $0.kind == .missingPart }.compactMap(\.path)
@@ -60,14 +60,14 @@ package struct StateRepair: Sendable {
         return report
     }
 
-    /// What is damaged or lost by its rows and whole in its place, or where it was set aside.
+    /// Restores content that its rows call damaged or lost, if it is whole in its place or where it was set aside.
     private func bringBack(_ hash: ContentHash) async throws -> Bool {
         if try await quarantine.mendIfWhole(hash) { return true }
         guard try await archive.takeBack(hash) else { return false }
         return try await quarantine.mendIfWhole(hash)
     }
 
-    /// One bad file is no reason to leave the others as they are; a failed disk or a full one is.
+    /// One bad file does not stop the repair of the others; a failed or full disk does.
     private static func goOn(after error: any Error) throws {
         switch error {
         case is CancellationError: throw error

@@ -1,9 +1,9 @@
 import FluxqModel
 import Glibc
 
-/// A tar archive on its way into a file: ustar, with sizes beyond 8 GiB as GNU tar writes them.
+/// A tar archive being written to a file: ustar, with sizes beyond 8 GiB as GNU tar writes them.
 ///
-/// It gets its name when it is whole and durable; until then it has one that nobody can guess.
+/// It gets its final name when it is complete and durable. Until then it has a random one.
 final class TarFile: Sendable {
     private static let blockBytes = 512
 
@@ -13,8 +13,8 @@ final class TarFile: Sendable {
     private let time: Int
 
     /// - Parameters:
-    ///   - directory: where nobody else can write.
-    ///   - time: of each entry, in seconds since 1970.
+    /// - directory: a directory that no other user can write.
+    /// - time: the time of each entry, in seconds since 1970.
     init(in directory: CInt, time: Int) throws(BackupStream.Failure) {
         self.directory = directory
         self.time = time
@@ -28,7 +28,7 @@ final class TarFile: Sendable {
 
     deinit {
         close(file)
-        // Gone already once it has its name.
+        // Fails if it has its final name already.
         unlinkat(directory, temporaryName, 0)
     }
 
@@ -36,7 +36,7 @@ final class TarFile: Sendable {
         try write(header("\(name)/", mode: 0o700, bytes: 0, type: "5")[...])
     }
 
-    /// Begins a file; as many bytes have to follow, then `endFile`.
+    /// Begins a file. Exactly `bytes` bytes have to follow, then `endFile`.
     func beginFile(_ name: String, mode: Int, bytes: Int64) throws(BackupStream.Failure) {
         try write(header(name, mode: mode, bytes: bytes, type: "0")[...])
     }
@@ -56,9 +56,9 @@ final class TarFile: Sendable {
         if rest > 0 { try write([UInt8](repeating: 0, count: Self.blockBytes - rest)[...]) }
     }
 
-    /// Ends the archive, makes it durable and gives it its name, unless something has that name.
+    /// Ends the archive, makes it durable and gives it its final name, unless that name is in use.
     ///
-    /// - Returns: false if something has.
+    /// - Returns: false if the name is in use.
     func finish(as name: String) throws(BackupStream.Failure) -> Bool {
         try write([UInt8](repeating: 0, count: 2 * Self.blockBytes)[...])
         guard fsync(file) == 0 else { throw .system(errno) }

@@ -1,37 +1,38 @@
 import Glibc
 
-/// A directory that is opened once, and whose path nobody but root and the caller can lead elsewhere: neither the directories
-/// above it nor the links in its path are another user's, or can be replaced by one.
+/// A directory that is opened once, and whose path only root and the caller can redirect. The directories above it and
+/// the links in its path do not belong to other users, and other users cannot replace them.
 package final class TrustedDirectory: Sendable {
-    /// Why a path is not trusted: a part of a sentence.
+    /// The reason why a path is not trusted, as a part of a sentence.
     package struct Distrust: Error {
         package let path: String
         package let why: String
     }
 
-    /// For the `*at` calls.
+    /// For the `*at` system calls.
     let descriptor: CInt
-    /// Leads to this directory, whatever its name leads to by then, for those who take a path.
+    /// A path for code that needs one. It leads to this directory even if the original path leads elsewhere by then.
     var path: String { "/proc/self/fd/\(descriptor)" }
 
     private static let mostLinks = 40
 
     deinit { close(descriptor) }
 
-    /// - Parameter path: of a directory that is there.
+    /// - Parameter path: the path of an existing directory.
     package init(_ path: String) throws(Distrust) {
         descriptor = try Self.walk(path)
     }
 
-    /// - Parameter name: of a directory in another one.
+    /// - Parameter name: the name of a directory in `parent`.
     init(_ name: String, in parent: TrustedDirectory, path: String) throws(Distrust) {
         descriptor = openat(parent.descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(path) }
     }
 
-    /// Refuses what others can write, though its entries be protected from them, and what is not the caller's.
+    /// Refuses a directory that others can write, even if its entries are protected from them, and one that is not the
+    /// caller's.
     ///
-    /// - Parameter isRootTrusted: whether root's is as good.
+    /// - Parameter isRootTrusted: true if root's directories are accepted too.
     package func checkIsOwn(_ path: String, isRootTrusted: Bool = false) throws(Distrust) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure(path) }
@@ -41,7 +42,7 @@ package final class TrustedDirectory: Sendable {
         }
     }
 
-    /// The same of directories in it, where they are there, none of which may be a link.
+    /// Does the same for directories in it that exist. None of them may be a link.
     func checkIsOwn(_ names: [String], of path: String) throws(Distrust) {
         for name in names {
             var status = stat()
@@ -56,7 +57,7 @@ package final class TrustedDirectory: Sendable {
         }
     }
 
-    /// From the root down, each component by itself.
+    /// Opens the path from the root down, component by component.
     private static func walk(_ path: String) throws(Distrust) -> CInt {
         var left = Array(components(try absolute(path)).reversed())
         var walked = ""
