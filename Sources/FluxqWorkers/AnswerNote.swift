@@ -3,21 +3,21 @@ import FluxqImagesAPI
 import FluxqModel
 import FoundationEssentials
 
-/// What is known of a call's answer while its record is not on the disk: a small file beside the inline pictures.
+/// The known part of a call's answer before it is recorded in the database: a small file beside the inline pictures.
 struct AnswerNote: Codable {
-    /// Whether the answer came to its end, so that the report is the call's.
+    /// True if the answer has ended, so that the report is the call's final one.
     var isComplete: Bool
     var report: CallReport
 
     private static let interruption = "fluxqd was stopped while it received the answer"
 
-    /// The answer has come to its end.
+    /// Notes an answer that has ended.
     init(_ report: CallReport) {
         isComplete = true
         self.report = report
     }
 
-    /// The answer's body follows.
+    /// Notes an answer whose body follows.
     init(beginning head: AnswerHead) {
         isComplete = false
         report = CallReport(
@@ -26,7 +26,7 @@ struct AnswerNote: Codable {
             sentAt: head.sentAt, status: head.status, requestID: head.requestID)
     }
 
-    /// - Throws: where this is not such a file whole: the host went down before it was on the disk.
+    /// - Throws: an error if the note is not whole: the host went down before it was on the disk.
     init(json: [UInt8]) throws {
         self = try JSONDecoder().decode(AnswerNote.self, from: Data(json))
     }
@@ -35,7 +35,7 @@ struct AnswerNote: Codable {
         get throws { Array(try JSONEncoder().encode(self)) }
     }
 
-    /// What a start makes of it.
+    /// Returns the report that the next start records for the call.
     ///
     /// - Parameter pictures: the inline pictures that were found, by their ordinals.
     static func report(_ note: AnswerNote?, pictures: [Int]) -> CallReport {

@@ -7,7 +7,8 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Claims jobs and calls the API for them, as many at once as endpoints and lanes bear. Archiving does not hold a call's place.
+/// Claims jobs and calls the API for them, up to the concurrency limits of endpoints and lanes. Archiving a picture
+/// does not occupy a call's place.
 final class CallDispatcher: Sendable {
     private let store: Store
     private let archive: any ContentStore
@@ -18,7 +19,7 @@ final class CallDispatcher: Sendable {
     private let logger: Logger
     private let room: DiskRoom
     private let heartbeat: Heartbeat
-    /// Calls whose answer has not come.
+    /// Calls without an answer so far.
     private let inFlight = Mutex<[Lane: Int]>([:])
 
     init(_ parts: Workers.Parts, room: DiskRoom, heartbeat: Heartbeat) {
@@ -35,8 +36,8 @@ final class CallDispatcher: Sendable {
 
     private var settings: Workers.Settings { reloadable.current }
 
-    /// Runs until the task is canceled or the daemon shuts down; then the calls in flight are waited for.
-    /// Canceling the task ends those too, and their outcome is still recorded.
+    /// Runs until the task is canceled or the daemon shuts down, then waits for the calls in flight. Canceling the task
+    /// ends those too, and their outcome is still recorded.
     func run() async {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         store.tellLaneNews { [logger] news in logger.tell(news) }
@@ -47,7 +48,8 @@ final class CallDispatcher: Sendable {
                 let look = wakeup.look()
                 let busy = inFlight.withLock { $0 }
                 guard store.hasPlace(inFlight: busy) else {
-                    // With all places taken nobody else would find out that there is room again, and status would deny it.
+                    // With all places taken, nothing else would notice that there is room again, and status would
+                    // report a full disk.
                     let isShort = await room.isStillShort()
                     await wakeup.wait(
                         for: .calls, after: look, until: isShort ? clock.now() + settings.storeRetryPause : nil)
@@ -67,12 +69,13 @@ final class CallDispatcher: Sendable {
                     await wakeup.wait(for: .calls, after: look, until: until)
                 }
             }
-            // From here on the calls in flight are waited for, which may take as long as it takes.
+            // From here on it waits for the calls in flight, without a time limit.
             heartbeat.end()
         }
     }
 
-    /// A store that cannot write now (a full disk) is asked again after a pause: no call begins without its intent on the disk.
+    /// If the store cannot write now (a full disk), it is asked again after a pause: no call begins before its intent
+    /// is on the disk.
     private func claim(_ busy: [Lane: Int]) async -> Store.ClaimResult {
         do {
             return try await store.claim(inFlight: busy)
@@ -89,8 +92,9 @@ final class CallDispatcher: Sendable {
         let report = await report(of: claim, inbox: inbox)
         await note(report, of: claim.call)
         CrashPoint.answerRead.pass()
-        // The place is free as soon as pictures are here, whatever their archiving takes; after any other answer, as soon as
-        // the lane has judged it, so that no call begins which the lane would not have let through.
+        // An answer with pictures frees the place as soon as the pictures are here, however long their archiving takes.
+        // Any other answer frees it after the lane has recorded it, so that no call begins that the lane would have
+        // refused.
         let isAnswered = report.outcome.kind == .answered
         if isAnswered { leave(claim.lane) }
         await record(report, of: claim.call, from: inbox) { [store] pictures in
@@ -114,10 +118,10 @@ final class CallDispatcher: Sendable {
             })
     }
 
-    /// From here on the report outlives kill -9. It does without if there is no room: the record is tried at once, and
-    /// pictures that came inline have outlived it before.
+    /// Notes the report. From here on it outlives kill -9. If there is no room, the call continues without a note: the
+    /// report is recorded immediately, and inline pictures are on the disk already.
     private func note(_ report: CallReport, of call: CallID) async {
-        // Of what never left nothing came.
+        // A request that was not sent has no answer.
         guard report.sentAt != nil else { return }
         do {
             try await archive.spool.note(AnswerNote(report).json, of: call)
@@ -129,7 +133,7 @@ final class CallDispatcher: Sendable {
 
     private func report(of claim: Claim, inbox: InlinePictures) async -> CallReport {
         var report = await call(claim, into: inbox)
-        // Whatever the call's outcome: complete pictures that arrived have been paid for.
+        // For any outcome: complete pictures that arrived have been paid for.
         if report.outcome.kind != .answered, !inbox.whole.isEmpty {
             report.outcome = .answered(
                 Answer(
@@ -137,7 +141,7 @@ final class CallDispatcher: Sendable {
                     defect: report.outcome.message))
         }
         switch report.outcome {
-        // The API never saw it, or it was given up by a shutdown before it left.
+        // The API never saw it, or a shutdown canceled it before it was sent.
         case .rejected(let error): report.isLocal = error.status == nil
         case .notSent: report.isLocal = report.isLocal || Task.isCancelled
         default: break
@@ -156,7 +160,7 @@ final class CallDispatcher: Sendable {
             return await api.generate(claim.request, picture: nil, receiver: inbox)
         }
         do {
-            // Nothing is paid for an edit of something else than the picture that was brought.
+            // No money is spent on editing anything other than the submitted picture.
             guard let file = try await quarantine.open(hash) else {
                 return CallReport(
                     outcome: .rejected(
@@ -170,14 +174,14 @@ final class CallDispatcher: Sendable {
             let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
             return await api.generate(claim.request, picture: picture, receiver: inbox)
         } catch {
-            // The host's trouble, and perhaps a passing one: no reason to give the job up.
+            // The host's problem, which may be temporary: no reason to fail the job.
             var report = CallReport(outcome: .notSent(message: "fluxqd could not read the job's picture: \(error)"))
             report.isLocal = true
             return report
         }
     }
 
-    /// An answer that a dead process had received: what came of it is recorded as if nothing had happened between.
+    /// Records an answer that a dead process had received, as if there had been no interruption.
     private func takeBack(_ left: LeftAnswer) async {
         let isOpen = await untilDone("look for an interrupted call", job: left.call.job) {
             try await store.isCalling(left.call)
@@ -205,9 +209,8 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// Archives what came inline and records the answer, the one thing that cannot be obtained again: it is tried
-    /// until it is on the
-    /// disk. Where the daemon has to stop before, the next start finds in incoming/ what came.
+    /// Archives the inline pictures and records the answer, which cannot be obtained again: retries until it is on the
+    /// disk. If the daemon has to stop first, the next start finds the received files in incoming/.
     private func record(
         _ report: CallReport, of call: CallID, from inbox: InlinePictures,
         as commit: @escaping @Sendable ([NewPicture]) async throws -> Advance
@@ -218,7 +221,7 @@ final class CallDispatcher: Sendable {
                 guard let picture = await keep(item, of: answer, from: inbox) else { return }
                 pictures.append(picture)
             }
-            // What no item speaks of has been paid for too, unless it is the same once more.
+            // A picture that no item refers to has been paid for too. An exact duplicate is skipped.
             for ordinal in inbox.whole {
                 guard let picture = await keep(AnswerItem(inline: ordinal), of: answer, from: inbox) else { return }
                 if !pictures.contains(picture) { pictures.append(picture) }
@@ -237,7 +240,8 @@ final class CallDispatcher: Sendable {
         CrashPoint.answerForgotten.pass()
     }
 
-    /// What stays nonetheless is found by the next start, which sees that the answer is recorded.
+    /// Removes the files of a recorded answer. If this fails, the next start finds them and sees that the answer is
+    /// recorded.
     private func forget(_ call: CallID) async {
         do {
             try await archive.spool.forget(call)
@@ -246,9 +250,9 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// Takes one item of the answer as far as it can be taken without another request.
+    /// Stores one item of the answer as far as that needs no further request.
     ///
-    /// - Returns: nil if the daemon has to stop before.
+    /// - Returns: nil if the daemon has to stop first.
     private func keep(_ item: AnswerItem, of answer: Answer, from inbox: InlinePictures) async -> NewPicture? {
         var otherwise: NewPicture?
         if let ordinal = item.inline {
@@ -257,7 +261,7 @@ final class CallDispatcher: Sendable {
                 if case .saved = kept { return kept }
                 otherwise = kept
             } else {
-                // Nothing was wrong with what the API sent.
+                // The API's item itself was valid.
                 otherwise = .lost(
                     link: nil, message: "The API sent it inline, and the host went down before it was on disk.")
             }
@@ -268,7 +272,8 @@ final class CallDispatcher: Sendable {
         return otherwise ?? .unusable(nil, message: item.error ?? "The API sent neither a link nor a picture.")
     }
 
-    /// A whole picture goes into the archive as one; anything else that was paid for, as bytes for a person to look at.
+    /// Archives a whole picture as a picture. Anything else that was paid for is archived as bytes for a person to
+    /// examine.
     private func keep(_ arrival: InlinePictures.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
         await untilDone("store a picture", job: call.job) {
             var message = item.error ?? "The inline picture is not base64."
@@ -286,7 +291,8 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// Repeats what only the host's trouble can hinder, such as a full disk, until it is done or the daemon has to stop.
+    /// Repeats work that only a problem of this host can prevent, such as a full disk. Ends when the work is done or
+    /// the daemon has to stop.
     private func untilDone<Value: Sendable>(
         _ what: String, job: JobID, _ work: () async throws -> Value
     ) async -> Value? {
@@ -303,7 +309,7 @@ final class CallDispatcher: Sendable {
 }
 
 extension Logger {
-    /// A lane is closed or open again.
+    /// Logs that a lane was closed or opened.
     fileprivate func tell(_ news: LaneNews) {
         if let hold = news.hold {
             warning(

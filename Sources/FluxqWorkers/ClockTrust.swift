@@ -1,20 +1,20 @@
 package import FluxqModel
 import Glibc
 
-/// Whether the wall clock may decide that something is old enough to be forgotten. A clock that somebody has set, or that is
-/// set by the network a while after a start, would make what is fresh a week old at once.
+/// Decides whether the wall clock may be used to delete old data. After somebody sets the clock, or the network sets it
+/// some time after a start, new data could suddenly look a week old.
 ///
-/// It may once it has gone with the clock that nobody sets for an hour: not in the first hour of a life, and not in the hour
-/// after the two disagreed.
+/// The wall clock is trusted after it has agreed with the uptime clock for an hour. So it is not trusted in the first
+/// hour of the process, or in the hour after the two disagreed.
 package struct ClockTrust: Sendable {
     package static let hour = Duration.seconds(3600)
-    /// By so much a clock that is only being corrected may be off.
+    /// The difference that is allowed while a clock is only being corrected.
     private static let tolerance = Duration.seconds(60)
 
     private let probation: Duration
     private var wall: Timestamp
     private var uptime: Duration
-    /// When it began to be watched, or was last found to have been set.
+    /// The uptime when watching began, or when the wall clock was last found to have been set.
     private var watchedSince: Duration
 
     package init(wall: Timestamp, uptime: Duration, probation: Duration = ClockTrust.hour) {
@@ -24,7 +24,7 @@ package struct ClockTrust: Sendable {
         watchedSince = uptime
     }
 
-    /// - Returns: how long until it may be trusted; nil if it may be now.
+    /// - Returns: the time until it may be trusted; nil if it may be now.
     package mutating func look(wall: Timestamp, uptime: Duration) -> Duration? {
         let passed = uptime - self.uptime
         let shown = wall - self.wall
@@ -39,7 +39,7 @@ package struct ClockTrust: Sendable {
 
         /// Variables of the environment that this build understands.
         package static let environmentVariables: Set<String> = [variable]
-        /// An hour, or what the environment of a debug build says: a proof's daemons live for seconds.
+        /// An hour, or the value from the environment of a debug build: a proof's daemons live for seconds.
         package static let standardProbation =
             getenv(variable).flatMap { Int(String(cString: $0)) }.map(Duration.seconds) ?? hour
     #else

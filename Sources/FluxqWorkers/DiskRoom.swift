@@ -4,39 +4,40 @@ import FluxqStore
 import Logging
 import Synchronization
 
-/// Knows whether the file system of the state directory has room for what calls and downloads may bring, and has the store
-/// tell everybody where it has not. Money moves only when there is a place for what it buys.
+/// Tracks whether the state directory's file system has room for the pictures of calls and downloads, and reports a
+/// shortage to the store. A call begins only if there is room for everything that it may buy.
 final class DiskRoom: Sendable {
-    /// For the database, so that an answer that has come can be recorded.
+    /// Reserved for the database, so that a received answer can be recorded.
     static let databaseBytes: Int64 = 16 << 20
-    /// Beside one for each picture.
+    /// Reserved in addition to one file for each picture.
     static let spareFiles: Int64 = 16
 
     private struct State {
         /// Pictures that calls in flight may still bring.
         var pictures = 0
-        /// Pictures that ended calls may have brought, of all time.
+        /// The number of pictures that ended calls may have brought, since the start.
         var released = 0
         var count: Count?
         var shortSince: Timestamp?
-        /// A write found no room: what the file system says of itself does not end that, for it knows of no quota.
+        /// True after a write found no room. Only a successful write ends this, because the free space that the file
+        /// system reports ignores quotas.
         var mustWrite = false
 
-        /// How many pictures wait to be fetched, at most; nil if nobody has counted them lately.
+        /// The largest possible number of pictures that wait to be downloaded; nil if there is no recent count.
         func pending(at now: Timestamp) -> Int? {
             guard let count, now >= count.at, now < count.at + DiskRoom.countLasts else { return nil }
             return count.pending + released - count.releasedBefore
         }
     }
 
-    /// Pictures that were waiting to be fetched.
+    /// The number of pictures that were waiting to be downloaded at some time.
     private struct Count {
         let at: Timestamp
         let pending: Int
         let releasedBefore: Int
     }
 
-    /// Counting takes a query, and calls may begin a thousand times a second.
+    /// Counting needs a query, and calls may begin a thousand times a second.
     private static let countLasts = Duration.seconds(10)
 
     private let store: Store
@@ -55,12 +56,12 @@ final class DiskRoom: Sendable {
         keepRoom(for: Int64(EditRequest.Bounds.n.upperBound))
     }
 
-    /// Tells uploads what they have to leave free.
+    /// Sets the room that uploads have to leave free.
     private func keepRoom(for pictures: Int64) {
         spool.keptRoom.bytes = bytes(for: pictures, settings.current.maxPictureBytes)
     }
 
-    /// Sets room aside for pictures that a call may bring, until `release`; once its answer is recorded, rows remember them.
+    /// Reserves room for the pictures of a call, until `release`. Once the answer is recorded, rows count the pictures.
     func reserve(pictures: Int) {
         state.withLock { $0.pictures += pictures }
     }
@@ -72,8 +73,8 @@ final class DiskRoom: Sendable {
         }
     }
 
-    /// Whether one more call may begin: there is room for as many pictures as a call can bring, beside all that are on their
-    /// way or wait to be fetched, each as large as a picture may be, and each with a file of its own.
+    /// True if one more call may begin. There has to be room for as many pictures as a call can bring, in addition to
+    /// those in flight or waiting to be downloaded. Each counts with the maximum size and a file of its own.
     func admitsCall() async -> Bool {
         let (inFlight, mustWrite) = state.withLock { ($0.pictures, $0.mustWrite) }
         let maxBytes = settings.current.maxPictureBytes
@@ -92,7 +93,7 @@ final class DiskRoom: Sendable {
                 return false
             }
             if mustWrite {
-                // No more than nobody else needs, so that no other write fails for it.
+                // Writes only into spare room, so that no other write fails because of it.
                 let spare = free.bytes - bytes(for: pictures, maxBytes)
                 try await spool.tryWriting(bytes: min(maxBytes, spare))
                 try await store.tryWriting()
@@ -111,7 +112,7 @@ final class DiskRoom: Sendable {
 
     private func bytes(for pictures: Int64, _ maxBytes: Int64) -> Int64 { Self.databaseBytes + pictures * maxBytes }
 
-    /// What there is too little of for so many pictures, and what to do; nil if there is room.
+    /// Returns the shortage for that many pictures, with a remedy; nil if there is room.
     private func lack(in free: FreeSpace, for pictures: Int64, _ maxBytes: Int64) -> String? {
         let needed = bytes(for: pictures, maxBytes)
         guard free.bytes >= needed else {
@@ -128,7 +129,7 @@ final class DiskRoom: Sendable {
 
     private func countPending(at now: Timestamp, in free: FreeSpace, _ maxBytes: Int64) async throws -> Int {
         let releasedBefore = state.withLock { $0.released }
-        // More than there is room for need not be counted.
+        // Counts no more pictures than there is room for, plus one.
         let most = Int(clamping: free.bytes / max(maxBytes, 1) + 1)
         let pending = try await store.pendingPictures(atMost: most)
         state.withLock { $0.count = Count(at: now, pending: pending, releasedBefore: releasedBefore) }
@@ -137,13 +138,13 @@ final class DiskRoom: Sendable {
 
     private static let remedy = "An administrator must free disk space; then calls continue automatically."
 
-    /// Looks again where there was no room.
+    /// True if there was no room and still is none. Checks again.
     func isStillShort() async -> Bool {
         guard state.withLock({ $0.shortSince != nil }) else { return false }
         return await !admitsCall()
     }
 
-    /// A write found the disk full.
+    /// Called after a write found the disk full.
     func sawFullDisk() {
         state.withLock { $0.mustWrite = true }
         note(
@@ -151,7 +152,7 @@ final class DiskRoom: Sendable {
                 + "for space, and nothing is lost. \(Self.remedy)")
     }
 
-    /// Looks at an error of the archive or the store, whatever else is done about it.
+    /// Checks whether an error of the archive or the store means a full disk. The caller still handles the error.
     func look(at error: any Error) {
         if Self.isFull(error) { sawFullDisk() }
     }

@@ -1,7 +1,7 @@
 import FluxqStore
 import Synchronization
 
-/// Shows that a loop still goes round: who asks is answered by the loop's next pass, and by nothing else.
+/// Shows that a loop is still running: only the loop's next iteration answers a request.
 final class Heartbeat: Sendable {
     private struct State {
         var hasEnded = false
@@ -13,14 +13,14 @@ final class Heartbeat: Sendable {
     private let signal: ChangeSignal
     private let state = Mutex(State())
 
-    /// - Parameter topic: what the loop waits for when it has nothing to do.
+    /// - Parameter topic: the topic on which the loop waits when it is idle.
     init(waking topic: ChangeSignal.Topic, of signal: ChangeSignal) {
         self.topic = topic
         self.signal = signal
     }
 
-    /// Returns when the loop has come round, which is at once unless it hangs; also when it has ended in order.
-    /// Throws when the task is canceled.
+    /// Returns after the loop's next iteration, which begins immediately unless the loop hangs. Also returns if the
+    /// loop has ended normally. Throws if the task is canceled.
     func answer() async throws {
         let asker = state.withLock { state in
             state.nextAsker += 1
@@ -41,7 +41,7 @@ final class Heartbeat: Sendable {
         }
     }
 
-    /// The loop's word that it has come round.
+    /// Called by the loop once per iteration.
     func beat() {
         let answered = state.withLock { state in
             defer { state.askers = [:] }
@@ -50,7 +50,7 @@ final class Heartbeat: Sendable {
         for asker in answered { asker.resume() }
     }
 
-    /// The loop's word that it goes round no more, because fluxqd stops.
+    /// Called by the loop when it ends because fluxqd stops.
     func end() {
         state.withLock { $0.hasEnded = true }
         beat()

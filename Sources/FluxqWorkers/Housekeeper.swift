@@ -4,16 +4,16 @@ import FluxqStore
 import Logging
 import ServiceLifecycle
 
-/// Forgets what nobody uses: inputs that no job took, and old events.
+/// Deletes unused data: inputs that no job has used, old jobs and old events.
 struct Housekeeper: Sendable {
-    /// Content is removed only when its file is older than that: a younger one may belong to a row that is being written.
+    /// Content is removed only if its file is older than this: a younger one may belong to a row that is being written.
     private static let contentGrace = Duration.seconds(3600)
     private static let eventRound = Duration.seconds(24 * 3600)
-    /// Between two looks through all ended jobs, and between two at what forgotten ones have left.
+    /// The time between two passes over all ended jobs, and between two over the content of deleted ones.
     private static let retentionRound = Duration.seconds(3600)
     private static let contentRound = Duration.seconds(60)
 
-    /// What is done no more often than so, however often something comes in; by the clock that nobody sets.
+    /// The next times, by the uptime clock, of work that is limited in frequency.
     private struct Rounds {
         var nextRetention = Duration.zero
         var nextContent = Duration.zero
@@ -40,7 +40,7 @@ struct Housekeeper: Sendable {
         }
     }
 
-    /// - Returns: when there may be something to do again.
+    /// - Returns: the time of the next pass.
     private func advanceRounds(_ rounds: inout Rounds) async -> Timestamp {
         var next = parts.clock.now() + Self.eventRound
         do {
@@ -80,9 +80,9 @@ struct Housekeeper: Sendable {
         } while last != nil && !Task.isCancelled && !Task.isShuttingDownGracefully
     }
 
-    /// Removes the files of what forgotten jobs referred to alone.
+    /// Removes files to which only deleted jobs referred.
     ///
-    /// - Returns: whether some are too young to be removed.
+    /// - Returns: true if some are too young to be removed.
     private func removeLeftContent() async throws -> Bool {
         var areLeft = false
         var last: ContentHash?
@@ -109,7 +109,7 @@ struct Housekeeper: Sendable {
         }
     }
 
-    /// One file that cannot be removed is left over, and keeps no other from being removed.
+    /// Removes a file. A file that cannot be removed stays, and the others are still removed.
     private func remove(_ hash: ContentHash) async {
         do {
             _ = try await parts.archive.remove(hash, olderThan: Self.contentGrace)

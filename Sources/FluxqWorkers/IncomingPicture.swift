@@ -3,7 +3,7 @@ import FluxqImagesAPI
 import NIOCore
 import Synchronization
 
-/// A picture behind a link on its way to the archive. What a try that broke off has left stays in it for the next one.
+/// A linked picture on its way to the archive. It keeps the bytes of an interrupted download for the next try.
 final class IncomingPicture: PictureSink {
     private struct State {
         var file: IncomingFile
@@ -15,7 +15,7 @@ final class IncomingPicture: PictureSink {
     private let room: DiskRoom
     private let state: Mutex<State>
 
-    /// - Parameter limit: bytes, of all tries together.
+    /// - Parameter limit: the limit in bytes for all tries together.
     init(spool: Spool, limit: Int64, room: DiskRoom) async throws {
         self.spool = spool
         self.limit = limit
@@ -24,7 +24,7 @@ final class IncomingPicture: PictureSink {
     }
 
     var file: IncomingFile { state.withLock { $0.file } }
-    /// What the body was said to be packed in.
+    /// The codings of the body according to its header.
     var codings: [String] { state.withLock { $0.head.codings } }
 
     var resumePoint: ResumePoint? {
@@ -36,7 +36,7 @@ final class IncomingPicture: PictureSink {
     func begin(_ head: BodyHead) async throws {
         if file.bytes > 0 {
             let fresh = try await looking { () async throws(ArchiveError) in try await spool.receive(limit: limit) }
-            // The old one is removed as soon as nobody has it.
+            // The old file is removed as soon as its last reference goes.
             state.withLock { $0.file = fresh }
         }
         state.withLock { $0.head = head }
@@ -47,7 +47,7 @@ final class IncomingPicture: PictureSink {
         try await looking { () async throws(ArchiveError) in try await file.write(bytes) }
     }
 
-    /// The downloader learns only that it was not stored.
+    /// Checks errors for a full disk: the downloader learns only that the bytes were not stored.
     private func looking<Value>(_ work: () async throws(ArchiveError) -> Value) async throws -> Value {
         do {
             return try await work()

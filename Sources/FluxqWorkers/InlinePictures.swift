@@ -3,18 +3,18 @@ import FluxqImagesAPI
 import FluxqModel
 import Synchronization
 
-/// Takes the inline pictures of one answer into files of the archive while the answer streams in, so that each outlives kill -9
-/// from the end of its text on.
+/// Writes the inline pictures of one answer into files of the archive while the answer streams in. Each picture
+/// outlives kill -9 once its text has ended.
 final class InlinePictures: PictureReceiver {
     struct Arrival: Sendable {
         var file: IncomingFile
-        /// Its text was base64 to its end.
+        /// True if its text was base64 to its end.
         var isValid: Bool
     }
 
     private struct State {
         var head: AnswerHead?
-        /// On their way.
+        /// Pictures that are still streaming in.
         var files: [Int: IncomingFile] = [:]
         var arrivals: [Int: Arrival] = [:]
     }
@@ -25,8 +25,8 @@ final class InlinePictures: PictureReceiver {
     private let state: Mutex<State>
 
     /// - Parameters:
-    ///   - arrivals: what an earlier process has received, by its ordinal.
-    ///   - patience: between two tries to store what cannot be obtained a second time.
+    /// - arrivals: the pictures that an earlier process has received, by their ordinals.
+    /// - patience: called between two tries to store data that cannot be obtained again.
     init(call: CallID, spool: Spool, arrivals: [Int: Arrival] = [:], patience: @escaping HostPatience) {
         self.call = call
         self.spool = spool
@@ -40,7 +40,7 @@ final class InlinePictures: PictureReceiver {
 
     func beginPicture(_ ordinal: Int) async throws -> any PictureSink {
         if let head = state.withLock({ $0.head.take() }) {
-            // A start that finds pictures then knows whose answer they are from.
+            // With this note, a start that finds pictures knows which answer they belong to.
             let note = try AnswerNote(beginning: head).json
             try await untilStored(patience) { () async throws(ArchiveError) in
                 try await spool.note(note, of: call)
@@ -48,7 +48,7 @@ final class InlinePictures: PictureReceiver {
             CrashPoint.answerBegun.pass()
         }
         let file = try await untilStored(patience) { () async throws(ArchiveError) in
-            // How large a picture may be, the answer's reader knows.
+            // No limit here: the answer's reader limits the size of a picture.
             try await spool.receive(limit: .max)
         }
         state.withLock { $0.files[ordinal] = file }
@@ -69,16 +69,16 @@ final class InlinePictures: PictureReceiver {
         do {
             try await spool.forget(call, ordinal: ordinal)
         } catch {
-            // Its name goes with those of the whole call, once the answer is recorded.
+            // This name is removed with those of the whole call, once the answer is recorded.
         }
     }
 
-    /// Ordinals of the pictures that came to the end of their text and have not been taken, in order.
+    /// The ordinals, in order, of valid pictures that have ended and have not been taken.
     var whole: [Int] {
         state.withLock { state in state.arrivals.filter { $0.value.isValid }.keys.sorted() }
     }
 
-    /// Hands out what came under that number, once.
+    /// Returns the picture with that ordinal, only once.
     func take(_ ordinal: Int) -> Arrival? {
         state.withLock { $0.arrivals.removeValue(forKey: ordinal) }
     }

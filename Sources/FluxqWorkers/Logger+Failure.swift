@@ -1,8 +1,8 @@
 import Logging
 
 extension Logger {
-    /// What keeps fluxqd from work that can be done again. That a task was told to stop meanwhile is no failure, and not worth
-    /// an alarm.
+    /// Logs a failure of work that can be repeated. If the task was canceled meanwhile, this is no failure and needs no
+    /// alarm.
     func failure(_ message: Message, _ error: any Error, _ metadata: Metadata = [:]) {
         log(
             level: Task.isCancelled ? .debug : .error, message,

@@ -2,8 +2,8 @@ import FluxqArchive
 import FluxqImagesAPI
 import NIOCore
 
-/// A picture that cannot be obtained a second time: while this host cannot store it the sender waits, as long as it
-/// takes.
+/// A picture that cannot be obtained a second time. If this host cannot store it, the sender waits without a time
+/// limit.
 struct PaidPicture: PictureSink {
     let file: IncomingFile
     let patience: HostPatience
@@ -13,11 +13,11 @@ struct PaidPicture: PictureSink {
     }
 }
 
-/// What to do between two tries to store something, after an error; throws when the call is over.
+/// Called between two tries to store something, after an error. Throws if the call is over.
 typealias HostPatience = @Sendable (ArchiveError) async throws -> Void
 
-/// Tries again after a pause for as long as this host's trouble may pass: a full disk, too many open files, a directory that
-/// is not there. None of it says anything about the answer that is being stored.
+/// Retries after a pause as long as the host's problem may be temporary: a full disk, too many open files, a missing
+/// directory. Such a problem has nothing to do with the answer being stored.
 func untilStored<Value>(
     _ patience: HostPatience, _ work: () async throws(ArchiveError) -> Value
 ) async throws -> Value {

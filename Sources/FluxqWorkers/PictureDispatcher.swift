@@ -7,7 +7,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Fetches the links of answers into the archive, soonest to expire first. A restart continues where it stopped.
+/// Downloads the links of answers into the archive, soonest to expire first. A restart continues where it stopped.
 final class PictureDispatcher: Sendable {
     private let store: Store
     private let archive: any ContentStore
@@ -18,11 +18,11 @@ final class PictureDispatcher: Sendable {
     private let room: DiskRoom
     private let heartbeat: Heartbeat
     private let inFlight = Mutex<Set<PictureID>>([])
-    /// What tries that broke off have left, for the next ones.
+    /// Partial downloads of interrupted tries, for the next ones.
     private let begun = Mutex<[PictureID: IncomingPicture]>([:])
-    /// As many files may lie about unfinished.
+    /// The largest number of partial downloads that are kept.
     private static let mostBegun = 8
-    /// Of packings inside of one another.
+    /// The largest number of nested packings.
     private static let mostLayers = 3
 
     init(_ parts: Workers.Parts, room: DiskRoom, heartbeat: Heartbeat) {
@@ -38,7 +38,8 @@ final class PictureDispatcher: Sendable {
 
     private var settings: Workers.Settings { reloadable.current }
 
-    /// Runs until the task is canceled or the daemon shuts down. A download in flight is given up: it costs nothing to repeat.
+    /// Runs until the task is canceled or the daemon shuts down. Downloads in flight are canceled: repeating them costs
+    /// nothing.
     func run() async {
         let wakeup = Wakeup(signal: store.signal, clock: clock)
         await withDiscardingTaskGroup { downloads in
@@ -55,7 +56,7 @@ final class PictureDispatcher: Sendable {
                         self.store.signal.notify([.downloads])
                     }
                 }
-                // With no place free only the end of a download matters.
+                // If no place is free, only the end of a download matters.
                 let isFull = busy.count + due.count >= settings.downloads
                 await wakeup.wait(for: .downloads, after: look, until: isFull ? nil : next)
             }
@@ -86,23 +87,23 @@ final class PictureDispatcher: Sendable {
                 level: end.message == nil ? .info : .warning,
                 end.message == nil ? "picture fetched" : "picture not fetched", metadata: metadata)
         } catch {
-            // The row is as it was and due: a pause keeps a full disk from turning this into a busy loop.
+            // The row is unchanged and still due. The pause prevents a busy loop if the disk is full.
             logger.failure("cannot keep a picture", error, ["job.id": "\(picture.job)"])
             room.look(at: error)
-            // Canceled at shutdown, where the pause does not matter.
+            // The sleep is canceled at shutdown, when the pause does not matter.
             try? await clock.sleep(for: settings.storeRetryPause)
         }
     }
 
-    /// How one try ended: what it meant for the job, and why there is no picture, or what is wrong with it.
+    /// The result of one try: its effect on the job, and the reason why there is no picture or the picture's flaw.
     private struct TryEnd {
         var advance: Advance
         var message: String?
     }
 
-    /// - Returns: nil if the daemon stops before the whole of it has come.
+    /// - Returns: nil if the daemon stops before all bytes have arrived.
     private func fetchOnce(_ picture: PendingPicture) async throws -> TryEnd? {
-        // An endpoint that is configured no longer has left links behind: any other way may reach them.
+        // Links of an endpoint that is no longer configured may be reachable through any other one.
         guard let api = apis[picture.endpoint] ?? apis.values.first else { return nil }
         let left = begun.withLock { $0.removeValue(forKey: picture.id) }
         let sink: IncomingPicture
@@ -119,7 +120,8 @@ final class PictureDispatcher: Sendable {
             return end
         }
         CrashPoint.pictureReceived.pass()
-        // Here it costs nothing more, and the link may be dead before the next start: a stop does not drop it.
+        // Storing it costs nothing more, and the link may have expired by the next start. So a shutdown does not drop
+        // it.
         let patience: HostPatience = { [self] error in try await wait(after: error, with: picture) }
         switch try await untilStored(patience, { () async throws(ArchiveError) in try await file(sink) }) {
         case .picture(let saved):
@@ -132,7 +134,7 @@ final class PictureDispatcher: Sendable {
                 return TryEnd(
                     advance: try await store.postponePicture(picture, message: message), message: message)
             }
-            // Whole, and paid for: it stays, whatever comes of the link.
+            // It is complete and paid for: it is kept, whatever happens to the link.
             let object = try await untilStored(patience) { () async throws(ArchiveError) in
                 try await archive.store(file)
             }
@@ -144,14 +146,14 @@ final class PictureDispatcher: Sendable {
         }
     }
 
-    /// What a whole body turned out to be.
+    /// The result of examining a complete body.
     private enum Arrival {
         case picture(StoredPicture)
-        /// No picture: what it is, unpacked as far as it can be, and what to say of it.
+        /// The body is not a picture. It is unpacked as far as possible, and the message describes it.
         case other(IncomingFile, message: String)
     }
 
-    /// Files the picture that has come, out of whatever is packed around it.
+    /// Archives the downloaded picture, after it has removed any packing.
     private func file(_ sink: IncomingPicture) async throws(ArchiveError) -> Arrival {
         let limit = settings.maxPictureBytes
         var file = sink.file
@@ -180,7 +182,7 @@ final class PictureDispatcher: Sendable {
         }
     }
 
-    /// Leaves what has come to the next try, where its host can be asked for the rest.
+    /// Keeps the received bytes for the next try if its host can resume the download.
     private func keep(_ sink: IncomingPicture, of id: PictureID, after outcome: DownloadOutcome) {
         switch outcome {
         case .failed, .unreachable: break
@@ -188,7 +190,7 @@ final class PictureDispatcher: Sendable {
         }
         guard sink.resumePoint != nil else { return }
         begun.withLock { begun in
-            // Any of them can be obtained again from its first byte.
+            // Any of them can be downloaded again from its first byte.
             if begun.count >= Self.mostBegun, let other = begun.keys.first { begun[other] = nil }
             begun[id] = sink
         }
@@ -212,14 +214,14 @@ final class PictureDispatcher: Sendable {
         return TryEnd(advance: advance, message: outcome.message)
     }
 
-    /// Between two tries to keep what is here: its link may be dead before it could be fetched once more.
+    /// Waits between two tries to store a received picture: its link may expire before it could be downloaded again.
     private func wait(after error: any Error, with picture: PendingPicture) async throws {
         logger.failure("cannot keep a picture", error, ["job.id": "\(picture.job)"])
         room.look(at: error)
         try await clock.sleep(for: settings.storeRetryPause)
     }
 
-    /// Tries until the database takes it, whatever keeps it from that.
+    /// Retries until the database accepts it, unless the error is fatal.
     private func untilRecorded(
         _ picture: PendingPicture, _ record: () async throws -> Advance
     ) async throws -> Advance {
@@ -239,7 +241,7 @@ final class PictureDispatcher: Sendable {
 }
 
 extension DownloadOutcome {
-    /// Why there is no picture; nil if there is one.
+    /// The reason why there is no picture; nil if there is one.
     fileprivate var message: String? {
         switch self {
         case .complete: nil

@@ -4,10 +4,10 @@ import FluxqModel
 import FluxqStore
 import Logging
 
-/// Reads every archived file once a week and holds it against its hash, so that damage is found while a picture's link
-/// still lives. Slow: a bucket of the archive at a time, and no faster than `bytesPerSecond`.
+/// Reads every archived file about once a week and compares it with its hash. So damage is found while a picture's link
+/// is still valid. It is slow by design: one bucket of the archive at a time, no faster than `bytesPerSecond`.
 struct Scrubber: Sendable {
-    /// Links live for seven days; each is looked at before that.
+    /// Links are valid for seven days; each file is checked before that.
     private static let round = Duration.seconds(6 * 24 * 3600)
     private static let bytesPerSecond: Int64 = 20 << 20
 
@@ -38,11 +38,11 @@ struct Scrubber: Sendable {
                 bucket &+= 1
             }
         } catch {
-            // The end of the daemon.
+            // The daemon is stopping.
         }
     }
 
-    /// What was put back into its place while fluxqd was stopped is used again.
+    /// Marks content as whole that was restored while fluxqd was stopped.
     private func mend() async {
         let damaged: [ContentHash]
         do {
@@ -60,7 +60,7 @@ struct Scrubber: Sendable {
         }
     }
 
-    /// - Throws: only when the task is canceled.
+    /// - Throws: only if the task is canceled.
     func scrub(_ bucket: UInt8) async throws {
         let references: [ContentReference]
         do {
@@ -81,7 +81,7 @@ struct Scrubber: Sendable {
         }
     }
 
-    /// Where every file is missing it is the file system that is, and nothing is recorded as lost.
+    /// False if every file is missing. Then the file system is probably not mounted, and nothing is recorded as lost.
     private func isThere(_ bucket: UInt8, _ references: [ContentReference]) async throws -> Bool {
         let entries = try await content.entries(in: bucket)
         let found = Set((entries ?? []).compactMap(\.hash))

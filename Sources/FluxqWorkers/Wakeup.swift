@@ -3,7 +3,7 @@ import FluxqStore
 
 /// Waits for a change of the store or a point in time, whichever comes first; never polls.
 struct Wakeup: Sendable {
-    /// What it was like before the store was looked at.
+    /// The state of the signal and the clocks before the store was read.
     struct Look: Sendable {
         fileprivate let changes: UInt64
         fileprivate let wall: Timestamp
@@ -13,19 +13,19 @@ struct Wakeup: Sendable {
     let signal: ChangeSignal
     let clock: any WorkClock
 
-    /// To be taken before the store is looked at.
+    /// Called before the store is read.
     func look() -> Look {
         Look(changes: signal.count, wall: clock.now(), uptime: clock.uptime())
     }
 
-    /// - Parameter time: that the store has named; nil waits for a change alone.
+    /// - Parameter time: the time of the next work, according to the store; nil waits for a change alone.
     func wait(for topic: ChangeSignal.Topic, after look: Look, until time: Timestamp?) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = await signal.change(of: topic, after: look.changes) }
             if let time {
-                // Canceled when the change comes first; then the time does not matter any more.
+                // Canceled if the change comes first; then the time does not matter.
                 group.addTask { try? await clock.sleep(until: time) }
-                // Somebody may have set the wall clock since the look, by which the time means another one.
+                // If somebody has set the wall clock since the look, the time would be reached too early or too late.
                 let left = time - look.wall - (clock.uptime() - look.uptime)
                 group.addTask { try? await clock.sleep(for: max(left, .zero)) }
             }

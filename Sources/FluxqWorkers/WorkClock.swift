@@ -1,20 +1,20 @@
 package import FluxqModel
 import Glibc
 
-/// The clocks, as the workers and the store read them; tests bring their own.
+/// The clocks of the workers and the store; tests use their own.
 package protocol WorkClock: Sendable {
-    /// The wall clock. Somebody may set it, forward or back, at any time.
+    /// The wall clock. It may be set forward or back at any time.
     func now() -> Timestamp
 
-    /// A clock that nobody sets; it continues while the host sleeps.
+    /// A clock that cannot be set. It continues while the host sleeps.
     func uptime() -> Duration
 
-    /// Returns when the wall clock shows that time or soon after, once as much time has really passed as lay between the two
-    /// at first, and soon after somebody has set the wall clock. The caller looks again each time: by another clock, other
-    /// work may be due. Throws when the task is canceled.
+    /// Returns when the wall clock reaches `time` or soon after, or once the initial distance to `time` has really
+    /// elapsed. Also returns soon after the wall clock was set. The caller checks its work again each time, because
+    /// other work may be due after a clock change. Throws if the task is canceled.
     func sleep(until time: Timestamp) async throws
 
-    /// Returns after that time has really passed. Throws when the task is canceled.
+    /// Returns after `duration` has really elapsed. Throws if the task is canceled.
     func sleep(for duration: Duration) async throws
 }
 
@@ -31,9 +31,9 @@ extension WorkClock {
 }
 
 package struct SystemClock: WorkClock {
-    /// The longest uninterrupted sleep: waking now and then finds out that somebody has set the wall clock.
+    /// The longest uninterrupted sleep. Regular wakeups detect that the wall clock was set.
     private static let longestSleep = Duration.seconds(300)
-    /// By so much the clocks may disagree while the wall clock is only being corrected.
+    /// The allowed difference of the clocks while the wall clock is only being corrected.
     private static let correction = Duration.seconds(1)
 
     package init() {}
@@ -52,9 +52,9 @@ package struct SystemClock: WorkClock {
     }
 
     /// - Parameters:
-    ///   - shown: what the wall clock says there is left of the sleep.
-    ///   - left: what there really is left of it.
-    /// - Returns: how long to sleep before the clocks are looked at again; nil if the sleep is over.
+    /// - shown: the rest of the sleep according to the wall clock.
+    /// - left: the real rest of the sleep.
+    /// - Returns: the time to sleep before the clocks are read again; nil if the sleep is over.
     static func nap(shown: Duration, left: Duration) -> Duration? {
         let isSet = max(shown - left, left - shown) > correction
         let shorter = min(shown, left)

@@ -5,13 +5,13 @@ package import FluxqStore
 package import Logging
 import ServiceLifecycle
 
-/// Everything that happens to a job between its submit and its end.
+/// The workers, which process a job between its submit and its end.
 ///
 /// ```
-/// store.signal ──> CallDispatcher:    claim → call → record answer    as many at once as the pace allows
+/// store.signal ──> CallDispatcher:    claim → call → record answer    up to the concurrency limits
 ///              ──> PictureDispatcher: due links → archive → row       beside the calls
-///              ──> Housekeeper:       unused inputs, old events
-/// clock        ──> Scrubber:          every archived file against its hash, once in a while
+///              ──> Housekeeper:       unused inputs, old jobs and events
+/// clock        ──> Scrubber:          every archived file against its hash, about once a week
 /// ```
 package struct Workers: Service {
     package struct Settings: Sendable {
@@ -19,24 +19,24 @@ package struct Workers: Service {
         package var drain = Duration.seconds(100)
         /// `downloads.max_bytes`.
         package var maxPictureBytes: Int64 = 64 << 20
-        /// Links fetched at once.
+        /// The number of concurrent downloads.
         package var downloads = 8
-        /// Until something is tried again that the host hindered, such as a write to a full disk.
+        /// The pause before work is retried that a problem of this host prevented, such as a full disk.
         package var storeRetryPause = Duration.seconds(5)
-        /// How long the wall clock is watched before anything is forgotten by it.
+        /// How long the wall clock is watched before data is deleted by its time.
         package var clockProbation = ClockTrust.standardProbation
-        /// The part of the archive that is looked after first: drawn, so that all get their turn under a daemon that is
-        /// started every day.
+        /// The bucket of the archive that is checked first. It is random, so that all buckets are checked even if the
+        /// daemon is restarted every day.
         package var firstScrubbedBucket = UInt8.random(in: ContentBuckets.all)
 
         package init() {}
     }
 
-    /// What the workers work with.
+    /// The components that the workers use.
     package struct Parts: Sendable {
         package var store: Store
         package var archive: any ContentStore
-        /// By the endpoint's name; never empty.
+        /// Keyed by the endpoint's name; never empty.
         package var apis: [String: any ImagesAPI]
         package var clock: any WorkClock
         let settings: Reloadable<Settings>
@@ -66,21 +66,21 @@ package struct Workers: Service {
         )
     }
 
-    /// Returns once both dispatchers have come round since it was asked, which is at once, whether they have work or not:
-    /// only one that hangs does not answer. Throws when the task is canceled.
+    /// Returns after the next iteration of both dispatchers, which begins immediately, with or without work. Only a
+    /// dispatcher that hangs does not answer. Throws if the task is canceled.
     package func answer() async throws {
         try await heartbeats.calls.answer()
         try await heartbeats.pictures.answer()
     }
 
-    /// Applies new settings to what begins from now on; nothing in flight is broken off.
+    /// Applies new settings to later work; nothing in flight is canceled.
     package func reload(_ settings: Settings) {
         parts.settings.replace(with: settings)
         parts.store.signal.notify([.calls, .downloads])
     }
 
-    /// Works until a graceful shutdown. Then no job is claimed any more, and the calls in flight get `drain` to be answered
-    /// and recorded; what is left is recorded as unknown. Canceling the task does that at once.
+    /// Works until a graceful shutdown. Then no more jobs are claimed, and the calls in flight get `drain` to be
+    /// answered and recorded. The rest is recorded as unknown. Canceling the task does this without the wait.
     package func run() async {
         let room = DiskRoom(parts)
         let calls = CallDispatcher(parts, room: room, heartbeat: heartbeats.calls)
@@ -108,11 +108,11 @@ package struct Workers: Service {
                 }
                 group.addTask {
                     for await _ in shutdown {}
-                    // Canceled when the calls end first.
+                    // The sleep is canceled if the calls end first.
                     try? await parts.clock.sleep(for: parts.settings.current.drain)
                     return true
                 }
-                // The end of the calls, or of their time.
+                // Waits for the end of the calls, or of `drain`.
                 while let isOver = await group.next(), !isOver {}
                 group.cancelAll()
             }
