@@ -2,9 +2,9 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("The key is shown to nobody")
+@Suite("The API key is never shown")
 struct APIKeyTests {
-    @Test("however it is printed, alone or inside of something")
+    @Test("however it is printed, alone or inside another value")
     func redacted() throws {
         let key = try APIKey(secret)
         let configuration = ImagesClient.Configuration(baseURL: "https://h", apiKey: key)
@@ -20,7 +20,7 @@ struct APIKeyTests {
     }
 
     @Test(
-        "a key that could not stand in a header is refused, and the error does not repeat it",
+        "a key that cannot be an HTTP header value is refused, and the error does not repeat it",
         arguments: [
             ("", APIKey.Invalid.empty), ("abc\n", .notPrintable(position: 4)),
             ("a\r\nX-Evil: 1", .notPrintable(position: 2)),

@@ -13,14 +13,14 @@ struct AddressRaceTests {
         try SocketAddress(ipAddress: text, port: 443)
     }
 
-    @Test("the two families take turns, and the first stays first")
+    @Test("the two address families alternate, and the first address stays first")
     func turns() throws {
         let all = try ["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1", "192.0.2.2"].map(Self.address)
         #expect(AddressRace.inTurn(all) == [all[0], all[3], all[1], all[4], all[2]])
         #expect(AddressRace.inTurn([]).isEmpty)
     }
 
-    @Test("one that fails is followed at once, and the first that answers wins")
+    @Test("after a failure the next address is tried at once, and the first that connects wins")
     func failures() async throws {
         let all = try (1...6).map { try Self.address("192.0.2.\($0)") }
         let tried = Mutex<[SocketAddress]>([])
@@ -32,12 +32,12 @@ struct AddressRaceTests {
         #expect(tried.withLock { $0 } == Array(all[...4]))
     }
 
-    @Test("one that swallows everything does not hold up the next")
+    @Test("an address that never answers does not delay the next")
     func silence() async throws {
         let all = try (1...3).map { try Self.address("192.0.2.\($0)") }
         let winner = try await AddressRace.winner(among: all, stagger: .milliseconds(1)) { address in
             guard address != all[2] else { return }
-            // Nothing ever comes; only the end of the race does.
+            // This connection never answers; only the end of the race ends it.
             let (nothing, continuation) = AsyncStream<Void>.makeStream()
             for await _ in nothing {}
             continuation.finish()
@@ -46,7 +46,7 @@ struct AddressRaceTests {
         #expect(winner == all[2])
     }
 
-    @Test("where none can be reached, the first one's failure is told")
+    @Test("if no address can be reached, the first failure is thrown")
     func none() async throws {
         let all = try (1...3).map { try Self.address("192.0.2.\($0)") }
         await #expect(throws: Unreachable.self) {

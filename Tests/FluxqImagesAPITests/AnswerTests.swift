@@ -27,14 +27,14 @@ struct AnswerTests {
                 #"{"data":[{"b64_json":"data:image/JPEG;base64,AA\nE"}]}"#, [.init(inline: 0)],
                 [.init(bytes: [0, 1], isValid: true)]
             ),
-            // Either may hold either.
+            // Either name may hold either kind.
             (
                 #"{"data":[{"url":"data:image/png;base64,AAEC"}]}"#, [.init(inline: 0)],
                 [.init(bytes: [0, 1, 2], isValid: true)]
             ),
             (#"{"data":[{"url":"AAEC"}]}"#, [.init(inline: 0)], [.init(bytes: [0, 1, 2], isValid: true)]),
             (#"{"data":[{"b64_json":"https://h/a"}]}"#, [.init(link: "https://h/a")], []),
-            // Both, and an empty one beside a full one.
+            // Both kinds, and an empty one beside a full one.
             (
                 #"{"data":[{"url":"https://h/a","b64_json":"AAEC"}]}"#, [.init(link: "https://h/a", inline: 0)],
                 [.init(bytes: [0, 1, 2], isValid: true)]
@@ -48,18 +48,18 @@ struct AnswerTests {
                 #"{"data":[{"b64_json":null,"url":"https://h/a","extra":[1,{"x":2}]}]}"#, [.init(link: "https://h/a")],
                 []
             ),
-            // Several, in their order.
+            // Several pictures, in order.
             (
                 #"{"data":[{"b64_json":"AAEC"},{"url":"https://h/a"},{"b64_json":"BAUG"}]}"#,
                 [.init(inline: 0), .init(link: "https://h/a"), .init(inline: 1)],
                 [.init(bytes: [0, 1, 2], isValid: true), .init(bytes: [4, 5, 6], isValid: true)]
             ),
-            // Errors beside good ones.
+            // Errors beside pictures.
             (
                 #"{"data":[{"error":{"code":"x","message":"no"}},{"error":"never"},{"url":"https://h/a"}]}"#,
                 [.init(error: "x: no"), .init(error: "never"), .init(link: "https://h/a")], []
             ),
-            // What is not JSON for a stricter reader.
+            // Text that a stricter reader would not accept as JSON.
             (
                 #"{"usage":NaN,"big":1e999,"data":[{"b64_json":"AAEC"},{"url":"https://h/a"}]}"#,
                 [.init(inline: 0), .init(link: "https://h/a")], [.init(bytes: [0, 1, 2], isValid: true)]
@@ -81,7 +81,7 @@ struct AnswerTests {
         (#"{"image":"\#(gifText)"}"#, [.init(inline: 0)], [page]),
         (#"{"output":"https://h/a","status":"succeeded","urls":{"get":"https://h/x"}}"#, [link], []),
         (#"{"output":["https://h/a"],"input":{"prompt":"x"}}"#, [link], []),
-        // The request repeated is no result.
+        // A repetition of the request is no result.
         (#"{"input":{"image":"\#(gifText)"},"output":["https://h/a"]}"#, [link], []),
         // Another shape.
         (#"{"foo":{"bar":{"image":"\#(gifText)"}}}"#, [.init(inline: 0)], [page]),
@@ -122,7 +122,7 @@ struct AnswerTests {
             #"{"data":[{"url":"/9j/4AAQ"}]}"#, [.init(inline: 0)],
             [.init(bytes: [0xFF, 0xD8, 0xFF, 0xE0, 0, 0x10], isValid: true)]
         ),
-        // Links keep their bytes, whatever those are.
+        // Links keep their bytes, whatever they are.
         (#"{"data":[{"url":"https://h/a b|c{d}\u00e9?x=[1]"}]}"#, [.init(link: "https://h/a b|c{d}\u{E9}?x=[1]")], []),
     ]
 
@@ -130,7 +130,7 @@ struct AnswerTests {
         (String(repeating: " \r\n", count: 3000) + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         ("\u{FEFF} \u{FEFF}\r\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
         (#"{"data":[{"url":"https://h/a"}]}"# + "\n<!-- gateway -->", [link], []),
-        // Names that are one to a reader: what is there counts, whatever its order.
+        // Names that fold to one: the useful value counts, whatever the order.
         (#"{"data":[{"image_url":null,"imageUrl":"https://h/a","IMAGE_URL":""}]}"#, [link], []),
         (#"{"data":null,"Data":[{"url":"https://h/a"}]}"#, [link], []),
         ("Notice: x in /srv/y.php {line 7}\n" + #"{"data":[{"url":"https://h/a"}]}"#, [link], []),
@@ -139,7 +139,7 @@ struct AnswerTests {
             [link, .init(link: "https://h/b")], []
         ),
         (#"data: {"data":[{"url":"https://h/a"}]}"# + "\n\ndata: [DONE]\n\n", [link], []),
-        // A line between events whose first name could be a field's.
+        // A line between events whose first key could be the name of a field.
         (": wait\n\n" + #"{"data":[{"url":"https://h/a"}]}"# + "\n\ndata: [DONE]\n\n", [link], []),
         (
             ": hello\r\n\r\nevent: message\r\ndata:{\"data\":\r\ndata: [{\"url\":\r\ndata: \"https://h/a\"}]}\r\n\r\n",
@@ -184,7 +184,7 @@ struct AnswerTests {
     }
 
     @Test(
-        "texts that stand where a picture may stand are none",
+        "text in place of a picture is not a picture",
         arguments: [
             #"{"result":"success"}"#, #"{"data":"ok"}"#, #"{"output":"Here is your picture"}"#, #"{"image":"pending"}"#,
             #"{"result":"error: no such thing"}"#, #"{"choices":[{"message":{"content":"I cannot do that"}}]}"#,
@@ -195,7 +195,7 @@ struct AnswerTests {
         #expect(try await call(body).outcome.row == "noImage")
     }
 
-    @Test("the error of an answer is read, though a text stands where a picture may stand")
+    @Test("an answer's error is read, even if there is text in place of a picture")
     func textBesideError() async throws {
         let report = try await call(#"{"code":401,"message":"no","data":"unauthorized","result":"x"}"#)
         #expect(report.outcome.row == "accountClosed")
@@ -210,7 +210,7 @@ struct AnswerTests {
         #"{"usage":{"url":"https://h/why"}}"#: #"{"url":"https://h/why"}"#,
     ]
 
-    @Test("what was taken out of an error or the usage stands in it in words, whole and in pieces", arguments: taken)
+    @Test("strings removed from an error or the usage appear there as words, in one or many pieces", arguments: taken)
     func takenOut(_ body: String, _ message: String) async throws {
         for size in [1, 7, 1000] {
             var reader = AnswerReader(receiver: Album(), maxPictureBytes: 1000)
@@ -226,7 +226,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("what is whole is kept with every way to be cut; half a link is none, half a picture is a damaged one")
+    @Test("wherever an answer is cut, its whole parts are kept: half a link is dropped, half a picture is damaged")
     func cutEverywhere() async throws {
         let picture = Data((0..<90).map { UInt8($0) }).base64EncodedString()
         let body =
@@ -250,7 +250,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("what is no base64 is no picture, and leaves its own link and the next picture alone")
+    @Test("text that is not base64 is no picture, and does not affect its own link or the next picture")
     func noBase64() async throws {
         let album = Album()
         let body = #"{"data":[{"b64_json":"AAEC****","url":"https://h/a"},{"b64_json":"BAUG"}]}"#
@@ -264,7 +264,7 @@ struct AnswerTests {
         #expect(album.pages == [Album.Page(bytes: [4, 5, 6], isValid: true)])
     }
 
-    @Test("a picture with one wrong letter is kept as a damaged one, every other byte in its place")
+    @Test("a picture with one wrong letter is kept as damaged, with every other byte in its place")
     func wrongLetter() async throws {
         let album = Album()
         let bytes = (0..<Int64(3000)).map(PatternSource.byte)
@@ -303,7 +303,7 @@ struct AnswerTests {
         #expect(none.outcome.answer?.usage == nil)
     }
 
-    @Test("an answer without pictures is kept for a person to look at")
+    @Test("an answer without pictures is kept for a person to read")
     func excerpt() async throws {
         #expect(try await call("Busy").outcome.answer?.excerpt == "Busy")
         #expect(try await call("<html><body>Busy</body></html>").excerpt == "<html><body>Busy</body></html>")
@@ -316,7 +316,7 @@ struct AnswerTests {
         #expect(broken.outcome.answer?.items.count == 1)
     }
 
-    @Test("of a picture over downloads.max_bytes what fits is kept as a damaged one, and the next one is whole")
+    @Test("a picture over downloads.max_bytes is cut at the limit and kept as damaged, and the next one is whole")
     func tooLarge() async throws {
         let album = Album()
         let report = try await call(
@@ -336,7 +336,7 @@ struct AnswerTests {
         #expect(report.outcome.answer?.items.count == Reply.Limits.items)
     }
 
-    @Test("a picture that cannot be stored leaves the outcome unknown and says that it was probably billed")
+    @Test("a picture that cannot be stored leaves the outcome unknown, with a message that it was probably billed")
     func notStored() async throws {
         let report = try await call(#"{"data":[{"b64_json":"AAECAwQF"}]}"#, album: Album(room: 3))
         #expect(report.outcome.row == "unknown")
@@ -344,7 +344,7 @@ struct AnswerTests {
         #expect(report.outcome.message.contains("billed"))
     }
 
-    @Test("a picture under way when the answer breaks off is ended as invalid, and those before it are kept")
+    @Test("a picture cut by the end of the answer is invalid, and earlier pictures are kept")
     func brokenOff() async throws {
         let album = Album()
         let beginning = #"{"data":[{"b64_json":"AAEC"},{"b64_json":"\#(String(repeating: "A", count: 64))"#
@@ -358,9 +358,9 @@ struct AnswerTests {
         #expect(album.pages.map(\.isValid) == [true, false])
     }
 
-    @Test("what had come is kept when the call runs out of time or is canceled", arguments: [true, false])
+    @Test("received pictures are kept if the call times out or is canceled", arguments: [true, false])
     func stalled(isCanceled: Bool) async throws {
-        // More than is gathered before it is read, where the test has to see it come.
+        // More than is gathered before it is read, so that the test can see it arrive.
         let much = String(repeating: "A", count: isCanceled ? 200_000 : 2000)
         let body = #"{"data":[{"url":"https://h/a"},{"b64_json":"\#(much)"},{"b64_json":"\#(much)"#
         let server = try await RawServer(
@@ -387,7 +387,7 @@ struct AnswerTests {
         #expect(album.pages[0].bytes.count == much.count / 4 * 3)
     }
 
-    @Test("large pictures come through whole, in pieces")
+    @Test("large pictures arrive whole, in pieces")
     func large() async throws {
         let album = Album()
         let bytes = (0..<Int64(3_000_001)).map(PatternSource.byte)

@@ -33,14 +33,14 @@ struct BaseURLTests {
     }
 
     @Test(
-        "the ones that fluxq makes itself are what their texts say",
+        "the URLs that fluxq creates itself equal their parsed texts",
         arguments: [BaseURL.umodelverse, .loopback(port: 8080)])
     func own(_ url: BaseURL) throws {
         #expect(try BaseURL(url.description) == url)
     }
 
     @Test(
-        "what cannot be one is refused, and not repeated",
+        "an invalid URL is refused, and the error does not repeat it",
         arguments: [
             "", "api.example", "ftp://h", "https://", "https://u:p@h", "https://h/v1?x=1", "https://h/#f",
             "https://h:0", "https://h:", "//h", " https://h", "https://h ", "https://h\n", "https://h/%zz",
@@ -53,7 +53,7 @@ struct BaseURLTests {
     }
 
     @Test(
-        "plain http shows the key to the network, but for this host",
+        "plain http exposes the key to the network, except on this host",
         arguments: [
             ("http://h", true), ("http://10.0.0.1/v1", true), ("http://localhost.example:8080", true),
             ("http://localhost:8080", false), ("http://[::1]/v1", false), ("https://h", false),
@@ -64,7 +64,7 @@ struct BaseURLTests {
     }
 
     @Test(
-        "this host is known by an address or a name that never leaves it",
+        "this host is recognized by an address or a name that never leaves it",
         arguments: [
             ("localhost", true), ("127.0.0.1:80", true), ("127.9.9.9", true), ("[::1]:80", true), ("[0::1]", true),
             ("127.example", false), ("127.0.0.1.example", false), ("128.0.0.1", false), ("[::ffff:127.0.0.1]", false),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Content codings are undone by their bytes")
+@Suite("Content codings are decoded by their bytes")
 struct ContentDecoderTests {
     private static let text = #"{"data":[{"url":"https://h/a"}]}"#
     private static let gzip = bytes("H4sIAAAAAAACA6tWSkksSVSyiq5WKi3KUbJSyigpKSi20tfP0E9Uqo2tBQDINGV9IAAAAA==")
@@ -52,14 +52,14 @@ struct ContentDecoderTests {
         }
     }
 
-    @Test("what was cut gives its beginning, and is not whole")
+    @Test("a cut body gives its beginning, and is not whole")
     func cut() throws {
         let (text, isWhole) = try decode(Array(Self.members.dropLast(20)), ["gzip"], pieces: 5)
         #expect(Self.text.hasPrefix(text) && text.count >= 10)
         #expect(!isWhole)
     }
 
-    @Test("what is damaged says so, once its beginning has come")
+    @Test("a damaged body fails after its good beginning was returned")
     func damaged() throws {
         var bytes = Self.members
         let second = try #require(bytes.dropFirst(2).firstRange(of: [0x1F, 0x8B])).lowerBound
@@ -73,7 +73,7 @@ struct ContentDecoderTests {
         #expect(decoded.hasPrefix(Self.text.prefix(10)))
     }
 
-    @Test("codings that cannot be undone are named", arguments: ["br", "zstd", "gzip, BR", "compress"])
+    @Test("codings that fluxq cannot decode are named", arguments: ["br", "zstd", "gzip, BR", "compress"])
     func unreadable(header: String) {
         #expect(ContentDecoder(header: [header]).unreadable != nil)
         #expect(ContentDecoder(header: ["gzip, utf-8"]).unreadable == nil)

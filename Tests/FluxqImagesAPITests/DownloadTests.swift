@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Links are fetched byte for byte as given", .timeLimit(.minutes(30)))
+@Suite("Links are downloaded byte for byte as given", .timeLimit(.minutes(30)))
 struct DownloadTests {
     private func download(
         _ path: String, from scripts: RawServer.Script..., downloads: ImagesClient.Configuration.Downloads? = nil,
@@ -44,7 +44,7 @@ struct DownloadTests {
     }
 
     @Test(
-        "what a request may not hold is escaped, and nothing else",
+        "bytes that are illegal in a request are escaped, and no others",
         arguments: [
             ("/a b.png?q=c d", "/a%20b.png?q=c%20d"), ("/x?a=2|{3}^`\"<>\\", "/x?a=2%7C%7B3%7D%5E%60%22%3C%3E%5C"),
             ("/é/日本?q=ü", "/%C3%A9/%E6%97%A5%E6%9C%AC?q=%C3%BC"), ("/a%20b c", "/a%20b%20c"),
@@ -64,7 +64,7 @@ struct DownloadTests {
         #expect(result.requests.first?.hasPrefix("GET \(target) HTTP/1.1\r\n") == true)
     }
 
-    @Test("the bytes come whole; neither the key nor a wish for compression goes out")
+    @Test("all bytes arrive; neither the key nor a request for compression is sent")
     func head() async throws {
         let bytes = (0..<Int64(1_000_000)).map(PatternSource.byte)
         let result = try await download("/a", from: .answer(bytes: bytes))
@@ -77,7 +77,7 @@ struct DownloadTests {
         #expect(head.contains("connection: close\r\n"))
     }
 
-    @Test("a body that ends early, or not in the way it announced, is a failed download")
+    @Test("a body that ends early, or not as announced, is a failed download")
     func brokenOff() async throws {
         for reply in [
             "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345",
@@ -93,7 +93,7 @@ struct DownloadTests {
     }
 
     @Test(
-        "any status but 200 is a failed download that names it, and one that waiting does not change is told apart",
+        "any status except 200 is a failed download with the status, and permanent ones are distinguished",
         arguments: [201, 204, 206, 304, 400, 401, 403, 404, 410, 429, 500, 503])
     func statuses(status: Int) async throws {
         let result = try await download("/a", from: .answer(status, "x"))
@@ -118,7 +118,7 @@ struct DownloadTests {
         }
     }
 
-    @Test("the limit on time holds while the body drips")
+    @Test("the time limit holds while the body arrives slowly")
     func tooSlow() async throws {
         let downloads = ImagesClient.Configuration.Downloads(
             trustedHosts: ["127.0.0.1"], timeout: .milliseconds(300))
@@ -127,7 +127,7 @@ struct DownloadTests {
         #expect(result.outcome == .unreachable(message: "The download did not finish within 0.3 seconds."))
     }
 
-    @Test("a body comes as it is, and what it is said to be packed in is told")
+    @Test("a body is passed on unchanged, with its declared codings")
     func coded() async throws {
         let tray = Tray()
         let result = try await download(
@@ -136,7 +136,7 @@ struct DownloadTests {
         #expect(tray.heads == [BodyHead(codings: ["utf-8", "gzip"], validator: "\"1\"")])
     }
 
-    @Test("a body that its Content-MD5 was not made of is a failed download")
+    @Test("a body that does not match its Content-MD5 is a failed download")
     func checked() async throws {
         let right = try await download("/a", from: .answer(headers: ["Content-MD5: ndTkYSaMgDT1yFZOFVxnpg=="], "x"))
         #expect(right.outcome == .complete)
@@ -146,7 +146,7 @@ struct DownloadTests {
         #expect(none.outcome == .complete)
     }
 
-    @Test("a download continues where it was cut off, if its host gives the rest of the same bytes")
+    @Test("a cut download resumes if its host sends the rest of the same bytes")
     func resumed() async throws {
         func resume(_ script: RawServer.Script) async throws -> (DownloadOutcome, String, String) {
             let tray = Tray(holding: "1234", validator: "\"a\"")
@@ -156,7 +156,7 @@ struct DownloadTests {
         let rest = try await resume(.answer(206, headers: ["Content-Range: bytes 4-9/10", "ETag: \"a\""], "567890"))
         #expect(rest.0 == .complete && rest.1 == "1234567890")
         #expect(rest.2.contains("Range: bytes=4-\r\n") && rest.2.contains("If-Range: \"a\"\r\n"))
-        // It has changed, or the host knows no ranges.
+        // The picture has changed, or the host does not support ranges.
         let again = try await resume(.answer(headers: ["ETag: \"b\""], "whole"))
         #expect(again.0 == .complete && again.1 == "whole")
         for script in [
@@ -166,7 +166,7 @@ struct DownloadTests {
             let other = try await resume(script)
             #expect(message(other.0).contains("cannot be continued") && other.1.isEmpty)
         }
-        // Less than the host said there would be.
+        // Fewer bytes than the host announced.
         let short = try await resume(.answer(206, headers: ["Content-Range: bytes 4-9/10"], "5678"))
         #expect(message(short.0).contains("8 of 10 bytes") && short.1 == "12345678")
     }
@@ -180,7 +180,7 @@ struct DownloadTests {
         #expect(message(result.outcome).contains("downloads.max_bytes"))
     }
 
-    @Test("a sink that is full is this host's trouble")
+    @Test("a full sink is a problem of this host")
     func notStored() async throws {
         let result = try await download("/a", from: .answer("12345"), into: Tray(room: 3))
         guard case .notStored = result.outcome else {
@@ -220,7 +220,7 @@ struct DownloadTests {
         }
     }
 
-    @Test("what is not trusted is never connected to, and the message names what to trust")
+    @Test("an untrusted host is never connected to, and the message tells what to trust")
     func refused() async throws {
         let server = try await RawServer(.answer("picture"))
         try await withScene(server, downloads: .init(trustedHosts: ["127.0.0.1:\(server.port + 1)", "other"])) {
@@ -234,7 +234,7 @@ struct DownloadTests {
         #expect(server.received.isEmpty)
     }
 
-    @Test("a name that leads inwards is refused, https or not")
+    @Test("a name that points to a private host is refused, with or without https")
     func namesThatLeadInwards() async throws {
         let server = try await RawServer(.answer(""))
         try await withScene(server, downloads: .init()) { client in
@@ -266,7 +266,7 @@ struct DownloadTests {
     }
 
     @Test(
-        "a link that can never be right is impossible",
+        "a link that can never be valid is impossible",
         arguments: [
             "", "picture.png", "ftp://h/a", "file:///etc/passwd", "https://", "https:///a", "https://u@h/a",
             "https://u:p@h/a", "https://h:99999/a", "https://h x/a", "https://h\u{1}/a", "https://[::1/a",
@@ -281,7 +281,7 @@ struct DownloadTests {
         }
     }
 
-    @Test("a connection that is refused, or a name that does not resolve, may be tried again")
+    @Test("a refused connection or an unresolved name may be tried again")
     func unreachable() async throws {
         let server = try await RawServer(.answer(""))
         let downloads = ImagesClient.Configuration.Downloads(trustedHosts: ["127.0.0.1", "nowhere.invalid"])

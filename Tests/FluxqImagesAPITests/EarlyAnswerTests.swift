@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-/// A connection whose other side reads nothing: what is written waits, and fails once the connection closes.
+/// A connection whose peer reads nothing: writes wait, and fail once the connection closes.
 private final class FullConnection: ChannelOutboundHandler {
     typealias OutboundIn = Any
 
@@ -21,21 +21,21 @@ private final class FullConnection: ChannelOutboundHandler {
     }
 }
 
-/// The connection is a stand-in here: only so is it certain that the request's end has been handed over and has not left.
-@Suite("An answer outlives the end of a request that does not leave")
+/// A stand-in for the connection: only with it is it certain that the request's end was handed over but not sent.
+@Suite("An answer is kept although the end of its request is never sent")
 struct EarlyAnswerTests {
     enum Part: Equatable {
         case body(String)
         case end
     }
 
-    /// A call whose request is written and not flushed, and how its end was told of.
+    /// Returns a call whose request is written and not flushed, with the future of its end.
     private func written() throws -> (channel: EmbeddedChannel, gate: SendGate, end: EventLoopFuture<Void>) {
         let (channel, gate) = try begun()
         return (channel, gate, channel.write(HTTPClientRequestPart.end(nil)))
     }
 
-    /// A call whose request has a head and no end yet.
+    /// Returns a call whose request has a head and no end yet.
     private func begun() throws -> (channel: EmbeddedChannel, gate: SendGate) {
         let calls = CallsInFlight()
         let gate = SendGate()
@@ -68,7 +68,7 @@ struct EarlyAnswerTests {
         if whole { try channel.writeInbound(HTTPClientResponsePart.end(nil)) }
     }
 
-    @Test("a whole answer is handed on, and the connection that closes then fails nothing")
+    @Test("a whole answer is passed on, and the close of the connection then causes no failure")
     func whole() throws {
         let (channel, gate, end) = try written()
         try answer(channel, whole: true)
@@ -79,7 +79,7 @@ struct EarlyAnswerTests {
         #expect(gate.answerTrouble == nil)
     }
 
-    @Test("an answer that breaks off with the connection is handed on as far as it came")
+    @Test("an answer that breaks off with the connection is passed on as far as it was received")
     func brokenOff() throws {
         let (channel, gate, end) = try written()
         try answer(channel, whole: false)
@@ -91,7 +91,7 @@ struct EarlyAnswerTests {
     }
 
     @Test(
-        "an answer that is over before its request brings along what the library may hold back",
+        "an answer that is over before its request carries the pieces that the library may hold back",
         arguments: [true, false])
     func early(isWhole: Bool) throws {
         let (channel, gate) = try begun()
@@ -99,10 +99,10 @@ struct EarlyAnswerTests {
         func take(_ text: String) throws {
             try channel.writeInbound(HTTPClientResponsePart.body(ByteBuffer(string: text)))
         }
-        // Asked for, and handed on at the end of the read.
+        // Requested, and passed on at the end of the read.
         channel.pipeline.read()
         try take("one")
-        // The connection is closing: nobody asks for what still comes.
+        // The connection is closing: these bytes are not requested.
         try take("two")
         try take("three")
         let over = #expect(throws: EarlyAnswer.Over.self) {
@@ -119,7 +119,7 @@ struct EarlyAnswerTests {
     }
 
     @Test(
-        "what was handed on is not read twice, and what is missing is told",
+        "bytes that were passed on are not read twice, and missing bytes are reported",
         arguments: [(0, nil), (3, "twothree"), (4, "wothree"), (6, "three"), (11, "")] as [(Int, String?)])
     func rest(length: Int, expected: String?) throws {
         let over = EarlyAnswer.Over(length: 11, last: [ByteBuffer(string: "two"), ByteBuffer(string: "three")])
@@ -131,7 +131,7 @@ struct EarlyAnswerTests {
         }
     }
 
-    @Test("without an answer the end's failure is told")
+    @Test("without an answer the end's failure is reported")
     func none() throws {
         let (channel, _, end) = try written()
         channel.close(promise: nil)

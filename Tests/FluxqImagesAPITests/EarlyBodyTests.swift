@@ -6,11 +6,11 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-/// Here the other side answers, closes, and is done before the request's end has been handed over: as a fast API does to a
-/// host that is busy.
+/// Here the peer answers, closes, and is done before the request's end has been handed over, as a fast API does with a
+/// busy host.
 @Suite("An answer that is over before its request is read to its last byte")
 struct EarlyBodyTests {
-    /// Opened once; all who wait then continue.
+    /// Opened once; all waiting tasks then continue.
     private final class Barrier: Sendable {
         private let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
 
@@ -19,7 +19,7 @@ struct EarlyBodyTests {
         func wait() async { for await _ in stream {} }
     }
 
-    /// A picture that nobody gets to read while the answer comes.
+    /// A picture that cannot be read before the answer has arrived.
     private struct LateSource: PictureSource {
         let mediaType = "image/png"
         let size: Int64 = 3
@@ -31,7 +31,7 @@ struct EarlyBodyTests {
         }
     }
 
-    /// Is busy with the first picture until the connection has closed.
+    /// A receiver that is busy with the first picture until the connection has closed.
     private struct BusyAlbum: PictureReceiver {
         let album = Album()
         let isTaken: DispatchSemaphore
@@ -62,7 +62,7 @@ struct EarlyBodyTests {
             let beginning = 90_000
             try peer.send(Array(answer[..<beginning]))
             isTaken.wait()
-            // The brackets around it all are missing where it breaks off.
+            // If the answer breaks off, its closing brackets are missing.
             let end = answer.count - (isWhole ? 0 : 2)
             for place in stride(from: beginning, to: end, by: 200) {
                 try peer.send(Array(answer[place..<min(place + 200, end)]))

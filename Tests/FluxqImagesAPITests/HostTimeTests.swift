@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-/// Takes pictures as a full disk would: the first write waits until there is room.
+/// Receives pictures like a full disk: the first write waits until there is room.
 private final class FullDisk: PictureReceiver {
     private let room = AsyncStream<Void>.makeStream()
     private let state = Mutex((isWaiting: false, bytes: 0))
@@ -35,11 +35,11 @@ private final class FullDisk: PictureReceiver {
     }
 }
 
-@Suite("The time that this host takes to store an answer", .timeLimit(.minutes(30)))
+@Suite("The time that this host needs to store an answer", .timeLimit(.minutes(30)))
 struct HostTimeTests {
-    @Test("does not count against the call's time limit: what was paid for is taken whole when there is room")
+    @Test("does not count against the call's time limit: a paid picture is stored completely once there is room")
     func fullDisk() async throws {
-        // What the API itself needs of the limit is little, but how little depends on the machine.
+        // The API itself needs little of the limit, but how little depends on the machine.
         let (_, end) = try await LimitLadder.climb(from: .seconds(1)) { limit in
             try await Self.call(limit)
         } until: {
@@ -49,7 +49,7 @@ struct HostTimeTests {
         #expect(end.bytes == 6)
     }
 
-    /// A call whose answer finds no room until its time limit has passed.
+    /// Makes a call whose answer finds no room until its time limit has passed.
     private static func call(_ limit: Duration) async throws -> (report: CallReport?, bytes: Int) {
         let disk = FullDisk()
         let server = try await RawServer(.answer(#"{"created": 1750667997, "data": [{"b64_json": "AAAAAAAA"}]}"#))
@@ -58,13 +58,13 @@ struct HostTimeTests {
             return await withTaskGroup(of: CallReport?.self) { group in
                 group.addTask {
                     let report = await client.generate(request, picture: nil, receiver: disk)
-                    // A call that ended too early has never found the disk full.
+                    // If the call ended too early, it never found the disk full.
                     disk.isFull.continuation.finish()
                     return report
                 }
                 group.addTask {
                     for await _ in disk.isFull.stream {}
-                    // The time has to pass; no signal stands for it.
+                    // The time has to pass; there is no signal for it.
                     do { try await Task.sleep(for: limit * 1.2) } catch {}
                     disk.makeRoom()
                     return nil
@@ -77,7 +77,7 @@ struct HostTimeTests {
         return (report, disk.bytes)
     }
 
-    @Test("is only its own: an API that stalls afterwards still has its limit")
+    @Test("counts only itself: an API that stalls afterwards still has its limit")
     func stall() async throws {
         let beginning = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\": [{\"b64_json\": \"AAAAAAAA"
         let (limit, report) = try await LimitLadder.climb(from: .milliseconds(300)) { limit in

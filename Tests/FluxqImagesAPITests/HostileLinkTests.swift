@@ -2,10 +2,10 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-/// Two servers: one that is trusted and redirects, and one that nobody must ever reach.
+/// Two servers: one is trusted and redirects, and the other must never be reached.
 @Suite("Hostile links connect to nothing", .timeLimit(.minutes(30)))
 struct HostileLinkTests {
-    /// `PORT` is that of the listener that must stay alone.
+    /// `PORT` is the port of the listener that must not be reached.
     static let links =
         hosts.flatMap { ["http://\($0):PORT/a", "https://\($0):PORT/a"] } + [
             // Schemes.
@@ -16,7 +16,7 @@ struct HostileLinkTests {
             "//127.0.0.1:PORT/a", "127.0.0.1:PORT/a", "http:127.0.0.1:PORT/a", "http:/127.0.0.1:PORT/a",
             "http:///127.0.0.1:PORT/a", "http:\\\\127.0.0.1:PORT\\a", " http://127.0.0.1:PORT/a",
             "http ://127.0.0.1:PORT/a",
-            // Users, and what looks like one.
+            // Users, and similar texts.
             "http://u@127.0.0.1:PORT/a", "http://u:p@127.0.0.1:PORT/a", "http://@127.0.0.1:PORT/a",
             "http://cdn.example@127.0.0.1:PORT/a", "http://127.0.0.1:PORT@cdn.invalid/a",
             "http://127.0.0.1:PORT\\@cdn.invalid/a", "https://cdn.invalid\\@127.0.0.1:PORT/a",
@@ -27,7 +27,7 @@ struct HostileLinkTests {
             "http://127.0.0.1:0/a", "http://127.0.0.1:PORT\u{0}/a", "http://127.0.0.1:PORT\r\nHost: x/a",
         ]
 
-    /// Loopback, or so somebody might read it.
+    /// Loopback, or hosts that a parser might take for it.
     static let hosts = [
         "127.0.0.1", "127.0.0.1.", "127.0.0.1..", "127.1", "127.0.1", "127.000.000.001", "2130706433", "0x7f000001",
         "0x7F.0.0.1", "0177.0.0.1", "017700000001", "0", "0.0.0.0", "localhost", "LocalHost", "localhost.",
@@ -43,7 +43,7 @@ struct HostileLinkTests {
     func link(text: String) async throws {
         let alone = try await RawServer(.answer("secret"))
         let tray = Tray()
-        // Trust in others, each of them nearly the listener, changes nothing.
+        // Trust in other hosts, each similar to the listener's, changes nothing.
         let trusted: Set<HostAndPort> = [
             "cdn.invalid:443", "127.0.0.1:\(alone.port == 1 ? 2 : 1)", "127.0.0.11", "host.localhost",
         ]
@@ -81,7 +81,7 @@ struct HostileLinkTests {
         let outcome = try await withScene(redirecting) {
             await $0.download("http://127.0.0.1:\(redirecting.port)/a", into: Tray())
         }
-        // The scene trusts 127.0.0.1 with every port, so that one fails for want of a listener.
+        // The scene trusts 127.0.0.1 with every port, so that redirect fails because there is no listener.
         if address == "127.0.0.1" { return }
         guard case .refused(let message) = outcome else {
             Issue.record("\(outcome)")
@@ -90,13 +90,13 @@ struct HostileLinkTests {
         #expect(message.contains("which is not public"))
     }
 
-    @Test("the third redirect is not followed, wherever it leads", arguments: ["/d", "http://127.0.0.1:PORT/d"])
+    @Test("the third redirect is not followed, whatever its target", arguments: ["/d", "http://127.0.0.1:PORT/d"])
     func thirdRedirect(last: String) async throws {
         let alone = try await RawServer(.answer("secret"))
         let hops = ["/b", "/c", last.replacing("PORT", with: "\(alone.port)")]
             .map { RawServer.Script.answer(302, headers: ["Location: \($0)"], "") }
         let redirecting = try await RawServer(hops[0], hops[1], hops[2], .answer("secret"))
-        // Both are trusted: only their number stands against them.
+        // Both are trusted: they are refused only because of their number.
         let outcome = try await withScene(redirecting) {
             await $0.download("http://127.0.0.1:\(redirecting.port)/a", into: Tray())
         }
@@ -111,7 +111,7 @@ struct HostileLinkTests {
     }
 
     @Test(
-        "what is trusted is reached, in whatever case and with or without the dot of the root",
+        "a trusted host is reached, in any case and with or without a trailing dot",
         arguments: [
             ("127.0.0.1", "http://127.0.0.1:PORT/a"), ("127.0.0.1:PORT", "HTTP://127.0.0.1:PORT/a"),
             ("127.0.0.1.", "http://127.0.0.1:PORT/a"), ("127.0.0.1", "http://127.0.0.1.:PORT/a"),

@@ -1,7 +1,7 @@
-/// Time limits for tests in which a limit has to run out, but only after something else was done: each is four times the
-/// one before. A busy machine may need more than the first for that; where the code is wrong no limit helps.
+/// Time limits for tests in which a limit has to expire, but only after some other step. Each is four times the
+/// previous one. A busy machine may need more than the first for that step; if the code is wrong, no limit helps.
 enum LimitLadder {
-    /// Returns the first result that `isProof`; else the last one.
+    /// Returns the first result for which `isProof` is true, otherwise the last result.
     static func climb<Result>(
         from first: Duration, _ attempt: (Duration) async throws -> Result, until isProof: (Result) -> Bool
     ) async throws -> (limit: Duration, result: Result) {
@@ -16,6 +16,6 @@ enum LimitLadder {
 }
 
 extension Duration {
-    /// Such as "0.4 seconds", as messages have it.
+    /// Text such as "0.4 seconds", as in messages.
     var inSeconds: String { "\(self / .seconds(1)) seconds".replacing(".0 ", with: " ") }
 }

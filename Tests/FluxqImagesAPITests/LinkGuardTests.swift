@@ -3,9 +3,9 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Which links may be fetched")
+@Suite("Links that may be downloaded")
 struct LinkGuardTests {
-    /// The first and the last address of every range of IANA's registries that is not the public Internet's.
+    /// The first and the last address of every range of IANA's registries that is not part of the public Internet.
     static let inwardRanges = [
         ("0.0.0.0", "0.255.255.255"), ("10.0.0.0", "10.255.255.255"), ("100.64.0.0", "100.127.255.255"),
         ("127.0.0.0", "127.255.255.255"), ("169.254.0.0", "169.254.255.255"), ("172.16.0.0", "172.31.255.255"),
@@ -24,7 +24,7 @@ struct LinkGuardTests {
         ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ]
 
-    /// Addresses within them that somebody would be after.
+    /// Addresses within these ranges that an attacker would target.
     static let inward =
         inwardRanges.flatMap { [$0, $1] } + [
             "127.0.0.1", "169.254.169.254", "192.168.1.1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1",
@@ -33,14 +33,14 @@ struct LinkGuardTests {
             "2002:808:808::1", "5f00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "ff0e::1",
         ]
 
-    /// The neighbours of those ranges, and some that are met every day.
+    /// The neighbours of these ranges, and some common addresses.
     static let outward = [
         "1.0.0.0", "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
         "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0",
         "191.255.255.255", "192.0.1.0", "192.0.1.255", "192.0.3.0", "192.88.98.255", "192.88.100.0",
         "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0",
         "203.0.112.255", "203.0.114.0", "223.255.255.255",
-        // An IPv4 address of the public Internet, as a network without IPv4 reaches it.
+        // An IPv4 address of the public Internet, as reached by a network without IPv4.
         "64:ff9b::8.8.8.8", "64:ff9b::101:101",
         "2000::", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::", "2001:4860:4860::8888",
         "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::",
@@ -50,7 +50,7 @@ struct LinkGuardTests {
 
     private func address(_ text: String) throws -> SocketAddress { try SocketAddress(ipAddress: text, port: 443) }
 
-    @Test("addresses that lead inwards are refused", arguments: inward)
+    @Test("addresses that are not public are refused", arguments: inward)
     func refuses(text: String) throws {
         let address = try address(text)
         #expect(try #require(IPAddress(address)).isGloballyRoutable == false)
@@ -61,7 +61,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "a refusal says what kind of address it is, and what to do about a proxy's fake ones",
+        "a refusal names the kind of address, and the remedy for a proxy's fake ones",
         arguments: [
             ("10.0.0.1", "a private address"), ("169.254.169.254", "a link-local address"),
             ("127.0.0.1", "this host itself"),
@@ -79,7 +79,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "a name beyond ASCII is looked up in its own form",
+        "a non-ASCII name is looked up in its xn-- form",
         arguments: [
             ("https://bücher.example/a", "xn--bcher-kva.example"), ("https://MÜNCHEN.de/", "xn--mnchen-3ya.de"),
             ("https://例え.テスト/", "xn--r8jz45g.xn--zckzah"), ("https://faß.de/", "xn--fa-hia.de"),
@@ -90,7 +90,7 @@ struct LinkGuardTests {
         #expect(try Link(text).port == 443)
     }
 
-    @Test("plain http on its usual port is had by https first")
+    @Test("a plain http link on its usual port is tried over https first")
     func overHTTPS() throws {
         let secure = try #require(try Link("http://cdn.example/a?b=c").overHTTPS)
         #expect(secure.scheme == .https && secure.port == 443 && secure.target == "/a?b=c")
@@ -99,14 +99,14 @@ struct LinkGuardTests {
         #expect(try Link("//cdn.example/a") == Link("https://cdn.example/a"))
     }
 
-    @Test("addresses of the public Internet are not", arguments: outward)
+    @Test("addresses of the public Internet are not refused", arguments: outward)
     func allows(text: String) throws {
         let address = try address(text)
         #expect(try #require(IPAddress(address)).isGloballyRoutable)
         try LinkGuard(trustedHosts: []).check(Link("https://h/"), addresses: [address])
     }
 
-    @Test("one address that leads inwards spoils the name, wherever it stands", arguments: inward, 0...3)
+    @Test("one address that is not public makes the name refused, at any position", arguments: inward, 0...3)
     func mixedAddresses(inward: String, place: Int) throws {
         let guardOfLinks = LinkGuard(trustedHosts: [])
         var addresses = try ["8.8.8.8", "2606:4700::1111", "1.1.1.1"].map(address)
@@ -119,7 +119,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "an address is the same in every spelling that the system understands",
+        "an address is recognized in every spelling that the system accepts",
         arguments: [
             "https://127.0.0.1/", "https://127.1/", "https://127.0.1/", "https://2130706433/", "https://0x7f000001/",
             "https://0X7F.0x0.0x0.0x1/", "https://0177.0.0.1/", "https://017700000001/", "https://0x7f.1/",
@@ -144,7 +144,7 @@ struct LinkGuardTests {
         }
         await resolver.shutdown()
         switch result {
-        // What the system does not take for an address, nobody can connect to.
+        // If the system does not accept it as an address, no connection is possible.
         case .failure(let error): #expect(error is HostResolver.Unresolved)
         case .success(let addresses):
             #expect(!addresses.isEmpty)
@@ -199,7 +199,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "an entry that is no host is none",
+        "an entry that is not a host is ignored",
         arguments: [
             "", "http://h", "h/path", "h:", "h:x", "h:0", "h:65536", "u@h", "a b", "[::1", "*", "*.h", ".h", ".", "h..",
             "::1", "[::1%1]", "fe80::1%eth0", "h%2e", "☃.example",
@@ -209,7 +209,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "a redirect leads where it says",
+        "a redirect is resolved to its target",
         arguments: [
             ("https://h/a/b?c", "https://x/y", "https://x/y"), ("https://h/a/b?c", "//x/y", "https://x/y"),
             ("https://h/a/b?c", "/y?z", "https://h/y?z"), ("https://h/a/b?c", "y", "https://h/a/y"),
@@ -217,7 +217,7 @@ struct LinkGuardTests {
             ("https://h/a/b?c", "", "https://h/a/b"),
             ("http://h:81/a", "/y", "http://h:81/y"), ("https://[2600::1]/a", "/y", "https://[2600::1]/y"),
             ("https://h/a", "/x:y", "https://h/x:y"), ("https://h/a/b?c/d", "y", "https://h/a/y"),
-            // Where browsers would go to x; to others these are paths, and so they are here.
+            // Browsers would go to x; for other clients, as here, these are paths.
             ("https://h/a", "\\\\x\\y", "https://h/\\\\x\\y"), ("https://h/a", "/\\x/y", "https://h/\\x/y"),
         ])
     func redirects(from: String, location: String, to: String) throws {
@@ -225,7 +225,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "a redirect from https to http is one to a plain link",
+        "a redirect from https to http leads to a plain http link",
         arguments: ["http://cdn.example/", "HTTP://cdn.example/b", "http://cdn.example:443/"])
     func downgrade(location: String) throws {
         let guardOfLinks = LinkGuard(trustedHosts: ["api.example"])
@@ -234,7 +234,7 @@ struct LinkGuardTests {
     }
 
     @Test(
-        "a host with a zone, a percent sign, an empty part or a letter beyond ASCII is none",
+        "a host with a zone, a percent sign, an empty part or a non-ASCII letter is invalid",
         arguments: [
             "[fe80::1%25eth0]", "[fe80::1%eth0]", "[fe80::1%1]", "[2606:4700::1111%1]", "[2606:4700::1111%25lo]",
             "[1.1.1.1]",
@@ -248,7 +248,7 @@ struct LinkGuardTests {
         }
     }
 
-    @Test("a link that is too long is no link")
+    @Test("a link that is too long is refused")
     func longLink() {
         #expect(throws: Link.Malformed.self) { try Link("https://h/" + String(repeating: "a", count: Link.longest)) }
     }

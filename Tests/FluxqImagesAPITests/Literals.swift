@@ -1,7 +1,7 @@
 @testable import FluxqImagesAPI
 
 extension BaseURL: ExpressibleByStringInterpolation {
-    /// A text that is none stops the test.
+    /// An invalid text stops the test.
     public init(stringLiteral text: String) {
         do {
             self = try BaseURL(text)
@@ -12,7 +12,7 @@ extension BaseURL: ExpressibleByStringInterpolation {
 }
 
 extension HostAndPort: ExpressibleByStringInterpolation {
-    /// A text that is none stops the test.
+    /// An invalid text stops the test.
     public init(stringLiteral text: String) {
         guard let place = HostAndPort(text) else { fatalError("\(text) is not a host") }
         self = place

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("What an answer means", .timeLimit(.minutes(30)))
+@Suite("The outcome of an answer", .timeLimit(.minutes(30)))
 struct OutcomeTests {
     struct Row: Sendable, CustomTestStringConvertible {
         var status: Int
@@ -32,7 +32,8 @@ struct OutcomeTests {
         Row(300, "", "wrongAddress"), Row(301, page, "wrongAddress", headers: ["Location: https://new.example/v2"]),
         Row(302, picture, "wrongAddress"), Row(304, "", "wrongAddress"), Row(307, "", "wrongAddress"),
         Row(308, "", "wrongAddress"),
-        // A 404 and its like of any web server; with an error object it is the API's own word on the request.
+        // A 404 or a similar status may come from any web server; with an error object it is the API's own answer to
+        // the request.
         Row(404, page, "wrongAddress"), Row(404, "", "wrongAddress"), Row(405, "", "wrongAddress"),
         Row(410, "gone", "wrongAddress"), Row(404, #"{"detail":"Not Found"}"#, "wrongAddress"),
         Row(404, #"{"message":"no Route matched with those values"}"#, "wrongAddress"),
@@ -43,7 +44,7 @@ struct OutcomeTests {
         Row(410, error("model_gone"), "rejected"), Row(404, error("insufficient_quota"), "accountClosed"),
         Row(407, page, "wrongAddress"), Row(421, "", "wrongAddress"), Row(511, page, "wrongAddress"),
         Row(511, error("auth_error"), "wrongAddress"),
-        // They pass, unless the API's own code says that they do not.
+        // These are temporary, unless the API's own code contradicts.
         Row(409, "", "rateLimited"), Row(423, page, "rateLimited"), Row(425, "", "rateLimited"),
         Row(409, error("conflict"), "rateLimited"), Row(409, error("", type: "invalid_request_error"), "rateLimited"),
         Row(409, error("param_error"), "rejected"), Row(409, error("insufficient_balance"), "accountClosed"),
@@ -101,10 +102,10 @@ struct OutcomeTests {
         Row(422, #"{"status":"Request Moderated"}"#, "moderated"),
         Row(422, #"{"status":"Content Moderated","details":{}}"#, "moderated"),
         Row(400, #"{"status":"Error"}"#, "rejected"),
-        // Whatever the status, a time-out of the API's own leaves the bill open.
+        // Whatever the status, the API's own timeout leaves the bill unknown.
         Row(400, error("timeout"), "unknown"), Row(500, error("gateway_timeout_error"), "unknown"),
         Row(200, error("gateway_timeout_error"), "unknown"),
-        // A code corrects no redirect, and no status after which the bill is open.
+        // A code never corrects a redirect, or a status after which the bill is unknown.
         Row(302, error("moderation_blocked"), "wrongAddress"), Row(502, error("auth_error"), "unknown"),
         Row(408, error("rate_limit"), "unknown"),
         // Words in a message decide nothing.
@@ -116,7 +117,7 @@ struct OutcomeTests {
     static let success: [Row] = [
         Row(200, picture, "answered"), Row(201, picture, "answered"), Row(202, picture, "answered"),
         Row(200, #"{"data":[{"b64_json":"AAEC"}]}"#, "answered"),
-        // An error beside a picture does not make it unpaid.
+        // An error beside a picture does not mean that it is unpaid.
         Row(200, #"{"error":{"code":"auth_error"},"data":[{"url":"https://h/p"}]}"#, "answered"),
         Row(200, #"{"code":500,"message":"x","data":[{"url":"https://h/p"}]}"#, "answered"),
         Row(200, #"{"data":[{"error":{"code":"internal_error"}},{"url":"https://h/p"}]}"#, "answered"),
@@ -124,7 +125,7 @@ struct OutcomeTests {
         Row(200, page, "webPage"), Row(200, " \n<!DOCTYPE html><p>Log in", "webPage"),
         Row(200, "<?xml version='1.0'?><Error/>", "webPage"),
         Row(200, "Please log in", "webPage", headers: ["Content-Type: text/html; charset=utf-8"]),
-        // What is JSON is an answer, whatever it is said to be.
+        // JSON is an answer, whatever its declared type.
         Row(200, picture, "answered", headers: ["Content-Type: text/html"]), Row(200, "OK", "noImage"),
         Row(200, "[]", "noImage"),
         Row(200, #"{"data":[]}"#, "noImage"), Row(200, #"{"data":null}"#, "noImage"),
@@ -136,13 +137,13 @@ struct OutcomeTests {
         Row(200, #"{"code":"200","data":[]}"#, "noImage"), Row(200, #"{"code":"Success","data":[]}"#, "noImage"),
         Row(200, #"{"error":null,"data":[]}"#, "noImage"), Row(200, #"{"error":"","data":[]}"#, "noImage"),
         Row(200, #"{"error":{},"data":[]}"#, "noImage"), Row(200, #"{"error":false}"#, "noImage"),
-        // The picture would come later, elsewhere.
+        // The picture would come later, from another address.
         Row(200, #"{"id":"job-1","status":"queued"}"#, "unknown"), Row(202, #"{"id":"x"}"#, "unknown"),
         Row(202, "", "unknown"), Row(200, #"{"output":{"task_id":"x","task_status":"PENDING"}}"#, "unknown"),
         Row(200, #"{"id":"x","polling_url":"https://h/x"}"#, "unknown"),
         Row(200, #"{"id":"x","status":"IN_PROGRESS","url":"https://h/tasks/x"}"#, "unknown"),
         Row(200, #"{"status":"succeeded","output":[]}"#, "noImage"),
-        // The filter took it away, and says so in a flag or a state.
+        // The filter removed the picture, as a flag or a state shows.
         Row(200, #"{"flagged":true}"#, "moderated"), Row(200, #"{"flagged":false}"#, "noImage"),
         Row(200, #"{"data":[{"nsfw":true,"url":""}]}"#, "moderated"),
         Row(200, #"{"images":[],"has_nsfw_concepts":[false,true]}"#, "moderated"),
@@ -153,9 +154,9 @@ struct OutcomeTests {
         Row(200, #"{"id":"x","status":"Request Moderated"}"#, "moderated"),
         Row(200, #"{"error":{"code":"x"},"moderated":true}"#, "moderated"),
         Row(400, #"{"flagged":true}"#, "moderated"), Row(400, error("SafetyViolation"), "moderated"),
-        // A picture came all the same.
+        // The picture came nevertheless.
         Row(200, #"{"data":[{"url":"https://h/p","nsfw":true}]}"#, "answered"),
-        // It says itself that it failed.
+        // The API itself reports the failure.
         Row(200, #"{"status":"failed","message":"no"}"#, "rejected"),
         Row(200, #"{"success":false,"msg":"no"}"#, "rejected"),
         Row(200, #"{"base_resp":{"status_code":1008,"status_msg":"no"}}"#, "rejected"),
@@ -167,7 +168,7 @@ struct OutcomeTests {
         Row(200, #"{"data":[{"error":{"message":"no"}}]}"#, "noImage"),
         Row(200, #"{"data":[{"error":{"code":"sensitive_check_error","message":"no"}}]}"#, "moderated"),
         Row(200, #"{"data":[{"error":{"code":429}}]}"#, "rateLimited"),
-        // Something came in a picture's place: a rate limit beside it does not make that unpaid.
+        // Something came in place of a picture: a rate limit beside it does not mean that it is unpaid.
         Row(200, #"{"data":[{"b64_json":"***"},{"error":{"code":"rate_limit_exceeded"}}]}"#, "noImage"),
         Row(200, #"{"data":[{"b64_json":"\#(broken)"},{"error":{"code":"rate_limit_exceeded"}}]}"#, "answered"),
         Row(200, #"{"code":401,"message":"no"}"#, "accountClosed"),
@@ -203,7 +204,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "an administrator says which statuses are not billed",
+        "an administrator configures the unbilled statuses",
         arguments: [
             (500, [], "unknown"), (503, [500], "unknown"), (502, [502], "serverError"),
             (408, [408], "serverError"), (404, [404], "wrongAddress"),
@@ -216,7 +217,7 @@ struct OutcomeTests {
         #expect(report.outcome.row == outcome)
     }
 
-    @Test("the error's parts are kept, and the request id wherever it is")
+    @Test("the error's parts are kept, and the request id from any place")
     func errorParts() async throws {
         let body = #"{"error":{"code":42,"type":"t","message":"[trace_id: x] no","param":"req-9"}}"#
         let server = try await RawServer(
@@ -241,7 +242,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a redirect's message says where it points and which setting to look at")
+    @Test("a redirect's message names its target and the setting to check")
     func redirect() async throws {
         let server = try await RawServer(
             .answer(301, headers: ["Location: https://new.example/v2/images"], ""))
@@ -253,7 +254,7 @@ struct OutcomeTests {
         #expect(server.received.count == 1)
     }
 
-    @Test("Retry-After comes along, as far as it makes sense")
+    @Test("Retry-After is passed on if it is plausible")
     func retryAfter() async throws {
         let server = try await RawServer(
             .answer(429, headers: ["Retry-After: 1.5"], ""), .answer(429, headers: ["Retry-After: -3"], ""),
@@ -289,7 +290,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("the keys of all endpoints are hidden, whichever of them the API knows, and the longest piece of any")
+    @Test("the keys of all endpoints are hidden, whichever the API received, and the longest piece of any")
     func otherKeys() throws {
         let keys = try ["sk-first-0123456789", "sk-second-9876543210", "sk-first-0123456789-longer"].map {
             try APIKey($0)
@@ -302,7 +303,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "the key is hidden with a mark behind it that combines with its last character",
+        "the key is hidden even if a combining mark follows its last character",
         arguments: ["\u{301}", "\u{200D}", "\u{FE0F}"])
     func redactionBeforeAMark(mark: String) throws {
         let clean = Redactor(hiding: [try APIKey(secret)]).clean("Bearer \(secret)\(mark) is unknown")
@@ -310,7 +311,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "the key is hidden however it is spelled, and so is a telling piece of it",
+        "the key is hidden in every spelling, and so is a telling piece of it",
         arguments: [
             ("key=%73k-%61/b%2Bc%2f0123456789 x", "key=[hidden] x"),
             (#"{"k": "\u0073k-a\/b+c\/0123456789"}"#, #"{"k": "[hidden]"}"#),
@@ -325,7 +326,7 @@ struct OutcomeTests {
         #expect(Redactor(hiding: [try APIKey("sk-a/b+c/0123456789")]).clean(text) == clean)
     }
 
-    @Test("a page that is cut in the middle of the key shows no half of it", arguments: 270...300)
+    @Test("a page that is cut in the middle of the key shows no part of it", arguments: 270...300)
     func cut(before: Int) async throws {
         let server = try await RawServer(.answer(400, String(repeating: "a", count: before) + secret))
         try await withScene(server) { client in
@@ -335,7 +336,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "a link that holds the key is neither kept nor followed, and the other pictures are",
+        "a link that contains the key is neither kept nor followed; other pictures are kept",
         arguments: ["https://h/1.png?key=\(secret)", "https://h/%73\(secret.dropFirst())/1.png"])
     func keyInLink(link: String) async throws {
         let server = try await RawServer(
@@ -357,7 +358,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "what only says that it is compressed is read as it is; what cannot be read is unknown, or what its status says"
+        "an uncompressed body is read whatever its header claims; an unreadable one is decided by its status"
     )
     func compressed() async throws {
         let server = try await RawServer(
@@ -377,7 +378,7 @@ struct OutcomeTests {
     }
 
     @Test(
-        "JSON that is complete is an answer however it ends; of another status it is unknown, unless nothing was billed",
+        "complete JSON is an answer however the body ends; for other statuses it is unknown, unless unbilled",
         arguments: [
             ("200 OK", "answered"), ("500 No", "unknown"), ("503 No", "unknown"), ("502 No", "unknown"),
             ("400 No", "rejected"), ("401 No", "accountClosed"), ("429 No", "rateLimited"), ("302 No", "wrongAddress"),
@@ -397,7 +398,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("an answer that ends with its connection keeps what came, and has a defect where it was cut")
+    @Test("an answer that ends with its connection keeps its pictures, and has a defect if it was cut")
     func delimitedByClose() async throws {
         let head = "HTTP/1.1 200 OK\r\n\r\n"
         let server = try await RawServer(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Links in the place of a picture")
+@Suite("Links in place of a picture")
 struct PictureLinkTests {
     private func problem(_ text: String, mayBePrivate: Bool = false) -> String? {
         PictureLink.problem(with: text, mayBePrivate: mayBePrivate)
@@ -20,7 +20,7 @@ struct PictureLinkTests {
         }
     }
 
-    @Test("a public one passes, over http as well and on every port", arguments: LinkGuardTests.outward)
+    @Test("a public address passes, also over http and on every port", arguments: LinkGuardTests.outward)
     func outward(address: String) {
         let host = address.contains(":") ? "[\(address)]" : address
         for link in ["http://\(host)/a.png", "https://\(host):8443/a?b"] { #expect(problem(link) == nil, "\(link)") }
@@ -62,7 +62,7 @@ struct PictureLinkTests {
     }
 
     @Test(
-        "a user name, a password and what is no host are refused, even if private links are allowed",
+        "a user name, a password and an invalid host are refused, even if private links are allowed",
         arguments: [
             ("https://user:password@example.org/a", "user name or password"),
             ("https://user@example.org/", "user name"),

@@ -25,7 +25,7 @@ struct ProxyTests {
         return try result.get()
     }
 
-    @Test("a call goes to the API by a connection that the proxy opens; the proxy is told its name and nothing else")
+    @Test("a call uses a connection that the proxy opens; the proxy learns the API's name and nothing else")
     func call() async throws {
         let server = try await RawServer(.answer(#"{"created": 1, "data": [{"url": "https://a.example/1.png"}]}"#))
         let proxy = try ConnectProxy(routes: ["api.test:80": server.port])
@@ -46,11 +46,11 @@ struct ProxyTests {
     }
 
     @Test(
-        "a proxy that opens nothing, or is not there, is an API that was not reached: nothing was sent",
+        "if the proxy opens no connection, or does not run, the API was not reached and nothing was sent",
         arguments: ["403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway", "200"])
     func refused(_ answer: String) async throws {
         let server = try await RawServer(.answer(""))
-        // No route leads anywhere; `200` is no answer at all, because nobody listens any more.
+        // No route is open. `200` stands for no answer at all: there is no listener any more.
         let proxy = try ConnectProxy(routes: [:], refusal: answer == "200" ? nil : answer)
         if answer == "200" { proxy.stop() }
         let report = try await withProxy(proxy) {
@@ -65,7 +65,7 @@ struct ProxyTests {
         try await server.shutdown()
     }
 
-    @Test("a link is fetched through it, byte for byte, and its name is looked up there")
+    @Test("a link is downloaded through the proxy, byte for byte, and its name is resolved there")
     func download() async throws {
         let server = try await RawServer(.answer("picture"))
         let proxy = try ConnectProxy(routes: ["cdn.test:80": server.port])
@@ -82,7 +82,7 @@ struct ProxyTests {
     }
 
     @Test(
-        "a link that has another port, gives an address inside, or a name of no public host is not asked for",
+        "a link with another port, a private address, or a name that is not public is not requested",
         arguments: [
             "http://cdn.example:8080/a.png", "https://cdn.example:8443/a.png", "http://10.0.0.1/a.png",
             "https://10.0.0.1/a.png",
@@ -103,7 +103,7 @@ struct ProxyTests {
         #expect(proxy.requests.isEmpty)
     }
 
-    @Test("a redirect is looked at like any link")
+    @Test("a redirect is checked like any link")
     func redirect() async throws {
         let server = try await RawServer(.answer(302, headers: ["Location: https://169.254.169.254/"], ""))
         let proxy = try ConnectProxy(routes: ["cdn.test:80": server.port])
@@ -118,7 +118,7 @@ struct ProxyTests {
         try await server.shutdown()
     }
 
-    @Test("a public name is asked for, and what the proxy says of it is a failed download")
+    @Test("a public name is requested, and the proxy's refusal is a failed download")
     func unknownName() async throws {
         let proxy = try ConnectProxy(routes: [:])
         let outcome = try await withProxy(proxy) { await $0.download("https://cdn.example/a.png", into: Tray()) }
@@ -130,7 +130,7 @@ struct ProxyTests {
         #expect(proxy.targets == ["cdn.example:443"])
     }
 
-    @Test("a plain link is asked for by https alone, and is refused if that gives nothing")
+    @Test("a plain http link is requested over https only, and refused if that fails")
     func plainLink() async throws {
         let proxy = try ConnectProxy(routes: [:])
         let outcome = try await withProxy(proxy) { await $0.download("http://cdn.example/a.png", into: Tray()) }

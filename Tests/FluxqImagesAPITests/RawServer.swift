@@ -3,37 +3,37 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A server on 127.0.0.1 that keeps every byte it is sent and answers with any bytes at all.
+/// A server on 127.0.0.1 that records every received byte and can answer with any bytes.
 final class RawServer: Sendable {
-    /// What one connection does.
+    /// The behaviour of one connection.
     struct Script: Sendable {
         enum Moment: Sendable {
             case accepted
-            /// The head is there, up to its empty line.
+            /// The head has arrived, up to its empty line.
             case head
-            /// That many bytes are there; reading stops.
+            /// That many bytes have arrived; reading stops.
             case bytes(Int)
-            /// Everything that Content-Length announces is there.
+            /// Everything that Content-Length announces has arrived.
             case wholeRequest
         }
 
         enum Ending: Sendable {
             case close
-            /// Nothing more is read or written until the other side goes.
+            /// Nothing more is read or written until the peer closes.
             case stall
         }
 
         var moment = Moment.wholeRequest
         var reply: [UInt8] = []
         var ending = Ending.close
-        /// Reading stops with the moment, so that the other side cannot send on.
+        /// True if reading stops at the moment, so that the peer cannot continue to send.
         var stopsReading = false
 
         static func raw(_ reply: String, at moment: Moment = .wholeRequest, then ending: Ending = .close) -> Script {
             Script(moment: moment, reply: Array(reply.utf8), ending: ending)
         }
 
-        /// A whole answer with its Content-Length.
+        /// Returns a whole answer with its Content-Length.
         static func answer(
             _ status: Int = 200, headers: [String] = ["Content-Type: application/json"], _ body: String,
             at moment: Moment = .wholeRequest
@@ -52,14 +52,14 @@ final class RawServer: Sendable {
     }
 
     let port: Int
-    /// One element for each connection whose moment has come.
+    /// One element for each connection that has reached its moment.
     let moments: AsyncStream<Void>
     private let channel: any Channel
     private let requests: Requests
 
     /// - Parameters:
-    ///   - scripts: of the first connection, the second, …; the last one serves all that follow.
-    ///   - socket: the path of a Unix socket to listen at; nil for a port of 127.0.0.1.
+    /// - scripts: the script of the first connection, of the second, …; the last one serves all further connections.
+    /// - socket: the path of a Unix socket to listen on; nil for a port of 127.0.0.1.
     init(_ scripts: Script..., socket: String? = nil) async throws {
         let requests = Requests()
         let (moments, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -86,7 +86,7 @@ final class RawServer: Sendable {
         self.requests = requests
     }
 
-    /// What each connection has sent so far.
+    /// The bytes that each connection has sent so far.
     var received: [[UInt8]] { requests.all }
 
     func shutdown() async throws {
@@ -123,7 +123,7 @@ private final class ScriptHandler: ChannelInboundHandler {
     private let tell: @Sendable () -> Void
     private var head: [UInt8] = []
     private var count = 0
-    /// The whole request's, once its head is there.
+    /// The length of the whole request; nil until its head has arrived.
     private var length: Int?
     private var isDone = false
 

@@ -21,7 +21,7 @@ struct RequestIDTests {
     }
 
     @Test(
-        "a name of its own says that it is one, whatever it looks like",
+        "an id under a name of its own is used, whatever it looks like",
         arguments: ["request_id", "requestId", "trace_id", "log_id"])
     func named(name: String) {
         let answer = JSONValue.object(["error": .string("no"), name: .string("x")])

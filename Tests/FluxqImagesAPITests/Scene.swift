@@ -7,7 +7,7 @@ import Synchronization
 
 let secret = "sk-test-0123456789"
 
-/// A client and the server that it calls, shut down at the end.
+/// Runs a client and the server that it calls, and shuts them down at the end.
 func withScene<Value>(
     _ server: RawServer, timeout: Duration = .seconds(3600), unbilledStatuses: Set<Int> = [500, 503],
     downloads: ImagesClient.Configuration.Downloads? = nil, path: String = "/v1",
@@ -29,7 +29,7 @@ func withScene<Value>(
     return try result.get()
 }
 
-/// A request without a picture of its own.
+/// Returns a request without a picture of its own.
 func request(
     image: EditRequest.Image = .link("https://example.com/cat.png"), edit: (inout EditRequest.Draft) -> Void = { _ in }
 ) throws -> EditRequest {
@@ -42,11 +42,11 @@ func request(
 
 let someContent = EditRequest.Image.content(ContentHash(digest: [UInt8](repeating: 0xAB, count: 32)))
 
-/// A picture of bytes that follow from their place.
+/// A picture whose bytes depend on their offset.
 struct PatternSource: PictureSource {
     let mediaType = "image/png"
     let size: Int64
-    /// Reading stops there, as if the file had shrunk.
+    /// Reading stops at this offset, as if the file had shrunk.
     var readable = Int64.max
 
     func read(at offset: Int64, count: Int) -> ByteBuffer {
@@ -64,19 +64,19 @@ struct BrokenSource: PictureSource {
     func read(at offset: Int64, count: Int) throws -> ByteBuffer { throw Failure() }
 }
 
-/// Keeps the pictures that come, in memory.
+/// Keeps the received pictures in memory.
 final class Album: PictureReceiver {
     struct Page: Equatable {
         var bytes: [UInt8] = []
-        /// Nil while it has not ended.
+        /// nil until it has ended.
         var isValid: Bool?
     }
 
     struct Full: Error {}
 
-    /// How many bytes of a picture are taken before it is too much.
+    /// The number of bytes of a picture that are accepted.
     let room: Int
-    /// The ordinal of each picture that begins.
+    /// The ordinal of each picture that has begun.
     let begins: AsyncStream<Int>
     private let begun: AsyncStream<Int>.Continuation
     private let list = Mutex<[Page]>([])
@@ -114,7 +114,7 @@ final class Album: PictureReceiver {
     }
 }
 
-/// Takes one download.
+/// Receives one download.
 final class Tray: PictureSink {
     private let content: Mutex<[UInt8]>
     private let begun = Mutex<[BodyHead]>([])
@@ -122,8 +122,8 @@ final class Tray: PictureSink {
     let room: Int
 
     /// - Parameters:
-    ///   - text: what an earlier try has left.
-    ///   - validator: of the body that it is the beginning of.
+    /// - text: the bytes that an earlier try has left.
+    /// - validator: the validator of the body to which these bytes belong.
     init(room: Int = .max, holding text: String = "", validator: String? = nil) {
         self.room = room
         self.validator = validator
@@ -131,7 +131,7 @@ final class Tray: PictureSink {
     }
 
     var bytes: [UInt8] { content.withLock { $0 } }
-    /// What was said of each body that began.
+    /// The head of each body that has begun.
     var heads: [BodyHead] { begun.withLock { $0 } }
 
     var resumePoint: ResumePoint? {
@@ -185,7 +185,7 @@ extension CallOutcome {
         }
     }
 
-    /// What it tells a person.
+    /// The message for a person.
     var message: String {
         if case .notSent(let message) = self { message } else { error?.message ?? "" }
     }

@@ -13,7 +13,7 @@ struct SendGateTests {
     private static let released = Timestamp(rawValue: 5)
     private static let written = Timestamp(rawValue: 7)
 
-    @Test("lets it out once, and never after it was closed")
+    @Test("releases the byte once, and never after it was closed")
     func once() async {
         let open = SendGate()
         #expect(open.release(at: Self.released))
@@ -24,7 +24,7 @@ struct SendGateTests {
         #expect(await closed.close() == nil)
     }
 
-    @Test("says when it left: once the connection has taken it")
+    @Test("gives the time when the connection has accepted the byte")
     func sent() async {
         let gate = SendGate()
         #expect(gate.release(at: Self.released))
@@ -33,7 +33,7 @@ struct SendGateTests {
         #expect(await gate.close() == Self.written)
     }
 
-    @Test("takes a byte that no connection has taken charge of for one that left: that guess costs nobody money")
+    @Test("counts a byte without a connection as sent: that guess costs no money")
     func unaccounted() async {
         let gate = SendGate()
         #expect(gate.release(at: Self.released))
@@ -62,12 +62,12 @@ struct SendGateTests {
         channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: "c"))), promise: nil)
         if isFlushed { channel.flush() }
         #expect(await gate.close() == (isFlushed ? Self.written : nil))
-        // It has to end the connection to know that a byte stays here.
+        // It has to end the connection to know that a byte was not sent.
         #expect(isFlushed || !channel.isActive)
         calls.end(name)
     }
 
-    @Test("agrees with what a deaf server finds in its socket afterwards, wherever the buffers are full")
+    @Test("agrees with the bytes that a deaf server later finds in its socket, whenever the buffers fill up")
     func deafServer() async throws {
         let (_, results) = try await LimitLadder.climb(from: .milliseconds(700)) { limit in
             try await Self.exchanges(limit)
@@ -78,9 +78,9 @@ struct SendGateTests {
         #expect(results.contains { $0.sent } && results.contains { !$0.sent })
     }
 
-    /// Calls with pictures of about the size at which no more fits into the buffers.
+    /// Makes calls with pictures of about the size at which the buffers are full.
     private static func exchanges(_ limit: Duration) async throws -> [(sent: Bool, whole: Bool)] {
-        // How much the system takes of a request that nobody reads.
+        // The number of bytes that the system accepts of a request that is not read.
         let capacity = try await exchange(pictureBytes: 32 << 20, limit).received
         let sizes = stride(from: -600_000, through: 600_000, by: 40_000).map { max(capacity / 4 * 3 + $0, 1) }
         return try await withThrowingTaskGroup(of: (sent: Bool, whole: Bool).self) { group in
@@ -97,7 +97,7 @@ struct SendGateTests {
         }
     }
 
-    /// One call to a server that reads nothing until the call is over.
+    /// Makes one call to a server that reads nothing until the call is over.
     private static func exchange(
         pictureBytes: Int, _ limit: Duration
     ) async throws -> (isUnknown: Bool, received: Int, length: Int) {
@@ -126,7 +126,7 @@ struct SendGateTests {
     }
 }
 
-/// Listens, lets the system accept, and reads nothing until `drain`.
+/// Listens, lets the system accept the connection, and reads nothing until `drain`.
 private final class DeafServer: Sendable {
     let port: Int
     private let listener: Int32
@@ -141,8 +141,8 @@ private final class DeafServer: Sendable {
         close(listener)
     }
 
-    /// Everything that the one connection brought until its end. Off the threads that tasks share: the other end, in this
-    /// process, needs one of them to let go.
+    /// Returns everything that the connection received until its end. Runs outside the threads that tasks share: the
+    /// other end, in this process, needs one of them to close.
     func drain() async -> Data {
         await OwnThread.run { [listener] in
             let connection = accept(listener, nil, nil)

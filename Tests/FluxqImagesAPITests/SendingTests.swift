@@ -10,7 +10,7 @@ import Testing
 @Suite("Whether a request was sent is known, not guessed", .timeLimit(.minutes(30)))
 struct SendingTests {
     static let picture = #"{"data":[{"url":"https://h/p.png"}]}"#
-    /// More than the buffers of both sides of a connection hold together.
+    /// More bytes than the buffers of both sides of a connection hold together.
     static let large = PatternSource(size: 24 << 20)
 
     private struct NoBody: Error {}
@@ -21,7 +21,7 @@ struct SendingTests {
         return (head.split(separator: "\r\n").map(String.init), Array(request[end.upperBound...]))
     }
 
-    @Test("the head is what the API wants and asks for nothing that could surprise")
+    @Test("the head has the headers that the API needs, and no others")
     func head() async throws {
         let server = try await RawServer(.answer(Self.picture))
         _ = try await withScene(server) { await $0.generate(try request(), picture: nil, receiver: Album()) }
@@ -47,7 +47,7 @@ struct SendingTests {
         #expect(try split(server.received[0]).head.first == "POST \(expected)/images/generations HTTP/1.1")
     }
 
-    @Test("an API behind a Unix socket is called like any other, and whether the request was sent is known as well")
+    @Test("an API behind a Unix socket is called like any other, and it is known whether the request was sent")
     func unixSocket() async throws {
         let directory = try TemporaryDirectory()
         let socket = directory.path("a.sock")
@@ -71,7 +71,7 @@ struct SendingTests {
             Issue.record("\(lost)")
             return
         }
-        // Nobody listens any more.
+        // There is no listener any more.
         let gone = try await RawServer(.answer(Self.picture))
         let notSent = try await withScene(gone, host: "\(host)x") { client in
             await client.generate(try request(), picture: nil, receiver: Album())
@@ -82,7 +82,7 @@ struct SendingTests {
         }
     }
 
-    @Test("every field that is set is sent, and no other")
+    @Test("exactly the fields that are set are sent")
     func fields() async throws {
         let server = try await RawServer(.answer(Self.picture))
         let all = try request {
@@ -108,7 +108,7 @@ struct SendingTests {
         )
     }
 
-    @Test("fields of the model's own go out as they came, and what its API refuses does not")
+    @Test("fields specific to the model are sent unchanged, and fields that its API refuses are not")
     func fieldsOfModel() async throws {
         let server = try await RawServer(.answer(Self.picture))
         let catalog = ModelCatalog(
@@ -142,12 +142,12 @@ struct SendingTests {
     }
 
     @Test(
-        "a picture goes out as a data: URI in place of its hash, byte for byte",
+        "a picture is sent as a data: URI in place of its hash, byte for byte",
         arguments: [1, 2, 3, RequestBody.pieceBytes - 1, RequestBody.pieceBytes, RequestBody.pieceBytes + 1, 1_000_001])
     func pictureBytes(size: Int) async throws {
         let server = try await RawServer(.answer(Self.picture))
         let picture = PatternSource(size: Int64(size))
-        // A prompt that looks like the field must stay what it is.
+        // A prompt that looks like the field must stay unchanged.
         let wire = "\"image\":\"\(ContentHash(digest: [UInt8](repeating: 0xAB, count: 32)))\""
         let edit = try request(image: someContent) { $0.prompt = wire }
         let report = try await withScene(server) { await $0.generate(edit, picture: picture, receiver: Album()) }
@@ -192,12 +192,12 @@ struct SendingTests {
         #expect(!server.received.contains { $0.firstRange(of: Array(secret.utf8)) != nil })
     }
 
-    /// Where a connection is cut, by what has arrived.
+    /// The points at which a connection is cut, by the bytes that have arrived.
     static let cutsBefore: [RawServer.Script.Moment] = [.accepted, .bytes(1), .head, .bytes(10_000), .bytes(1_000_000)]
 
-    @Test("a connection that is cut before the last byte could leave: nothing was sent in full", arguments: cutsBefore)
+    @Test("a connection cut before the last byte could be sent: nothing was sent in full", arguments: cutsBefore)
     func cutBefore(_ moment: RawServer.Script.Moment) async throws {
-        // The same with an answer that says nothing about it.
+        // The same with an answer that does not decide it.
         for reply in ["", "HTTP/1.1 200", "HTTP/1.1 502 No\r\nContent-Length: 9\r\n\r\nx", "nonsense\r\n\r\n"] {
             var script = RawServer.Script.raw(reply, at: moment)
             script.stopsReading = true
@@ -210,12 +210,12 @@ struct SendingTests {
         }
     }
 
-    /// The last byte may be on its way or not: either is a true report, as long as outcome and time agree.
-    @Test("a connection that is cut at the last byte but one: unknown where it has left, nothing sent where it has not")
+    /// The last byte may or may not be on its way: both reports are true, as long as outcome and time agree.
+    @Test("a connection cut at the last byte but one: unknown if it was sent, otherwise nothing sent")
     func cutAtLastButOne() async throws {
         let whole = try await RawServer(.answer(Self.picture))
         _ = try await withScene(whole) { await $0.generate(try request(), picture: nil, receiver: Album()) }
-        // Port numbers differ in length, and with them the head.
+        // Port numbers differ in length, and so does the head.
         let digits = String(whole.port).count
         var server = try await RawServer(.raw("", at: .bytes(whole.received[0].count - 1)))
         while String(server.port).count != digits {
@@ -245,7 +245,7 @@ struct SendingTests {
         #expect(server.received.count == 1, "never sent twice")
     }
 
-    @Test("time that runs out before the last byte: nothing was sent in full")
+    @Test("a timeout before the last byte: nothing was sent in full")
     func timeoutBefore() async throws {
         let server = try await RawServer(.raw("", at: .bytes(10_000), then: .stall))
         let report = try await withScene(server, timeout: .milliseconds(400)) {
@@ -256,7 +256,7 @@ struct SendingTests {
     }
 
     @Test(
-        "time that runs out after the last byte: unknown, with or without the answer's beginning",
+        "a timeout after the last byte: unknown, with or without the answer's beginning",
         arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"da"])
     func timeoutAfter(reply: String) async throws {
         let (limit, report) = try await LimitLadder.climb(from: .milliseconds(400)) { limit in
@@ -272,7 +272,7 @@ struct SendingTests {
         #expect(report.outcome.message.contains(limit.inSeconds), "\(report.outcome.message)")
     }
 
-    @Test("a canceled task: nothing sent or unknown, by what was sent, and at once")
+    @Test("a canceled task: nothing sent or unknown, depending on what was sent, and immediately")
     func canceled() async throws {
         for (moment, outcome) in [(RawServer.Script.Moment.bytes(10_000), "notSent"), (.wholeRequest, "unknown")] {
             let server = try await RawServer(.raw("", at: moment, then: .stall))
@@ -291,7 +291,7 @@ struct SendingTests {
         }
     }
 
-    @Test("a task that was canceled before: nothing is connected to")
+    @Test("a task that was canceled before: no connection is made")
     func canceledBefore() async throws {
         let server = try await RawServer(.answer(Self.picture))
         try await withScene(server) { client in
@@ -307,7 +307,7 @@ struct SendingTests {
     }
 
     @Test(
-        "an answer that comes before the request's end counts, unless it leaves the bill open: then nothing was sent",
+        "an answer before the request's end counts, unless it leaves the bill unknown: then nothing was sent",
         arguments: [
             (413, "rejected"), (401, "accountClosed"), (429, "rateLimited"), (500, "serverError"), (502, "notSent"),
             (408, "notSent"), (302, "wrongAddress"),
@@ -325,7 +325,7 @@ struct SendingTests {
     }
 
     @Test(
-        "an answer that comes before the request's end is read whole, and the picture is let go", arguments: [413, 200])
+        "an answer before the request's end is read whole, and the picture is released", arguments: [413, 200])
     func earlyAnswerLetsGo(status: Int) async throws {
         let body = status == 200 ? Self.picture : #"{"error":{"code":"too_large","message":"at most 10 MB"}}"#
         var script = RawServer.Script.answer(status, body, at: .bytes(10_000))
@@ -342,7 +342,7 @@ struct SendingTests {
         for await _ in isHeld {}
     }
 
-    /// Says when nobody holds it any more.
+    /// Signals when its last reference is released.
     private final class HeldSource: PictureSource {
         let mediaType = "image/png"
         let size = SendingTests.large.size
@@ -359,7 +359,7 @@ struct SendingTests {
         func read(at offset: Int64, count: Int) -> ByteBuffer { SendingTests.large.read(at: offset, count: count) }
     }
 
-    @Test("a picture that cannot be read is this host's trouble: nothing was sent, and nothing is said of the API")
+    @Test("an unreadable picture is a problem of this host: nothing was sent, and it does not count against the API")
     func unreadablePicture() async throws {
         let server = try await RawServer(.answer(Self.picture))
         try await withScene(server) { client in
@@ -378,7 +378,7 @@ struct SendingTests {
         }
     }
 
-    @Test("each call has a connection of its own, and many run at once")
+    @Test("each call has its own connection, and many run concurrently")
     func connections() async throws {
         let server = try await RawServer(.answer(Self.picture))
         try await withScene(server) { client in

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqImagesAPI
 
-@Suite("Times that the API and its links give")
+@Suite("Times from the API and its links")
 struct TimesTests {
     /// 1994-11-06T08:49:37Z, the date of RFC 9110's examples.
     static let example = Timestamp(secondsSinceEpoch: 784_111_777)
@@ -37,7 +37,7 @@ struct TimesTests {
     }
 
     @Test(
-        "when a limit ends, in every form",
+        "the end of a limit, in every form",
         arguments: [
             ("5", .seconds(5)), ("1.5", .milliseconds(1500)), ("2s", .seconds(2)), ("6m0s", .seconds(360)),
             ("1h2m3.5s", .seconds(3600)), ("250ms", .milliseconds(250)), ("1750668007", .seconds(10)),
@@ -59,7 +59,7 @@ struct TimesTests {
     }
 
     @Test(
-        "a date of the calendar is counted right",
+        "a date of the calendar is converted correctly",
         arguments: [
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Tue, 29 Feb 2000 00:00:00 GMT", 951_782_400),
             ("Sat, 31 Dec 2033 23:59:60 GMT", 2_019_686_400),
@@ -71,7 +71,7 @@ struct TimesTests {
     }
 
     @Test(
-        "what is no date is none",
+        "an invalid date is rejected",
         arguments: [
             "", "Sun", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 29 Feb 2100 08:49:37 GMT",
             "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
@@ -112,7 +112,7 @@ struct TimesTests {
         ("https://h/a?X-Amz-Date=junk&X-Amz-Expires=3600", now, now + week), ("", nil, now + week),
     ]
 
-    @Test("a link's deadline is its own word, or created and a week, or a week from now", arguments: deadlines)
+    @Test("a link's deadline comes from the link, or is a week after created, or a week from now", arguments: deadlines)
     func linkDeadline(link: String, created: Timestamp?, deadline: Timestamp) {
         #expect(LinkDeadline.of(link: link, created: created, now: Self.now) == deadline)
     }
