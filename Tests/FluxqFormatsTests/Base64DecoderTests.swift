@@ -2,7 +2,7 @@ import Testing
 
 @testable import FluxqFormats
 
-@Suite("Base64 as it is met in the wild")
+@Suite("Base64 in all common variants")
 struct Base64DecoderTests {
     /// Decodes a text in pieces of one size.
     private func decode(_ text: String, pieces: Int = .max) throws -> [UInt8] {
@@ -81,12 +81,12 @@ struct Base64DecoderTests {
         ("AAECAwQF", [0, 1, 2, 3, 4, 5], nil), ("data:image/png;base64,AAEC", [0, 1, 2], nil),
         ("AAEC==", [0, 1, 2], nil),
         ("AA====", [0], nil),
-        // A wrong letter counts as one of zero, and what follows keeps its place.
+        // A wrong letter counts as zero, and all later bytes keep their places.
         ("AAECQ*Fx", [0, 1, 2, 0x40, 0x01, 0x71], 3), ("AA*C", [0, 0, 2], 0), ("AAECA", [0, 1, 2], 3),
         ("AA==AAEC", [0, 0, 1, 2], 1), ("data:image/png", [], 0),
     ]
 
-    @Test("a tolerant decoder reads on over damage and says where it began", arguments: damaged)
+    @Test("a tolerant decoder reads past damage and reports its start", arguments: damaged)
     func tolerates(text: String, bytes: [UInt8], damagedAt: Int?) {
         for pieces in [1, 2, 3, 5, Int.max] {
             var decoder = Base64Decoder(tolerant: true)
@@ -102,7 +102,7 @@ struct Base64DecoderTests {
         }
     }
 
-    @Test("every byte value comes back from every position")
+    @Test("every byte value is decoded at every position")
     func everyByte() throws {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         let bytes = (0..<768).map { UInt8(truncatingIfNeeded: $0 * 7 + $0 / 256) }

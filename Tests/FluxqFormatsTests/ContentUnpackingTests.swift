@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqFormats
 
-@Suite("Bodies that are packed in something")
+@Suite("Packed bodies")
 struct ContentUnpackingTests {
     private static let png = SamplePictures.png.bytes
 
@@ -32,15 +32,15 @@ struct ContentUnpackingTests {
     }
 
     @Test(
-        "what begins as a picture is one, whatever it is said to be",
+        "a body that begins as a picture is one, whatever its headers claim",
         arguments: ["gzip", "deflate", "base64", "utf-8", "aws-chunked", "br", "none", "binary"])
     func claims(coding: String) throws {
         #expect(try unpacked(Self.png, [coding]) == nil)
     }
 
-    @Test("gzip is known by its bytes, deflate by what is said, with its wrapping or without")
+    @Test("gzip is recognized by its bytes, deflate by the header, with or without wrapping")
     func deflated() throws {
-        // One letter a hundred times: gzip, zlib and bare deflate as zlib makes them.
+        // One letter a hundred times, as gzip, zlib and bare deflate produced by zlib.
         let text = [UInt8](repeating: 0x61, count: 100)
         let bare: [UInt8] = [0x4B, 0x4C, 0xA4, 0x3D, 0x00, 0x00]
         let adler: [UInt8] = [0x7A, 0x47, 0x25, 0xE5]
@@ -61,7 +61,7 @@ struct ContentUnpackingTests {
         #expect(throws: ContentUnpacking.Broken.self) { try unpacked(Array(gzip[..<10]) + [0xFF, 0xFF, 0xFF]) }
     }
 
-    @Test("the frames of an upload come off, signed ones also where nobody speaks of them")
+    @Test("the framing of an upload is removed; if it is signed, also without a header")
     func frames() throws {
         let signed = Self.frames(Self.png, signature: ";chunk-signature=0a1b")
         let bare = Self.frames(Self.png, signature: "")
@@ -73,7 +73,7 @@ struct ContentUnpackingTests {
         #expect(throws: ContentUnpacking.Broken.self) { try unpacked(signed.dropLast(60)) }
     }
 
-    @Test("base64 of a picture is one, with a data: prefix too")
+    @Test("base64 of a picture is decoded, with or without a data: prefix")
     func base64() throws {
         let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var text: [UInt8] = []

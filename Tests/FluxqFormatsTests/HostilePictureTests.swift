@@ -3,10 +3,10 @@ import Testing
 
 @testable import FluxqFormats
 
-/// Bytes made to trap a reader, to keep it busy or to fill its memory.
+/// Bytes that are made to trap a reader, to keep it busy or to fill its memory.
 @Suite("Hostile pictures", .timeLimit(.minutes(30)))
 struct HostilePictureTests {
-    /// Counts what is read. Not Sendable: each test has its own.
+    /// Counts the bytes read. Not Sendable: each test has its own.
     private final class CountingSource: ByteSource {
         private let bytes: [UInt8]
         private(set) var bytesRead = 0
@@ -41,7 +41,7 @@ struct HostilePictureTests {
         for offset in sample.bytes.indices {
             for byte: UInt8 in [0x00, 0x7F, 0x80, 0xFF] {
                 _ = try PictureReader.inspect(sample.bytes.replacing(at: offset, with: [byte]))
-                // Numbers of four bytes, all at once.
+                // Numbers of four bytes, all bytes at the same time.
                 let rest = min(4, sample.bytes.count - offset)
                 _ = try PictureReader.inspect(
                     sample.bytes.replacing(at: offset, with: [UInt8](repeating: byte, count: rest)))
@@ -79,7 +79,7 @@ struct HostilePictureTests {
         }
     }
 
-    /// A quarter of a mebibyte each of what costs a reader the most for a byte.
+    /// A quarter of a mebibyte each of the most expensive input for a reader.
     private static let endless: [(String, [UInt8])] = {
         func repeated(_ bytes: [UInt8]) -> [UInt8] {
             (0..<(1 << 18) / bytes.count).flatMap { _ in bytes }
@@ -104,7 +104,7 @@ struct HostilePictureTests {
             ),
             ("AVIF boxes", fileType + repeated(empty)),
             ("AVIF properties", fileType + box("meta", [0, 0, 0, 0] + box("iprp", box("ipco", repeated(size))))),
-            // Each item of 6 bytes promises 65,535 extents of no bytes.
+            // Each item of 6 bytes claims 65,535 extents of no bytes.
             (
                 "AVIF extents of nothing",
                 fileType

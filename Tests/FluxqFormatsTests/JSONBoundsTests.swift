@@ -1,9 +1,9 @@
 import FluxqFormats
 import Testing
 
-@Suite("JSON of somebody else's is taken apart only within bounds")
+@Suite("JSON from outside is parsed only within bounds")
 struct JSONBoundsTests {
-    @Test("as deep and as many values as are allowed, and no more")
+    @Test("exactly the allowed depth and number of values")
     func bounds() {
         func nested(_ depth: Int) -> [UInt8] {
             Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
@@ -19,14 +19,14 @@ struct JSONBoundsTests {
         #expect(!JSONBounds.hold(for: list(11), values: 10))
     }
 
-    @Test("what stands in strings does not count, escaped quotes included")
+    @Test("the contents of strings do not count, escaped quotes included")
     func strings() {
         let brackets = String(repeating: "[{,", count: 20_000)
         #expect(JSONValue(bounded: Array(#"{"a":"\#(brackets)\"\#(brackets)"}"#.utf8))?["a"]?.string != nil)
         #expect(!JSONBounds.hold(for: Array(#"{"a":"\\"\#(brackets)"}"#.utf8)))
     }
 
-    @Test("what is not JSON is nothing", arguments: ["", "{", "[1", "\u{0}", "{\"a\":}", "\"\\"])
+    @Test("text that is not JSON gives nil", arguments: ["", "{", "[1", "\u{0}", "{\"a\":}", "\"\\"])
     func notJSON(text: String) {
         #expect(JSONValue(bounded: Array(text.utf8)) == nil)
     }

@@ -7,7 +7,7 @@ import Testing
 struct JSONDiverterTests {
     static let path: [JSONDiverter.Element] = [.key("data"), .anyIndex, .key("b64_json")]
 
-    /// What came of a text: its diverted strings (nil if one did not end) and the remainder with `<0>` for a marker.
+    /// The result of a text: its diverted strings (nil if one did not end) and the remainder with `<0>` for a marker.
     private struct Result: Equatable {
         var strings: [String?]
         var remainder: String
@@ -52,12 +52,12 @@ struct JSONDiverterTests {
             #"{"created":1,"data":[{"b64_json":"A","url":"u"},{"b64_json":"B"},3,"x",null],"usage":{}}"#, ["A", "B"],
             #"{"created":1,"data":[{"b64_json":<0>,"url":"u"},{"b64_json":<1>},3,"x",null],"usage":{}}"#
         ),
-        // JSONDecoder reads over a comma at the end.
+        // JSONDecoder accepts a trailing comma.
         (
             #"{"usage":{"a":1,},"data":[{"b64_json":"A",},{"b64_json":"B"},],}"#, ["A", "B"],
             #"{"usage":{"a":1,},"data":[{"b64_json":<0>,},{"b64_json":<1>},],}"#
         ),
-        // Escapes inside of what is diverted, and in the keys that lead there.
+        // Escapes inside diverted strings, and in the keys on the path.
         (
             #"{"data":[{"b64_json":"a\/b\u002fc\n\"\\d\b\f\r\t"}]}"#, ["a/b/c\n\"\\d\u{8}\u{c}\r\t"],
             #"{"data":[{"b64_json":<0>}]}"#
@@ -65,7 +65,7 @@ struct JSONDiverterTests {
         (#"{"data":[{"b64_json":"\u00e9\u20ac\uD83D\uDE00é"}]}"#, ["é€😀é"], #"{"data":[{"b64_json":<0>}]}"#),
         (#"{"data":[{"b64_json":"\ud83dx\udc00\ud83d"}]}"#, ["\u{FFFD}x\u{FFFD}"], #"{"data":[{"b64_json":<0>}]}"#),
         (#"{"d\u0061ta":[{"b64\u005Fjson":"A"}]}"#, ["A"], #"{"d\u0061ta":[{"b64\u005Fjson":<0>}]}"#),
-        // The same keys elsewhere.
+        // The same keys in other places.
         (#"{"b64_json":"A","data":"B"}"#, [], #"{"b64_json":"A","data":"B"}"#),
         (#"{"data":{"b64_json":"A"}}"#, [], #"{"data":{"b64_json":"A"}}"#),
         (#"{"x":{"data":[{"b64_json":"A"}]}}"#, [], #"{"x":{"data":[{"b64_json":"A"}]}}"#),
@@ -89,7 +89,7 @@ struct JSONDiverterTests {
             #"{"x":"\"data\":[{\"b64_json\":\"A\"}]","data":[]}"#, [],
             #"{"x":"\"data\":[{\"b64_json\":\"A\"}]","data":[]}"#
         ),
-        // Twice the same key: both are diverted, and the reader of the remainder says which counts.
+        // The same key twice: both strings are diverted, and the reader of the remainder decides which counts.
         (
             #"{"data":[{"b64_json":"A","b64_json":"B"}],"data":[{"b64_json":"C"}]}"#, ["A", "B", "C"],
             #"{"data":[{"b64_json":<0>,"b64_json":<1>}],"data":[{"b64_json":<2>}]}"#
@@ -109,7 +109,7 @@ struct JSONDiverterTests {
         (#"{"data":[}{"b64_json":"A"}]}"#, [], #"{"data":[}{"b64_json":"A"}]}"#),
         ("", [], ""),
         ("\u{FEFF}{\"data\":[{\"b64_json\":\"A\"}]}", ["A"], "\u{FEFF}{\"data\":[{\"b64_json\":<0>}]}"),
-        // Numbers and words that JSON does not have stand where they stood.
+        // Numbers and words that are not JSON stay in place.
         (#"{"x":NaN,"y":-1e400,"data":[{"b64_json":"A"}]}"#, ["A"], #"{"x":NaN,"y":-1e400,"data":[{"b64_json":<0>}]}"#),
     ]
 
@@ -137,7 +137,7 @@ struct JSONDiverterTests {
         #expect(diverter.ordinal(ofMarker: "AAAA") == nil)
     }
 
-    @Test("a marker of another text, or of no string, is an ordinary string")
+    @Test("a marker of another text, or without a diverted string, is an ordinary string")
     func forgedMarkers() throws {
         var first = JSONDiverter(path: [], remainderLimit: 1000)
         var second = JSONDiverter(path: [], remainderLimit: 1000)
@@ -169,7 +169,7 @@ struct JSONDiverterTests {
         #expect(try divert([Array(text.utf8)], limit: 100_000).strings == ["A"])
     }
 
-    @Test("nothing is diverted any more from a text that is nested deeper than allowed")
+    @Test("once a text is nested deeper than allowed, nothing more is diverted")
     func depthLimit() throws {
         func divert(_ text: String) throws -> (remainder: [UInt8], events: [JSONDiverter.Event]) {
             var diverter = JSONDiverter(path: [.key("x")], remainderLimit: 1000, depthLimit: 3)
@@ -195,7 +195,7 @@ struct JSONDiverterTests {
     }
 
     @Test(
-        "the end of the text is known by its brackets and quotes",
+        "the end of the text is found by its brackets and quotes",
         arguments: [
             (#"{"a":[1]}"#, true), (#"{"a":[1]} "#, true), (#"{"a":[1]"#, false), (#"{"a":"b"#, false), ("12", true),
             ("\"a\"", true), ("\"a", false), ("", false), ("<html>", true), ("<a b>", false), ("{} {}", false),
@@ -207,7 +207,7 @@ struct JSONDiverterTests {
     }
 
     @Test(
-        "strings under certain names are diverted wherever they stand, in lists too",
+        "strings under certain names are diverted anywhere, also in lists",
         arguments: [
             (#"{"a":{"Image_URL":"x","other":"y"},"image":["p",{"q":"r"},["s"]]}"#, ["x", "p", "s"]),
             (#"{"image":{"x":"a"},"imageUrl":"b"}"#, ["b"]), (#"["a"]"#, []), (#""a""#, []),
@@ -228,7 +228,7 @@ struct JSONDiverterTests {
         #expect(diverter.places.count == strings.count)
     }
 
-    @Test("a text that was cut anywhere can be read as far as it came")
+    @Test("a text that was cut anywhere can be read up to the cut")
     func closed() throws {
         let text = #"{"a":[1,{"image":"x","b":"c\\\"d"},true],"e":{},"f":null,"g":[]}"#
         for length in 1..<text.utf8.count {
@@ -238,7 +238,7 @@ struct JSONDiverterTests {
         }
     }
 
-    @Test("of several texts only the first is taken")
+    @Test("only the first of several texts is read")
     func several() throws {
         var diverter = JSONDiverter(names: ["image"], remainderLimit: 1000)
         let text = Array(#"{"a":1}{"b":2}"#.utf8)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FluxqFormats
 
-/// What each format's own rules make of pictures that are put together or taken apart by hand.
+/// The format rules, applied to pictures that are assembled or modified by hand.
 @Suite("The rules of each picture format")
 struct PictureFormatRulesTests {
     // MARK: PNG
@@ -25,7 +25,7 @@ struct PictureFormatRulesTests {
     private static func png(_ chunks: [UInt8]...) -> [UInt8] { signature + chunks.flatMap(\.self) }
 
     @Test(
-        "PNG: chunks stand in their order and their checksums are right",
+        "PNG: chunks are in order and their checksums are right",
         arguments: [
             (png(chunk("IHDR", header), chunk("IDAT", [1]), chunk("IEND")), nil),
             (png(chunk("IHDR", header), chunk("IEND")), "it holds no picture data"),
@@ -59,7 +59,7 @@ struct PictureFormatRulesTests {
     }
 
     @Test(
-        "PNG: no flipped bit goes unseen: it is a defect or at least a flaw",
+        "PNG: every flipped bit is found: it is a defect or at least a flaw",
         arguments: [SamplePictures.png, SamplePictures.interlacedPNG])
     func flippedPNG(_ sample: SamplePicture) throws {
         for bit in 0..<sample.bytes.count * 8 {
@@ -70,7 +70,7 @@ struct PictureFormatRulesTests {
         }
     }
 
-    @Test("CRC-32 is the one of ISO 3309, however its bytes are cut")
+    @Test("CRC-32 matches ISO 3309, however its bytes are cut")
     func checksum() throws {
         let bytes = Array("123456789 and some more".utf8)
         for cut in 0...9 {
@@ -95,7 +95,7 @@ struct PictureFormatRulesTests {
             (start + frame + scan + [1, 0xFF, 0, 2, 0xFF, 0xD3, 3] + end, nil),
             (start + frame + scan + [1, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0xD0, 0xFF] + end, nil),
             (start + [0xFF, 0xFF] + frame + [0xFF, 0x01] + scan + [1] + scan + [2] + end, nil),
-            // A second picture inside a segment, and one behind the end, are none of our business.
+            // A second picture inside a segment, or after the end, is ignored.
             (start + [0xFF, 0xE1, 0, 6] + start + end + frame + scan + [1] + end + start + frame, nil),
             (start + frame + end, "it holds no picture data"),
             (start + frame + scan + end, "it holds no picture data"),
@@ -114,7 +114,7 @@ struct PictureFormatRulesTests {
                     ?? .success(PictureInfo(format: .jpeg, width: 3, height: 2))))
     }
 
-    @Test("JPEG: an end that lies across two pieces is found", arguments: 65_530...65_540)
+    @Test("JPEG: an end mark split over two pieces is found", arguments: 65_530...65_540)
     func piecewiseJPEG(length: Int) throws {
         let head = Self.start + Self.frame + Self.scan
         let whole = head + [UInt8](repeating: 7, count: length - head.count) + Self.end
@@ -213,13 +213,13 @@ struct PictureFormatRulesTests {
     private static let primary = box("pitm", [0, 0, 0, 0, 0, 1])
     private static let association = box("ipma", [0, 0, 0, 0, 0, 0, 0, 2, 0, 7, 1, 1, 0, 1, 1, 0x82])
 
-    /// One item in the file, `length` bytes from `offset`.
+    /// Returns the location of one item in the file: `length` bytes from `offset`.
     private static func location(_ offset: UInt32, length: UInt32) -> [UInt8] {
         box("iloc", [0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 1], bigEndian(offset), bigEndian(length))
     }
 
     @Test(
-        "AVIF: the size is the primary item's, and the bytes of every item are there",
+        "AVIF: the size is the primary item's, and the bytes of every item must be there",
         arguments: [
             (fileType + meta(properties(size)) + data, nil),
             (fileType + meta(properties(size), box("idat", [1])), nil),
@@ -235,7 +235,7 @@ struct PictureFormatRulesTests {
             (fileType + meta(properties()) + data, .corrupt(.avif, "it does not say its size")),
             (fileType + meta(properties(size), location(24, length: 5000)) + data, .incomplete(.avif)),
             (fileType + meta(properties(size), location(.max, length: .max)) + data, .incomplete(.avif)),
-            // Without `iloc` nobody knows whether its data are all there.
+            // Without `iloc` it is unknown whether its data are all there.
             (fileType + meta(properties(size)) + data + [0, 0, 0], .incomplete(.avif)),
             (
                 fileType + meta(properties(size)) + [0, 0, 0, 1] + Array("mdat".utf8)
@@ -286,7 +286,7 @@ struct PictureFormatRulesTests {
 
     private static let noEndMark = "ends without its end mark"
 
-    /// Each sample in some way that costs it no pixel, and what is said of it.
+    /// Each sample, modified without losing a pixel, with the expected flaw.
     private static let flawed: [(name: String, bytes: [UInt8], flaw: String)] = {
         func cut(_ bytes: [UInt8], _ count: Int) -> [UInt8] { Array(bytes.dropLast(count)) }
         let (png, jpeg, gif) = (SamplePictures.png.bytes, SamplePictures.jpeg.bytes, SamplePictures.gif.bytes)
@@ -317,14 +317,15 @@ struct PictureFormatRulesTests {
         ]
     }()
 
-    @Test("what costs no pixel is a flaw of a whole picture", arguments: flawed)
+    @Test("damage that costs no pixel is a flaw of a whole picture", arguments: flawed)
     func flaws(name: String, bytes: [UInt8], said: String) throws {
         #expect(try flaw(bytes).contains(said), "\(name)")
     }
 
-    @Test("and where a pixel is missing, it is no whole picture", arguments: [SamplePictures.png, SamplePictures.jpeg])
+    @Test("a picture with a missing pixel is not whole", arguments: [SamplePictures.png, SamplePictures.jpeg])
     func pixelsMissing(_ sample: SamplePicture) throws {
-        // Of the compressed data the last byte is some checksum or filling; eight bytes earlier there are pixels.
+        // The last byte of the compressed data belongs to a checksum or to filling; eight bytes earlier there are
+        // pixels.
         let end = sample.format == .png ? 12 + 4 + 8 : 2 + 2
         #expect(
             try PictureReader.inspect(Array(sample.bytes.dropLast(end))) == .failure(.incomplete(sample.format)))

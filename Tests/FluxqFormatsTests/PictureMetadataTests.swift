@@ -3,9 +3,9 @@ import Testing
 
 @testable import FluxqFormats
 
-@Suite("What a picture says about itself")
+@Suite("The metadata of a picture")
 struct PictureMetadataTests {
-    /// EXIF of one orientation, with a GPS directory if it has a position.
+    /// Returns EXIF with an orientation, and with a GPS directory if it has a position.
     private func exif(orientation: UInt8, hasPosition: Bool, isLittleEndian: Bool) -> [UInt8] {
         func number(_ value: UInt32, _ count: Int) -> [UInt8] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) }
@@ -38,7 +38,7 @@ struct PictureMetadataTests {
             (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
         }
         let chunk = word(UInt32(data.count)) + Array(name.utf8) + data + word(checksum.value)
-        // Behind the signature and IHDR.
+        // After the signature and IHDR.
         let bytes = SamplePictures.png.bytes
         return Array(bytes.prefix(33)) + chunk + bytes.dropFirst(33)
     }
@@ -68,14 +68,14 @@ struct PictureMetadataTests {
         #expect(try PictureMetadata(of: png("iTXt", Array("XML:com.adobe.xmp\0\0\0\0\0\(text)".utf8))).hasPosition)
     }
 
-    @Test("nothing, where there is nothing, however broken")
+    @Test("none, if there are none, however broken the picture is")
     func nothing() throws {
         for sample in [SamplePictures.png.bytes, SamplePictures.jpeg.bytes, [], [0xFF], Array("GIF89a".utf8)] {
             #expect(try PictureMetadata(of: sample) == PictureMetadata(of: [UInt8]()))
         }
         let whole = jpeg(Array("Exif\0\0".utf8) + exif(orientation: 6, hasPosition: true, isLittleEndian: true))
         for length in stride(from: 0, to: 120, by: 1) { _ = try PictureMetadata(of: Array(whole.prefix(length))) }
-        // A directory that leads to itself, and one of 65,535 entries.
+        // A directory that points to itself, and one of 65,535 entries.
         for block in [
             [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 0xFF, 0xFF] as [UInt8], [0x49, 0x49, 0x2A, 0, 255, 255, 255, 255],
         ] {
@@ -84,10 +84,10 @@ struct PictureMetadataTests {
     }
 }
 
-@Suite("Formats that are no picture for fluxq")
+@Suite("Formats that fluxq does not read")
 struct ForeignFormatTests {
     @Test(
-        "are named, each with a command that makes a picture of it",
+        "are named, each with a command that converts it",
         arguments: [
             (Array("\0\0\0\u{18}ftypheic".utf8), ForeignFormat.heic), (Array("\0\0\0\u{18}ftyphevx".utf8), .heic),
             (Array("\0\0\0\u{18}ftypmif1".utf8), .heic), ([0x49, 0x49, 0x2A, 0], .tiff),

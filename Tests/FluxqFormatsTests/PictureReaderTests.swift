@@ -11,14 +11,14 @@ struct PictureReaderTests {
         #expect(try PictureReader.inspect(sample.bytes) == .success(sample.info))
     }
 
-    @Test("cut anywhere, no picture is whole without a flaw", arguments: SamplePictures.all)
+    @Test("no picture that was cut is whole without a flaw", arguments: SamplePictures.all)
     func truncations(_ sample: SamplePicture) throws {
         for length in 0..<sample.bytes.count {
             let result = try PictureReader.inspect(Array(sample.bytes.prefix(length)))
             switch result {
             case .failure(.incomplete(sample.format)): break
             case .success(let info) where info.flaw != nil: break
-            // Less than a signature is no format's.
+            // Fewer bytes than a signature match no format.
             case .failure(.notAPicture) where length < 12: break
             default: Issue.record("\(length) of \(sample.bytes.count) bytes: \(result)")
             }
@@ -26,7 +26,7 @@ struct PictureReaderTests {
     }
 
     @Test(
-        "bytes after the end are legal, but for AVIF, whose boxes fill the file: there they are a flaw",
+        "bytes after the end are legal, except in AVIF, whose boxes fill the file: there they are a flaw",
         arguments: SamplePictures.all)
     func trailingBytes(_ sample: SamplePicture) throws {
         let result = try PictureReader.inspect(sample.bytes + [0xFF, 0xD8, 0xFF, 0x00, 0x00])
@@ -40,7 +40,7 @@ struct PictureReaderTests {
     }
 
     @Test(
-        "what is no picture is called by its name",
+        "a file that is not a picture is named by its type",
         arguments: [
             ("", "empty"), ("<!DOCTYPE html><title>504</title>", "HTML"), ("\u{FEFF}\r\n <HTML>", "HTML"),
             ("<!-- x --><html><svg></svg></html>", "HTML"), ("<p>Bad gateway", "HTML"),
@@ -57,7 +57,7 @@ struct PictureReaderTests {
         #expect(try PictureReader.inspect(Array(text.utf8)) == .failure(.notAPicture(looksLike: name)))
     }
 
-    @Test("long text is text, though the look at its beginning may end inside a character")
+    @Test("long text is text, even if its first bytes end inside a character")
     func longText() throws {
         for shift in 0..<3 {
             let text = String(repeating: "x", count: shift) + String(repeating: "€", count: 1000)
@@ -77,7 +77,7 @@ struct PictureReaderTests {
 
     @Test("a picture without a pixel is damaged", arguments: PictureFormat.allCases)
     func noPixels(_ format: PictureFormat) throws {
-        // Lossy WebP: the extended kind cannot say zero.
+        // Lossy WebP: the extended kind cannot express zero.
         let result = try PictureReader.inspect(claiming(0, format))
         guard case .failure(.corrupt(format, let how)) = result else {
             Issue.record("\(result)")
@@ -86,7 +86,7 @@ struct PictureReaderTests {
         #expect(how == "its size is 0×0 pixels")
     }
 
-    /// A sample that claims another size in its header.
+    /// Returns a sample that claims another size in its header.
     private func claiming(_ side: UInt16, _ format: PictureFormat) throws -> [UInt8] {
         let (high, low) = (UInt8(side >> 8), UInt8(side & 0xFF))
         switch format {
@@ -111,7 +111,7 @@ struct PictureReaderTests {
         }
     }
 
-    @Test("a picture is large beyond 32,768 a side and 2^28 pixels in all")
+    @Test("a picture is too large beyond 32,768 pixels a side or 2^28 pixels in total")
     func limits() throws {
         func flaw(_ width: Int, _ height: Int) throws -> String? {
             var bytes = PictureBytes(of: [], format: .png)
@@ -125,7 +125,7 @@ struct PictureReaderTests {
         #expect(throws: PictureDefect.self) { try flaw(1, 0xFFFF_FFFF) }
     }
 
-    @Test("a source's error is thrown as it is, and a source that was cut meanwhile is a picture that ends early")
+    @Test("a source's error is thrown unchanged, and a source truncated meanwhile is an incomplete picture")
     func brokenSources() throws {
         struct Broken: Error {}
         struct Source: ByteSource {
@@ -137,7 +137,7 @@ struct PictureReaderTests {
                 return bytes.read(at: offset, count: count)
             }
         }
-        // WebP and AVIF say in their headers how long they are: most of their bytes are never read.
+        // WebP and AVIF declare their length in headers: most of their bytes are never read.
         for sample in SamplePictures.all where ![.webp, .avif].contains(sample.format) {
             let half = Array(sample.bytes.prefix(sample.bytes.count / 2))
             #expect(throws: Broken.self) { try PictureReader.inspect(Source(bytes: half, fails: true)) }
@@ -147,7 +147,7 @@ struct PictureReaderTests {
     }
 
     @Test(
-        "a defect is told in words that follow a file's name",
+        "a defect is described in words that follow a file's name",
         arguments: [
             (PictureDefect.notAPicture(looksLike: "empty"), "is empty"),
             (.notAPicture(looksLike: "HTML"), "is HTML, not a picture"),
@@ -168,7 +168,7 @@ struct PictureReaderTests {
 }
 
 extension [UInt8] {
-    /// The bytes with others from `offset` on.
+    /// Returns the bytes with others from `offset` on.
     func replacing(at offset: Int, with bytes: [UInt8]) -> [UInt8] {
         self[..<offset] + bytes + self[(offset + bytes.count)...]
     }
