@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqArchive
 
-@Suite("What is received of an answer before it is recorded", .timeLimit(.minutes(30)))
+@Suite("Files of an answer before it is recorded", .timeLimit(.minutes(30)))
 struct CallFileTests {
     private static let hash = String(repeating: "0a", count: 32)
 
@@ -33,11 +33,11 @@ struct CallFileTests {
     }
 
     @Test(
-        "a name says which call's it is, and no other name does",
+        "a name identifies its call, and other names are rejected",
         arguments: [
             ("7-1.answer", true), ("9223372036854775807-12.answer", true), ("7-1-0-\(hash)", true),
             ("7-1-15-\(hash).broken", true),
-            // The names of temporary files, and what nobody has written.
+            // The names of temporary files, and names that fluxq never writes.
             ("0123456789abcdef0123456789abcdef", false), ("", false), (".", false), ("7", false), ("7-1", false),
             ("7-1.txt", false), ("7-1.answer.answer", false), ("07-1.answer", false), ("+7-1.answer", false),
             ("0-1.answer", false), ("7-0.answer", false), ("7--1.answer", false), ("7-1-0.answer", false),
@@ -51,7 +51,7 @@ struct CallFileTests {
         if let file { #expect(file.name == name) }
     }
 
-    @Test("a picture that has the name of its call outlives the process; one whose text has not ended does not")
+    @Test("a picture that has the name of its call outlives the process; one whose text has not ended is removed")
     func outlives() async throws {
         do {
             let archive = try LocalArchive(directory: directory.path)
@@ -62,7 +62,7 @@ struct CallFileTests {
             try await archive.spool.note(Array("what it says".utf8), of: call)
             let partial = try await receive([1, 2], by: archive)
             #expect(try incoming().count == 4)
-            // As by the end of the process: letting go of one that has its name removes nothing.
+            // As at the end of the process: releasing a file with its call's name removes nothing.
             await archive.spool.discard(whole)
             _ = (broken, partial)
         }
@@ -84,7 +84,7 @@ struct CallFileTests {
         #expect(try LocalArchive(directory: directory.path).spool.leftAnswers == [])
     }
 
-    @Test("its place and its name are two; it can be stored again by the next process, and is read-only afterwards")
+    @Test("it keeps its name beside the stored file; the next process can store it again, then it is read-only")
     func storedTwice() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
@@ -104,7 +104,7 @@ struct CallFileTests {
             try await next.open(object.hash).read(at: 0, count: 1 << 20) == ByteBuffer(bytes: SamplePictures.gif.bytes))
     }
 
-    @Test("what is removed from its place as nobody's is put there again")
+    @Test("content that was removed as unused is stored again")
     func removedAsStray() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let file = try await receive(SamplePictures.gif.bytes, by: archive)
@@ -117,7 +117,7 @@ struct CallFileTests {
     }
 
     @Test(
-        "bytes that are not those of the name were not on the disk when the power went: they are not taken for a picture"
+        "bytes that do not match the name were not on the disk at a power cut: they are not used as a picture"
     )
     func powerCut() async throws {
         let archive = try LocalArchive(directory: directory.path)
@@ -131,7 +131,7 @@ struct CallFileTests {
         #expect(try await next.spool.takeBack(next.spool.leftAnswers[0].pictures[0], of: call) == nil)
     }
 
-    @Test("a picture that is no result loses its name, and the others keep theirs")
+    @Test("a picture that is no result loses its name, and the other pictures keep theirs")
     func preview() async throws {
         let archive = try LocalArchive(directory: directory.path)
         for (ordinal, sample) in [SamplePictures.png, SamplePictures.gif].enumerated() {
@@ -141,7 +141,7 @@ struct CallFileTests {
         #expect(try LocalArchive(directory: directory.path).spool.leftAnswers.first?.pictures.map(\.ordinal) == [1])
     }
 
-    @Test("a later note takes the place of an earlier one; of a call without a note there is none")
+    @Test("a later note replaces an earlier one; a call without a note has none")
     func notes() async throws {
         let archive = try LocalArchive(directory: directory.path)
         #expect(try await archive.spool.note(of: call) == nil)
@@ -154,7 +154,7 @@ struct CallFileTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a note is written into the file of one that nobody needs any more, and nothing of that is left in it")
+    @Test("a note reuses the file of an obsolete one, and none of its bytes are left")
     func notesAgain() async throws {
         let archive = try LocalArchive(directory: directory.path)
         for length in [5000, 1, 9000, 0, 200] {
@@ -166,7 +166,7 @@ struct CallFileTests {
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming"))
         #expect(names.count == 1)
-        // Somebody tidies up.
+        // An administrator deletes the file.
         try FileManager.default.removeItem(atPath: directory.path("incoming/\(try #require(names.first))"))
         try await archive.spool.note([1], of: call)
         #expect(try await archive.spool.note(of: call) == [1])
@@ -176,7 +176,7 @@ struct CallFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("incoming")) == [])
     }
 
-    @Test("a note that a power cut left as a part, or as what its file held for another call, is none")
+    @Test("a note that a power cut left incomplete, or with bytes of another call, is ignored")
     func notesAfterPowerCut() async throws {
         let archive = try LocalArchive(directory: directory.path)
         let other = CallID(job: JobID(rawValue: 8), attempt: 1)

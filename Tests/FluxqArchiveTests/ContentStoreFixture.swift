@@ -4,7 +4,7 @@ import FluxqTestSupport
 import Foundation
 import NIOCore
 
-/// The stores of content that there are. A new one gets a case here, and has to pass `ContentStoreTests`.
+/// The existing content stores. A new one gets a case here, and has to pass `ContentStoreTests`.
 enum ContentStoreKind: CaseIterable {
     case local
 
@@ -27,12 +27,12 @@ enum ContentStoreKind: CaseIterable {
     }
 }
 
-/// A store of its own for one test, and what a disk or time may do to its content.
+/// A store of its own for one test, with ways to damage and age its content.
 struct ContentStoreFixture {
     let store: any ContentStore
     private let overwrite: (_ path: String, [UInt8]) throws -> Void
     private let age: (_ path: String, _ seconds: Double) throws -> Void
-    /// What has to live as long as the store is used.
+    /// Kept alive as long as the store is used.
     private let lifetime: AnyObject
 
     fileprivate init(
@@ -55,12 +55,12 @@ struct ContentStoreFixture {
         try await store.store(received(bytes))
     }
 
-    /// Puts other bytes under a content's name, behind the back of its store.
+    /// Puts other bytes under a content's name, bypassing its store.
     func damage(_ hash: ContentHash, bytes: [UInt8] = [0]) throws {
         try overwrite(store.path(of: hash), bytes)
     }
 
-    /// Lets content look as if it had been stored so long ago.
+    /// Makes content look as if it had been stored that long ago.
     func setAge(of hash: ContentHash, seconds: Double) throws {
         try age(store.path(of: hash), seconds)
     }

@@ -5,13 +5,13 @@ import FluxqTestSupport
 import NIOCore
 import Testing
 
-/// What the rest of fluxq relies on in every store of content.
+/// The properties of every content store that the rest of fluxq relies on.
 @Suite("A store of content", .timeLimit(.minutes(30)))
 struct ContentStoreTests {
     private static let unknown = ContentHash(digest: [UInt8](repeating: 5, count: 32))
 
     @Test(
-        "gives pictures back byte for byte, and knows what they are",
+        "returns pictures byte for byte, with their formats and sizes",
         arguments: ContentStoreKind.allCases, SamplePictures.all)
     func picture(_ kind: ContentStoreKind, _ sample: SamplePicture) async throws {
         let fixture = try kind.makeFixture()
@@ -36,7 +36,7 @@ struct ContentStoreTests {
         }
     }
 
-    @Test("names what came in pieces by the hash of the whole", arguments: ContentStoreKind.allCases)
+    @Test("names content received in pieces by the hash of the whole", arguments: ContentStoreKind.allCases)
     func pieces(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let bytes = SamplePictures.progressiveJPEG.bytes
@@ -47,12 +47,12 @@ struct ContentStoreTests {
     }
 
     @Test(
-        "keeps what is no picture too, for a person to look at, and nothing at all",
+        "also keeps content that is not a picture, for a person to examine, and empty content",
         arguments: ContentStoreKind.allCases)
     func noPicture(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let page = try await fixture.received(Array("<html>504</html>".utf8))
-        // As a picture it is refused, and can still be stored as bytes or let go.
+        // As a picture it is refused, and can still be stored as bytes or discarded.
         #expect(try await fixture.store.storePicture(page) == .failure(.notAPicture(looksLike: "HTML")))
         let object = try await fixture.store.store(page)
         #expect(object.bytes == 16)
@@ -63,7 +63,7 @@ struct ContentStoreTests {
     }
 
     @Test(
-        "takes a file once; what was stored stays, whatever is done with the file", arguments: ContentStoreKind.allCases
+        "stores a file once; the content stays, whatever is done with the file", arguments: ContentStoreKind.allCases
     )
     func sealed(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
@@ -75,7 +75,7 @@ struct ContentStoreTests {
         #expect(try await fixture.bytes(of: hash) == ByteBuffer(bytes: [1, 2, 3]))
     }
 
-    @Test("stores what a canceled task has", arguments: ContentStoreKind.allCases)
+    @Test("stores the file of a canceled task", arguments: ContentStoreKind.allCases)
     func canceled(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let file = try await fixture.received(SamplePictures.gif.bytes)
@@ -87,7 +87,7 @@ struct ContentStoreTests {
         #expect(try await store.condition(of: stored.hash) == .whole(bytes: stored.bytes))
     }
 
-    @Test("has the same content from many at once only once", arguments: ContentStoreKind.allCases)
+    @Test("stores the same content from concurrent callers only once", arguments: ContentStoreKind.allCases)
     func concurrentStores(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let bytes = SamplePictures.avif.bytes
@@ -133,7 +133,7 @@ struct ContentStoreTests {
         #expect(try #require(found[objects[1].hash]).age < .seconds(5000))
     }
 
-    @Test("content that nobody stored is missing to everybody who asks for it", arguments: ContentStoreKind.allCases)
+    @Test("content that was never stored is missing for all operations", arguments: ContentStoreKind.allCases)
     func missing(_ kind: ContentStoreKind) async throws {
         let store = try kind.makeFixture().store
         let hash = Self.unknown
@@ -148,7 +148,7 @@ struct ContentStoreTests {
         #expect(try await !store.remove(hash, olderThan: .zero))
     }
 
-    @Test("removes what is old enough, and leaves its readers alone", arguments: ContentStoreKind.allCases)
+    @Test("removes content that is old enough, and does not disturb its readers", arguments: ContentStoreKind.allCases)
     func removal(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let (store, sample) = (fixture.store, SamplePictures.lossyWebP)
@@ -184,7 +184,7 @@ struct ContentStoreTests {
     }
 
     @Test(
-        "sets damaged content aside and nothing else; it comes back only whole",
+        "sets aside damaged content and nothing else; it is restored only if whole",
         arguments: ContentStoreKind.allCases, [[], [0], [1, 2, 4], [1, 2, 3, 0]])
     func damage(_ kind: ContentStoreKind, _ bytes: [UInt8]) async throws {
         let fixture = try kind.makeFixture()
@@ -205,7 +205,7 @@ struct ContentStoreTests {
         #expect(!store.damagedName.isEmpty)
     }
 
-    @Test("what was put away is out of use, and comes back as it was", arguments: ContentStoreKind.allCases)
+    @Test("content that was put away is out of use, and is restored unchanged", arguments: ContentStoreKind.allCases)
     func putAway(_ kind: ContentStoreKind) async throws {
         let fixture = try kind.makeFixture()
         let store = fixture.store

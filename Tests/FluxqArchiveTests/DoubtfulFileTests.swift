@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqArchive
 
-@Suite("A file whose sync failed for want of room")
+@Suite("A file whose sync failed because the disk was full")
 struct DoubtfulFileTests {
     private func received(_ bytes: [UInt8]) async throws -> (TemporaryDirectory, IncomingFile, path: String) {
         let directory = try TemporaryDirectory()
@@ -28,7 +28,7 @@ struct DoubtfulFileTests {
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date != before)
     }
 
-    @Test("ends the daemon where the system has lost what it took")
+    @Test("ends the daemon if the kernel has lost bytes that it accepted")
     func lost() async throws {
         let (directory, file, path) = try await received([UInt8](repeating: 1, count: 100_000))
         defer { withExtendedLifetime(directory) {} }

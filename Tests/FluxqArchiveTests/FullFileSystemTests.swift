@@ -21,7 +21,7 @@ private final class SmallFileSystem {
         _ = umount2(directory.path, CInt(MNT_DETACH))
     }
 
-    /// Root may mount, but not in every container.
+    /// Mounting needs root and is not allowed in every container.
     static let isPossible = (try? SmallFileSystem()) != nil
 }
 
@@ -60,7 +60,7 @@ struct FullFileSystemTests {
         #expect(try await archive.spool.freeSpace().bytes < free - 490_000)
     }
 
-    @Test("what it refused can be written again once there is room, and every byte is there once")
+    @Test("refused bytes can be written again once there is room, and every byte is there once")
     func again() async throws {
         let disk = try SmallFileSystem()
         let archive = try LocalArchive(directory: disk.directory.path)
@@ -80,7 +80,7 @@ struct FullFileSystemTests {
         #expect(Array(bytes.readableBytesView) == Array(first.readableBytesView) + Array(second.readableBytesView))
     }
 
-    @Test("is one without an inode, too: it says how many files it takes, and a write tells the truth")
+    @Test("includes one without inodes: it reports how many files fit, and a write shows whether that is true")
     func inodes() async throws {
         let disk = try SmallFileSystem(options: "size=1m,nr_inodes=300")
         let archive = try LocalArchive(directory: disk.directory.path)
@@ -99,7 +99,7 @@ struct FullFileSystemTests {
         }
     }
 
-    @Test("does not pass the trial of a write, which leaves nothing behind")
+    @Test("fails a trial write, which leaves nothing behind")
     func trial() async throws {
         let disk = try SmallFileSystem()
         let archive = try LocalArchive(directory: disk.directory.path)

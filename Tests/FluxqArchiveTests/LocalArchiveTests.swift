@@ -36,7 +36,7 @@ struct LocalArchiveTests {
         try files.contentsOfDirectory(atPath: directory.path("incoming"))
     }
 
-    @Test("makes its directories for its user alone, and again finds them")
+    @Test("creates its directories for its user alone, and finds them at the next start")
     func directories() throws {
         let buckets = try files.contentsOfDirectory(atPath: directory.path("objects/sha256")).sorted()
         #expect(buckets.count == 256)
@@ -75,7 +75,7 @@ struct LocalArchiveTests {
         #expect(try incoming() == [])
     }
 
-    @Test("takes no byte over the limit; what fitted stays")
+    @Test("accepts no byte over the limit; the bytes before it stay")
     func limit() async throws {
         let file = try await archive.spool.receive(limit: 10)
         try await file.write(ByteBuffer(repeating: 1, count: 10))
@@ -87,7 +87,7 @@ struct LocalArchiveTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a file that is discarded is gone; so is one that is let go")
+    @Test("a discarded file is removed; so is one whose last reference goes")
     func discarded() async throws {
         let file = try await archive.spool.receive(limit: 10)
         try await file.write(ByteBuffer(repeating: 1, count: 10))
@@ -97,11 +97,12 @@ struct LocalArchiveTests {
         await #expect(throws: ArchiveError.self) { try await archive.store(file) }
 
         try await (archive.spool.receive(limit: 10)).write(ByteBuffer(repeating: 1, count: 10))
-        // The thread that wrote may be the last to let go, a moment later; the time limit stops this if none does.
+        // The writing thread may hold the last reference a moment longer; the time limit ends this test if it is never
+        // released.
         try await Observation.wait { try incoming().isEmpty }
     }
 
-    @Test("the same content from many at once is one file")
+    @Test("the same content from concurrent callers is one file")
     func concurrentStores() async throws {
         let bytes = SamplePictures.avif.bytes
         let hashes = try await withThrowingTaskGroup(of: ContentHash.self) { group in
@@ -116,7 +117,7 @@ struct LocalArchiveTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a file that was slow to come is young once it is stored")
+    @Test("a file that arrived slowly is young once it is stored")
     func young() async throws {
         let file = try await archive.spool.receive(limit: 10)
         let name = try #require(try incoming().first)
@@ -126,7 +127,7 @@ struct LocalArchiveTests {
         #expect(try await archive.remove(hash, olderThan: .seconds(3600)) == false)
     }
 
-    @Test("errors say what to do, and which are fatal")
+    @Test("errors contain a remedy, and some are fatal")
     func errors() {
         let full = ArchiveError(.write, "/x", errno: ENOSPC)
         #expect(full == .full(operation: .write, path: "/x"))

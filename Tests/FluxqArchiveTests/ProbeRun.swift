@@ -1,6 +1,6 @@
 import Foundation
 
-/// A finished run of the `archive-probe` executable, under strace where there is something to watch or to break.
+/// A finished run of the `archive-probe` executable, under strace if calls are to be traced or injected with errors.
 struct ProbeRun {
     let status: Int32
     let output: String
@@ -10,13 +10,13 @@ struct ProbeRun {
     static var canTrace: Bool { FileManager.default.isExecutableFile(atPath: strace) }
 
     /// - Parameters:
-    ///   - removing: the hexadecimal hash of content to be removed meanwhile.
-    ///   - call: such as `7-1`, whose first inline picture it is.
+    /// - removing: the hexadecimal hash of content to remove meanwhile.
+    /// - call: such as `7-1`; the input is then its first inline picture.
     ///   - tracing: strace's options; nil runs without it.
     init(directory: String, input: String, removing: String? = nil, call: String? = nil, tracing: [String]? = nil)
         async throws
     {
-        // Built beside the tests.
+        // Built in the same directory as the tests.
         let probe = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appending(path: "archive-probe").path
         let command =
@@ -34,13 +34,13 @@ struct ProbeRun {
             do { try process.run() } catch { continuation.resume(throwing: error) }
         }
         status = process.terminationStatus
-        // A line or two each, which the pipes hold.
+        // One or two lines each, which fit into the pipes.
         self.output = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         self.errorOutput = String(decoding: try errorOutput.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
     }
 }
 
-/// The system calls of an strace log in the order in which they returned, such as `fsync(7</x/y>) = 0`.
+/// Returns the system calls of an strace log in the order in which they returned, such as `fsync(7</x/y>) = 0`.
 func systemCalls(ofLog path: String) throws -> [String] {
     var unfinished: [Substring: Substring] = [:]
     return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").compactMap { line in

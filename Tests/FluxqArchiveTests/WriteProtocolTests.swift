@@ -13,7 +13,7 @@ struct WriteProtocolTests {
     init() throws {
         directory = try TemporaryDirectory()
         input = directory.path("picture")
-        // Several writes' worth.
+        // Enough bytes for several writes.
         let bytes = Data(SamplePictures.jpeg.bytes + [UInt8](repeating: 7, count: 200_000))
         try bytes.write(to: URL(filePath: input))
     }
@@ -22,7 +22,7 @@ struct WriteProtocolTests {
     func order() async throws {
         let state = try TemporaryDirectory()
         let log = directory.path("log")
-        // The first run makes the directories.
+        // The first run creates the directories.
         _ = try await ProbeRun(directory: state.path, input: "/dev/null")
         let calls =
             "open,openat,creat,write,pwrite64,fchmod,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink"
@@ -47,7 +47,7 @@ struct WriteProtocolTests {
     }
 
     @Test(
-        "a picture of a call has its name before anything else is done with it, and until its row is there; nothing more is synced"
+        "a picture gets its call's name before all other steps and keeps it until its row exists; no extra sync is made"
     )
     func call() async throws {
         let state = try TemporaryDirectory()
@@ -75,7 +75,7 @@ struct WriteProtocolTests {
             } else if call.hasPrefix("unlink(\"\(name)\") = 0") || call.hasPrefix("rename(\"\(note)\"") {
                 step = "forget its call"
             } else if call.hasPrefix("unlink("), call.contains("ENOENT") || call.contains("/incoming/spare-") {
-                // The store removes what a rename may have left, and the archive the file that it kept to write again.
+                // The store removes a name that the rename may have left, and the archive removes its spare file.
                 step = nil
             } else {
                 step = Self.step(of: call, state: state.path, bucket: bucket, hash: hash)
@@ -92,7 +92,7 @@ struct WriteProtocolTests {
     }
 
     @Test(
-        "a picture of a call outlives every call that fails: the next start finds it whole",
+        "a picture of a call outlives every failing system call: the next start finds it whole",
         arguments: [
             ("link", "ENOSPC", 1 as Int32), ("link", "EIO", 2), ("fchmod", "EPERM", 1), ("utimensat", "EIO", 2),
         ])
@@ -112,7 +112,7 @@ struct WriteProtocolTests {
         #expect(names.count == 2, "\(names)")
     }
 
-    @Test("content that is there already takes the same system calls as new content, so that their time tells nobody")
+    @Test("known content needs the same system calls as new content, so that their time reveals nothing")
     func sameForKnown() async throws {
         let state = try TemporaryDirectory()
         _ = try await ProbeRun(directory: state.path, input: "/dev/null")
@@ -121,7 +121,8 @@ struct WriteProtocolTests {
             let run = try await ProbeRun(
                 directory: state.path, input: input, tracing: ["-y", "-s", "0", "-o", log, "-e", "trace=%file,%desc"])
             #expect(run.status == 0, "\(run.errorOutput)")
-            // By name alone, from the temporary file on: numbers and names differ between any two runs.
+            // Compares only names of calls, from the temporary file on: numbers and file names differ between any two
+            // runs.
             return try systemCalls(ofLog: log).filter { $0.contains(state.path) && !$0.contains("O_DIRECTORY") }
                 .map { String($0.prefix { $0 != "(" }) }
         }
@@ -130,7 +131,7 @@ struct WriteProtocolTests {
         #expect(new.contains("rename") && new == known)
     }
 
-    /// What a call is in the protocol; anything unforeseen as it is. Reading a directory changes nothing: nil.
+    /// Returns the protocol step of a call, or an unexpected call unchanged. Reading a directory changes nothing: nil.
     private static func step(of call: String, state: String, bucket: String, hash: String) -> String? {
         func isAbout(_ name: String, _ path: String) -> Bool {
             call.hasPrefix(name) && call.contains(path) && !call.hasSuffix("= -1")
@@ -150,7 +151,7 @@ struct WriteProtocolTests {
     }
 
     @Test(
-        "A call that fails is reported, leaves nothing half done, and the next try succeeds",
+        "A failing system call is reported, leaves nothing half done, and the next try succeeds",
         arguments: [
             ("fsync", "EIO", 1, 2 as Int32), ("fsync", "EIO", 2, 2), ("fsync", "ENOSPC", 1, 1),
             ("rename", "ENOSPC", 1, 1),
@@ -174,7 +175,7 @@ struct WriteProtocolTests {
         #expect(next.output.count == 65)
     }
 
-    @Test("Calls that a signal interrupts are made again")
+    @Test("System calls interrupted by a signal are repeated")
     func interrupted() async throws {
         let state = try TemporaryDirectory()
         let run = try await ProbeRun(
@@ -186,7 +187,7 @@ struct WriteProtocolTests {
         #expect(run.status == 0, "\(run.errorOutput)")
     }
 
-    @Test("no removal deletes what is being stored again, though it takes its time between looking and deleting")
+    @Test("no removal deletes content that is being stored again, even if it pauses between check and deletion")
     func removalAgainstStore() async throws {
         let state = try TemporaryDirectory()
         let first = try await ProbeRun(directory: state.path, input: input)
@@ -194,7 +195,7 @@ struct WriteProtocolTests {
         let path = "\(state.path)/objects/sha256/\(hash.prefix(2))/\(hash)"
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path)
-        // Half a second between the removal's look at the file's age and its unlink: ample for the store's rename.
+        // Half a second between the removal's check of the file's age and its unlink: enough for the store's rename.
         let run = try await ProbeRun(
             directory: state.path, input: input, removing: hash,
             tracing: ["-o", "/dev/null", "-e", "trace=unlink", "-e", "inject=unlink:delay_enter=500000"])
