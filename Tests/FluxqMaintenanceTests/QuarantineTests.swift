@@ -18,7 +18,7 @@ struct QuarantineTests {
     }
 
     @Test(
-        "of a picture whose link still lives is set aside, fetched again and whole again; the job stays done, nothing is bought",
+        "of a picture with a valid link is set aside and downloaded again; the job stays done, nothing is bought",
         arguments: Damage.allCases)
     func refetched(damage: Damage) async throws {
         let state = try StateFixture()
@@ -48,14 +48,14 @@ struct QuarantineTests {
     }
 
     @Test(
-        "of a picture without a living link is lost, in words, and comes back when its content does",
+        "of a picture without a valid link is lost, with a message, and restored when its content is",
         arguments: [true, false])
     func lost(inline: Bool) async throws {
         let state = try StateFixture()
         let id = inline ? try await state.done([.png, .gif]) : try await state.doneFromLink(.png)
         let before = try await state.job(id)
         let hash = try #require(before.pictures[0].hash)
-        // A link that has died since.
+        // The link has expired since then.
         state.pass(.seconds(2 * 86_400))
         try state.flipBit(of: hash)
 
@@ -70,7 +70,7 @@ struct QuarantineTests {
         let findings = try await state.check().findings
         #expect(findings.map(\.kind) == [.lostContent] && findings[0].message.contains("picture 1 of job \(id)"))
 
-        // Somebody else brings the same picture.
+        // Another user uploads the same picture.
         _ = try await state.input(.png, owner: Owner(uid: 1001, name: "bob"))
         #expect(try await state.job(id) == before)
         #expect(try await state.check().findings == [])
@@ -95,7 +95,7 @@ struct QuarantineTests {
         #expect(try await !state.job(queued).isInputDamaged)
     }
 
-    @Test("of an input that waits is no input any more until it is brought again")
+    @Test("of a pending input makes it unusable until it is uploaded again")
     func input() async throws {
         let state = try StateFixture()
         let input = try await state.input(.gif)
@@ -107,7 +107,7 @@ struct QuarantineTests {
         #expect(try await state.check().findings == [])
     }
 
-    @Test("of a picture of a job that is still archiving keeps the job archiving until it is there again")
+    @Test("of a picture of a job that is still archiving keeps the job archiving until the picture is restored")
     func archiving() async throws {
         let state = try StateFixture()
         let id = try await state.submit(n: 2)
@@ -126,7 +126,7 @@ struct QuarantineTests {
         #expect(try await state.check().findings == [])
     }
 
-    @Test("that was no picture is set aside as well")
+    @Test("that was not a picture is set aside as well")
     func unusable() async throws {
         let state = try StateFixture()
         let id = try await state.submit()
@@ -140,7 +140,7 @@ struct QuarantineTests {
         #expect(try await state.check().findings.map(\.kind) == [.lostContent])
     }
 
-    @Test("is not confused with whole content that is being stored again: nothing good is ever taken away")
+    @Test("is not confused with whole content that is being stored again: whole content is never taken away")
     func concurrent() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -163,7 +163,7 @@ struct QuarantineTests {
 @Suite("A repair", .timeLimit(.minutes(30)))
 struct StateRepairTests {
     @Test(
-        "sets aside what is damaged and what is left over, deletes nothing, and a second check says what is still lost")
+        "sets aside damaged and stray files, deletes nothing, and a second check lists the content still lost")
     func repair() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
@@ -185,7 +185,7 @@ struct StateRepairTests {
         #expect(try await !state.check().isSound)
     }
 
-    @Test("uses again what was put back with its old time, and never takes for left over what a row remembers")
+    @Test("uses files that were restored with their old time, and never treats a file with a row as stray")
     func putBackOld() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
@@ -207,14 +207,14 @@ struct StateRepairTests {
         #expect(try await state.check().findings == [])
     }
 
-    @Test("takes back what it set aside, and what it took for left over, if it is whole")
+    @Test("restores files that it set aside or treated as stray, if they are whole")
     func takenBack() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
         let before = try await state.job(id)
         let hashes = before.pictures.compactMap(\.hash)
         let file = try Data(contentsOf: URL(filePath: state.path(hashes[0])))
-        // A disk that did not give a file back yesterday.
+        // A disk that failed to read a file yesterday.
         try state.truncate(hashes[0])
         _ = try await state.repair()
         try file.write(to: URL(filePath: state.directory.path("damaged/\(hashes[0].hex)")))
@@ -223,14 +223,14 @@ struct StateRepairTests {
         #expect(try await state.job(id) == before)
     }
 
-    @Test("stops if a whole part of the archive is missing, until it is told that the files are lost")
+    @Test("stops if a whole part of the archive is missing, until the option says that the files are lost")
     func notMounted() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
         let before = try await state.job(id)
         let (objects, away) = (state.directory.path("objects"), state.directory.path("away"))
         try FileManager.default.moveItem(atPath: objects, toPath: away)
-        // As a mount point is, and as fluxqd makes it at a start.
+        // As an empty mount point, and with the directories that fluxqd creates at a start.
         for buckets in [false, true] {
             if buckets { _ = try LocalArchive(directory: state.directory.path) }
             let report = try await state.repair()
@@ -246,7 +246,7 @@ struct StateRepairTests {
         #expect(try await state.job(id) == before)
     }
 
-    @Test("of one file that cannot be read says so, and continues with all others")
+    @Test("reports a file that cannot be read, and continues with all others")
     func unreadable() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif, .jpeg])
@@ -256,7 +256,7 @@ struct StateRepairTests {
         _ = try await state.repair()
         try last.write(to: URL(filePath: state.path(hashes[2])))
         try state.flipBit(of: hashes[1])
-        // Nobody reads that, not even root.
+        // A file that cannot be read, not even by root.
         try FileManager.default.removeItem(atPath: state.path(hashes[0]))
         try FileManager.default.createDirectory(atPath: state.path(hashes[0]), withIntermediateDirectories: false)
         let report = try await state.repair()
@@ -267,7 +267,7 @@ struct StateRepairTests {
         #expect(repairs[hashes[1].description]?.contains("damaged/") == true)
     }
 
-    @Test("uses again what somebody has put back into its place")
+    @Test("uses a file that was restored by hand")
     func putBack() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png])
@@ -275,7 +275,7 @@ struct StateRepairTests {
         let hash = try #require(before.pictures[0].hash)
         try state.truncate(hash)
         #expect(try await state.repair().mended == [])
-        // Damaged still, it is not taken for whole.
+        // A file that is still damaged does not count as whole.
         try Data(SamplePictures.png.bytes.dropLast()).write(to: URL(filePath: state.path(hash)))
         #expect(try await state.repair().mended == [])
         try FileManager.default.removeItem(atPath: state.path(hash))

@@ -30,7 +30,7 @@ struct StateBackupTests {
         #expect(try await restored.store.job(id, uid: 1000) == state.job(id))
     }
 
-    @Test("into the same directory copies only what is new, and keeps the last one until the new one is whole")
+    @Test("into the same directory copies only what is new, and keeps the previous one until the new one is complete")
     func incremental() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -41,13 +41,13 @@ struct StateBackupTests {
         #expect(second.files == 2 && second.copied == 1)
         #expect(try await state.check(path).jobs == 2)
 
-        // One that was broken off has left the database of the last one.
+        // An interrupted backup has left the database of the previous one.
         #expect(files.createFile(atPath: "\(path)/queue.sqlite.unfinished", contents: Data([1])))
         #expect(try await state.check(path).jobs == 2)
         #expect(try await state.backUp(to: path).copied == 0)
     }
 
-    @Test("into a file is the same, packed; a file that is there is left alone")
+    @Test("into a file is the same, packed; an existing file is left alone")
     func packed() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -69,7 +69,7 @@ struct StateBackupTests {
         #expect(try await state.check(unpacked).files == 1)
     }
 
-    @Test("is refused where something else is: other files, a state directory, another's database")
+    @Test("is refused if the directory holds other files, a state directory, or another database")
     func refused() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -84,17 +84,17 @@ struct StateBackupTests {
         #expect(files.createFile(atPath: "\(foreign)/queue.sqlite", contents: Data("not a database".utf8)))
         await #expect(throws: StateBackup.Refusal.notABackup(foreign)) { try await state.backUp(to: foreign) }
 
-        // The state directory itself, and one that was restored and started.
+        // The state directory itself, and a backup that was restored and started.
         let live = state.directory.path
         await #expect(throws: StateBackup.Refusal.notABackup(live)) { try await state.backUp(to: live) }
         let path = state.directory.path("backup")
         _ = try await state.backUp(to: path)
         #expect(files.createFile(atPath: "\(path)/lock", contents: nil))
-        // A repair of the backup has left that; it is one still.
+        // A repair of the backup has left that file; it is still a backup.
         #expect(try await state.backUp(to: path).files == 1)
         let restored = try StateFixture.Restored(path, now: state.now)
         _ = try await restored.store.recover()
-        // While it is open, and once it is not.
+        // While the state is open, and after it was closed.
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
         try restored.store.close()
         await #expect(throws: StateBackup.Refusal.isTheState(path)) { try await state.backUp(to: path) }
@@ -102,7 +102,7 @@ struct StateBackupTests {
     }
 
     @Test(
-        "is refused where somebody else can write or lead its path elsewhere, and nothing is written or removed there")
+        "is refused if another user can write there or redirect its path, and nothing is written or removed")
     func untrusted() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -130,7 +130,7 @@ struct StateBackupTests {
         if geteuid() == 0 {
             let theirs = try place("theirs", mode: 0o700, owner: 4321)
             paths += [theirs, "\(theirs)/b.tar", "\(theirs)/b", "\(theirs)/../own/b.tar"]
-            // A link of another user's in a directory where everybody may put one.
+            // A link of another user in a directory that everyone may write.
             let link = "\(sticky)/link"
             try files.createSymbolicLink(atPath: link, withDestinationPath: own)
             try #require(lchown(link, 4321, 4321) == 0)
@@ -141,7 +141,7 @@ struct StateBackupTests {
             await #expect(throws: StateBackup.Refusal.self, "\(path)") { try await state.backUp(to: path) }
         }
         #expect(try Set(files.subpathsOfDirectory(atPath: root)) == before)
-        // A link of one's own on the way, and a directory of root's that is sticky, are as good as none.
+        // A link of the caller on the way, and a sticky directory of root, are accepted.
         try files.createDirectory(
             atPath: "\(own)/backups", withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         _ = try await state.backUp(to: "\(root)/link/backups/b.tar")
@@ -149,7 +149,7 @@ struct StateBackupTests {
         #expect(try Set(files.contentsOfDirectory(atPath: "\(own)/backups")) == ["b", "b.tar"])
     }
 
-    @Test("follows no link in the directory that it goes to, and opens nothing else there than files")
+    @Test("follows no link in its target directory, and opens only regular files there")
     func planted() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -177,7 +177,7 @@ struct StateBackupTests {
         #expect(files.contents(atPath: "\(target)/thesis.txt") == Data([1]))
     }
 
-    @Test("that fails on the way leaves nothing of a packed one, and an earlier directory as it was")
+    @Test("that fails on the way leaves no packed file, and an earlier directory unchanged")
     func brokenOff() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -196,7 +196,7 @@ struct StateBackupTests {
                 try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0)
                 defer { for descriptor in pair { close(descriptor) } }
                 try #require(send(pair[1], talk, talk.utf8.count, 0) == talk.utf8.count)
-                // Nobody hears what the backup says, and after that nothing more comes.
+                // The other half cannot receive anything from the backup, and sends nothing more.
                 shutdown(pair[1], CInt(SHUT_RDWR))
                 await #expect(throws: StateBackup.Refusal.self, "\(talk)") {
                     try await StateBackup(from: BackupStream(pair[0])).write(to: path)
@@ -208,7 +208,7 @@ struct StateBackupTests {
         #expect(try await state.backUp(to: "\(place)/b").files == 1)
     }
 
-    @Test("leaves out what is damaged, and says so")
+    @Test("leaves out damaged files, and reports them")
     func damaged() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
@@ -219,7 +219,7 @@ struct StateBackupTests {
         #expect(try await state.check(path).findings.map(\.kind) == [.missingFile])
     }
 
-    @Test("copies again what was damaged in the backup, and has what is damaged in the archive only from earlier")
+    @Test("copies files again that are damaged in the backup, and keeps old copies of those damaged in the archive")
     func verified() async throws {
         let state = try StateFixture()
         let id = try await state.done([.png, .gif])
@@ -234,20 +234,20 @@ struct StateBackupTests {
         try bytes.write(to: URL(filePath: copy))
         try files.removeItem(atPath: state.path(hashes[1]))
 
-        // Sizes alone do not tell.
+        // A comparison of sizes does not find this.
         #expect(try await state.backUp(to: path, scrutiny: .sizes).mended == [])
         let summary = try await state.backUp(to: path)
         #expect(summary.mended == [hashes[0]] && summary.copied == 1)
         #expect(summary.onlyHere == [hashes[1]] && summary.damaged == [] && summary.files == 2)
         #expect(try Data(contentsOf: URL(filePath: copy)) == whole)
         #expect(try await state.check(path).findings == [])
-        // Whole in neither.
+        // Whole neither in the archive nor in the backup.
         try bytes.write(to: URL(filePath: state.path(hashes[0])), options: [])
         try files.removeItem(atPath: copy)
         #expect(try await state.backUp(to: path).damaged == [hashes[0]])
     }
 
-    @Test("that is restored gives no number twice, neither to a job nor to an event")
+    @Test("that is restored uses no number twice, for jobs or events")
     func numbers() async throws {
         let state = try StateFixture()
         try await state.done([.png])
@@ -269,10 +269,10 @@ struct StateBackupTests {
         #expect(try await restored.store.newestEvent() > newest + 1_000_000)
     }
 
-    @Test("that is restored sends nothing again that may have been called since, and continues with what was paid for")
+    @Test("that is restored resends nothing that may have been called since, and continues paid work")
     func restored() async throws {
         let state = try StateFixture()
-        // One that is archiving, one that is calling, and four that are queued.
+        // One job that is archiving, one that is calling, and four that are queued.
         try await state.submit()
         try await state.answer(
             state.claim(), [.link("https://example.org/1.png", deadline: state.now + .seconds(86_400))])
@@ -298,7 +298,7 @@ struct StateBackupTests {
         }
         #expect(states == ["running", "failed", "failed", "failed", "failed", "failed"])
         #expect([willing, due, later].map(\.rawValue) == [4, 5, 6])
-        // Only the first start of it is one of a backup.
+        // Only its first start treats it as a backup.
         #expect(try await restored.store.recover() == [])
         guard case .granted = try await restored.store.retry(queued, uid: 1000) else {
             Issue.record("no retry")
@@ -310,7 +310,7 @@ struct StateBackupTests {
 }
 
 extension StateFixture {
-    /// Both halves of a backup, in this process.
+    /// Runs both halves of a backup in this process.
     fileprivate func backUp(
         to path: String, scrutiny: StateBackup.Scrutiny = .everyByte
     ) async throws -> StateBackup.Summary {
@@ -341,7 +341,7 @@ extension StateFixture {
         try await StateCheck(directory: path).run()
     }
 
-    /// A backup as a daemon opens it.
+    /// A restored backup, as a daemon opens it.
     fileprivate struct Restored {
         let store: Store
 

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A check", .timeLimit(.minutes(30)))
 struct StateCheckTests {
-    /// One job in every state and phase, one of them with a call that was not billed.
+    /// Returns a state with one job in every state and phase, one of them with a call that was not billed.
     private func busyState() async throws -> StateFixture {
         let state = try StateFixture()
         let input = try await state.input(.png)
@@ -28,7 +28,7 @@ struct StateCheckTests {
         return state
     }
 
-    @Test("of a sound state finds nothing, counts what is there, and leaves the database as it was, byte for byte")
+    @Test("of a sound state finds nothing, counts its contents, and leaves the database unchanged, byte for byte")
     func sound() async throws {
         let state = try await busyState()
         let names = ["queue.sqlite", "queue.sqlite-wal"]
@@ -41,7 +41,7 @@ struct StateCheckTests {
         let after = try names.map { try Data(contentsOf: URL(filePath: state.directory.path($0))) }
         #expect(after == before)
         #expect(before[1].count > 0)
-        // And the daemon's own connection continues.
+        // The daemon's own connection still works.
         try await state.submit()
     }
 
@@ -66,14 +66,14 @@ struct StateCheckTests {
         #expect(findings.contains { $0.kind == .records && $0.message.contains(rule) }, "\(findings)")
     }
 
-    @Test("names a row that refers to nothing")
+    @Test("names a row that refers to a missing row")
     func loose() async throws {
         let state = try await busyState()
         try state.raw("UPDATE jobs SET uid = 4242 WHERE id = 1")
         #expect(try await state.check().findings.contains { $0.kind == .reference && $0.message.contains("jobs") })
     }
 
-    @Test("says that a database is damaged whose pages are, and holds nothing against it")
+    @Test("reports a database with damaged pages, and compares no files with it")
     func damagedDatabase() async throws {
         let state = try await busyState()
         try state.store.close()
@@ -89,7 +89,7 @@ struct StateCheckTests {
         #expect(report.findings.allSatisfy { $0.remedy.contains("backup") })
     }
 
-    @Test("names a flipped bit, a truncated file and a missing one, with whose they are")
+    @Test("names a flipped bit, a truncated file and a missing one, with their jobs")
     func files() async throws {
         let state = try await busyState()
         let job = try await state.job(JobID(rawValue: 1))
@@ -110,7 +110,7 @@ struct StateCheckTests {
         }
     }
 
-    @Test("a file without a row is left over when it is old; a young one's row may be on its way")
+    @Test("an old file without a row is stray; the row of a young one may still be written")
     func strays() async throws {
         let state = try await busyState()
         let stray = try await state.archived(.lossyWebP)
@@ -129,7 +129,7 @@ struct StateCheckTests {
             ])
     }
 
-    @Test("a report can be read back as it was written")
+    @Test("a report is decoded as it was encoded")
     func json() async throws {
         let state = try await busyState()
         try state.raw("DELETE FROM usage")

@@ -9,7 +9,7 @@ import Synchronization
 
 @testable import FluxqMaintenance
 
-/// A state directory with a real database and a real archive, as a daemon has it.
+/// A state directory with a real database and a real archive, like a daemon's.
 final class StateFixture: Sendable {
     static let alice = Owner(uid: 1000, name: "alice")
 
@@ -79,7 +79,7 @@ final class StateFixture: Sendable {
         _ = try await store.record(report, of: claim, pictures: pictures)
     }
 
-    /// A job that is done with these pictures, which came inline.
+    /// Adds a job that is done with these pictures, which came inline.
     @discardableResult
     func done(_ samples: [SamplePicture]) async throws -> JobID {
         let id = try await submit(n: samples.count)
@@ -89,7 +89,7 @@ final class StateFixture: Sendable {
         return id
     }
 
-    /// A job that is done with one picture that came as a link which lives for another day.
+    /// Adds a job that is done with one picture, whose link is valid for another day.
     @discardableResult
     func doneFromLink(_ sample: SamplePicture) async throws -> JobID {
         let id = try await submit()
@@ -109,7 +109,7 @@ final class StateFixture: Sendable {
         try await StateCheck(directory: directory.path).run()
     }
 
-    /// Changes the database past fluxq, without its triggers' or rules' leave.
+    /// Changes the database outside of fluxq, without its triggers and rules.
     func raw(_ sql: String) throws {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -152,7 +152,7 @@ extension SamplePicture {
 }
 
 extension Picture {
-    /// Of a picture that is in the archive.
+    /// The hash of a picture that is in the archive.
     var hash: ContentHash? {
         if case .saved(let stored) = state { stored.hash } else { nil }
     }
