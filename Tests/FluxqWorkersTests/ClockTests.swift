@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The workers' clock", .timeLimit(.minutes(30)))
 struct ClockTests {
-    @Test("a sleep lasts as long as it should, and ends at once for a time that has passed")
+    @Test("a sleep lasts as long as requested, and ends immediately for a time that has passed")
     func sleeps() async throws {
         let clock = FluxqWorkers.SystemClock()
         let began = clock.uptime()
@@ -18,9 +18,9 @@ struct ClockTests {
     }
 
     @Test(
-        "a sleep is cut into naps of at most five minutes, and ends once its time is over or the wall clock was set",
+        "a sleep consists of naps of at most five minutes, and ends when its time is over or the wall clock was set",
         arguments: [
-            // What the wall clock shows, what is really left, and the next nap, all in seconds.
+            // The rest by the wall clock, the real rest, and the next nap, all in seconds.
             (shown: 7.0, left: 7.0, nap: 7.0),
             (shown: 7.2, left: 7.0, nap: 7.0),
             (shown: 7.0, left: 7.9, nap: 7.0),
@@ -28,7 +28,7 @@ struct ClockTests {
             (shown: 0, left: 0, nap: nil),
             (shown: -0.1, left: 0.2, nap: nil),
             (shown: 0.2, left: -0.1, nap: nil),
-            // Set back by an hour, by two seconds; set forward by an hour, beyond the end and not.
+            // Set back by an hour and by two seconds; set forward by an hour, beyond the end and not.
             (shown: 4200, left: 600, nap: nil),
             (shown: 602, left: 600, nap: nil),
             (shown: -3000, left: 600, nap: nil),

@@ -3,11 +3,11 @@ import Testing
 
 @testable import FluxqWorkers
 
-@Suite("The clock that things are forgotten by")
+@Suite("The clock by which old data is deleted")
 struct ClockTrustTests {
     private static let start = Timestamp(secondsSinceEpoch: 1_750_000_000)
 
-    /// What the two clocks show: seconds since the start of a life.
+    /// The readings of the two clocks, in seconds since the start of the process.
     struct Look: Sendable, CustomStringConvertible {
         let wall: Int
         let uptime: Int
@@ -17,9 +17,9 @@ struct ClockTrustTests {
     }
 
     @Test(
-        "is trusted after an hour in which nobody set it, and not in the hour after somebody did",
+        "is trusted after an hour in which it was not set, and not in the hour after it was set",
         arguments: [
-            // A host that is restarted every day forgets an hour after its start.
+            // A host that is restarted every day deletes data an hour after its start.
             [
                 Look(wall: 0, uptime: 0, wait: 3600), Look(wall: 3599, uptime: 3599, wait: 1),
                 Look(wall: 3600, uptime: 3600, wait: 0),
@@ -32,7 +32,7 @@ struct ClockTrustTests {
                 Look(wall: 612_000, uptime: 7200, wait: 60), Look(wall: 612_060, uptime: 7260, wait: 0),
                 Look(wall: 7320, uptime: 7320, wait: 3600), Look(wall: 10_920, uptime: 10_920, wait: 0),
             ],
-            // Set by the network a while after the start.
+            // Set by the network some time after the start.
             [Look(wall: -9_000_000, uptime: 100, wait: 3600), Look(wall: 110, uptime: 110, wait: 3600)],
         ])
     func trust(looks: [Look]) {

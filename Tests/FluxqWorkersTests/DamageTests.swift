@@ -26,7 +26,7 @@ struct DamageTests {
         return try await fixture.archive.storePicture(file).get()
     }
 
-    @Test("a damaged input is never sent: its job fails in words and nothing is billed")
+    @Test("a damaged input is never sent: its job fails with a message and nothing is billed")
     func input() async throws {
         let fixture = try WorkersFixture()
         let input = try await archived(SamplePictures.png, in: fixture)
@@ -49,7 +49,7 @@ struct DamageTests {
         #expect(fixture.api.mostInFlight == 0)
     }
 
-    @Test("a scrub finds a damaged picture while its link lives, and the workers fetch it again without another call")
+    @Test("a scrub finds a damaged picture while its link is valid, and the workers download it without another call")
     func scrub() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x")

@@ -18,10 +18,10 @@ struct DiskRoomTests {
         }
     }
 
-    @Test("is room for files, too: where no inodes are left, no call begins, and the message says so")
+    @Test("includes inodes: if none are left, no call begins, and the message tells why")
     func inodes() async throws {
         let directory = try TemporaryDirectory()
-        // The archive's 256 directories, and less than room for four pictures with 16 files to spare.
+        // Inodes for the archive's 256 directories, and for fewer than four pictures with 16 spare files.
         let disk = try SmallFileSystem(on: directory.path, options: "size=1g,nr_inodes=280")
         defer { withExtendedLifetime(disk) {} }
         let fixture = try WorkersFixture(in: directory)
@@ -33,9 +33,9 @@ struct DiskRoomTests {
         }
     }
 
-    /// 64 MiB hold the database's 16, and six pictures of 8 MiB less what the database has taken: four of the next call, and
-    /// one more.
-    @Test("is kept for each picture that waits to be fetched, so that no call buys what there is no place for")
+    /// 64 MiB hold the database's 16 MiB, and six pictures of 8 MiB minus the database's actual size: four of the next
+    /// call, and one more.
+    @Test("is reserved for each picture that waits to be downloaded, so that no call buys pictures without room")
     func pendingPictures() async throws {
         let directory = try TemporaryDirectory()
         let disk = try SmallFileSystem(on: directory.path, options: "size=64m")

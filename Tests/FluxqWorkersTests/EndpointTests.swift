@@ -11,7 +11,7 @@ struct EndpointTests {
     private static let other = "other"
     private static let no = CallReport(outcome: .rejected(APIError(message: "no")))
 
-    /// The default endpoint offers `a`, the other one `b`.
+    /// The default endpoint offers model `a`, the other one `b`.
     private static func fixture(concurrency: (Int, Int)) throws -> WorkersFixture {
         try WorkersFixture(
             endpoints: [other],
@@ -24,7 +24,7 @@ struct EndpointTests {
             })
     }
 
-    @Test("give each one its own number of calls at once, and call each job where its model is offered")
+    @Test("give each endpoint its own number of concurrent calls, and call each job where its model is offered")
     func concurrency() async throws {
         let fixture = try Self.fixture(concurrency: (1, 2))
         let other = try #require(fixture.apis[Self.other])
@@ -33,7 +33,7 @@ struct EndpointTests {
             try await fixture.submit("b\(number)", model: "b")
         }
         try await fixture.run { _ in
-            // All places of both are taken at once, whatever the other one does.
+            // All places of both are taken, independent of each other.
             var slow = try #require(await fixture.api.nextCall())
             var first = try #require(await other.nextCall())
             var second = try #require(await other.nextCall())
@@ -55,7 +55,7 @@ struct EndpointTests {
         #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.failed] == 12)
     }
 
-    @Test("hold the one that is out, and serve all jobs of the other meanwhile")
+    @Test("hold the failing endpoint, and serve all jobs of the other meanwhile")
     func outage() async throws {
         let fixture = try Self.fixture(concurrency: (2, 2))
         let other = try #require(fixture.apis[Self.other])

@@ -9,9 +9,9 @@ import Testing
 
 @testable import FluxqWorkers
 
-@Suite("What an answer brings waits for this host", .timeLimit(.minutes(30)))
+@Suite("An answer's pictures wait for this host", .timeLimit(.minutes(30)))
 struct InlinePicturesTests {
-    /// What is wrong with `incoming/` until somebody sees to it.
+    /// A problem of `incoming/` that lasts until it is repaired.
     enum Trouble: String, CaseIterable, Sendable {
         case directoryIsGone = "it is gone"
         case fileInItsPlace = "a file stands in its place"
@@ -39,7 +39,7 @@ struct InlinePicturesTests {
     }
 
     @Test(
-        "and is kept once the trouble is over, be it at a picture's beginning or at its end",
+        "and are kept once the problem is over, at a picture's beginning or at its end",
         arguments: Trouble.allCases)
     func waits(trouble: Trouble) async throws {
         let directory = try TemporaryDirectory()

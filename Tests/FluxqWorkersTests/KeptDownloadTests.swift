@@ -8,9 +8,9 @@ import Testing
 
 @testable import FluxqWorkers
 
-@Suite("A picture that its link has given waits for this host", .timeLimit(.minutes(30)))
+@Suite("A downloaded picture waits for this host", .timeLimit(.minutes(30)))
 struct KeptDownloadTests {
-    /// Somebody sees to the host as soon as fluxqd waits with something that it could not store.
+    /// Repairs the host as soon as fluxqd waits with a picture that it could not store.
     private final class MendingClock: WorkClock {
         static let pause = Duration.milliseconds(7)
 
@@ -28,7 +28,7 @@ struct KeptDownloadTests {
         }
     }
 
-    @Test("and is not fetched again: its link may give it once")
+    @Test("and is not downloaded again: its link may work only once")
     func waits() async throws {
         let clock = MendingClock()
         let fixture = try WorkersFixture({ $0.storeRetryPause = MendingClock.pause }, clock: clock)

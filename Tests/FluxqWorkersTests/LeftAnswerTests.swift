@@ -9,8 +9,9 @@ import Testing
 
 @testable import FluxqWorkers
 
-/// A process that dies is played by one archive and store that receive, and by workers on the same directory that start over.
-@Suite("Answers that came before fluxqd was killed", .timeLimit(.minutes(30)))
+/// The dying process is simulated by an archive and a store that receive, and the next one by workers on the same
+/// directory.
+@Suite("Answers received before fluxqd was killed", .timeLimit(.minutes(30)))
 struct LeftAnswerTests {
     private let fixture: WorkersFixture
 
@@ -22,7 +23,7 @@ struct LeftAnswerTests {
         try fixture.directory.incoming()
     }
 
-    /// A call that is open when the process dies.
+    /// Returns a call that is open when the process dies.
     private func claim(n: Int) async throws -> Claim {
         try await fixture.submit("x", n: n)
         guard case .claimed(let claim) = try await fixture.store.claim() else { throw WorkersFixture.Unexpected() }
@@ -39,7 +40,7 @@ struct LeftAnswerTests {
         try await inbox.endPicture(ordinal, isValid: isValid)
     }
 
-    /// The next process, from its start until the job is over.
+    /// Runs the next process, from its start until the job is over.
     private func startOver(_ job: JobID) async throws -> Job {
         let next = try WorkersFixture(in: fixture.directory)
         let answered = Set(next.archive.spool.leftAnswers.map(\.call))
@@ -50,7 +51,7 @@ struct LeftAnswerTests {
     }
 
     @Test(
-        "whole pictures of an answer that was still coming are kept, with its request id, and the job is done with a warning"
+        "whole pictures of an unfinished answer are kept, with its request id, and the job is done with a warning"
     )
     func stillComing() async throws {
         let claim = try await claim(n: 4)
@@ -72,7 +73,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("an answer of which nothing had come whole is unknown; its request id is told")
+    @Test("an answer without a whole picture is unknown; its request id is kept")
     func nothingWhole() async throws {
         let claim = try await claim(n: 1)
         let inbox = inbox(claim)
@@ -84,7 +85,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("an answer that had come to its end is recorded as it was: pictures, links, errors and all it said")
+    @Test("a finished answer is recorded unchanged: pictures, links, errors and all the rest")
     func whole() async throws {
         let claim = try await claim(n: 3)
         let inbox = inbox(claim)
@@ -119,7 +120,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("an inline picture that the disk has lost is lost, and no verdict on what the API sent", arguments: [1, 2])
+    @Test("an inline picture lost by the disk is lost, without blaming the API", arguments: [1, 2])
     func lostPicture(n: Int) async throws {
         let claim = try await claim(n: n)
         let inbox = inbox(claim)
@@ -129,7 +130,7 @@ struct LeftAnswerTests {
         }
         let report = WorkersFixture.answered((0..<n).map { AnswerItem(inline: $0) })
         try await fixture.archive.spool.note(AnswerNote(report).json, of: claim.call)
-        // The power went before its bytes were on the disk.
+        // The power failed before its bytes were on the disk.
         let name = try #require(try incoming().first { $0.hasPrefix("\(claim.job)-1-0-") })
         try Data(count: 100).write(to: URL(filePath: fixture.directory.path("incoming/\(name)")))
         let job = try await startOver(claim.job)
@@ -143,7 +144,7 @@ struct LeftAnswerTests {
     }
 
     @Test(
-        "any outcome that had been read is what is recorded",
+        "any outcome that had been read is recorded",
         arguments: [
             (CallOutcome.rejected(APIError(status: 400, message: "no")), "rejected"),
             (.noImage(Answer(items: [])), "no_image"), (.moderated(APIError(status: 400, message: "no")), "moderated"),
@@ -164,7 +165,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a picture whose base64 was wrong is kept as bytes that somebody can look at")
+    @Test("a picture with invalid base64 is kept as bytes for a person to examine")
     func broken() async throws {
         let claim = try await claim(n: 2)
         let inbox = inbox(claim)
@@ -182,7 +183,7 @@ struct LeftAnswerTests {
         }
     }
 
-    @Test("what was recorded before the kill is not recorded again, and its files go")
+    @Test("an answer recorded before the kill is not recorded again, and its files are removed")
     func recorded() async throws {
         let claim = try await claim(n: 1)
         let inbox = inbox(claim)
@@ -197,7 +198,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("a note that was not on the disk when the power went is none; the pictures speak for themselves")
+    @Test("a note that a power cut left incomplete is ignored; the pictures alone are used")
     func tornNote() async throws {
         let claim = try await claim(n: 1)
         let inbox = inbox(claim)
@@ -212,7 +213,7 @@ struct LeftAnswerTests {
         }
     }
 
-    @Test("whole pictures count, whatever the API's client makes of the call")
+    @Test("whole pictures count, whatever outcome the API's client reports")
     func whateverTheOutcome() async throws {
         let id = try await fixture.submit("x", n: 2)
         try await fixture.run { [fixture] _ in
@@ -230,7 +231,7 @@ struct LeftAnswerTests {
         }
     }
 
-    @Test("a picture that no item of the answer speaks of is kept too; the same once more is not")
+    @Test("a picture that no item of the answer refers to is kept too; a duplicate is not")
     func unspokenOf() async throws {
         let id = try await fixture.submit("x", n: 2)
         try await fixture.run { [fixture] _ in
@@ -247,7 +248,7 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
-    @Test("what has come whole when the time to drain is over is kept, and recorded before the end")
+    @Test("whole pictures are kept when the drain time is over, and recorded before the end")
     func drainEnds() async throws {
         let fixture = try WorkersFixture { $0.drain = .zero }
         let id = try await fixture.submit("x", n: 2)
@@ -277,7 +278,8 @@ struct LeftAnswerTests {
     }
 }
 
-/// Hands a value out of a closure that runs beside its caller, who reads it once that is over: hence unchecked.
+/// Passes a value out of a closure that runs beside its caller. The caller reads it after that is over: hence
+/// unchecked.
 private final class Sent<Value: Sendable>: @unchecked Sendable {
     var value: Value?
 }

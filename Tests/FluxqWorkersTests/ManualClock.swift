@@ -3,13 +3,13 @@ import Synchronization
 
 @testable import FluxqWorkers
 
-/// A wall clock that only the test sets; who sleeps wakes when it is set to that time or past it.
+/// A wall clock that only the test sets. A sleeper wakes when it is set to its time or later.
 final class ManualClock: WorkClock {
     private struct State {
         var time: Timestamp
         var nextSleeper = 0
         var sleepers: [Int: (until: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
-        /// Until when somebody sleeps, for a test that waits for that.
+        /// The end of a sleep, for a test that waits for it.
         var watchers: [(Timestamp, CheckedContinuation<Void, Never>)] = []
     }
 
@@ -31,7 +31,7 @@ final class ManualClock: WorkClock {
         for continuation in woken { continuation.resume() }
     }
 
-    /// Returns when somebody sleeps until exactly that time.
+    /// Returns when some task sleeps until exactly that time.
     func sleeper(until time: Timestamp) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in

@@ -3,7 +3,7 @@ import FluxqModel
 import NIOCore
 import Synchronization
 
-/// An images API whose every answer is in the hands of the test.
+/// An images API whose every answer the test chooses.
 final class SimulatedAPI: ImagesAPI {
     /// A call or a download that waits for its answer.
     struct Pending<Answer: Sendable>: Sendable {
@@ -31,7 +31,7 @@ final class SimulatedAPI: ImagesAPI {
     /// The most calls that were in flight at once.
     var mostInFlight: Int { state.withLock { $0.most } }
 
-    /// A download whose last byte came just as its task was canceled.
+    /// True if a download's last byte arrives just as its task is canceled.
     var completesCanceledDownloads: Bool {
         get { state.withLock { $0.completesCanceledDownloads } }
         set { state.withLock { $0.completesCanceledDownloads = newValue } }
@@ -41,7 +41,7 @@ final class SimulatedAPI: ImagesAPI {
         state.withLock { $0.most = $0.inFlight }
     }
 
-    /// The next call that comes in; calls come in the order in which they began.
+    /// Returns the next incoming call; calls arrive in the order in which they began.
     func nextCall() async -> Pending<CallReport>? {
         for await call in calls.stream { return call }
         return nil
@@ -63,7 +63,7 @@ final class SimulatedAPI: ImagesAPI {
         let (stream, answers) = AsyncStream<CallReport>.makeStream()
         calls.continuation.yield(.init(prompt: request.prompt, receiver: receiver, sink: nil, answers: answers))
         for await report in stream { return report }
-        // Only a canceled task comes here: the request had left.
+        // Only a canceled task gets here: the request was sent.
         return CallReport(outcome: .unknown(APIError(message: "canceled")), sentAt: Timestamp(rawValue: 1))
     }
 

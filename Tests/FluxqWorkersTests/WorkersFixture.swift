@@ -16,14 +16,14 @@ final class WorkersFixture: Sendable {
     let store: Store
     let archive: LocalArchive
     let api = SimulatedAPI()
-    /// By endpoint; `api` is the default one's.
+    /// By endpoint; `api` belongs to the default one.
     let apis: [String: SimulatedAPI]
     let settings: Workers.Settings
     let clock: any WorkClock
 
     /// - Parameters:
-    ///   - directory: what an earlier one has left; nil for a new one.
-    ///   - endpoints: besides the default one; the policy's catalog says what they offer.
+    /// - directory: the directory of an earlier fixture; nil for a new one.
+    /// - endpoints: additional endpoints; the policy's catalog defines their models.
     init(
         in directory: TemporaryDirectory? = nil, endpoints: [String] = [],
         _ change: (inout Workers.Settings) -> Void = { _ in }, clock: any WorkClock = FluxqWorkers.SystemClock(),
@@ -47,7 +47,8 @@ final class WorkersFixture: Sendable {
         archive = try LocalArchive(directory: directory.path)
     }
 
-    /// The workers, and a sign that a graceful shutdown has come to them: asking for one only sets out on that way.
+    /// The workers, with a signal that a graceful shutdown has reached them: the request alone does not mean that it
+    /// has.
     private struct WatchedWorkers: Service {
         let workers: Workers
         let shutdown = AsyncStream<Never>.makeStream()
@@ -61,8 +62,8 @@ final class WorkersFixture: Sendable {
         }
     }
 
-    /// Runs the workers beside the body, then shuts them down gracefully and waits for their end. `shutDown` returns when
-    /// they know that they have to end.
+    /// Runs the workers beside the body, then shuts them down gracefully and waits for their end. `shutDown` returns
+    /// when the shutdown has reached them.
     func run(_ body: @Sendable @escaping (_ shutDown: @Sendable @escaping () async -> Void) async throws -> Void)
         async throws
     {
@@ -98,13 +99,13 @@ final class WorkersFixture: Sendable {
         return job.id
     }
 
-    /// The job once it is in a state that the test waits for.
+    /// Returns the job once it is in a state that the test waits for.
     func job(_ id: JobID, when isReached: (Job) -> Bool) async throws -> Job {
         while true {
             let seen = store.signal.count
             guard let job = try await store.job(id, uid: Self.alice.uid) else { throw Unexpected() }
             if isReached(job) { return job }
-            // A try that failed is news for the workers alone.
+            // A failed try signals only the workers.
             await withTaskGroup(of: Void.self) { [signal = store.signal] group in
                 for topic in [ChangeSignal.Topic.job(id), .calls, .downloads] {
                     group.addTask { _ = await signal.change(of: topic, after: seen) }

@@ -11,7 +11,7 @@ import Testing
 
 @Suite("The workers", .timeLimit(.minutes(30)))
 struct WorkersTests {
-    @Test("never call more at once than allowed, and the next one as soon as a place is free")
+    @Test("never exceed the number of concurrent calls, and make the next one as soon as a place is free")
     func concurrency() async throws {
         let fixture = try WorkersFixture(concurrency: 3)
         for number in 0..<12 { try await fixture.submit("\(number)") }
@@ -28,7 +28,7 @@ struct WorkersTests {
         #expect(try await fixture.store.queue(of: WorkersFixture.alice).counts[.failed] == 12)
     }
 
-    @Test("a limit of the day wakes them at 00:00 UTC by a timer; until then they sleep")
+    @Test("with a daily limit reached, they sleep until a timer wakes them at 00:00 UTC")
     func midnight() async throws {
         let clock = ManualClock(Timestamp(secondsSinceEpoch: 1_790_000_000))
         let midnight = UTCDay(clock.now()).next.start
@@ -46,7 +46,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("archiving does not hold a call's place, and a download that fails is repeated without another call")
+    @Test("archiving does not occupy a call's place, and a download that fails is repeated without another call")
     func archivingBeside() async throws {
         let fixture = try WorkersFixture(concurrency: 1)
         let first = try await fixture.submit("first")
@@ -70,7 +70,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("what a link gives must be a whole picture; until it is, the job stays archiving")
+    @Test("a link must lead to a whole picture; until then the job stays archiving")
     func wholePictures() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x")
@@ -96,7 +96,7 @@ struct WorkersTests {
         #expect(try fixture.directory.incoming() == [])
     }
 
-    @Test("inline pictures are in the archive before the answer's record; what is none of them is kept for a person")
+    @Test("inline pictures are archived before the answer is recorded; other bytes are kept for a person")
     func inline() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x", n: 3)
@@ -124,7 +124,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("an inline picture that is none falls back on the link beside it")
+    @Test("if the inline data is no picture, the link beside it is used")
     func fallBack() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x")
@@ -140,7 +140,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("a link that can never be right is lost at once; one that the guard refuses waits and says what to trust")
+    @Test("an invalid link is lost immediately; one that the guard refuses waits and tells what to trust")
     func links() async throws {
         let fixture = try WorkersFixture()
         let lost = try await fixture.submit("lost")
@@ -150,7 +150,7 @@ struct WorkersTests {
                 let call = try #require(await fixture.api.nextCall())
                 call.answer(WorkersFixture.answered([AnswerItem(link: "https://\(call.prompt)/")]))
             }
-            // On a slow host the refused one may come a second time before the other comes first.
+            // On a slow host the refused link may be tried twice before the other is tried once.
             var answered: Set<String> = []
             while answered.count < 2 {
                 let download = try #require(await fixture.api.nextDownload())
@@ -171,7 +171,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("whole bytes that are no picture are in the archive from the first time on, and kept with the second")
+    @Test("complete bytes that are no picture are archived at the first try, and kept as the result of the second")
     func noPicture() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x")
@@ -199,7 +199,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("a body that is packed in something is unpacked, and one that is only said to be is left alone")
+    @Test("a packed body is unpacked, and one that only claims to be packed is left alone")
     func packed() async throws {
         let fixture = try WorkersFixture()
         let id = try await fixture.submit("x", n: 2)
@@ -228,7 +228,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("links are fetched while nothing may be called")
+    @Test("links are downloaded while no call may be made")
     func downloadsGoOn() async throws {
         let fixture = try WorkersFixture(concurrency: 1)
         let first = try await fixture.submit("first")
@@ -247,7 +247,7 @@ struct WorkersTests {
         }
     }
 
-    @Test("what a rate limit has taught about calls at once holds after a restart")
+    @Test("the concurrency limit learned from rate limits survives a restart")
     func learntPace() async throws {
         let fixture = try WorkersFixture(concurrency: 4)
         for number in 0..<4 { try await fixture.submit("\(number)") }
@@ -258,7 +258,7 @@ struct WorkersTests {
             for _ in 0..<4 { calls.append(try #require(await fixture.api.nextCall())) }
             calls[0].answer(CallReport(outcome: limited))
             for call in calls.dropFirst() { call.answer(rejected) }
-            // The job of the call that was too many comes again.
+            // The job of the rejected call is called again.
             try #require(await fixture.api.nextCall()).answer(rejected)
         }
         #expect(try await fixture.store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: "m")).pace.limit == 2)
@@ -287,7 +287,7 @@ struct WorkersTests {
         #expect(try await state(second) == .queued)
     }
 
-    @Test("after the time to drain the call in flight is given up, and recorded as unknown")
+    @Test("after the drain time the call in flight is canceled, and recorded as unknown")
     func drainEnds() async throws {
         let fixture = try WorkersFixture { $0.drain = .zero }
         let id = try await fixture.submit("x")
@@ -296,7 +296,7 @@ struct WorkersTests {
         #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .outcomeUnknown)
     }
 
-    @Test("an input that no job has used is forgotten, and its content removed once it is old enough")
+    @Test("an unused input is deleted, and its content is removed once it is old enough")
     func housekeeping() async throws {
         let fixture = try WorkersFixture({ $0.clockProbation = .zero }, policy: { $0.inputLifetime = .zero })
         let file = try await fixture.archive.spool.receive(limit: .max)
@@ -312,7 +312,7 @@ struct WorkersTests {
         #expect(try await fixture.store.nextInputExpiry() == nil)
     }
 
-    @Test("what a forgotten job referred to alone is removed once it is old enough, and what another one has stays")
+    @Test("content of a deleted job is removed once it is old enough, and content of other jobs stays")
     func forgotten() async throws {
         let fixture = try WorkersFixture { $0.clockProbation = .zero }
         var paths: [String] = []
@@ -327,7 +327,7 @@ struct WorkersTests {
             paths.append(path)
             pictures.append(picture)
         }
-        // Both are the first job's; the second is another's, too.
+        // Both pictures are the first job's; the second is another's, too.
         for some in [pictures, [pictures[1]]] {
             try await fixture.submit("x", n: some.count)
             guard case .claimed(let claim) = try await fixture.store.claim() else { throw NotClaimed() }
