@@ -1,15 +1,15 @@
 import FluxqControl
 
-/// Why a picture could not be put where it was to go.
+/// The reason why a picture could not be saved.
 enum DestinationError: Error, Hashable, Sendable {
-    /// There is a file of that name with other content.
+    /// A file of that name exists and has other content.
     case different(path: BytePath)
     case symbolicLink(path: BytePath)
     case notAFile(path: BytePath)
-    /// What came is not what the archive holds.
+    /// The received data does not match the archive's hash.
     case damaged(path: BytePath)
     case system(path: BytePath, FileErrorNumber)
-    /// The directory itself cannot be opened or made.
+    /// The directory itself cannot be opened or created.
     case directory(path: BytePath, FileErrorNumber)
 }
 

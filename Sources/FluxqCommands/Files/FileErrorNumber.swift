@@ -1,6 +1,6 @@
 import Glibc
 
-/// An error number of the system, in words and by what can be done about it.
+/// A system error number, with its text and its kind (what can be done about it).
 struct FileErrorNumber: Hashable, Sendable, CustomStringConvertible {
     let code: Int32
 

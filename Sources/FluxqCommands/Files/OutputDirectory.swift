@@ -4,17 +4,17 @@ import FluxqModel
 import Glibc
 import NIOPosix
 
-/// A directory that pictures are put into, each under a name of its own and never over another file.
+/// A directory that receives pictures, each under its own name and never over another file.
 ///
-/// A picture is written to a file without a name, checked, made durable, and only then given its name, by a system call that
-/// fails if the name is taken. Where the file system has no files without names, it has a temporary one until then.
+/// A picture is written to a file without a name, checked and made durable. Only then it gets its name, by a system
+/// call that fails if the name is taken. On a file system without unnamed files, it has a temporary name until then.
 struct OutputDirectory: Sendable {
     let path: BytePath
     private let descriptor: Int32
 
     private static let pieceBytes = 256 * 1024
 
-    /// Opens the directory, making it if it is missing; its parent has to be there. `close()` has to follow.
+    /// Opens the directory, and creates it if it is missing; its parent must exist. The caller must call `close()`.
     static func open(_ path: BytePath) async throws(DestinationError) -> OutputDirectory {
         try await offThePool { () throws(DestinationError) in
             var descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
@@ -35,18 +35,18 @@ struct OutputDirectory: Sendable {
     }
 
     func close() {
-        // Every name in it was made durable when it was given.
+        // Each name in it was made durable when it was given.
         Glibc.close(descriptor)
     }
 
-    /// The path of a file in it, as it is printed.
+    /// The path of a file in it, as printed.
     func path(of name: String) -> BytePath {
         path == BytePath(".") ? BytePath(name) : path.appending(name)
     }
 
-    /// Puts a picture there, unless the very same is there already.
+    /// Saves a picture, unless the same picture is already there.
     ///
-    /// - Parameter write: writes the picture's bytes to the descriptor that it is given.
+    /// - Parameter write: writes the picture's bytes to the given descriptor.
     /// - Returns: the path.
     func save(
         _ name: String, hash: ContentHash, bytes: Int64?, write: (Int32) async throws -> Void
@@ -61,21 +61,21 @@ struct OutputDirectory: Sendable {
             try Self.sync(temporary.descriptor, path)
         }
         if try await give(name, to: temporary) { return path }
-        // Somebody was faster.
+        // Another process was faster.
         if try await isThere(name, hash: hash, bytes: bytes) { return path }
         throw DestinationError.different(path: path)
     }
 
-    /// A file on its way into the directory.
+    /// A file that is still being written.
     private struct Temporary: Sendable {
         let descriptor: Int32
-        /// Nil for one without a name.
+        /// nil for a file without a name.
         let name: String?
     }
 
-    /// Whether the very picture is there under the name.
+    /// True if the same picture is already there under the name.
     ///
-    /// - Throws: where something else is.
+    /// - Throws: if something else is there.
     private func isThere(_ name: String, hash: ContentHash, bytes: Int64?) async throws(DestinationError) -> Bool {
         let path = path(of: name)
         return try await Self.offThePool { () throws(DestinationError) in
@@ -100,22 +100,22 @@ struct OutputDirectory: Sendable {
         }
     }
 
-    /// Linux's `O_TMPFILE`, which C's headers show to GNU programs alone.
+    /// Linux's `O_TMPFILE`, which C's headers define only for GNU programs.
     private static let openWithoutName = 0o20000000 | O_DIRECTORY
 
     private func create(_ name: String) async throws(DestinationError) -> Temporary {
         try await Self.offThePool { () throws(DestinationError) in
-            // It gets its name through /proc, which not every chroot has.
+            // The file gets its name through /proc, which some chroots lack.
             if access("/proc/self/fd", X_OK) == 0 {
                 let file = openat(descriptor, ".", O_RDWR | Self.openWithoutName | O_CLOEXEC, 0o666)
                 if file >= 0 { return Temporary(descriptor: file, name: nil) }
             }
-            // What else is wrong, this finds as well.
+            // `createNamed` reports any other error.
             return try createNamed(name)
         }
     }
 
-    /// A temporary file with a name of its own. Blocks.
+    /// Creates a temporary file with its own name. Blocks.
     private func createNamed(_ name: String) throws(DestinationError) -> Temporary {
         let temporary = ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
         PartialFiles.add(temporary, in: descriptor)
@@ -128,7 +128,7 @@ struct OutputDirectory: Sendable {
         return Temporary(descriptor: file, name: temporary)
     }
 
-    /// Closes it, and takes its temporary name away if it still has one.
+    /// Closes a temporary file, and removes its temporary name if it still has one.
     private func discard(_ temporary: Temporary) {
         Glibc.close(temporary.descriptor)
         guard let name = temporary.name else { return }
@@ -155,14 +155,14 @@ struct OutputDirectory: Sendable {
         }
     }
 
-    /// Gives a file without a name one. Blocks.
+    /// Names an unnamed file. Blocks.
     ///
     /// - Returns: 0, or an error number.
     private func link(_ file: Int32, as name: String) throws(DestinationError) -> Int32 {
         if linkat(AT_FDCWD, "/proc/self/fd/\(file)", descriptor, name, AT_SYMLINK_FOLLOW) == 0 { return 0 }
         let code = errno
         guard ExclusiveRename.isUnsupported(code) || [EPERM, ENOENT, EMLINK].contains(code) else { return code }
-        // A file system with files without names that can never get any: one with a name has to have the bytes.
+        // Some file systems have unnamed files but can never name them: copy the bytes to a named file.
         let copy = try createNamed(name)
         defer { discard(copy) }
         let path = path(of: name)
@@ -178,7 +178,7 @@ struct OutputDirectory: Sendable {
         return copy.name.map { ExclusiveRename.move($0, to: name, in: descriptor) } ?? EINVAL
     }
 
-    /// Makes a file or the directory durable, if its file system can do that.
+    /// Makes a file or the directory durable, if the file system supports it.
     private static func sync(_ descriptor: Int32, _ path: BytePath) throws(DestinationError) {
         guard fsync(descriptor) != 0, !ExclusiveRename.isUnsupported(errno) else { return }
         throw .system(path: path, .init(code: errno))
@@ -206,7 +206,7 @@ struct OutputDirectory: Sendable {
         }
     }
 
-    /// Runs what may block on a thread made for it.
+    /// Runs blocking code on a thread of NIO's pool.
     private static func offThePool<Value: Sendable>(
         _ body: @escaping @Sendable () throws(DestinationError) -> Value
     ) async throws(DestinationError) -> Value {
@@ -215,7 +215,7 @@ struct OutputDirectory: Sendable {
         } catch let error as DestinationError {
             throw error
         } catch {
-            // The program is being ended.
+            // The program is exiting.
             throw .system(path: BytePath(""), .init(code: ECANCELED))
         }
     }

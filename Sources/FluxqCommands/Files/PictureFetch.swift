@@ -4,7 +4,7 @@ import FluxqFormats
 import FluxqModel
 import FoundationEssentials
 
-/// Brings a job's pictures into a directory and prints where they are.
+/// Downloads a job's pictures into a directory and prints their paths.
 struct PictureFetch {
     let client: ControlClient
     let console: Console
@@ -12,7 +12,7 @@ struct PictureFetch {
 
     /// Fetches every picture of a job, or one.
     ///
-    /// - Throws: `CommandFailure` where there is nothing to fetch, or less than there will be or was to be.
+    /// - Throws: `CommandFailure` if there is nothing to fetch, or if pictures are missing or not available yet.
     func fetch(_ job: JobDocument, index: Int? = nil) async throws {
         let wanted = job.images.filter { index == nil || $0.index == index }
         for image in wanted { try await fetch(image, of: job) }
@@ -37,7 +37,7 @@ struct PictureFetch {
                 "id": .integer(job.id), "index": .integer(Int64(image.index)), "path": .string(path.text),
                 "hash": .string(image.hash), "media_type": .string(image.mediaType),
             ]
-            // JSON is text: where the path is none, its bytes stand beside it.
+            // JSON is text: if the path is not, its bytes are added in base64.
             if path.exactText == nil { line["path_base64"] = .string(Data(path.bytes).base64EncodedString()) }
             if let bytes = image.bytes { line["bytes"] = .integer(bytes) }
             if !image.isPicture { line["usable"] = .bool(false) }
@@ -48,13 +48,13 @@ struct PictureFetch {
         }
     }
 
-    /// `<id>-<index>.<ext>`, the extension from what the bytes are; `bin` for what is no picture that fluxq knows.
+    /// `<id>-<index>.<ext>`. The extension follows the file's format; `bin` if fluxq does not know the format.
     static func name(of image: JobDocument.ImageDocument, job: Int64) -> String {
         let suffix = PictureFormat(mediaType: image.mediaType)?.fileExtension ?? "bin"
         return "\(job)-\(image.index).\(suffix)"
     }
 
-    /// What a caller who wanted all of it (or that one) has to be told.
+    /// The failure to report if all pictures (or the picture of `index`) were wanted; nil if none is missing.
     static func missing(in job: JobDocument, index: Int?) -> CommandFailure? {
         let words = JobWords(job)
         if let damaged = job.damaged?.first(where: { index == nil || $0.index == index }) {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FluxqModel
 
-/// `--set KEY=VALUE`: a field of the model's own.
+/// `--set KEY=VALUE`: a field specific to the model.
 struct FieldSetting: Hashable, Sendable {
     let name: String
     let value: EditRequest.ParameterValue
@@ -16,13 +16,13 @@ struct FieldSetting: Hashable, Sendable {
         value = EditRequest.ParameterValue(written: argument.dropFirst(name.count + 1))
     }
 
-    /// The option that sets a field of fluxq's own; nil for any other name.
+    /// The option for a field of fluxq itself; nil for any other name.
     var ownOption: String? {
         guard let field = EditRequest.CodingKeys(rawValue: name) else { return nil }
         return field == .prompt ? "the prompt's argument" : "--\(name.replacing("_", with: "-"))"
     }
 
-    /// - Throws: `ValidationError` if a field is given twice, or is one of fluxq's own.
+    /// - Throws: `ValidationError` if a field is given twice, or is a field of fluxq itself.
     static func parameters(of settings: [FieldSetting]) throws -> [String: EditRequest.ParameterValue] {
         var parameters: [String: EditRequest.ParameterValue] = [:]
         for setting in settings {
@@ -38,7 +38,7 @@ struct FieldSetting: Hashable, Sendable {
 }
 
 extension EditRequest.ParameterValue {
-    /// `true` and `false` are truth values, what JSON would read as a number is one, and anything else is a text.
+    /// `true` and `false` are booleans, text that is a JSON number is a number, and anything else is text.
     init(written text: Substring) {
         if text == "true" || text == "false" {
             self = .truth(text == "true")

@@ -2,11 +2,11 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// What a signal that ends this program says first: what was done, and what continues without anybody waiting.
+/// Prints a message when a signal ends this program: what was done, and what continues without it.
 ///
-/// Ctrl-C (SIGINT), `kill` (SIGTERM) and the end of the terminal (SIGHUP).
+/// The signals are those of Ctrl-C (SIGINT), `kill` (SIGTERM) and the end of the terminal (SIGHUP).
 struct Interruption {
-    /// As the shell reports a program that the signal ended.
+    /// The exit status that a shell reports for a program that the signal ended.
     static func exitCode(_ signal: Int32) -> Int32 { 128 + signal }
 
     private final class Words: Sendable {
@@ -20,11 +20,11 @@ struct Interruption {
     private let words: Words
     private let sources: [(signal: Int32, source: any DispatchSourceSignal)]
 
-    /// From now on, such a signal shows `text` and ends the program.
+    /// From now on, such a signal prints `text` and ends the program.
     init(saying text: String, on console: Console) {
         let words = Words(text)
         self.words = words
-        // `nohup` has them ignored: that stays.
+        // `nohup` ignores SIGHUP; ignored signals stay ignored.
         sources = [SIGINT, SIGTERM, SIGHUP].filter { !Self.isIgnored($0) }.map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
@@ -33,7 +33,7 @@ struct Interruption {
                 PartialFiles.remove()
                 exit(Self.exitCode(number))
             }
-            // Until it is registered, the signal would end the program without a word.
+            // Until the source is registered, the signal would end the program without a message.
             let registered = DispatchSemaphore(value: 0)
             source.setRegistrationHandler { registered.signal() }
             source.resume()
@@ -42,12 +42,12 @@ struct Interruption {
         }
     }
 
-    /// What is to be said from now on.
+    /// Sets the message for later signals.
     func say(_ text: String) {
         words.text.withLock { $0 = text }
     }
 
-    /// Such signals end the program without a word again.
+    /// From now on, such signals end the program without a message again.
     func end() {
         for (number, source) in sources {
             source.cancel()

@@ -5,11 +5,11 @@ import FluxqModel
 import Glibc
 import NIOPosix
 
-/// What `--image` names.
+/// The value of `--image`.
 enum PictureArgument: Hashable, Sendable {
     case file(BytePath)
     case standardInput
-    /// Sent to the daemon as it is: a link, a `data:` URI, or the `sha256:` name of an earlier input.
+    /// Sent to the daemon unchanged: a link, a `data:` URI, or the `sha256:` name of an earlier input.
     case reference(String)
 
     init(argument: BytePath) {
@@ -29,7 +29,7 @@ enum PictureArgument: Hashable, Sendable {
     }
 }
 
-/// A picture that is open and about to be uploaded. Closed by `close()`.
+/// An open picture that is about to be uploaded. `close()` closes it.
 struct OpenPicture {
     let source: UploadSource
     let review: PictureReview
@@ -39,7 +39,7 @@ struct OpenPicture {
     static func open(_ source: PictureArgument?) async throws -> OpenPicture? {
         switch source {
         case .reference, nil: nil
-        // Opening and waiting may take as long as somebody at the other end of a pipe likes.
+        // Opening a pipe or waiting for it may take as long as its other end likes.
         case .file(let path): try await NIOThreadPool.singleton.runIfActive { try file(path) }
         case .standardInput: try await NIOThreadPool.singleton.runIfActive { try standardInput() }
         }
@@ -77,14 +77,14 @@ struct OpenPicture {
         return picture
     }
 
-    /// What is known by its first bytes to be something else need not be sent, and may be too large to be sent.
+    /// A file that its first bytes show to be of another format need not be sent, and may be too large to be sent.
     private func refuseForeignFormat() throws(CommandFailure) {
         guard source.sizeBytes != nil else { return }
         let inspected: Result<PictureInfo, PictureDefect>
         do {
             inspected = try PictureReader.inspect(UploadedBytes(source).read(at: 0, count: Self.headBytes))
         } catch {
-            // Sending it finds out as well, and says so.
+            // The upload fails as well, and reports the error.
             return
         }
         if case .failure(let defect) = inspected, ForeignFormat(defect) != nil { throw review.refusal(defect) }
@@ -92,7 +92,7 @@ struct OpenPicture {
 
     private static let headBytes = 1024
 
-    /// Why the daemon refused it, by the name that it has here.
+    /// The reason why the daemon refused it, with the picture's local name.
     func complaint(_ problem: Problem) async -> CommandFailure {
         let source = source
         let inspected = try? await NIOThreadPool.singleton.runIfActive {
@@ -102,13 +102,13 @@ struct OpenPicture {
         return CommandFailure(problem, about: review.name)
     }
 
-    /// What is to be told of it once it is sent.
+    /// Notes to print after it is sent.
     func notes() async -> [String] {
         let (source, review) = (source, review)
         do {
             return try await NIOThreadPool.singleton.runIfActive { try review.notes(on: UploadedBytes(source)) }
         } catch {
-            // It was sent whole; only its notes are lost.
+            // The picture was sent completely; only its notes are lost.
             return []
         }
     }
@@ -118,8 +118,8 @@ struct OpenPicture {
         if owned { Glibc.close(source.descriptor) }
     }
 
-    /// Bytes from the present position to the end; nil for a stream, once it has something to read, so that no
-    /// connection is kept waiting for it.
+    /// Bytes from the current position to the end; nil for a stream. Waits until a stream has data, so that no
+    /// connection stays open in the meantime.
     private static func sizeBytes(_ descriptor: Int32, name: String) throws(CommandFailure) -> Int64? {
         var file = stat()
         guard fstat(descriptor, &file) == 0 else {

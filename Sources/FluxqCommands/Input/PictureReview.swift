@@ -3,11 +3,11 @@ import FluxqControlClient
 import FluxqFormats
 import Glibc
 
-/// What is to be told of a picture that is sent, by its bytes.
+/// Notes and refusals for a picture to be sent, based on its bytes.
 struct PictureReview {
-    /// As people named it: a file's path, or "standard input".
+    /// The name that the user gave: a file's path, or "standard input".
     let name: String
-    /// As a shell's command line has it.
+    /// The name quoted for a shell's command line.
     let file: String
 
     /// - Parameter path: nil for standard input.
@@ -16,7 +16,7 @@ struct PictureReview {
         file = path.map { ShellWord.quoted(TerminalText.line($0)) } ?? "FILE"
     }
 
-    /// Why it cannot be sent, with a command that makes a picture of it that can.
+    /// The reason why it cannot be sent, with a command that converts it if there is one.
     func refusal(_ defect: PictureDefect) -> CommandFailure {
         var detail = "\(name) \(defect). Nothing was queued."
         if let command = ForeignFormat(defect)?.conversion(of: file) {
@@ -25,8 +25,8 @@ struct PictureReview {
         return CommandFailure(.badInput, code: Problem.Code.notAPicture.rawValue, detail)
     }
 
-    /// What a person may want to know, though the picture is sent as it is: a flaw, that it lies turned, that it says where it
-    /// was taken.
+    /// Facts that a person may want to know, though the picture is sent unchanged: a flaw, an EXIF rotation, a GPS
+    /// position.
     ///
     /// - Throws: only what `source.read` throws.
     func notes(on source: some ByteSource) throws -> [String] {
@@ -49,7 +49,7 @@ struct PictureReview {
         return notes
     }
 
-    /// What a viewer does with it.
+    /// What a viewer does with this orientation.
     private static func turn(_ orientation: Int) -> String {
         switch orientation {
         case 2: "mirrored"
@@ -79,7 +79,7 @@ enum ShellWord {
     }
 }
 
-/// The bytes of an upload, to be read again.
+/// The bytes of an upload, for reading them again.
 struct UploadedBytes: ByteSource {
     let source: UploadSource
     let size: Int64

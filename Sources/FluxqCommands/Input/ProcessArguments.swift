@@ -1,11 +1,11 @@
 import Glibc
 
-/// The words that this process was started with.
+/// The arguments of this process.
 enum ProcessArguments {
-    /// The words after the program's name, byte for byte. Everything after the verb is then blanked in this process's memory,
-    /// where the kernel reads what every user of the host may see of it (`/proc/PID/cmdline`, `ps`).
+    /// Returns the arguments after the program's name, byte for byte. Then blanks all but the verb in this process's
+    /// memory, from which the kernel shows them to every user of the host (`/proc/PID/cmdline`, `ps`).
     ///
-    /// To be called once, before anything else: until then the words can be seen.
+    /// Must be called once, before anything else: until then the arguments are visible.
     static func take() -> [[UInt8]] {
         let count = Int(CommandLine.argc)
         let vector = CommandLine.unsafeArgv
@@ -15,7 +15,8 @@ enum ProcessArguments {
             let bytes = UnsafeRawBufferPointer(start: word, count: strlen(word))
             words.append(Array(bytes))
             let isVerb = place == 1 && VerbWords(named: words[0]) != nil
-            // The bytes that end each word stay: without the last one, the kernel would show the environment as well.
+            // The NUL bytes after the arguments stay: without the last one, the kernel would show the environment as
+            // well.
             if !isVerb { memset(word, 0, bytes.count) }
         }
         return words

@@ -3,13 +3,13 @@ import FluxqModel
 import Glibc
 import NIOPosix
 
-/// Where a prompt is read from.
+/// The source of a prompt.
 enum PromptSource: Hashable, Sendable {
     case text(String)
     case standardInput
     case file(BytePath)
 
-    /// - Returns: nil unless exactly one of both is given.
+    /// - Returns: nil unless exactly one of the two is given.
     init?(argument: String?, file: BytePath?) {
         switch (argument, file) {
         case (nil, let file?): self = file == BytePath("-") ? .standardInput : .file(file)
@@ -19,7 +19,7 @@ enum PromptSource: Hashable, Sendable {
         }
     }
 
-    /// The prompt; of a file without what stands there for the file's sake: a byte order mark, the last line's end, and CR
+    /// The prompt. From a file or standard input, without its byte order mark, the end of its last line, and the CR
     /// before each LF.
     func read(_ console: Console) async throws -> String {
         switch self {
@@ -44,7 +44,7 @@ enum PromptSource: Hashable, Sendable {
     }
 
     private static func prompt(_ descriptor: Int32, _ name: String) throws(CommandFailure) -> String {
-        // As long as the longest prompt may be, with the marks of a text file besides.
+        // The longest prompt, plus room for line ends and a byte order mark.
         let most = 2 * EditRequest.Bounds.promptBytes
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
@@ -71,7 +71,7 @@ enum PromptSource: Hashable, Sendable {
                 "The prompt in \(name) is not UTF-8. Convert it: iconv -f \(isUTF16 ? "utf-16" : "latin1") -t utf-8. "
                     + "Nothing was queued.")
         }
-        // CR and LF together are one character.
+        // Swift treats CR LF as one character.
         var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }[...]
         while let last = lines.last, last.allSatisfy(\.isWhitespace), lines.count > 1 { lines.removeLast() }
         return lines.joined(separator: "\n")

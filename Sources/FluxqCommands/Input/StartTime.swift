@@ -1,8 +1,8 @@
 import FluxqModel
 
-/// What people write after `--at`.
+/// Parses the values of `--at` and `--before`.
 enum StartTime {
-    /// Why a text is no time to start at: words that follow its name.
+    /// Why a text is not a valid start time. The description follows the option's name.
     enum Wrong: Error, Hashable, Sendable, CustomStringConvertible {
         case unreadable
         case noSuchTime
@@ -19,9 +19,10 @@ enum StartTime {
         }
     }
 
-    /// A time that passed while the command was being written is now.
+    /// A time in the past counts as now if it is no older than this: it may have passed while the command was being
+    /// typed.
     static let tolerance = Duration.seconds(60)
-    /// No plan reaches further.
+    /// The longest span that is accepted.
     static let horizon = Duration.seconds(10 * 366 * 86_400)
 
     static func parse(_ text: String, now: Timestamp, clock: LocalClock) throws(Wrong) -> Timestamp {
@@ -40,7 +41,7 @@ enum StartTime {
         return try nextTimeOfDay(&scanner, now: now, clock: clock)
     }
 
-    /// `2026-11-24T08:00[:00[.5]][Z|±hh[:mm]]`, with a space for the `T` as well.
+    /// `2026-11-24T08:00[:00[.5]][Z|±hh[:mm]]`, also with a space for the `T`.
     private static func dateAndTime(_ scanner: inout Scanner, clock: LocalClock) throws(Wrong) -> Timestamp {
         guard let year = scanner.number(digits: 4), scanner.take("-"), let month = scanner.number(digits: 2),
             scanner.take("-"), let day = scanner.number(digits: 2),
@@ -57,12 +58,12 @@ enum StartTime {
         } else {
             result = civil.timestamp(offsetSeconds: try offset(&scanner))
         }
-        // A zone may move it out of the years that can be written.
+        // The zone may move it beyond the year 9999.
         guard result < CivilTime(year: 10_000, month: 1, day: 1).timestamp(offsetSeconds: 0) else { throw .noSuchTime }
         return result
     }
 
-    /// What people write after `--before`: a date, a date and a time, or a span such as `30d`, which is so long ago.
+    /// Parses the value of `--before`: a date, a date and a time, or a span before now such as `30d`.
     static func earlier(_ text: String, now: Timestamp, clock: LocalClock) throws(Wrong) -> Timestamp {
         let text = text.trimming { $0 == " " }
         if text == "now" { return now }
@@ -71,7 +72,7 @@ enum StartTime {
             let length = try span(text, after: now) - now
             return now + (.zero - length)
         }
-        // A date alone is its first moment.
+        // A date alone means its first moment.
         let isDate = !text.contains(":")
         if isDate {
             let whole = "\(text) 00:00"
@@ -80,7 +81,7 @@ enum StartTime {
         return try dateAndTime(&scanner, clock: clock)
     }
 
-    /// `08:00` or `08:00:30`: today if that is still to come, else tomorrow.
+    /// `08:00` or `08:00:30`: today if that time is still to come, otherwise tomorrow.
     private static func nextTimeOfDay(
         _ scanner: inout Scanner, now: Timestamp, clock: LocalClock
     ) throws(Wrong) -> Timestamp {
@@ -157,7 +158,7 @@ enum StartTime {
             return true
         }
 
-        /// Exactly so many decimal digits.
+        /// Exactly this many decimal digits.
         mutating func number(digits: Int) -> Int? {
             let text = rest.prefix(digits)
             guard text.utf8.count == digits, text.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
@@ -174,7 +175,7 @@ enum StartTime {
 }
 
 extension String {
-    /// Without the leading and trailing characters for which `isTrimmed` holds.
+    /// Removes leading and trailing characters for which `isTrimmed` is true.
     fileprivate func trimming(_ isTrimmed: (Character) -> Bool) -> Substring {
         var result = self[...].drop(while: isTrimmed)
         while let last = result.last, isTrimmed(last) { result.removeLast() }

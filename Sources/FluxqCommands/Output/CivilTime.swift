@@ -1,6 +1,6 @@
 import FluxqModel
 
-/// A date and time as a wall shows it, in no particular zone.
+/// A date and time without a zone.
 struct CivilTime: Hashable, Sendable {
     var year: Int
     var month: Int
@@ -9,7 +9,7 @@ struct CivilTime: Hashable, Sendable {
     var minute = 0
     var second = 0
 
-    /// Every field in its range, leap years considered. A leap second is not.
+    /// True if every field is in range, leap years included. Leap seconds are not accepted.
     var isValid: Bool {
         (1970...9999).contains(year) && (1...12).contains(month) && (1...daysOfMonth).contains(day)
             && (0...23).contains(hour) && (0...59).contains(minute) && (0...59).contains(second)
@@ -23,7 +23,7 @@ struct CivilTime: Hashable, Sendable {
         }
     }
 
-    /// The time at which a clock that is `offsetSeconds` ahead of UTC shows this.
+    /// The time at which a clock that is `offsetSeconds` ahead of UTC shows this date and time.
     func timestamp(offsetSeconds: Int) -> Timestamp {
         // Days since 1970-01-01, counting years from March so that the leap day is the last (Howard Hinnant's
         // "chrono-Compatible Low-Level Date Algorithms").

@@ -115,6 +115,6 @@ extension ControlClientError.Distrust {
 }
 
 extension String {
-    /// Without the line's end.
+    /// The text without its final newline.
     fileprivate var trimmed: Substring { hasSuffix("\n") ? dropLast() : self[...] }
 }

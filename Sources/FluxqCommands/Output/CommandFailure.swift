@@ -2,18 +2,18 @@ import FluxqControl
 import FluxqFormats
 import Glibc
 
-/// Why a verb did not do what it was asked, for a person, for a program and for the shell.
+/// The reason why a verb failed, for a person, a program and the shell.
 struct CommandFailure: Error, Hashable, Sendable {
     var status: ExitStatus
-    /// Stable, for programs: the daemon's problem code, or this program's own such as `no_daemon`.
+    /// A stable code for programs: the daemon's problem code, or one of this program such as `no_daemon`.
     var code: String
     /// What happened and what to do about it.
     var detail: String
-    /// The fields of a submitted job that are wrong.
+    /// The invalid fields of a submitted job.
     var fields: [Problem.Field] = []
-    /// The job that is queued all the same.
+    /// The job, if one is queued in spite of the failure.
     var job: Int64?
-    /// The daemon's own document, where it was the daemon that said no.
+    /// The daemon's own document, if the daemon refused the request.
     var problem: Problem?
 
     init(_ status: ExitStatus, code: String, _ detail: String) {
@@ -22,7 +22,7 @@ struct CommandFailure: Error, Hashable, Sendable {
         self.detail = detail
     }
 
-    /// - Parameter subject: what it is about, such as a file's name, if the daemon's words do not say.
+    /// - Parameter subject: what the failure is about, such as a file's name, if the daemon's message does not say it.
     init(_ problem: Problem, about subject: String? = nil) {
         self.init(ExitStatus(problem.code), code: problem.code.rawValue, problem.detail)
         self.problem = problem
@@ -34,15 +34,14 @@ struct CommandFailure: Error, Hashable, Sendable {
         }
     }
 
-    /// What the daemon says of one job, with the job's number once. That there is no such job is worded for this
-    /// program.
+    /// The daemon's problem with one job, naming the job's number once. "No such job" gets this program's own text.
     init(_ problem: Problem, aboutJob job: Int64) {
         let isNamed = problem.detail.hasPrefix("Job \(job) ")
         self.init(problem, about: isNamed ? nil : "Job \(job)")
         if problem.code == .noSuchJob { detail = "You have no job \(job). To list your jobs: fluxq list" }
     }
 
-    /// What went wrong after the job was queued. Its status asks nobody to submit the job again.
+    /// A failure after the job was queued. Its status keeps scripts from submitting the job again.
     init(queued job: Int64, _ cause: CommandFailure) {
         self = cause
         self.job = job
@@ -51,13 +50,13 @@ struct CommandFailure: Error, Hashable, Sendable {
         detail = "\(what) \(problem?.detail ?? cause.detail)"
     }
 
-    /// What a person reads on standard error.
+    /// The lines for a person on standard error.
     var lines: [String] {
         ["fluxq: \(TerminalText.line(detail))"]
             + fields.map { "  \(TerminalText.line($0.field)) \(TerminalText.line($0.problem))" }
     }
 
-    /// What a program reads on standard error: the daemon's problem document, or one of the same shape.
+    /// The document for a program on standard error: the daemon's problem document, or one of the same shape.
     var json: JSONValue {
         var members: [String: JSONValue] = [
             "code": .string(code), "detail": .string(job == nil ? problem?.detail ?? detail : detail),

@@ -2,7 +2,7 @@ import FluxqControl
 import FluxqControlClient
 
 extension Console {
-    /// How the queue is, after a wish about it.
+    /// Prints the queue after a pause, a resume or a settled user.
     func print(queue: Answered<QueueDocument>) throws {
         if json {
             try print(JSONText.value(queue.json))

@@ -12,15 +12,15 @@ struct OutputError: Error {
 /// Standard output for results, standard error for everything else.
 struct Console: Sendable {
     let json: Bool
-    /// This program ends as filters do, by a signal, once nobody reads its results. Not if it has changed something that it
-    /// still has to tell of.
+    /// True if SIGPIPE may end this program once its reader is gone, as with other filters. False if it has made a
+    /// change that it still has to report.
     private let endsWithReader: Bool
     private let output: Int32
     private let errors: Int32
-    /// Of standard output.
+    /// The palette of standard output.
     private let palette: Palette
     private let width: Int?
-    /// Columns of standard error; nil if it is no terminal.
+    /// Columns of standard error; nil if it is not a terminal.
     let liveWidth: Int?
 
     private static let defaultColumns = 80
@@ -38,12 +38,12 @@ struct Console: Sendable {
             isatty(errors) == 1 && Self.environment("TERM") != "dumb" ? Self.columns(of: errors) : nil
     }
 
-    /// For the present moment.
+    /// The presentation for the current time.
     var presentation: Presentation {
         Presentation(palette: palette, width: width, now: .now(), clock: .system)
     }
 
-    /// - Throws: if a result could not be written, as far as can be told beforehand.
+    /// - Throws: if a result could not be written, as far as this can be checked in advance.
     func checkOutput() throws(OutputError) {
         if let failure = OutputCheck.failure(of: output) { throw OutputError(system: failure, result: nil) }
     }
@@ -52,7 +52,7 @@ struct Console: Sendable {
         try print(bytes: Array(lines.map { $0 + "\n" }.joined().utf8))
     }
 
-    /// A path on a line of its own, byte for byte.
+    /// Prints a path on its own line, byte for byte.
     func print(_ path: BytePath) throws(OutputError) {
         try print(bytes: path.bytes + [UInt8(ascii: "\n")])
     }
@@ -70,12 +70,12 @@ struct Console: Sendable {
         try print([line])
     }
 
-    /// One document on a line of its own.
+    /// Prints a document on its own line.
     func print(_ document: JSONValue) throws {
         try print(JSONText.line(document))
     }
 
-    /// A word beside the results. Where nobody can read it, nothing depends on it.
+    /// Prints a message on standard error. A failure to write it is ignored.
     func note(_ text: String) {
         show("fluxq: \(text)\n")
     }
@@ -90,7 +90,7 @@ struct Console: Sendable {
         show(text)
     }
 
-    /// Standard error has no place to report its own failures to.
+    /// Writes to standard error. Its own failures cannot be reported anywhere.
     func show(_ text: String) {
         _ = Self.failureOfWriting(Array(text.utf8), to: errors)
     }

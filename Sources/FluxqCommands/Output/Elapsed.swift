@@ -1,8 +1,8 @@
 import FluxqModel
 
-/// Lengths of time in words.
+/// Durations as text.
 enum Elapsed {
-    /// Two units at most: "34 s", "1 min 34 s", "2 h 5 min", "6 d 3 h". Less than nothing is "0 s".
+    /// At most two units: "34 s", "1 min 34 s", "2 h 5 min", "6 d 3 h". A negative duration is "0 s".
     static func words(_ duration: Duration) -> String {
         let units = parts(duration)
         return units.count == 1 || units[1].count == 0
@@ -10,7 +10,7 @@ enum Elapsed {
             : "\(units[0].count) \(units[0].unit) \(units[1].count) \(units[1].unit)"
     }
 
-    /// The first unit alone: "34 s", "1 min", "6 d".
+    /// Only the first unit: "34 s", "1 min", "6 d".
     static func rough(_ duration: Duration) -> String {
         let first = parts(duration)[0]
         return "\(first.count) \(first.unit)"

@@ -1,28 +1,28 @@
 import FluxqControl
 import FluxqControlClient
 
-/// How a verb ends, for scripts. The numbers follow sysexits.h and never change their meaning.
+/// The exit status of a verb, for scripts. The numbers follow sysexits.h and never change their meaning.
 enum ExitStatus: Int32, CaseIterable, Sendable {
     case success = 0
     /// The work itself failed: a job ended as `failed`, or has no picture.
     case jobFailed = 1
-    /// The command line cannot be understood. ArgumentParser's own refusals end like this, too.
+    /// The command line cannot be parsed. ArgumentParser's own errors use this status, too.
     case usage = 64
-    /// What was given is wrong: a value out of range, no picture, an unknown job, a state that forbids it.
+    /// An input is invalid: a value out of range, a file that is no picture, an unknown job, a state that forbids the
+    /// command.
     case badInput = 65
-    /// A file that was named is not there or cannot be read.
+    /// A named file does not exist or cannot be read.
     case noInput = 66
-    /// No daemon, or none that can be understood.
+    /// There is no daemon, or its answers cannot be understood.
     case unavailable = 69
-    /// Standard output cannot be written, or what followed on something that was done went wrong, or it is not known
-    /// whether
-    /// it was done. Standard error says which; nobody should repeat the command without looking.
+    /// Standard output cannot be written, a step after the change failed, or it is unknown whether the change was made.
+    /// Standard error says which; check before repeating the command.
     case lookFirst = 74
-    /// Nothing is wrong, but not now.
+    /// Not possible now; a later try may succeed.
     case tryLater = 75
     case notAllowed = 77
 
-    /// The whole table of the daemon's refusals.
+    /// Maps each of the daemon's problem codes.
     init(_ code: Problem.Code) {
         self =
             switch code {
@@ -36,7 +36,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             }
     }
 
-    /// What failed on the way to the daemon and back.
+    /// Maps failures of the connection to the daemon.
     init(_ error: ControlClientError) {
         self =
             switch error {
@@ -51,7 +51,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             }
     }
 
-    /// A file that could not be written, by the system's error number.
+    /// Maps the system's error number of a file that could not be written.
     init(errno code: Int32) {
         self =
             switch FileErrorNumber(code: code).kind {
@@ -62,7 +62,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             }
     }
 
-    /// For every `--help` that a shell script's author may read.
+    /// Part of every `--help`, for authors of shell scripts.
     static let help = """
         EXIT STATUS
           0   success

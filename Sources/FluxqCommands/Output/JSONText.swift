@@ -1,9 +1,9 @@
 import FluxqFormats
 import FoundationEssentials
 
-/// JSON as it goes to standard output: what the daemon sent, each document on one line.
+/// JSON for standard output: the daemon's documents, each on one line.
 enum JSONText {
-    /// The daemon's own document, unknown fields included.
+    /// Parses the daemon's document, including unknown fields.
     static func value(_ bytes: [UInt8]) throws(CommandFailure) -> JSONValue {
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
@@ -12,7 +12,7 @@ enum JSONText {
         }
     }
 
-    /// A part of the daemon's document, for one of this program's own; nothing if it cannot be written again.
+    /// A part of the daemon's document, for one of this program's own; nil if it cannot be encoded again.
     static func members(of part: some Encodable) -> JSONValue? {
         (try? JSONEncoder().encode(part)).flatMap { try? JSONDecoder().decode(JSONValue.self, from: $0) }
     }
@@ -38,7 +38,7 @@ enum JSONText {
         return result + ["]"]
     }
 
-    /// Escapes what a terminal could obey; the encoder leaves all but the first 32 as they are.
+    /// Escapes characters that could control a terminal; the encoder escapes only the first 32.
     private static func harmless(_ text: String) -> String {
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
         var result = ""

@@ -98,7 +98,7 @@ struct JobDetails {
         return error.message + (known.isEmpty ? "" : " (\(known.joined(separator: ", ")))")
     }
 
-    /// Names on the left, values on the right; a value of several lines stays on the right.
+    /// Names on the left, values on the right; all lines of a value stay on the right.
     private struct Sheet {
         static let nameColumns = 12
 
@@ -109,7 +109,7 @@ struct JobDetails {
             self.palette = palette
         }
 
-        /// Nothing if there is no value.
+        /// Adds nothing if there is no value.
         mutating func add(_ name: String, _ value: String?) {
             guard let value else { return }
             for (index, text) in TerminalText.lines(value).enumerated() {

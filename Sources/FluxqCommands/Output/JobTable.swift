@@ -4,7 +4,7 @@ import FluxqModel
 /// Jobs as an aligned table, in the order given.
 struct JobTable {
     let jobs: [JobDocument]
-    /// For jobs of more than one user.
+    /// True for jobs of more than one user.
     var showsOwners = false
 
     private static let labelLimit = 20

@@ -2,19 +2,19 @@ import FluxqControl
 import FluxqControlClient
 import FluxqModel
 
-/// Follows a job to its end by long polls, over a restart of the daemon as well.
+/// Follows a job to its end by long polls, across restarts of the daemon.
 struct JobWatch {
     let socket: ControlSocket
     let console: Console
-    /// nil to wait as long as it takes.
+    /// nil to wait without a limit.
     let deadline: ContinuousClock.Instant?
-    /// When the job was last known to be there; nil if it has to be found first.
+    /// When the job was last known to exist; nil if it must be found first.
     var known: ContinuousClock.Instant?
-    /// About how long no place is held after each time.
+    /// About how long to wait after each connection before the next one.
     var pause = Duration.seconds(1)
-    /// Until the first answer, and never beyond the deadline; after that it has patience of its own.
+    /// Patience before the first answer, limited by the deadline. After it, this type does its own waiting.
     var firstPatience = Patience.atThePrompt
-    /// Between two attempts to reach a daemon that is away.
+    /// The pause between two attempts to reach a daemon that is not running.
     var restartPause = Duration.seconds(1)
 
     enum Ending {
@@ -22,20 +22,21 @@ struct JobWatch {
         case timedOut(JobDocument)
     }
 
-    /// How long a daemon may be away in the middle of waiting; a stop drains its calls for up to 100 seconds.
+    /// How long the daemon may be away while a job is followed. A stopping daemon finishes its calls for up to 100
+    /// seconds.
     static let restartPatience = Duration.seconds(150)
-    /// A terminal is shown every second what the job does; otherwise a poll lasts longer.
+    /// On a terminal the state is updated every second; otherwise a poll lasts longer.
     static let livePollSeconds = 1
-    /// How long a place is held: there may be more who wait than fluxqd has places for.
+    /// The longest time a connection is held: more clients may wait than fluxqd has connections for.
     static let longestPollSeconds = 10
-    /// Polls never come faster, whatever the daemon answers.
+    /// The shortest time between two polls, whatever the daemon answers.
     static let leastPause = Duration.milliseconds(200)
 
     func follow(_ id: Int64) async throws -> Ending {
         let live = LiveLine(console)
         defer { live.clear() }
         var lastAnswer: ContinuousClock.Instant?
-        // Once others wait for a place as well, none is held while nothing happens.
+        // Once other clients wait for a connection as well, none is held while nothing happens.
         var isCrowded = false
         while true {
             do {
@@ -59,16 +60,16 @@ struct JobWatch {
                     return nil
                 }
                 if let ending { return ending }
-                // Its place is somebody else's for a while.
+                // Leaves the connection to other clients for a while.
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             } catch let error as ControlClientError where error.isBusy {
-                // The job is there, and nothing is lost by waiting for a place.
+                // The job exists, and waiting for a connection loses nothing.
                 if let deadline, deadline <= .now { throw error }
                 isCrowded = true
                 live.show("job \(id)  the daemon is busy; waiting")
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             } catch let error as ControlClientError where error.isRestart {
-                // Before the first answer there is nothing to come back to, and the client has waited its turn.
+                // Before the first answer there is nothing to resume, and the client has already been patient.
                 guard let lastAnswer = lastAnswer ?? known, .now - lastAnswer < Self.restartPatience else {
                     throw error
                 }
@@ -93,7 +94,7 @@ struct JobWatch {
 }
 
 extension ControlClientError {
-    /// What a daemon looks like that is being restarted.
+    /// True for errors that a restarting daemon causes.
     fileprivate var isRestart: Bool {
         switch self {
         case .noDaemon, .connectionLost: true

@@ -1,7 +1,7 @@
 import FluxqControl
 import FluxqModel
 
-/// A job's state in words: the word itself, what varies inside it, and what it means.
+/// A job's state as text: the state, its details, and what it means.
 struct JobWords {
     let job: JobDocument
 
@@ -31,12 +31,12 @@ struct JobWords {
         }
     }
 
-    /// Whether it is done or failed.
+    /// True if the job is done or failed.
     var isFinished: Bool {
         job.state == JobState.done.rawValue || job.state == JobState.failed.rawValue
     }
 
-    /// `4`, or `2 of 4` while others are still to come or did not come.
+    /// `4`, or `2 of 4` while pictures are still pending or if some did not come.
     var pictures: String? {
         let saved = job.images.count(where: \.isPicture)
         if let pending = job.pending { return "\(saved) of \(saved + pending.count)" }
@@ -44,7 +44,7 @@ struct JobWords {
         return saved < job.request.imagesWanted ? "\(saved) of \(job.request.imagesWanted)" : "\(saved)"
     }
 
-    /// One line for a job that has ended, or a moment of one that has not.
+    /// One line about the job: how it ended, or its current state.
     var summary: String {
         var text = "job \(job.id): \(state)"
         if let startedAt = job.startedAt, let finishedAt = job.finishedAt {
@@ -55,7 +55,7 @@ struct JobWords {
         return text
     }
 
-    /// The line that a terminal shows while the job lives.
+    /// The live line on a terminal while the job is queued or running.
     func live(now: Timestamp) -> String {
         let since = job.state == JobState.running.rawValue ? job.startedAt ?? job.createdAt : job.createdAt
         var text = "job \(job.id)  \(state)"
@@ -63,7 +63,7 @@ struct JobWords {
         return text + "  \(Elapsed.words(now - since.timestamp))"
     }
 
-    /// Why it is as it is, and what a person can do: whole sentences.
+    /// The reason for the state and what a person can do, in whole sentences.
     func advice(_ presentation: Presentation) -> [String] {
         switch JobState(rawValue: job.state) {
         case .queued: queuedAdvice(presentation)
@@ -94,7 +94,7 @@ struct JobWords {
         }
     }
 
-    /// When the limit that it waits for is renewed by the calendar.
+    /// When the calendar renews the limit that the job waits for.
     private func renewal(_ presentation: Presentation) -> String {
         job.limit?.renewedAt.map { "; it is renewed \(presentation.fullMoment($0))" } ?? ""
     }
@@ -150,12 +150,12 @@ struct JobWords {
         }
     }
 
-    /// Where what came in the end is to be obtained; empty if nothing did.
+    /// How to fetch the saved pictures; empty if there are none.
     private var rest: String {
         job.images.isEmpty ? "" : "To fetch what was saved: fluxq fetch \(job.id). "
     }
 
-    /// When the latest call was sent, and by what name the API knows it, as far as the ledger has it.
+    /// When the latest call was sent, and its request id, as far as the ledger has them.
     private func sending(_ presentation: Presentation) -> String {
         guard let call = job.ledger?.last else { return "the request was sent" }
         let request = call.requestID.map { "the request \(TerminalText.line($0))" } ?? "the request"

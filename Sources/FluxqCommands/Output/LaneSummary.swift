@@ -1,11 +1,11 @@
 import FluxqControl
 import FluxqModel
 
-/// Why a lane is not simply running: since when, what to do about it, and when it is tried again.
+/// Why a lane does not run: since when, what to do about it, and when it is tried again.
 struct LaneSummary {
     let lane: LaneDocument
 
-    /// Empty for a lane that runs.
+    /// Empty for a running lane.
     func lines(_ presentation: Presentation) -> [String] {
         switch LaneDocument.State(rawValue: lane.state) {
         case .running: []
@@ -58,7 +58,7 @@ struct LaneSummary {
         }
     }
 
-    /// The key of the configuration that says where the API is.
+    /// The configuration key that holds the API's address.
     private var address: String {
         lane.endpoint == Lane.defaultEndpoint
             ? "api.base_url" : "endpoints.\(TerminalText.line(lane.endpoint)).base_url"

@@ -1,7 +1,7 @@
 import FluxqControl
 import FluxqModel
 
-/// One call of a job on one line: when, what came of it, what it cost.
+/// One line about a job's call: its time, result and cost.
 struct LedgerLine {
     private let call: JobDocument.LedgerDocument
 
@@ -9,7 +9,7 @@ struct LedgerLine {
         self.call = call
     }
 
-    /// - Parameter withMessage: adds what the API or the network said.
+    /// - Parameter withMessage: adds the message of the API or the network.
     func text(_ presentation: Presentation, withMessage: Bool) -> String {
         let begun = call.begunAt.timestamp
         var parts = [presentation.clock.text(begun)]
@@ -36,7 +36,7 @@ struct LedgerLine {
         }
     }
 
-    /// `, 4 x 0.08 USD`; nothing if the configuration has no price.
+    /// `, 4 x 0.08 USD`; empty if the configuration has no price.
     private func price(of pictures: Int) -> String {
         guard let price = call.price, let currency = call.currency else { return "" }
         return " \(pictures) x \(price) \(currency)"

@@ -1,4 +1,4 @@
-/// One line on standard error that is written over as things change. Nothing if nobody watches.
+/// One line on standard error that is overwritten as things change. Prints nothing if standard error is not a terminal.
 struct LiveLine {
     private let console: Console
 

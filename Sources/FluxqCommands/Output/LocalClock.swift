@@ -3,9 +3,9 @@ import Glibc
 
 /// The wall clock of the caller's time zone (`$TZ`, /etc/localtime).
 struct LocalClock: Sendable {
-    /// What the wall shows at a time.
+    /// The local time at a timestamp.
     var civil: @Sendable (Timestamp) -> CivilTime
-    /// When the wall shows it; nil for an hour that is left out when summer time begins.
+    /// The timestamp of a local time; nil for an hour that is skipped when summer time begins.
     var timestamp: @Sendable (CivilTime) -> Timestamp?
 
     func text(_ time: Timestamp) -> String { civil(time).text }

@@ -1,7 +1,7 @@
 import FluxqControl
 import FluxqModel
 
-/// What can be asked for, one model a line.
+/// The available models, one per line.
 struct ModelTable {
     let models: [ModelDocument]
 
@@ -34,7 +34,8 @@ struct ModelTable {
         return image.required ? "needed" : "optional"
     }
 
-    /// The options of fluxq's own that the model takes, then its own fields; not those that have a column or an argument.
+    /// Fields with an option of fluxq that the model accepts, then its own fields. Leaves out those with a column or an
+    /// argument.
     private func fields(of model: ModelDocument) -> String {
         let shown: [EditRequest.CodingKeys] = [.model, .prompt, .image]
         return model.fields.filter { field in !shown.contains { $0.rawValue == field.name } }

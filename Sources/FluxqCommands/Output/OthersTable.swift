@@ -1,6 +1,6 @@
 import FluxqControl
 
-/// Others' jobs as an aligned table, in the order given: whose they are, that they run or wait, and where they stand.
+/// Other users' jobs as an aligned table, in the order given: queue position, state and owner.
 struct OthersTable {
     let jobs: [JobPage.Other]
 

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// Whether a result can be written, found out without writing a byte.
+/// Checks whether a result can be written, without writing a byte.
 enum OutputCheck {
-    /// As much as a result of one job has.
+    /// As many bytes as the result for one job needs.
     private static let room = 4096
 
-    /// - Returns: nil if a descriptor can be written, as far as can be told beforehand.
+    /// - Returns: nil if a descriptor can be written, as far as this can be checked in advance.
     static func failure(of descriptor: Int32) -> FileErrorNumber? {
         var file = stat()
         guard fstat(descriptor, &file) == 0 else { return FileErrorNumber(code: errno) }
@@ -22,7 +22,7 @@ enum OutputCheck {
             guard poll(&state, 1, 0) >= 0 else { return nil }
             return Int32(state.revents) & (POLLERR | POLLHUP) == 0 ? nil : FileErrorNumber(code: EPIPE)
         default:
-            // A device: /dev/full refuses no bytes as well.
+            // A device: /dev/full rejects even an empty write.
             return write(descriptor, "", 0) < 0 ? FileErrorNumber(code: errno) : nil
         }
     }
@@ -36,7 +36,7 @@ enum OutputCheck {
             return FileErrorNumber(code: EFBIG)
         }
         guard fallocate(descriptor, Int32(FLUXQ_FALLOC_FL_KEEP_SIZE), Int(start), room) != 0 else { return nil }
-        // Many file systems cannot reserve room; then nothing is known.
+        // Many file systems cannot reserve space; then nothing is known.
         return [ENOSPC, EDQUOT, EFBIG, EIO, EROFS].contains(errno) ? FileErrorNumber(code: errno) : nil
     }
 }

@@ -1,4 +1,4 @@
-/// What a piece of text is, so that a terminal can show it.
+/// The meaning of a piece of text, as a terminal's colour or style.
 enum Ink: String, Sendable {
     case heading = "1"
     case quiet = "2"
@@ -8,7 +8,7 @@ enum Ink: String, Sendable {
     case bad = "31"
 }
 
-/// Colours, or none.
+/// Applies colours, or none.
 struct Palette: Hashable, Sendable {
     let colours: Bool
 

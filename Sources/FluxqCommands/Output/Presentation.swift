@@ -1,10 +1,10 @@
 import FluxqControl
 import FluxqModel
 
-/// For whom something is written: a person at a terminal, or a pipe.
+/// The form of the output: for a person at a terminal, or for a pipe.
 struct Presentation: Sendable {
     var palette: Palette
-    /// Columns of the terminal; nil for a pipe, which gets whole texts and absolute times.
+    /// Columns of the terminal; nil for a pipe, which gets complete texts and absolute times.
     var width: Int?
     var now: Timestamp
     var clock: LocalClock
@@ -14,7 +14,7 @@ struct Presentation: Sendable {
         width == nil ? clock.text(time.timestamp) : Elapsed.relative(time.timestamp, now: now)
     }
 
-    /// The local time, and how far away it is.
+    /// The local time, and its distance from now.
     func fullMoment(_ time: WireTime) -> String {
         "\(clock.text(time.timestamp)) (\(Elapsed.relative(time.timestamp, now: now)))"
     }

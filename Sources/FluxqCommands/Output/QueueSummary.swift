@@ -1,7 +1,7 @@
 import FluxqControl
 import FluxqModel
 
-/// How the queue is doing: what stops it and what to do about that, then the caller's part in it.
+/// The state of the queue: what stops it and what to do about that, then the caller's own jobs.
 struct QueueSummary {
     let queue: QueueDocument
 

@@ -1,7 +1,6 @@
-/// Text that others wrote, made fit to be shown: it cannot move the cursor, hide itself or speak for this program.
+/// Makes text of others safe to print: it cannot move the cursor, hide itself or imitate this program.
 enum TerminalText {
-    /// One line: control characters and invisible formatting, line breaks and writing direction included, are spelled
-    /// out.
+    /// One line. Control characters and invisible formatting are escaped, including line breaks and writing direction.
     static func line(_ text: String) -> String {
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
         var result = ""
@@ -15,7 +14,7 @@ enum TerminalText {
         return result
     }
 
-    /// Several lines: the same, but line breaks stay.
+    /// Several lines: as `line`, but line breaks stay.
     static func lines(_ text: String) -> [String] {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line(String($0)) }
     }
@@ -23,7 +22,7 @@ enum TerminalText {
     static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: false
-        // Joiners hold emoji and some scripts together; everything else of this kind is invisible or changes direction.
+        // Joiners hold emoji and some scripts together; all others of this category are invisible or change direction.
         case .format: scalar == "\u{200C}" || scalar == "\u{200D}"
         default: true
         }
@@ -39,7 +38,7 @@ enum TerminalText {
         }
     }
 
-    /// How many columns of a terminal it takes.
+    /// The number of terminal columns that the text needs.
     static func columns(_ text: String) -> Int {
         if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.utf8.count }
         return text.reduce(0) { $0 + columns($1) }
@@ -63,7 +62,7 @@ enum TerminalText {
         0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F900...0x1F9FF, 0x20000...0x3FFFD,
     ]
 
-    /// As much as fits, with `…` where something was left out.
+    /// As much as fits, with `…` at the end if something was cut.
     static func truncated(_ text: String, toColumns limit: Int) -> String {
         guard columns(text) > limit else { return text }
         guard limit > 0 else { return "" }

@@ -3,7 +3,7 @@ struct TextTable {
     struct Column {
         let title: String
         var alignment: Alignment = .left
-        /// Columns of a terminal that it takes at most there; a pipe gets it whole.
+        /// The maximum width on a terminal; a pipe gets the whole text.
         var limit: Int?
     }
 
@@ -13,7 +13,7 @@ struct TextTable {
         let text: String
         var ink: Ink?
 
-        /// - Parameter text: already fit to be shown; nothing is shown as `-`.
+        /// - Parameter text: safe to print; `-` is shown if it is nil or empty.
         init(_ text: String?, _ ink: Ink? = nil) {
             self.text = text.flatMap { $0.isEmpty ? nil : $0 } ?? "-"
             self.ink = ink
@@ -21,11 +21,11 @@ struct TextTable {
     }
 
     let columns: [Column]
-    /// As many cells each as there are columns.
+    /// Each row has as many cells as there are columns.
     let rows: [[Cell]]
 
     private static let gap = "  "
-    /// The last column keeps this much, even where the others leave less.
+    /// The last column keeps at least this width, even if the others leave less.
     private static let leastLastColumn = 12
 
     func lines(_ presentation: Presentation) -> [String] {

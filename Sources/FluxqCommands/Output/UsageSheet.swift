@@ -31,7 +31,7 @@ struct UsageSheet {
         return parts.joined(separator: "; ")
     }
 
-    /// Money in a currency that prices had before: it counts against no limit.
+    /// Money in a currency of earlier prices: it counts against no limit.
     private func otherMoney(_ money: UsageDocument.Money) -> String {
         func amount(_ tally: UsageDocument.Tally) -> String {
             UsageDocument.amount(
@@ -45,7 +45,7 @@ struct UsageSheet {
 
     private func pictures(_ count: Int64) -> String { "\(count) \(count == 1 ? "picture" : "pictures")" }
 
-    /// Nothing if nothing has a price.
+    /// Empty if nothing has a price.
     private func money(_ amount: Double, _ before: String, inBrackets: Bool = false) -> String {
         guard usage.currency != nil else { return "" }
         let text = before + usage.amount(amount, .money)
@@ -72,7 +72,7 @@ struct UsageSheet {
     }
 }
 
-/// Everybody's use, one user a line.
+/// The use of all users, one user per line.
 struct UsageTable {
     let users: [UsageDocument]
 
@@ -93,7 +93,7 @@ struct UsageTable {
         ).lines(presentation)
     }
 
-    /// `3`, or `3 of 10` under a limit.
+    /// `3`, or `3 of 10` if there is a limit.
     private func cell(_ usage: UsageDocument, _ kind: LimitKind) -> String? {
         guard let limit = usage.limits[kind.rawValue], let used = limit.used else { return nil }
         if kind.unit == .money, usage.currency == nil, usage.others.isEmpty { return nil }
@@ -110,7 +110,7 @@ struct UsageTable {
 }
 
 extension UsageDocument {
-    /// A number of this document in words; one that cannot be is shown as it came.
+    /// A number of this document as text; an invalid one is shown unchanged.
     fileprivate func amount(_ number: Double, _ unit: LimitKind.Unit) -> String {
         Self.amount(number, unit, currency: currency.map(TerminalText.line))
     }
@@ -120,6 +120,6 @@ extension UsageDocument {
         return LimitWords.amount(value, unit, currency: currency)
     }
 
-    /// Money in other currencies than that of the present prices.
+    /// Money in currencies other than that of the current prices.
     fileprivate var others: [Money] { money.filter { $0.currency != currency } }
 }

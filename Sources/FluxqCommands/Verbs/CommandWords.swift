@@ -1,6 +1,6 @@
 import FluxqControl
 
-/// Sorts the words of a command line into options, values and the rest, so that no prompt, label or path is ever taken for an
+/// Sorts the words of a command line into options, values and the rest. So no prompt, label or path is mistaken for an
 /// option, whatever it begins with.
 ///
 /// ```
@@ -8,14 +8,15 @@ import FluxqControl
 ///   └─> submit --label=-high --image=636166652e6a7067 -- "- brighten"
 /// ```
 ///
-/// The argument parser then finds nothing that could be read in two ways. It takes text only, so paths, which are bytes, go
-/// through it in hexadecimal.
+/// The argument parser then finds no ambiguous word. It accepts only text, so paths, which are bytes, pass through it
+/// in hexadecimal.
 struct CommandWords: Hashable, Sendable {
-    /// What the argument parser gets.
+    /// The input of the argument parser.
     let arguments: [String]
 
     /// - Parameter words: those after the program's name.
-    /// - Throws: `CommandFailure` for an option that is unknown, given twice or without its value, and for text that is not UTF-8.
+    /// - Throws: `CommandFailure` for an option that is unknown, given twice or without its value, and for text that is
+    ///   not UTF-8.
     init(_ words: [[UInt8]]) throws(CommandFailure) {
         guard let first = words.first, let verb = VerbWords(named: first) else {
             var texts: [String] = []
@@ -27,7 +28,8 @@ struct CommandWords: Hashable, Sendable {
         arguments = try sorting.sort(words.dropFirst())
     }
 
-    /// Whether failures are to be JSON documents: that is said by the words even if nothing else in them can be understood.
+    /// True if failures are to be JSON documents. `--json` counts even if nothing else on the command line can be
+    /// parsed.
     static func askForJSON(_ words: [[UInt8]]) -> Bool {
         words.prefix { $0 != Array("--".utf8) }.contains(Array("--json".utf8))
     }
@@ -43,13 +45,13 @@ struct CommandWords: Hashable, Sendable {
     }
 }
 
-/// A path on its way through the argument parser.
+/// A path in the form in which it passes through the argument parser.
 enum PathWord {
     static func written(_ bytes: some Collection<UInt8>) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// - Throws: `CommandFailure` for what `written` has not made.
+    /// - Throws: `CommandFailure` for a word that `written` did not make.
     static func read(_ word: String) throws -> BytePath {
         let digits = Array(word.utf8)
         var bytes: [UInt8] = []
@@ -101,8 +103,8 @@ private struct Sorting {
         return [name] + options + (rest.isEmpty ? [] : ["--"] + rest)
     }
 
-    /// - Returns: the word for help. With other words beside it, a verb that takes a prompt says what to write instead: nobody
-    ///   may take the end of a help for that of a submit.
+    /// - Returns: the word for help; nil if none is asked for. A verb with a prompt accepts it only alone: among other
+    ///   words it is an error, so that no script mistakes printed help for a submit.
     private func help(_ words: ArraySlice<[UInt8]>) throws(CommandFailure) -> String? {
         let spoken = words.prefix { $0 != Array("--".utf8) }
         if verb.rest == .prompt {
@@ -121,7 +123,7 @@ private struct Sorting {
         return nil
     }
 
-    /// The word as the argument parser knows it; nil unless it asks for help.
+    /// The word in the argument parser's form; nil unless it asks for help.
     private static func helpWord(_ word: [UInt8]) -> String? {
         ["-h", "--help", "--help-hidden"].first { Array($0.utf8) == word }
     }
@@ -138,7 +140,7 @@ private struct Sorting {
             case .path: PathWord.written(value)
             case .text: try CommandWords.text(value, of: "The value of --\(option)")
             }
-        // The argument parser takes `--option=` for an option without its value.
+        // The argument parser reads `--option=` as an option without a value.
         options += word.isEmpty ? ["--\(option)", ""] : ["--\(option)=\(word)"]
     }
 
@@ -152,8 +154,8 @@ private struct Sorting {
         rest.append(text)
     }
 
-    /// Whether a word that begins with a dash and is no option of the verb is the prompt. One that is written as an option may
-    /// be a mistyped one, and a wrong prompt costs money.
+    /// True if a word that begins with a dash and is no option of the verb is the prompt. False for one in the form of
+    /// an option: it may be mistyped, and a wrong prompt costs money.
     private func isPrompt(_ word: [UInt8]) -> Bool {
         guard verb.rest == .prompt, Self.helpWord(word) == nil else { return false }
         guard word.starts(with: Array("--".utf8)) else { return true }
@@ -184,7 +186,7 @@ private struct Sorting {
     }
 }
 
-/// A word that is written as an option: `--name` or `--name=value`.
+/// A word in the form of an option: `--name` or `--name=value`.
 private struct Option {
     let name: String
     let value: [UInt8]?

@@ -1,14 +1,14 @@
 import FluxqControl
 import FluxqControlClient
 
-/// Several jobs one after the other: what goes wrong with one does not keep the next from its turn.
+/// Handles several jobs in turn; a failure with one does not stop the next.
 struct EachJob {
     let ids: [Int64]
     let console: Console
 
-    /// - Parameter act: does one job.
-    /// - Returns: success, or how the first that was not one ended.
-    /// - Throws: what would go wrong with every other job as well, such as a lost connection.
+    /// - Parameter act: handles one job.
+    /// - Returns: success, or the first status that is not success.
+    /// - Throws: errors that would affect every other job as well, such as a lost connection.
     func run(_ act: (Int64) async throws -> ExitStatus) async throws -> ExitStatus {
         var first = ExitStatus.success
         var seen: Set<Int64> = []
@@ -26,11 +26,11 @@ struct EachJob {
         return first
     }
 
-    /// Changes each job and prints it: with `--json` its document on one line.
+    /// Changes each job and prints it; with `--json` its document on one line.
     ///
     /// - Parameters:
-    ///   - change: of one job; gives it as it is then.
-    ///   - words: what a person reads of it.
+    ///   - change: changes one job and returns its new document.
+    ///   - words: the text for a person.
     func run(
         changing change: (Int64) async throws -> Answered<JobDocument>, words: (JobDocument) -> String
     ) async throws -> ExitStatus {
@@ -45,7 +45,7 @@ struct EachJob {
         }
     }
 
-    /// nil for what is not this job's own.
+    /// nil for an error that is not specific to this job.
     private static func complaint(_ error: any Error, about id: Int64) -> CommandFailure? {
         switch error {
         case ControlClientError.problem(let problem): CommandFailure(problem, aboutJob: id)

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// `fluxq`: the root of all verbs.
 ///
-/// Every verb names itself: finding a name by reflection costs a millisecond at each start.
+/// Every verb declares its name: finding it by reflection costs a millisecond at each start.
 struct FluxqCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxq",

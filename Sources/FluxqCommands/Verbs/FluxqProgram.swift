@@ -4,7 +4,7 @@ import Glibc
 
 /// The program `fluxq`.
 package enum FluxqProgram {
-    /// Reads the command line, does what it says, and ends the process with the status that says how it went.
+    /// Parses the command line, runs the verb, and exits with its status.
     package static func run() async {
         let words = ProcessArguments.take()
         StandardStreams.secure()
@@ -33,9 +33,10 @@ package enum FluxqProgram {
         }
     }
 
-    /// What the argument parser says for people, as a complaint.
+    /// The argument parser's message for people, as a failure.
     ///
-    /// - Returns: nil for what is no failure, such as help, and for the status of a verb that has said itself what went wrong.
+    /// - Returns: nil if there is no failure, such as for help, and for the status of a verb that has already reported
+    ///   its failure.
     static func complaint(_ error: any Error, verb: String?) -> CommandFailure? {
         let status = FluxqCommand.exitCode(for: error)
         if error is ExitCode || status.isSuccess { return nil }

@@ -88,7 +88,7 @@ struct Forget: AsyncParsableCommand {
     private func forget(
         _ client: ControlClient, _ console: Console, before: WireTime?
     ) async throws -> ExitStatus {
-        // So many numbers to a request.
+        // At most this many numbers per request.
         var requests = [ForgetRequest(label: label, state: state?.rawValue, before: before)]
         if !ids.isEmpty {
             var seen: Set<Int64> = []
@@ -111,7 +111,7 @@ struct Forget: AsyncParsableCommand {
                             + "\(staying.problem)"))
                 status = .badInput
             }
-            // Nothing that ends from now on is forgotten unseen.
+            // Jobs that end after the preview are not forgotten.
             requests[index].before = preview.before
             requests[index].preview = nil
         }

@@ -3,7 +3,7 @@ import FluxqControl
 import FluxqControlClient
 import Glibc
 
-/// What every verb takes.
+/// The options of every verb.
 struct GlobalOptions: ParsableArguments {
     @Flag(help: "Print JSON for programs; a failure is a JSON document on standard error.")
     var json = false
@@ -27,7 +27,7 @@ struct GlobalOptions: ParsableArguments {
             })
     }
 
-    /// Connects and lets `body` make its requests, which wait their turn.
+    /// Connects and lets `body` make its requests, which may wait for a busy or restarting daemon.
     func connected<Result: Sendable>(
         _ console: Console, _ body: (ControlClient) async throws -> Result
     ) async throws -> Result {
@@ -35,7 +35,7 @@ struct GlobalOptions: ParsableArguments {
             to: controlSocket, patience: .atThePrompt, isWaiting: { console.note($0.waitingWords) }, body)
     }
 
-    /// Once for each verb, however often it connects.
+    /// Called once per verb, however often it connects.
     private func warnOfSocket(_ console: Console) {
         guard let uid = controlSocket.foreignOwner() else { return }
         console.note(
@@ -43,10 +43,10 @@ struct GlobalOptions: ParsableArguments {
                 + "prompts and pictures. If you trust that user, use: --socket PATH")
     }
 
-    /// Runs a verb: whatever it throws is told to the person or program, and becomes the exit status.
+    /// Runs a verb. An error that it throws is printed and becomes the exit status.
     ///
-    /// - Parameter changes: the verb changes something. Then standard output is looked at first: nobody may have to guess what
-    ///   was done.
+    /// - Parameter changes: true if the verb changes something. Then standard output is checked first, so that the
+    ///   result is not lost.
     func run(changes: Bool = false, _ verb: (Console) async throws -> ExitStatus) async throws {
         let console = Console(json: json, endsWithReader: !changes)
         warnOfSocket(console)
@@ -64,7 +64,7 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension ControlClientError {
-    /// What a person reads who waits for the daemon because of it.
+    /// The message for a person who waits for the daemon because of this error.
     var waitingWords: String {
         isBusy
             ? "fluxqd is busy; waiting up to a minute for a connection"

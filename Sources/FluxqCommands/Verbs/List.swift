@@ -41,7 +41,7 @@ struct List: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    /// What is held in memory to align the columns.
+    /// The number of jobs held in memory to align the columns.
     static let mostJobs = 100_000
 
     func validate() throws {

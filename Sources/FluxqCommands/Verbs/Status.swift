@@ -86,7 +86,7 @@ struct Status: AsyncParsableCommand {
                                 + LedgerLine($0).text(presentation, withMessage: true)
                         })
                 }
-                // A page that does not continue the one before would never end.
+                // Without this check, pages that do not continue the previous one would never end.
                 guard let next = page.document.next, next < before ?? .max else { break }
                 before = next
             } while true
@@ -94,7 +94,7 @@ struct Status: AsyncParsableCommand {
         }
     }
 
-    /// Jobs of one state that the overview shows.
+    /// Maximum number of running jobs, and of queued jobs, in the overview.
     private static let most = 20
     private static let mostFinished = 5
 

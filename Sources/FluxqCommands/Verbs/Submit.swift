@@ -157,7 +157,7 @@ struct Submit: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run(changes: true) { console in
-            // First what is wrong here, before anything is queued: the prompt, the picture, and a place for the result.
+            // Local errors come first, before anything is queued: in the prompt, the picture and the output directory.
             let prompt = try await PromptSource(argument: prompt, file: promptFile)?.read(console)
             let named = image.map(PictureArgument.init(argument:))
             let picture = try await OpenPicture.open(named)
@@ -180,7 +180,7 @@ struct Submit: AsyncParsableCommand {
         }
     }
 
-    /// Everything after the job was queued.
+    /// Runs all steps after the job was queued.
     private func finish(
         _ job: Answered<JobDocument>, _ notes: [String], _ directory: OutputDirectory?, _ console: Console
     ) async throws -> ExitStatus {
@@ -221,7 +221,7 @@ struct Submit: AsyncParsableCommand {
         request.negativePrompt = negativePrompt
         request.responseFormat = responseFormat
         request.parameters = try FieldSetting.parameters(of: settings)
-        // With a key of its own, a submit whose answer was lost can be sent again.
+        // A generated key makes it safe to resend a submit whose answer was lost.
         let options = JobSubmission.Options(
             priority: priority, label: label, notBefore: at.map(WireTime.init), onUnknown: onUnknown,
             key: key ?? Self.drawnKey())
@@ -247,7 +247,7 @@ struct Submit: AsyncParsableCommand {
         }
     }
 
-    /// 128 bits, so that no two are the same.
+    /// 128 random bits, so that keys are unique.
     private static func drawnKey() -> String {
         "once-" + (0..<2).map { _ in String(UInt64.random(in: 0 ... .max), radix: 36) }.joined(separator: "-")
     }

@@ -1,6 +1,7 @@
-/// Which options a verb has, as far as it takes to tell them from its other words. A test holds this against the verbs.
+/// The options of a verb, as far as they are needed to tell them from its other words. A test compares this with the
+/// verbs.
 struct VerbWords: Hashable, Sendable {
-    /// What the word after an option is.
+    /// The kind of an option's value.
     enum Value: Hashable, Sendable {
         /// UTF-8.
         case text
@@ -8,11 +9,11 @@ struct VerbWords: Hashable, Sendable {
         case path
     }
 
-    /// What words without an option are.
+    /// The kind of the words without an option.
     enum Rest: Hashable, Sendable {
         /// One text, which may begin with a dash.
         case prompt
-        /// Numbers and the like, or nothing.
+        /// Job numbers and similar words, or nothing.
         case others
     }
 
@@ -21,7 +22,7 @@ struct VerbWords: Hashable, Sendable {
     let flags: Set<String>
     let rest: Rest
 
-    /// Options that may be given several times.
+    /// Options that can be repeated.
     static let repeatable: Set<String> = ["set"]
 
     private init(_ values: [String: Value] = [:], flags: Set<String> = [], rest: Rest = .others) {
@@ -30,7 +31,7 @@ struct VerbWords: Hashable, Sendable {
         self.rest = rest
     }
 
-    /// - Returns: nil for a word that is no verb with options.
+    /// - Returns: nil if the word is no verb with options.
     init?(named word: [UInt8]) {
         guard let verb = String(validating: word, as: UTF8.self).flatMap({ Self.all[$0] }) else { return nil }
         self = verb
