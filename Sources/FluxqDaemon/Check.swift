@@ -7,7 +7,7 @@ import Foundation
 import Glibc
 import Logging
 
-/// `fluxqd check`: whether everything in the state directory is as it should be.
+/// `fluxqd check`: checks everything in the state directory.
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -59,7 +59,7 @@ struct Check: AsyncParsableCommand {
                 directory: path, progress: { terminal.show(Self.words($0)) }
             ).run()
             terminal.clear()
-            // Where the database itself is damaged, nothing may be written into it.
+            // A damaged database must not be written to.
             if repair, !report.findings.contains(where: { $0.kind == .integrity }) {
                 report = try await Self.repair(path, report, missingIsLost: missingIsLost)
             }
@@ -100,7 +100,7 @@ struct Check: AsyncParsableCommand {
 }
 
 extension CheckReport {
-    /// One line.
+    /// The report on one line.
     var json: String {
         get throws {
             let encoder = JSONEncoder()
@@ -109,7 +109,7 @@ extension CheckReport {
         }
     }
 
-    /// For a person: what was looked at, then each finding with what to do.
+    /// The report for a person: what was checked, then each finding with what to do.
     var words: String {
         var lines = [
             "\(stateDirectory): \(jobs) jobs of \(users) users, \(calls) calls; "

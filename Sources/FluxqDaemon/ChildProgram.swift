@@ -5,10 +5,10 @@ import Synchronization
 
 /// A program that this one has started and waits for.
 ///
-/// It gets three descriptors and no other one of this process, no variable that it is not given, and the default for every
-/// signal. It is in a process group of its own, so that a terminal's Ctrl-C does not reach it.
+/// It gets three descriptors and no others of this process, only the variables passed to it, and default signal
+/// handling. It runs in its own process group, so that a terminal's Ctrl-C does not reach it.
 final class ChildProgram: Sendable {
-    /// How it ended.
+    /// How the program ended.
     enum End: Hashable, Sendable, CustomStringConvertible {
         case exit(Int32)
         case signal(Int32)
@@ -21,7 +21,7 @@ final class ChildProgram: Sendable {
         }
     }
 
-    /// The number of the process; nil once the number may be another's.
+    /// The process id; nil once it may belong to another process.
     private final class Running: Sendable {
         let id: Mutex<pid_t?>
 
@@ -47,12 +47,12 @@ final class ChildProgram: Sendable {
     }
 
     private let running: Running
-    /// Its end. Nothing breaks off the wait for it.
+    /// The program's end. This wait cannot be canceled.
     let end: Task<End, Never>
 
     /// - Parameters:
-    ///   - input: its standard input; `output`: its standard output. Standard error is this program's own.
-    /// - Throws: why it could not be started.
+    ///   - input: its standard input; `output`: its standard output. Standard error is inherited from this program.
+    /// - Throws: the reason why it could not be started.
     init(
         _ path: String, _ arguments: [String], environment: [String: String], input: CInt, output: CInt
     ) throws(SystemError) {
@@ -70,10 +70,10 @@ final class ChildProgram: Sendable {
         }
     }
 
-    /// Does nothing once it has ended.
+    /// Sends a signal; does nothing once the program has ended.
     func send(_ signal: CInt) { running.send(signal) }
 
-    /// Waits for its end, and has it end after so long.
+    /// Waits for its end, and kills it after `patience`.
     func ended(within patience: Duration) async {
         let killer = Task { [running] in
             try await Task.sleep(for: patience)
@@ -91,7 +91,7 @@ final class ChildProgram: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        // What has taken the place of a closed standard error is this process's own.
+        // If standard error was closed, its descriptor is now one of this process's own files.
         let flags = fcntl(STDERR_FILENO, F_GETFD)
         if flags < 0 || flags & FD_CLOEXEC != 0 {
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)

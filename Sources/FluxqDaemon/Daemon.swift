@@ -10,7 +10,7 @@ package import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// Puts the parts together, runs them until a signal, and takes them apart again.
+/// Assembles the parts, runs them until a signal, and shuts them down.
 ///
 /// ```
 /// state directory (lock) ─ archive ─ store ─┬─ workers ── images API (or fluxq-sandbox)
@@ -41,12 +41,12 @@ package struct Daemon: Sendable {
         self.logger = logger
     }
 
-    /// Returns after a SIGTERM or SIGINT, when everything has ended in order.
+    /// Returns after a SIGTERM or SIGINT, once everything has ended in order.
     ///
-    /// - Throws: what keeps it from starting, with words for the administrator.
+    /// - Throws: the reason why it cannot start, with a message for the administrator.
     package func run() async throws {
         umask(0o077)
-        // A client that hangs up is an error of one write, not the end of the process.
+        // A client that disconnects causes an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
 
         let read = { @Sendable [options, environment] in
@@ -92,7 +92,7 @@ package struct Daemon: Sendable {
         let serving = {
             @Sendable [isSandboxed = options.isSandboxed] (configuration: Configuration) -> ControlServer.Settings in
             var settings = configuration.controlSettings
-            // The stand-in takes any key.
+            // The stand-in accepts any key.
             if !isSandboxed { settings.warnings = configuration.warnings }
             return settings
         }
@@ -114,7 +114,7 @@ package struct Daemon: Sendable {
             notifier: notifier,
             logger: logger, read: read, complete: complete, serving: serving)
 
-        // Shut down in reverse: calls in flight are waited for while status can still be asked.
+        // Shut down in reverse order: clients can still ask for the status while fluxqd waits for calls in flight.
         let watch: [any Service] = sandbox.map { [SandboxWatch(sandbox: $0, logger: logger)] } ?? []
         let services: [any Service] =
             watch + [
@@ -124,7 +124,7 @@ package struct Daemon: Sendable {
         let end = await runUntilSignal(
             ServiceGroup(
                 configuration: .init(
-                    // A part that fails must not take the calls in flight with it: they are paid for.
+                    // A part that fails must not abort the calls in flight: they are paid for.
                     services: services.map {
                         .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
                     }, logger: logger)), reload)
@@ -140,7 +140,7 @@ package struct Daemon: Sendable {
         logger.notice("fluxqd has stopped.")
     }
 
-    /// What `run` threw, as sysexits has it.
+    /// The sysexits status for an error that `run` threw.
     package static func exitStatus(of error: any Error) -> Int32 {
         switch error {
         case StateDirectoryError.ofAnotherAPI: EX_CONFIG
@@ -154,16 +154,16 @@ package struct Daemon: Sendable {
 
     private static func sandboxDirectory(of directory: String) -> String { "\(directory)/sandbox" }
 
-    /// The stand-in of the images API, if it was asked for.
+    /// Starts the stand-in of the images API, if requested.
     private func startSandbox(in directory: String, _ configuration: Configuration) async throws -> SandboxProcess? {
         guard options.isSandboxed else { return nil }
         return try await SandboxProcess.start(
             in: Self.sandboxDirectory(of: directory), configuration.sandbox, environment: environment)
     }
 
-    /// A first SIGTERM or SIGINT drains; a second one gives the calls in flight up. SIGHUP reloads the configuration.
+    /// The first SIGTERM or SIGINT drains; a second one abandons the calls in flight. SIGHUP reloads the configuration.
     private func runUntilSignal(_ services: ServiceGroup, _ reload: Reload) async -> Result<Void, any Error> {
-        // Before anybody is told that fluxqd is ready: a signal that comes then is already caught.
+        // Installed before fluxqd reports that it is ready, so that a signal from then on is caught.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         return await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
@@ -184,7 +184,7 @@ package struct Daemon: Sendable {
                     }
                 }
             }
-            // The services' end, or the second signal; canceling the other is no failure of it.
+            // The end of the services, or the second signal; canceling the other task is not a failure.
             let end = await group.nextResult() ?? .success(())
             group.cancelAll()
             while await group.nextResult() != nil {}
@@ -192,14 +192,14 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// After a failed fsync what the system's cache holds can no longer be believed; a new start reads the disk.
+    /// After a failed fsync the page cache can no longer be trusted; a restart reads the disk.
     private func exitAtOnce(_ error: any Error) {
         logger.critical("The disk has failed; exiting to recover.", metadata: ["error": "\(error)"])
         _exit(EX_IOERR)
     }
 }
 
-/// Where clients come in: handed over by systemd, or bound here.
+/// The socket for clients: passed by systemd, or bound here.
 private struct DaemonSocket {
     let descriptor: CInt
     let name: String
@@ -220,10 +220,10 @@ private struct DaemonSocket {
 }
 
 extension Daemon {
-    /// One client for each endpoint, which knows the key of its own and hides those of all: an API may be told of another
-    /// one's key, by a proxy that serves both.
+    /// One client for each endpoint. It knows its own key and redacts all keys: a proxy that serves two APIs may show
+    /// one of them the other's key.
     ///
-    /// - Parameter keys: by endpoint; the stand-in takes any.
+    /// - Parameter keys: by endpoint; the stand-in accepts any.
     fileprivate static func clients(
         _ configuration: Configuration, keys: [String: APIKey]
     ) -> [String: ImagesClient] {
@@ -240,13 +240,13 @@ extension Daemon {
 }
 
 extension Configuration {
-    /// For the log.
+    /// All API addresses, for the log.
     fileprivate var addresses: String {
         endpoints.isEmpty
             ? "\(api.baseURL)" : endpoints.map { "\($0.name): \($0.baseURL)" }.joined(separator: ", ")
     }
 
-    /// With the stand-in of the images API, if there is one, in the place of every real one.
+    /// The configuration with the stand-in, if there is one, in place of every real API.
     fileprivate func calling(_ sandbox: SandboxProcess?) -> Configuration {
         guard let sandbox else { return self }
         var configuration = self

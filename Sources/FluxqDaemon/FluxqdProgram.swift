@@ -1,7 +1,7 @@
 import ArgumentParser
 import FluxqProcess
 
-/// The whole program, for an executable that knows nothing but how to start it.
+/// The whole program, for an executable that only starts it.
 package enum FluxqdProgram {
     package static func run() async {
         StandardStreams.secure()

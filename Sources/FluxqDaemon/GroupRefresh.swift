@@ -4,19 +4,19 @@ import FluxqUsers
 import Logging
 import ServiceLifecycle
 
-/// Looks up, once after a start, the names and groups of users whose jobs run without a visit of theirs: their
-/// numbers may
-/// be other people's by now, and exceptions of limits may hold for them. One that cannot be looked up keeps what was known, and so does everybody until the user database answers.
+/// Looks up, once after a start, the names and groups of users with jobs that may run before their next visit. Their
+/// uids may belong to other people by now, and limit exceptions may apply to them. If a lookup fails, or until the user
+/// database answers, the known values stay.
 struct GroupRefresh: Service {
     let store: Store
     let logger: Logger
-    /// nil if nobody has that number. It may block, for however long.
+    /// nil if no user has that uid. May block for any time.
     var lookUp: @Sendable (UInt32) throws -> (name: String, groups: Set<UInt32>)? = { uid in
         try UserDatabase.user(uid: uid).map { ($0.name, UserDatabase.groups(of: $0)) }
     }
 
     func run() async throws {
-        // A lookup that hangs keeps nothing from ending: nobody waits for its thread.
+        // A lookup that hangs does not delay the shutdown: nothing waits for its thread.
         let refresh = Task { await self.refresh() }
         try await gracefulShutdown()
         refresh.cancel()

@@ -4,11 +4,11 @@ import FluxqWorkers
 import Logging
 import ServiceLifecycle
 
-/// Tells the service manager that fluxqd is ready, and that it lives: a word to the watchdog goes out only after the
-/// database and the dispatchers of the work have answered.
+/// Notifies the service manager that fluxqd is ready and alive. The watchdog is notified only after the database and
+/// the dispatchers have answered.
 struct HealthReport: Service {
     let notifier: ServiceNotifier
-    /// nil if no watchdog waits.
+    /// nil if no watchdog is set.
     let interval: WatchdogInterval?
     let store: Store
     let workers: Workers
@@ -21,7 +21,7 @@ struct HealthReport: Service {
             try await gracefulShutdown()
             return
         }
-        // Ends with the graceful shutdown, which reaches this service last: a drain is part of a healthy life.
+        // Ends with the graceful shutdown, which reaches this service last: a draining daemon is still healthy.
         do {
             try await cancelWhenGracefulShutdown {
                 while true {
@@ -31,15 +31,15 @@ struct HealthReport: Service {
                 }
             }
         } catch is CancellationError {
-            // The shutdown; nothing went wrong.
+            // The shutdown, not an error.
         }
     }
 }
 
 extension HealthReport {
-    /// A word to the watchdog. One that fails is only logged: what silence means is for the service manager to decide.
+    /// Notifies the watchdog. A failure is only logged: the service manager decides what silence means.
     ///
-    /// - Parameter patience: until the log says who has not answered.
+    /// - Parameter patience: the time until the log names a component that has not answered.
     private func beat(patience: Duration) async throws(CancellationError) {
         do {
             try await hear("the database", patience) { _ = try await store.newestEvent() }
@@ -68,9 +68,9 @@ extension HealthReport {
     }
 }
 
-/// Tells the service manager of a stop before anything else ends.
+/// Notifies the service manager of a stop before any other service ends.
 struct StoppingNotice: Service {
-    /// For what comes after the calls: requests in progress, the database.
+    /// Time for the steps after the calls: requests in progress, the database.
     private static let closing = Duration.seconds(30)
 
     let notifier: ServiceNotifier
@@ -85,7 +85,7 @@ struct StoppingNotice: Service {
                 .stopping, .extendTimeout(drain + Self.closing),
                 .status("Stopping: waiting up to \(drain.components.seconds) s for calls in flight."))
         } catch {
-            // No reason to give up the calls in flight.
+            // No reason to abandon the calls in flight.
             logger.error("The service manager was not told of the stop.", metadata: ["error": "\(error)"])
         }
     }

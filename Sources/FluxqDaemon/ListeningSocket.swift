@@ -2,20 +2,20 @@ import FluxqControl
 import Glibc
 import Synchronization
 
-/// A Unix socket that fluxqd binds itself, where systemd handed none over.
+/// A Unix socket that fluxqd binds itself if systemd passed none.
 package final class ListeningSocket: Sendable {
-    /// Everybody may connect: the kernel says who each peer is, and that decides what it may do.
+    /// Any user may connect: the kernel identifies each peer, and that decides its rights.
     package static let standardMode: UInt32 = 0o666
-    /// Connections that wait for accept.
+    /// Connections that can wait for accept.
     package static let backlog: Int32 = 512
 
-    /// Linux's `O_PATH`, which C's headers show to GNU programs alone. The same on x86-64 and arm64.
+    /// Linux's `O_PATH`, which C's headers define only for GNU programs. The same on x86-64 and arm64.
     private static let openPathOnly: Int32 = 0o10000000
 
     package let path: String
-    /// Listening, closed on exec. Its server closes it.
+    /// Listening, closed on exec. The server closes it.
     package let descriptor: Int32
-    /// Holds the file that `path` was when it was bound, so that no other file gets its inode; nil once removed.
+    /// Keeps the bound file of `path` open, so that no other file gets its inode; nil once removed.
     private let file: Mutex<Int32?>
 
     private init(path: String, descriptor: Int32, file: Int32) {
@@ -24,7 +24,7 @@ package final class ListeningSocket: Sendable {
         self.file = Mutex(file)
     }
 
-    /// Binds and listens. A socket at `path` that nobody serves any more is replaced.
+    /// Binds and listens. A stale socket at `path` is replaced.
     package static func bind(
         path: String, mode: UInt32 = standardMode
     ) throws(ListeningSocketError) -> ListeningSocket {
@@ -46,8 +46,8 @@ package final class ListeningSocket: Sendable {
             let file = open(path, openPathOnly | O_NOFOLLOW | O_CLOEXEC)
             guard file >= 0 else { throw .failed(path, SystemError("open")) }
             do throws(ListeningSocketError) {
-                // Before listen, so that nobody meets a socket with the wrong mode: until then connections are refused. And
-                // by the file that was opened, not by its name: another may have that by now.
+                // Set before listen, so that no client meets a socket with the wrong mode: until then connections are
+                // refused. Set through the opened file, because its name may already belong to another file.
                 var status = stat()
                 guard fstat(file, &status) == 0 else { throw .failed(path, SystemError("stat")) }
                 guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .notASocket(path) }
@@ -64,7 +64,7 @@ package final class ListeningSocket: Sendable {
         }
     }
 
-    /// Takes the name away, unless another file has it by now. To be called once nothing is accepted any more.
+    /// Removes the name, unless another file has it by now. Must be called once no more connections are accepted.
     package func removeName() throws(ListeningSocketError) {
         let held = file.withLock { file in
             defer { file = nil }
@@ -80,10 +80,10 @@ package final class ListeningSocket: Sendable {
         if unlink(path) != 0, errno != ENOENT { throw .failed(path, SystemError("unlink")) }
     }
 
-    /// In a directory where everybody may replace everybody's files, anybody could put a socket of its own in place of this one.
+    /// In a directory where all users may replace each other's files, any user could put a socket in place of this one.
     private static func checkDirectory(of path: String) throws(ListeningSocketError) {
         var status = stat()
-        // What is wrong with a directory that cannot be looked at, binding says.
+        // bind reports the errors of a directory that stat cannot read.
         guard stat(SocketPath.directory(of: path), &status) == 0 else { return }
         if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { throw .directoryOfEverybody(path) }
     }
@@ -99,7 +99,7 @@ package final class ListeningSocket: Sendable {
         switch errno {
         case ECONNREFUSED: break
         case ENOENT: return
-        // Its backlog is full: somebody listens.
+        // Its backlog is full, so another process listens.
         case EAGAIN: throw .inUse(path)
         case EACCES, EPERM: throw .notPermitted(path)
         default: throw .failed(path, SystemError("connect"))

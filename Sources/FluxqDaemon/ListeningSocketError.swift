@@ -1,4 +1,4 @@
-/// Why fluxqd cannot listen at a path. Every description says what to do.
+/// The reason why fluxqd cannot listen at a path. Every description says what to do.
 package enum ListeningSocketError: Error, Hashable, Sendable {
     case badPath(String)
     case directoryMissing(String)

@@ -3,12 +3,12 @@ import Dispatch
 import Foundation
 import Glibc
 
-/// How the subcommands that look after a state directory run and end.
+/// Runs and ends the subcommands that maintain a state directory.
 enum Maintenance {
-    /// As a shell reports a program that SIGINT has ended.
+    /// The status that a shell reports for a program ended by SIGINT.
     private static let interrupted = 128 + SIGINT
 
-    /// Runs until its end or until SIGINT or SIGTERM, which cancels it; what it throws is told on standard error.
+    /// Runs the work until it ends or until SIGINT or SIGTERM, which cancels it. An error is printed on standard error.
     ///
     /// - Parameter work: returns the exit code.
     static func run(_ work: @escaping @Sendable (Progress) async throws -> Int32) async throws {
@@ -29,7 +29,7 @@ enum Maintenance {
         if code != EX_OK { throw ExitCode(code) }
     }
 
-    /// - Throws: if there is no state to be looked at, or it may not be.
+    /// - Throws: if there is no state to read, or it may not be read.
     static func checkIsThere(_ path: String) throws(StateUnreadable) {
         let database = "\(path)/queue.sqlite"
         guard access(database, F_OK) == 0 else {
@@ -63,7 +63,7 @@ enum Maintenance {
             do {
                 while let end = try await group.next() {
                     if let end { return end }
-                    // A signal: the work ends as soon as it can, with whatever the end makes of it.
+                    // A signal: the work ends as soon as it can, and counts as interrupted if it fails then.
                     isInterrupted = true
                     group.cancelAll()
                 }
@@ -75,7 +75,7 @@ enum Maintenance {
     }
 }
 
-/// One line on standard error that is overwritten as work proceeds. Nothing if nobody watches.
+/// One line on standard error that is overwritten as work proceeds. Prints nothing if standard error is not a terminal.
 struct Progress: Sendable {
     private let isShown = isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
 
@@ -92,7 +92,7 @@ struct Progress: Sendable {
     }
 }
 
-/// Why a state directory cannot be looked at.
+/// The reason why a state directory cannot be read.
 enum StateUnreadable: Error, Hashable, CustomStringConvertible {
     case notThere(String)
     case running(String, processID: Int32?)

@@ -7,7 +7,7 @@ import FluxqWorkers
 import Foundation
 import Glibc
 
-/// `fluxqd purge USER`: deletes what a user has left.
+/// `fluxqd purge USER`: deletes all data of a user.
 struct Purge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge",
@@ -41,7 +41,7 @@ struct Purge: AsyncParsableCommand {
     func run() async throws {
         let (user, yes) = (user, yes)
         let path = state.path
-        // Names are looked up before this becomes the state's owner, who may not be able to.
+        // Looks up the name before the process switches to the state's owner, who may not be able to.
         let known = UInt32(user) == nil ? try? UserDatabase.user(named: user)?.uid : nil
         try await Maintenance.run { _ in
             try StateOwner.become(ownerOf: path)
@@ -117,7 +117,7 @@ struct Purge: AsyncParsableCommand {
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 
-    /// Nothing else writes: no file of it is too young.
+    /// The daemon is stopped and nothing else writes, so files of any age can be removed.
     private static func removeContent(_ store: Store, _ archive: any ContentStore) async throws {
         var last: ContentHash?
         while case let left = try await store.leftContent(after: last), !left.isEmpty {
@@ -128,7 +128,7 @@ struct Purge: AsyncParsableCommand {
     }
 }
 
-/// Why a user cannot be purged.
+/// The reason why a user cannot be purged.
 enum PurgeRefusal: Error, CustomStringConvertible {
     case running(String, processID: Int32?)
 

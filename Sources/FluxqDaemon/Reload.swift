@@ -7,7 +7,7 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Reads the configuration again while fluxqd runs, and hands on what can change. A configuration with any mistake changes
+/// Reads the configuration again while fluxqd runs, and applies what can change. A configuration with any error changes
 /// nothing.
 final class Reload: Sendable {
     /// The parts to which new settings are applied.
@@ -22,7 +22,7 @@ final class Reload: Sendable {
     private let notifier: ServiceNotifier
     private let logger: Logger
     private let read: @Sendable () throws -> Configuration
-    /// What of a configuration the command line decides.
+    /// Sets the parts of a configuration that the command line decides.
     private let complete: @Sendable (Configuration) -> Configuration
     private let serving: @Sendable (Configuration) -> ControlServer.Settings
     private let present: Mutex<Configuration>
@@ -36,10 +36,10 @@ final class Reload: Sendable {
     }
 
     /// - Parameters:
-    ///   - present: as it was read at the start.
+    ///   - present: the configuration read at the start.
     ///   - read: reads file and environment; blocks.
-    ///   - complete: such as the stand-in's address in the place of the API's.
-    ///   - serving: what the control interface needs to know of a configuration.
+    ///   - complete: replaces, for example, the API's address by the stand-in's.
+    ///   - serving: returns the control server's settings of a configuration.
     init(
         _ parts: Parts, present: Configuration, notifier: ServiceNotifier, logger: Logger,
         read: @escaping @Sendable () throws -> Configuration,
@@ -55,8 +55,8 @@ final class Reload: Sendable {
         self.serving = serving
     }
 
-    /// Begins a reload, or has another one follow the one that is under way. Nobody waits for it: the configuration may name
-    /// users, and to look them up may take as long as it likes.
+    /// Begins a reload. If one is running, another follows it. Does not wait for it: user lookups of the configuration
+    /// may take any time.
     func begin() {
         let isFirst = progress.withLock { progress in
             switch progress {
@@ -73,7 +73,7 @@ final class Reload: Sendable {
         Task { repeat { await run() } while isAskedAgain() }
     }
 
-    /// For a stop: no reload begins any more, and one that is under way changes nothing and says nothing.
+    /// Called at a stop: no reload begins any more, and a running one changes nothing and reports nothing.
     func end() {
         progress.withLock { $0 = .over }
     }
@@ -96,7 +96,7 @@ final class Reload: Sendable {
         progress.withLock { if case .over = $0 { true } else { false } }
     }
 
-    /// One reload, from the word to the service manager that it has begun to the word that it is over, whatever its result.
+    /// Runs one reload. Notifies the service manager when it begins and when it is over, whatever its result.
     private func run() async {
         tell { () throws(ServiceNotifier.Failure) in
             try notifier.send(.reloading(at: Self.monotonicMicroseconds()))
@@ -109,10 +109,10 @@ final class Reload: Sendable {
     private func apply() async -> String? {
         let next: Configuration
         do {
-            // It looks users up, which may hang; then it holds up nobody else.
+            // User lookups may hang, so they run on a thread of their own.
             next = try await LookupThread.run(read)
         } catch {
-            // One record for each mistake.
+            // One log record for each error.
             for line in "\(error)".split(separator: "\n") {
                 logger.error("The configuration was not reloaded: nothing has changed.", metadata: ["error": "\(line)"])
             }
@@ -120,7 +120,7 @@ final class Reload: Sendable {
         }
         if isOver { return nil }
         let before = present.withLock { $0 }
-        // What only a start changes stays as it is, so that it is still told apart at the next reload.
+        // Values that only a start can change stay, so that the next reload still finds the difference.
         let (taken, changed, late) = before.takingOn(next)
         for api in parts.apis { api.reload(complete(taken).callTerms) }
         parts.store.reload(taken.storePolicy)
@@ -145,7 +145,7 @@ final class Reload: Sendable {
         }
     }
 
-    /// By CLOCK_MONOTONIC, as the protocol wants it.
+    /// CLOCK_MONOTONIC, as the protocol requires.
     private static func monotonicMicroseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

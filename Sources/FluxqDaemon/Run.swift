@@ -49,7 +49,7 @@ struct Run: AsyncParsableCommand {
     }
 }
 
-/// Which state directory; the same for every subcommand.
+/// The state directory option, the same for every subcommand.
 struct StateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Directory for all state (default: $STATE_DIRECTORY, or /var/lib/fluxq).", valueName: "dir")

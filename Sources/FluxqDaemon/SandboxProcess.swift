@@ -8,23 +8,23 @@ import ServiceLifecycle
 
 /// The stand-in of the images API: a running `fluxq-sandbox`.
 ///
-/// It gets neither the API's key nor anything that this process has open. It ends when its standard input does, and not
-/// before: so it is there until the last call has been answered, and is gone however this process ends.
+/// It gets neither the API key nor any other descriptor of this process. It ends only when its standard input ends. So
+/// it runs until the last call has been answered, and ends however this process ends.
 final class SandboxProcess: Sendable {
     private static let program = "fluxq-sandbox"
-    /// How long it may take to begin, and to end.
+    /// How long it may take to start, and to end.
     private static let patience: Duration = .seconds(30)
-    /// More than it says.
+    /// Longer than its line.
     private static let longestReport = 256
-    /// Where its words go, how much memory it may keep, and where its libraries are.
+    /// Variables for its log, its memory limit, its libraries and its temporary files.
     private static let variables: Set<String> = [
         "JOURNAL_STREAM", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "PATH", "TMPDIR",
     ]
 
-    /// Of 127.0.0.1.
+    /// Its port on 127.0.0.1.
     let port: Int
     private let child: ChildProgram
-    /// The other end of its standard input.
+    /// The write end of its standard input.
     private let lifeline: CInt
 
     var baseURL: BaseURL { .loopback(port: port) }
@@ -36,11 +36,11 @@ final class SandboxProcess: Sendable {
         self.lifeline = lifeline
     }
 
-    /// Returns when it has said where it listens.
+    /// Returns when it has printed its address.
     ///
     /// - Parameters:
-    ///   - directory: for its ledger and its port, which it takes again.
-    ///   - environment: this process's own; few of its variables are passed on.
+    ///   - directory: for its ledger and its port, which it reuses.
+    ///   - environment: this process's own; only a few variables are passed on.
     /// - Throws: `SandboxFailure`.
     static func start(
         in directory: String, _ configuration: Configuration.Sandbox, environment: [String: String]
@@ -68,14 +68,14 @@ final class SandboxProcess: Sendable {
         let line = try await NIOThreadPool.singleton.runIfActive { Self.line(from: report) }
         guard let port = line?.wholeMatch(of: /http:\/\/127\.0\.0\.1:([0-9]+)\/v1/).flatMap({ Int($0.output.1) }) else {
             close(lifeline)
-            // Without a line it has ended, or runs silently.
+            // Without a line it has ended, or is silent.
             if line == nil { child.send(SIGKILL) }
             throw SandboxFailure.notReady(await child.end.value)
         }
         return SandboxProcess(port: port, child: child, lifeline: lifeline)
     }
 
-    /// Ends it and waits for that. To be called once.
+    /// Ends it and waits for its end. Must be called once.
     func end() async {
         close(lifeline)
         await child.ended(within: Self.patience)
@@ -92,7 +92,7 @@ final class SandboxProcess: Sendable {
         return nil
     }
 
-    /// Beside this program itself, so that both are of one version.
+    /// Next to this program, so that both have the same version.
     private static func path() throws(SandboxFailure) -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let path = (own as NSString).deletingLastPathComponent + "/" + program
@@ -106,9 +106,9 @@ final class SandboxProcess: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// Its first line, without the line's end. Blocks.
+    /// Its first line, without the newline. Blocks.
     ///
-    /// - Returns: what came before it ended; nil if no line comes in time.
+    /// - Returns: the text before the newline or its end; nil if no line comes in time.
     private static func line(from descriptor: CInt) -> String? {
         let deadline = ContinuousClock.now + patience
         var bytes: [UInt8] = []
@@ -126,11 +126,11 @@ final class SandboxProcess: Sendable {
     }
 }
 
-/// Why there is no stand-in, with what to do.
+/// The reason why there is no stand-in, with what to do.
 enum SandboxFailure: Error, Hashable, CustomStringConvertible {
     case missing(String)
     case notStarted(String, SystemError)
-    /// It ended, or was ended because it said nothing.
+    /// It ended, or was killed because it printed nothing.
     case notReady(ChildProgram.End)
     /// It ended while it was needed.
     case ended(ChildProgram.End)

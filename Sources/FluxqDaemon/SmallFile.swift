@@ -1,16 +1,16 @@
 import Glibc
 
-/// Reads a file that must be short, in one go: a configuration, a key.
+/// Reads a small file completely: a configuration, a key.
 enum SmallFile {
     enum ReadError: Error {
         case system(SystemError)
-        /// A directory, a device, a pipe.
+        /// For example a directory, a device, or a pipe.
         case notRegular
         case tooLarge
     }
 
     static func read(_ path: String, maxBytes: Int) throws(ReadError) -> [UInt8] {
-        // Without O_NONBLOCK, a pipe without a writer would hold the start for ever.
+        // Without O_NONBLOCK, a pipe without a writer would block the start forever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw .system(SystemError("open")) }
         defer { close(descriptor) }

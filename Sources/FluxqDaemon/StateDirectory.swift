@@ -1,16 +1,16 @@
 import Glibc
 import Synchronization
 
-/// The directory that holds everything fluxqd keeps, locked against a second daemon.
+/// The directory for all of fluxqd's state, locked against a second daemon.
 ///
-/// The lock is held until `release()` or the end of the process. It does not end with this object's life, because the
-/// optimizer may end that early.
+/// The lock is held until `release()` or the end of the process. It does not depend on this object's lifetime, which
+/// the optimizer may shorten.
 package final class StateDirectory: Sendable {
     package static let standardPath = "/var/lib/fluxq"
     private static let lockName = "lock"
 
     package let path: String
-    /// Of the lock file; nil once released.
+    /// The descriptor of the lock file; nil once released.
     private let lock: Mutex<Int32?>
 
     private init(path: String, lock: Int32) {
@@ -18,14 +18,14 @@ package final class StateDirectory: Sendable {
         self.lock = Mutex(lock)
     }
 
-    /// Where nobody named a directory: systemd's `StateDirectory=`, else `/var/lib/fluxq`.
+    /// The directory if none is named: systemd's `StateDirectory=`, otherwise `/var/lib/fluxq`.
     package static func defaultPath(environment: [String: String]) -> String {
-        // Several directories come colon-separated; the first one is ours.
+        // Several directories are separated by colons; the first one is fluxqd's.
         let first = environment["STATE_DIRECTORY"]?.prefix { $0 != ":" } ?? ""
         return first.isEmpty ? standardPath : String(first)
     }
 
-    /// Makes the directory with mode 0700 if it is missing (its parent must exist), checks it and takes its lock.
+    /// Creates the directory with mode 0700 if it is missing (its parent must exist), checks it and locks it.
     package static func open(path: String) throws(StateDirectoryError) -> StateDirectory {
         let isNew = mkdir(path, 0o700) == 0
         if !isNew {
@@ -39,7 +39,7 @@ package final class StateDirectory: Sendable {
             default: throw .failed(path: path, SystemError("mkdir"))
             }
         }
-        // Everything below goes through this descriptor, so that nobody can swap the directory between two looks at it.
+        // All further calls use this descriptor, so that the directory cannot be swapped between two checks.
         let directory = uninterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard directory >= 0 else {
             switch errno {
@@ -50,13 +50,13 @@ package final class StateDirectory: Sendable {
         }
         defer { close(directory) }
         try check(directory, path: path)
-        // The names in it have to last; a backup may lie where they do not, the state may not.
+        // The directory must support fsync. A backup may be on a file system that does not; the state may not.
         guard uninterrupted({ fsync(directory) }) == 0 else { throw .failed(path: path, SystemError("fsync")) }
         if isNew { try makeDurable(directory, path: path) }
         return StateDirectory(path: path, lock: try takeLock(in: directory, path: path))
     }
 
-    /// Lets another daemon have the directory.
+    /// Unlocks the directory for another daemon.
     package func release() {
         lock.withLock { descriptor in
             if let open = descriptor { close(open) }
@@ -64,11 +64,11 @@ package final class StateDirectory: Sendable {
         }
     }
 
-    /// What is in a directory is as durable as its entry in the one above.
+    /// A directory's contents are only as durable as its entry in its parent.
     private static func makeDurable(_ directory: Int32, path: String) throws(StateDirectoryError) {
         let parent = uninterrupted { openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard parent >= 0 else {
-            // One that may be traversed but not read; its owner is responsible for its contents.
+            // The parent may be searched but not read; its owner is responsible for its contents.
             if errno == EACCES { return }
             throw .failed(path: path, SystemError("open the directory above"))
         }
@@ -115,9 +115,8 @@ package final class StateDirectory: Sendable {
         do throws(SystemError) {
             try writeProcessID(lock)
         } catch {
-            // The number only serves the other daemon's message. On a full disk fluxqd must still start, because
-            // reading
-            // still works.
+            // The process id is only for the other daemon's message. On a full disk fluxqd must still start, because
+            // reading still works.
             guard error.code == ENOSPC || error.code == EDQUOT else {
                 close(lock)
                 throw .failed(path: path, error)
@@ -126,7 +125,7 @@ package final class StateDirectory: Sendable {
         return lock
     }
 
-    /// Written in place and then cut, so that a file that already has its block needs no new one.
+    /// Overwrites and then truncates the file, so that a file that already has its block needs no new one.
     private static func writeProcessID(_ lock: Int32) throws(SystemError) {
         let text = Array("\(getpid())\n".utf8)
         var written = 0
@@ -145,7 +144,7 @@ package final class StateDirectory: Sendable {
     }
 }
 
-/// Makes a system call, again where a signal interrupted it.
+/// Makes a system call, and repeats it if a signal interrupts it.
 private func uninterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
     while true {
         let value = call()

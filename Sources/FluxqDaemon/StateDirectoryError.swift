@@ -1,4 +1,4 @@
-/// Why a directory cannot hold fluxqd's state. Every description says what to do.
+/// The reason why a directory cannot hold fluxqd's state. Every description says what to do.
 package enum StateDirectoryError: Error, Hashable, Sendable {
     case parentMissing(path: String)
     case notADirectory(path: String)
@@ -7,9 +7,9 @@ package enum StateDirectoryError: Error, Hashable, Sendable {
     case noSpace(path: String)
     case ownedByAnother(path: String, owner: UInt32, daemon: UInt32)
     case writableByOthers(path: String)
-    /// `processID` is nil if the other daemon could not write it down.
+    /// `processID` is nil if the other daemon could not write it to the file.
     case inUse(path: String, processID: Int32?)
-    /// Its jobs were called at the stand-in of the API, and now are to be called at a real one; or the other way round.
+    /// Its jobs were called at the stand-in and are now to be called at a real API, or the reverse.
     case ofAnotherAPI(path: String, isSandboxed: Bool)
     case failed(path: String, SystemError)
 }

@@ -2,8 +2,8 @@ import Glibc
 
 /// The owner of the state directory.
 enum StateOwner {
-    /// Where root looks after somebody else's state, becomes that user for the rest of the process, so that no file that
-    /// is made on the way is root's.
+    /// If root maintains another user's state, becomes that user for the rest of the process, so that no created file
+    /// belongs to root.
     static func become(ownerOf path: String) throws(StateUnreadable) {
         guard geteuid() == 0 else { return }
         var status = stat()

@@ -5,8 +5,8 @@ import FluxqWorkers
 import Foundation
 import Glibc
 
-/// `fluxqd read-state`: the half of `fluxqd backup` that reads the state, as its owner, so that root opens nothing that
-/// fluxqd's user has made. Standard input is its end of the pair of sockets.
+/// `fluxqd read-state`: the half of `fluxqd backup` that reads the state, as its owner. So root opens no file that
+/// fluxqd's user made. Standard input is its end of the socket pair.
 struct ReadState: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "read-state", abstract: "Part of fluxqd backup.", shouldDisplay: false)
@@ -43,7 +43,7 @@ struct ReadState: AsyncParsableCommand {
 
 /// A running `fluxqd read-state`.
 final class StateReader: Sendable {
-    /// How long it may take to end when nobody listens to it any more.
+    /// How long the process may take to end after its stream.
     private static let patience: Duration = .seconds(5)
 
     let stream: BackupStream
@@ -61,7 +61,7 @@ final class StateReader: Sendable {
         do {
             child = try ChildProgram(
                 "/proc/self/exe", ["read-state", "--state-directory", state] + (quick ? ["--quick"] : []),
-                // Nothing of a caller's environment but where there is room for the snapshot.
+                // Of the caller's environment, only PATH and the directory for the snapshot.
                 environment: ProcessInfo.processInfo.environment.filter { ["PATH", "TMPDIR"].contains($0.key) },
                 input: theirs, output: nowhere)
         } catch {
@@ -72,7 +72,7 @@ final class StateReader: Sendable {
         stream = BackupStream(ours)
     }
 
-    /// Waits for its end, which comes soon once nobody listens to it.
+    /// Ends the stream and waits for the process to end, which follows soon.
     func end() async {
         stream.end()
         await child.ended(within: Self.patience)

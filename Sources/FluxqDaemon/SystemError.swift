@@ -1,11 +1,11 @@
 import Glibc
 
-/// A system call that failed, and why.
+/// A failed system call and the reason.
 package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     package let call: String
     package let code: Int32
 
-    /// Takes `errno`, so it must be made before anything else is called.
+    /// Reads `errno`, so it must be created before any other call.
     init(_ call: String, code: Int32 = errno) {
         self.call = call
         self.code = code

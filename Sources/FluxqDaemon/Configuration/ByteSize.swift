@@ -1,12 +1,12 @@
 import FluxqModel
 
-/// Sizes as people write them: `1048576`, `1024 KiB`, `1 MiB`.
+/// Parses and prints sizes such as `1048576`, `1024 KiB` and `1 MiB`.
 enum ByteSize {
     private static let units: [(name: String, bytes: Int64)] = [
         ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
     ]
 
-    /// Nil if the text is no whole number with or without one of the units, or too large.
+    /// nil if the text is not a whole number with or without one of the units, or is too large.
     static func parse(_ text: String) -> Int64? {
         let number = text.prefix { ("0"..."9").contains($0) }
         let name = text.dropFirst(number.count).drop { $0 == " " }
@@ -17,7 +17,7 @@ enum ByteSize {
         return overflow ? nil : bytes
     }
 
-    /// In the largest unit that leaves a whole number.
+    /// Uses the largest unit that gives a whole number.
     static func text(_ bytes: Int64) -> String {
         guard bytes > 0, let unit = units.first(where: { bytes.isMultiple(of: $0.bytes) }) else { return "\(bytes)" }
         return "\(bytes / unit.bytes) \(unit.name)"

@@ -4,14 +4,14 @@ import Glibc
 
 extension Configuration {
     static let keyVariable = "FLUXQ_API_KEY"
-    /// As the vendor's examples name it.
+    /// The name that the vendor's examples use.
     static let vendorKeyVariable = "MODELVERSE_API_KEY"
-    /// In `$CREDENTIALS_DIRECTORY`; see `LoadCredential=` of the service.
+    /// The file name in `$CREDENTIALS_DIRECTORY`; see `LoadCredential=` of the service.
     static let credentialName = "api-key"
 
     /// The key of every endpoint, by the endpoint's name.
     ///
-    /// - Throws: every endpoint that has none, or one that cannot be. No message ever holds any part of a key.
+    /// - Throws: all endpoints whose key is missing or invalid. No message ever contains any part of a key.
     package func apiKeys(environment: [String: String]) throws(ConfigurationError) -> [String: APIKey] {
         if endpoints.isEmpty { return [Lane.defaultEndpoint: try apiKey(environment: environment)] }
         var keys: [String: APIKey] = [:]
@@ -27,10 +27,10 @@ extension Configuration {
         return keys
     }
 
-    /// The API key: of `api.key_file`, else `FLUXQ_API_KEY`, else `MODELVERSE_API_KEY`, else systemd's credential.
-    /// A variable that is empty counts as not set.
+    /// The API key, from the first of these that is set: `api.key_file`, `FLUXQ_API_KEY`, `MODELVERSE_API_KEY`,
+    /// systemd's credential. An empty variable counts as not set.
     ///
-    /// - Throws: if there is none or it cannot be one. No message ever holds any part of it.
+    /// - Throws: if the key is missing or invalid. No message ever contains any part of it.
     package func apiKey(environment: [String: String]) throws(ConfigurationError) -> APIKey {
         if let path = api.keyFile { return try Self.key(file: path, remedy: "Correct api.key_file or that file") }
         if let key = try Self.key(
@@ -62,7 +62,7 @@ extension Configuration {
             """)
     }
 
-    /// Of the first variable that is set, else of systemd's credential; nil if there is none of them.
+    /// The key from the first variable that is set, otherwise from systemd's credential; nil if there is none.
     private static func key(
         variables: [String], credential: String, _ environment: [String: String]
     ) throws(ConfigurationError) -> APIKey? {
@@ -94,12 +94,12 @@ extension Configuration {
         return try parsed(String(decoding: bytes, as: UTF8.self), at: origin, remedy: remedy)
     }
 
-    /// One newline at the end is the editor's; anything else that could not stand in a header is a mistake.
+    /// Editors add one newline at the end; any other character that a header cannot contain is an error.
     private static func parsed(
         _ text: String, at origin: ConfigurationError.Origin, remedy: String
     ) throws(ConfigurationError) -> APIKey {
         do throws(APIKey.Invalid) {
-            // A carriage return and newline are one Character.
+            // Swift treats CR LF as one Character.
             return try APIKey(text.last?.isNewline == true ? String(text.dropLast()) : text)
         } catch {
             throw ConfigurationError(origin, "\(error) \(remedy).")

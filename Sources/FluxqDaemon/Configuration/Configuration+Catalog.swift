@@ -1,8 +1,8 @@
 import FluxqModel
 
 extension Configuration {
-    /// Every API that is called: `endpoints`, or the one of `api`, which offers the default model, those with a price and
-    /// those with rules of their own.
+    /// Every API that is called: `endpoints`, or the one of `api`. That one offers the default model, the models with a
+    /// price and those with rules.
     var everyEndpoint: [Endpoint] {
         guard endpoints.isEmpty else { return endpoints }
         let others = Set(prices.microsPerImage.keys).union(models.keys).subtracting([api.model])
@@ -13,7 +13,7 @@ extension Configuration {
         ]
     }
 
-    /// What can be asked for, and where.
+    /// The available models and their endpoints.
     var catalog: ModelCatalog {
         ModelCatalog(
             endpoints: everyEndpoint.map { endpoint in
@@ -32,7 +32,7 @@ extension Configuration {
             defaultModel: api.model)
     }
 
-    /// The default model if the configuration names none: the vendor's if it is offered, else the first.
+    /// The default model if the configuration names none: the vendor's model if it is offered, otherwise the first.
     var usualModel: String {
         let offered = endpoints.flatMap(\.models)
         let vendors = EditRequest.modelThatRequiresImage

@@ -2,15 +2,15 @@ import FluxqModel
 import Glibc
 
 extension Configuration {
-    /// Read where no other file is named and this one exists.
+    /// Read if no other file is named and this one exists.
     package static let standardFile = "/etc/fluxq/fluxqd.yaml"
 
-    /// The file, overridden key by key by the environment.
+    /// Loads the file; environment variables override its keys one by one.
     ///
     /// - Parameters:
-    ///   - file: `--config`; must exist where given.
-    ///   - standardFile: read where `file` is nil, if it exists.
-    /// - Throws: everything that is wrong with both, at once.
+    ///   - file: `--config`; must exist if given.
+    ///   - standardFile: read if `file` is nil and this file exists.
+    /// - Throws: all errors of both at once.
     package static func load(
         file: String?, environment: [String: String], standardFile: String = Self.standardFile
     ) throws(ConfigurationError) -> Configuration {
@@ -31,14 +31,14 @@ extension Configuration {
     }
 }
 
-/// Holds what was written against the table of settings, and collects what does not fit.
+/// Checks the written values against the table of settings, and collects the errors.
 private struct Reader {
     private static let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.name, $0) })
     private static let groups = Set(Setting.all.map { $0.name.prefix { $0 != "." } })
 
     var configuration = Configuration()
     var problems: [ConfigurationError.Problem] = []
-    /// What was written for each setting, the environment's word last.
+    /// The value written for each setting; the environment's overrides the file's.
     private var written: [String: SettingNode] = [:]
 
     mutating func take(_ entries: [SettingNode.Entry]) {
@@ -102,7 +102,7 @@ private struct Reader {
         variable.hasPrefix(Setting.environmentVariable("endpoints") + "_")
     }
 
-    /// Of an endpoint the environment may hold the key, and nothing else.
+    /// The environment may hold an endpoint's key, and nothing else of an endpoint.
     private mutating func checkKeyVariable(_ name: String) {
         let known = endpointNames.map(Configuration.Endpoint.keyVariable(of:))
         if known.contains(name) { return }
@@ -113,13 +113,13 @@ private struct Reader {
         reject(.environment(name), "fluxqd knows no such variable. \(remedy)")
     }
 
-    /// As they were written, whatever is wrong with them otherwise.
+    /// The endpoint names as written, even if their settings are invalid.
     private var endpointNames: [String] {
         guard case .mapping(let entries) = written["endpoints"]?.content else { return [] }
         return entries.map(\.name)
     }
 
-    /// Either `api` says what is called, or `endpoints` does: of both nobody could tell which key goes where.
+    /// Either `api` or `endpoints` names the API. With both it would be unclear which key belongs to which.
     mutating func checkOneWay(_ environment: [String: String]) {
         guard !endpointNames.isEmpty else { return }
         for (key, leaf) in [("api.base_url", "base_url"), ("api.key_file", "key_file")] {
@@ -137,7 +137,7 @@ private struct Reader {
         }
     }
 
-    /// Names of models that nobody offers are mistakes in writing.
+    /// Rejects model names that no endpoint offers: they are typing errors.
     mutating func checkModels() {
         guard !configuration.endpoints.isEmpty else { return }
         let offered = configuration.endpoints.flatMap(\.models)
@@ -161,7 +161,7 @@ private struct Reader {
         }
     }
 
-    /// Money is counted by the prices: without one, a limit of it would limit nothing or everything.
+    /// Spending is counted by prices: without a price, a spending limit would limit nothing or everything.
     mutating func checkPrices() {
         let limits = configuration.limits
         let exceptions = Array(limits.users.values) + Array(limits.groups.values)

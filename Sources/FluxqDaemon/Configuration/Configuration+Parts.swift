@@ -4,7 +4,7 @@ import FluxqModel
 import FluxqStore
 import FluxqWorkers
 
-// What each part of the daemon needs to know of the configuration, at the start and at every reload.
+// The settings of each part of the daemon, at the start and at every reload.
 extension Configuration {
     var storePolicy: StorePolicy {
         var policy = StorePolicy()
@@ -30,7 +30,7 @@ extension Configuration {
             admitsUnknownUsers: access.unknownUsers == .allow)
     }
 
-    /// What administrators should know of a configuration that is allowed.
+    /// Warnings for administrators about a configuration that is valid.
     var warnings: [String] {
         endpoints.isEmpty
             ? [Self.warning(of: api.baseURL, "api.base_url")].compactMap(\.self)

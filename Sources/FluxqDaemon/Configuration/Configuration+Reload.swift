@@ -1,19 +1,19 @@
 import FluxqModel
 
 extension Configuration {
-    /// What a running daemon takes on of a configuration that was read again.
+    /// Combines this configuration with a newly read one, as far as a running daemon can apply it.
     ///
-    /// - Returns: this configuration with all of `next` that can change now; the keys of what changes now; and the keys of
-    ///   what needs a restart, which stay as they are, so that the next reload names them again.
+    /// - Returns: this configuration with everything of `next` that can change now; the keys that change now; and the
+    ///   keys that need a restart. The latter keep their values, so that the next reload names them again.
     func takingOn(_ next: Configuration) -> (taken: Configuration, changed: [String], late: [String]) {
         var taken = next
         var late = Setting.all.flatMap { $0.keep(self, &taken) }
         if endpoints.isEmpty != next.endpoints.isEmpty {
-            // The default model and the models' rules belong to the endpoints that come with the restart.
+            // The default model and the models' rules belong to endpoints that the restart brings.
             taken.api.model = api.model
             taken.models = models
         } else if !taken.catalog.models.contains(taken.api.model) {
-            // An endpoint that comes with the restart offers it.
+            // Only an endpoint that the restart adds offers the new default model.
             taken.api.model = taken.catalog.models.contains(api.model) ? api.model : taken.usualModel
             late.append("api.model")
         }
@@ -22,10 +22,10 @@ extension Configuration {
 }
 
 extension [Configuration.Endpoint] {
-    /// Leaves a running daemon's connections as they are: which endpoints there are, and their addresses and keys.
+    /// Keeps a running daemon's connections: the set of endpoints, and their addresses, keys and proxies.
     ///
-    /// - Parameter next: gets back what cannot change now.
-    /// - Returns: the keys of that.
+    /// - Parameter next: values that cannot change now are set back in it.
+    /// - Returns: the keys of these values.
     func keepConnections(in next: inout [Configuration.Endpoint]) -> [String] {
         guard isEmpty == next.isEmpty else {
             next = self

@@ -1,19 +1,20 @@
 package import FluxqImagesAPI
 package import FluxqModel
 
-/// What an administrator can set. A new one holds every default; `load(file:environment:)` reads the rest.
+/// The settings that an administrator can change. A new one holds every default; `load(file:environment:)` reads the
+/// rest.
 ///
-/// The API key is not in here, so that printing a configuration never prints it: see `apiKey(environment:)`.
+/// The API key is not part of it, so that printing a configuration never prints the key: see `apiKey(environment:)`.
 package struct Configuration: Hashable, Sendable {
     package var api = API()
-    /// In the order of the file. Empty if `api` says what is called: see `everyEndpoint`.
+    /// In the order of the file. Empty if `api` names the API: see `everyEndpoint`.
     package var endpoints: [Endpoint] = []
-    /// What differs from the usual, by model.
+    /// Differences from the usual rules, by model.
     package var models: [String: Model] = [:]
     package var workers = Workers()
     package var downloads = Downloads()
     package var inputs = Inputs()
-    /// Of each user, in `FluxqStore`'s units.
+    /// The limits of users, in `FluxqStore`'s units.
     package var limits = Configuration.standardLimits
     package var retention = Retention()
     package var access = Access()
@@ -22,9 +23,10 @@ package struct Configuration: Hashable, Sendable {
 
     package init() {}
 
-    /// Of what jobs hold in the database there is always a limit: without one, a single user can fill the disk with jobs that
-    /// cost nothing. So there is of retries: a job that the API refuses for nothing could be sent again and again without end, and
-    /// each time adds to the ledger. Nobody who retries what has failed, be it a batch of thousands, meets that one.
+    /// What a user's jobs hold in the database is limited by default. Otherwise one user could fill the disk with jobs
+    /// that cost nothing. Retries are limited too: a job that the API rejects without billing could be retried
+    /// endlessly, and each retry adds to the ledger. A user who retries failed jobs, even thousands at once, does not
+    /// reach that limit.
     private static let standardLimits: LimitRules = {
         var limits = LimitRules()
         limits.standard[.retriesPerDay] = 10_000
@@ -34,32 +36,32 @@ package struct Configuration: Hashable, Sendable {
 
     package struct API: Hashable, Sendable {
         package var baseURL = BaseURL.umodelverse
-        /// An absolute path; nil leaves the key to the environment.
+        /// An absolute path; nil if the key comes from the environment.
         package var keyFile: String?
-        /// Of a request that names none; always one that is offered.
+        /// The model for requests that name none; always one that is offered.
         package var model = EditRequest.modelThatRequiresImage
-        /// One call, from its first byte to the answer's last.
+        /// The timeout of one call, from its first byte to the answer's last.
         package var timeout: Duration = .seconds(300)
-        /// Statuses whose answers the administrator takes as not billed.
+        /// Statuses whose answers the administrator considers not billed.
         package var unbilledStatuses: Set<Int> = [500, 503]
     }
 
-    /// One API that is called, with its own key.
+    /// An API that is called, with its own key.
     package struct Endpoint: Hashable, Sendable {
         package var name: String
         package var baseURL: BaseURL
-        /// An absolute path; nil leaves the key to the environment.
+        /// An absolute path; nil if the key comes from the environment.
         package var keyFile: String?
-        /// Calls in flight at most; nil for `workers.concurrency`.
+        /// Maximum calls in flight; nil for `workers.concurrency`.
         package var concurrency: Int?
-        /// Calls begun a minute at most; nil for `workers.ratePerMinute`.
+        /// Maximum calls started per minute; nil for `workers.ratePerMinute`.
         package var ratePerMinute: Int?
         package var proxy: ImagesClient.Configuration.Proxy?
-        /// Never empty; each once.
+        /// Never empty; each model once.
         package var models: [String]
     }
 
-    /// What requests to a model may have. Nil and empty leave what is usual.
+    /// The rules for requests to a model. nil and empty keep the usual rules.
     package struct Model: Hashable, Sendable {
         package var requiresImage: Bool?
         /// Names of `EditRequest.CodingKeys`.
@@ -69,46 +71,46 @@ package struct Configuration: Hashable, Sendable {
     }
 
     package struct Workers: Hashable, Sendable {
-        /// Calls in flight at most, at each endpoint.
+        /// Maximum calls in flight, per endpoint.
         package var concurrency = 4
-        /// Calls begun a minute at most, at each endpoint; nil for as many as `concurrency` allows.
+        /// Maximum calls started per minute, per endpoint; nil for as many as `concurrency` allows.
         package var ratePerMinute: Int?
-        /// How long SIGTERM waits for calls in flight.
+        /// How long a stop waits for calls in flight after SIGTERM.
         package var drain: Duration = .seconds(100)
         /// Maximum attempts per job that are known not to have been billed.
         package var maxAttempts = 5
     }
 
     package struct Downloads: Hashable, Sendable {
-        /// Those that may be plain http or private; without a port, on every port.
+        /// Hosts that may use plain http or be private; without a port, any port.
         package var trustedHosts: [HostAndPort] = []
         package var maxBytes: Int64 = 64 << 20
     }
 
     package struct Inputs: Hashable, Sendable {
         package var maxBytes: Int64 = 20 << 20
-        /// Of links in a picture's place that lead to what is not of the public Internet.
+        /// For links that a user sends instead of a picture and that lead outside the public Internet.
         package var privateLinks = Admission.refuse
     }
 
-    /// How many days ended jobs stay; nil for ever.
+    /// Days after which ended jobs are removed; nil to keep them forever.
     package struct Retention: Hashable, Sendable {
         package var doneDays: Int?
         package var failedDays: Int?
         package var canceledDays: Int?
     }
 
-    /// Who sees and manages everything, besides root and fluxqd's own user.
+    /// The users who see and manage everything, besides root and fluxqd's own user.
     package struct Access: Hashable, Sendable {
-        /// Users by number.
+        /// Their uids.
         package var admins: Set<UInt32> = []
-        /// A group by number; nil for none.
+        /// The gid of a group; nil for none.
         package var adminGroup: UInt32?
-        /// Of peers whose number this host's user database does not know.
+        /// For peers whose uid is not in this host's user database.
         package var unknownUsers = Admission.refuse
     }
 
-    /// What is done with something that is dangerous on some hosts and needed on others.
+    /// The choice for something that is dangerous on some hosts and needed on others.
     package enum Admission: String, Hashable, Sendable, CaseIterable {
         case refuse, allow
     }
@@ -121,9 +123,9 @@ package struct Configuration: Hashable, Sendable {
     }
 
     package struct Sandbox: Hashable, Sendable {
-        /// How long the stand-in takes for one call.
+        /// How long one call of the stand-in takes.
         package var latency: Duration = .seconds(2)
-        /// How long the links of its answers live; the vendor's live seven days.
+        /// How long the links in its answers are valid; the vendor's are valid for seven days.
         package var linkLifetime: Duration = .seconds(7 * 24 * 3600)
     }
 }

@@ -1,10 +1,10 @@
-/// Everything that is wrong with a configuration, at once, each with its place and its remedy.
+/// All errors of a configuration at once, each with its place and its remedy.
 package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Origin: Hashable, Sendable {
         case file(String, line: Int?)
         /// The name of an environment variable.
         case environment(String)
-        /// Nothing was given anywhere.
+        /// Something is missing, so there is no place to name.
         case nowhere
     }
 
@@ -12,7 +12,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
         package var origin: Origin
         /// Whole sentences that begin with the key's name, if there is one.
         package var text: String
-        /// Nothing need be wrong with what is written: the next try may take it.
+        /// True if the value may be correct: the next try may succeed.
         package var isPassing = false
     }
 
@@ -29,7 +29,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
         self.init([Problem(origin: origin, text: text)])
     }
 
-    /// Whether the next try may take it as it is: nothing in it has to be mended.
+    /// True if the next try may succeed without a change to the configuration.
     package var isPassing: Bool { problems.allSatisfy(\.isPassing) }
 
     /// One line for each problem.

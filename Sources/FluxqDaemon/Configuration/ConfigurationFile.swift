@@ -1,11 +1,11 @@
 import Glibc
 import Yams
 
-/// Reads the YAML file. Nothing else knows the YAML library.
+/// Reads the YAML file. Only this type uses the YAML library.
 enum ConfigurationFile {
     /// Far more than every key with every model of a vendor needs.
     static let maxBytes = 1 << 20
-    /// Groups, their keys, the elements of those, and the keys of an exception; whatever lies deeper is wrong anyway.
+    /// Groups, their keys, the elements of those, and the keys of an exception; anything deeper is invalid anyway.
     private static let maxDepth = 4
 
     /// - Returns: the entries of the file's outermost mapping.
@@ -13,7 +13,7 @@ enum ConfigurationFile {
         let text = try text(path)
         let root: Node?
         do {
-            // No rule about what a plain word could be: `no` and `010` stay as they were written.
+            // The basic resolver guesses no types: `no` and `010` stay as they were written.
             root = try Yams.compose(yaml: text, .basic)
         } catch {
             throw explanation(error, path: path)
@@ -55,7 +55,7 @@ enum ConfigurationFile {
         mapping.map { key, value in
             let line = (key.mark ?? value.mark)?.line
             var node = node(value, path: path, depth: depth)
-            // The line of the key: where a value is missing, the parser is already elsewhere.
+            // The line of the key: if the value is missing, the parser's mark is already further on.
             node.origin = .file(path, line: line)
             return SettingNode.Entry(name: key.scalar?.string ?? "", value: node)
         }

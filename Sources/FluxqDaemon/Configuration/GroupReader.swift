@@ -1,14 +1,14 @@
-/// Reads a group of keys that stands in a group, such as one endpoint: each key by its own type, and every mistake with its
-/// own line.
+/// Reads a group of keys nested in a group, such as one endpoint: each key by its own type, and each error with its own
+/// line.
 struct GroupReader {
     private let node: SettingNode
     private let entries: [SettingNode.Entry]
     private var reasons: [SettingRejection.Reason] = []
 
     /// - Parameters:
-    ///   - keys: all that there may be.
-    ///   - kind: what such a group is, with its article; follows "is no key of".
-    /// - Throws: if the node is no group.
+    ///   - keys: all allowed keys.
+    ///   - kind: the kind of the group, with its article; follows "is no key of".
+    /// - Throws: if the node is not a group.
     init(_ node: SettingNode, keys: [String], of kind: String) throws(SettingRejection) {
         guard case .mapping(let entries) = node.content else {
             throw node.rejection("must be a group with the keys \(keys.joined(separator: ", ")), but is \(node.kind)")
@@ -25,7 +25,7 @@ struct GroupReader {
 
     func has(_ key: String) -> Bool { entries.contains { $0.name == key } }
 
-    /// The value of a key; nil if it is not there, or is wrong.
+    /// The value of a key; nil if the key is missing or its value is invalid.
     mutating func read<Value>(_ key: String, _ type: SettingType<Value>) -> Value? {
         guard let entry = entries.first(where: { $0.name == key }) else { return nil }
         do throws(SettingRejection) {
@@ -36,7 +36,7 @@ struct GroupReader {
         }
     }
 
-    /// - Parameter key: whose line the message has; nil for the whole group's.
+    /// - Parameter key: the key whose line the message gets; nil for the line of the whole group.
     mutating func reject(_ text: String, of key: String? = nil) {
         let entry = key.flatMap { key in entries.first { $0.name == key } }
         reject(key.map { "with \($0.quoted) \(text)" } ?? text, at: (entry?.value ?? node).origin)
@@ -53,7 +53,7 @@ struct GroupReader {
 }
 
 extension SettingNode {
-    /// The entries of a group of named groups, each read by itself; a mistake begins with whose it is.
+    /// Reads each entry of a group of named groups; an error begins with the entry's name.
     func readEach<Value>(
         _ expectation: String, _ read: (Entry) throws(SettingRejection) -> Value
     ) throws(SettingRejection) -> [Value] {

@@ -1,6 +1,6 @@
-/// Finds what somebody meant to type.
+/// Finds the name that was probably meant.
 enum NearestName {
-    /// - Returns: the candidate that `word` most likely is, or nil if none is near.
+    /// - Returns: the candidate that was most likely meant by `word`, or nil if none is similar.
     static func of(_ word: String, among candidates: [String]) -> String? {
         if word.isEmpty { return nil }
         if let sameLeaf = candidates.first(where: { leaf($0) == leaf(word) }) { return sameLeaf }
@@ -13,7 +13,7 @@ enum NearestName {
         name.suffix(from: name.lastIndex(of: ".").map(name.index(after:)) ?? name.startIndex)
     }
 
-    /// Insertions, deletions and replacements from one to the other (Levenshtein).
+    /// The number of insertions, deletions and replacements between the two (Levenshtein distance).
     private static func distance(_ first: String, _ second: String) -> Int {
         let second = Array(second)
         var row = Array(0...second.count)

@@ -1,9 +1,9 @@
 import FluxqModel
 import FluxqWorkers
 
-/// One key of the configuration: where it is read from, where it goes, what it may be.
+/// One key of the configuration: its sources, its place and its type.
 struct Setting: Sendable {
-    /// How a value looks; the environment, where everything is text, needs to know.
+    /// The form of a value. The environment needs it, because everything there is text.
     enum Shape: Sendable {
         case one
         /// Comma-separated in the environment.
@@ -14,26 +14,26 @@ struct Setting: Sendable {
         case nested
     }
 
-    /// Whether a running daemon takes it on.
+    /// When a changed value is applied.
     enum Reload<Value>: Sendable {
         case whileRunning
         case atStart
-        /// Gives the second value back what of it only a start changes, and returns the keys of that.
+        /// Sets back in the second value what only a start can change, and returns the keys of that.
         case partly(@Sendable (Value, inout Value) -> [String])
     }
 
-    /// `group.key`; a name without a dot takes all entries of its group that are not keys themselves.
+    /// `group.key`; a name without a dot stands for all entries of its group that are not keys themselves.
     let name: String
     let shape: Shape
-    /// For the example file: what the key is for, where the name does not say it all.
+    /// For the example file: the purpose of the key, if its name does not explain it.
     let documentation: String
-    /// As it is written in the file; nil if the key has no default.
+    /// The default as written in the file; nil if the key has none.
     let defaultText: String?
-    /// For the example file, if there is no default to show.
+    /// An example for the example file if there is no default.
     let exampleText: String?
-    /// Whether two configurations differ in it.
+    /// True if the two configurations differ in this setting.
     let differs: @Sendable (Configuration, Configuration) -> Bool
-    /// Takes from the first into the second what a running daemon cannot change, and returns the keys of what differed.
+    /// Copies from the first to the second what a running daemon cannot change. Returns the keys whose values differed.
     let keep: @Sendable (Configuration, inout Configuration) -> [String]
     let apply: @Sendable (SettingNode, inout Configuration) throws(SettingRejection) -> Void
 
@@ -61,14 +61,14 @@ struct Setting: Sendable {
         }
     }
 
-    /// A limit of each user, with a key of its own below `limits:`.
+    /// A limit for each user, with its own key below `limits:`.
     static func limit(_ kind: LimitKind, example: String? = nil, _ documentation: String) -> Setting {
         Setting(
             "limits.\(kind.rawValue)", .limit(kind), \.limits.standard[kind], example: example, documentation)
     }
 
     var group: String { String(name.prefix { $0 != "." }) }
-    /// The name inside its group.
+    /// The name within its group.
     var leaf: String { String(name.drop { $0 != "." }.dropFirst()) }
     var environmentVariable: String { Self.environmentVariable(name) }
 
@@ -245,8 +245,8 @@ struct Setting: Sendable {
           parameters: [size, quality, background]
         """
 
-    /// `FLUXQ_…` variables that are no settings: the client's socket, the key, and in a debug build where to crash and how
-    /// long to watch the clock.
+    /// `FLUXQ_…` variables that are no settings: the client's socket, the API key, and in a debug build where to crash
+    /// and how long to watch the clock.
     static let otherEnvironmentVariables = CrashPoint.environmentVariables.union(ClockTrust.environmentVariables).union(
         ["FLUXQ_SOCKET", Configuration.keyVariable])
 }

@@ -1,4 +1,4 @@
-/// A value as somebody wrote it, in the file or in the environment, before anything is known about it.
+/// A value as written in the file or in the environment, before it is checked.
 struct SettingNode: Sendable {
     enum Content: Sendable {
         case text(String)
@@ -13,7 +13,7 @@ struct SettingNode: Sendable {
         var value: SettingNode
     }
 
-    /// Of the key, or of the element of a list.
+    /// The place of the key, or of the element of a list.
     var origin: ConfigurationError.Origin
     var content: Content
 }
@@ -34,7 +34,7 @@ extension SettingNode {
                 text.split(separator: ",", omittingEmptySubsequences: false)
             }
         switch shape {
-        // `.nested` is refused before it comes here.
+        // `.nested` has already been refused.
         case .one, .nested: self = whole
         case .list: self.init(origin: origin, content: .list(parts.map(node)))
         case .mapping:
@@ -49,7 +49,7 @@ extension SettingNode {
 }
 
 extension StringProtocol {
-    /// Without the characters at both ends for which `condition` holds.
+    /// Removes characters at both ends for which `condition` is true.
     func trimming(while condition: (Character) -> Bool) -> SubSequence {
         let tail = drop(while: condition)
         guard let last = tail.lastIndex(where: { !condition($0) }) else { return tail.prefix(0) }
@@ -57,16 +57,16 @@ extension StringProtocol {
     }
 }
 
-/// Why a value cannot be taken. Never empty.
+/// The reasons why a value is rejected. Never empty.
 struct SettingRejection: Error {
     struct Reason {
         var origin: ConfigurationError.Origin
-        /// What follows the key's name in a sentence: "must be …, but is …".
+        /// Follows the key's name in a sentence: "must be …, but is …".
         var text: String
-        /// Nothing need be wrong with the value: the next try may take it.
+        /// True if the value may be correct: the next try may succeed.
         var isPassing = false
 
-        /// As it reads for what the value is a part of.
+        /// The same reason in a message about `whole`, of which the value is a part.
         func of(_ whole: String) -> Reason {
             Reason(origin: origin, text: "\(whole) \(text)", isPassing: isPassing)
         }

@@ -3,7 +3,7 @@ import FluxqModel
 import FoundationEssentials
 
 extension SettingType<[Configuration.Endpoint]> {
-    /// `NAME:` with the keys of an endpoint, in the file alone.
+    /// `NAME:` with the keys of an endpoint; only in the file.
     static var endpoints: SettingType {
         SettingType(
             shape: .nested,
@@ -30,7 +30,7 @@ extension Configuration.Endpoint {
     ]
     private static let longestName = 64
 
-    /// The variable that holds the endpoint's key, if no file does.
+    /// The variable that holds the endpoint's key if no file is named.
     var keyVariable: String { Self.keyVariable(of: name) }
 
     static func keyVariable(of name: String) -> String {
@@ -68,7 +68,7 @@ extension Configuration.Endpoint {
             ratePerMinute: ratePerMinute, proxy: proxy, models: models)
     }
 
-    /// It stands in messages, in the name of a variable and in the name of a credential.
+    /// The name appears in messages, in the name of a variable and in the name of a credential.
     private static func isName(_ text: String) -> Bool {
         (1...longestName).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -83,7 +83,7 @@ extension Configuration.Endpoint {
 }
 
 extension SettingType<ImagesClient.Configuration.Proxy> {
-    /// Messages never repeat the value: people put passwords into it.
+    /// Messages never repeat the value, because it may contain a password.
     static var proxy: SettingType {
         let expectation = "the address of an HTTP proxy with its port, such as http://proxy.example:3128"
         return SettingType(
@@ -104,14 +104,14 @@ extension SettingType<ImagesClient.Configuration.Proxy> {
 }
 
 extension SettingType<[String]> {
-    /// Those that an endpoint offers.
+    /// The models that an endpoint offers.
     fileprivate static var models: SettingType {
         SettingType<[String]>.list(
             of: .modelName, "a list of models, such as [gpt-image-1]", make: { $0 }, elements: { $0 }
         ).nonEmpty("is empty. List the models that the endpoint offers, or remove the endpoint").once
     }
 
-    /// With every element once.
+    /// The same type, but rejects repeated elements.
     var once: SettingType {
         SettingType(
             shape: shape,

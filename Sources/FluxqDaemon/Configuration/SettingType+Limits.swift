@@ -2,7 +2,7 @@ import FluxqModel
 import FluxqUsers
 
 extension LimitRules {
-    /// Of users and of groups, as the configuration holds them.
+    /// The exceptions for users and groups, as the configuration holds them.
     struct Exceptions: Hashable, Sendable {
         var users: [UInt32: Exception] = [:]
         var groups: [UInt32: Exception] = [:]
@@ -47,8 +47,8 @@ extension SettingType<Int64?> {
 }
 
 extension SettingType<LimitRules.Exceptions> {
-    /// `NAME:` or `"@GROUP":`, each with the keys of limits. Names become numbers here, so that one that nobody has is
-    /// answered with its line.
+    /// `NAME:` or `"@GROUP":`, each with limit keys. Names are looked up here, so that an unknown name is reported with
+    /// its line.
     static var limitExceptions: SettingType {
         SettingType(
             shape: .nested,

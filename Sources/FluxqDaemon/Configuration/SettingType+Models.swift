@@ -1,7 +1,7 @@
 import FluxqModel
 
 extension SettingType<[String: Configuration.Model]> {
-    /// `MODEL:` with what differs from the usual, in the file alone.
+    /// `MODEL:` with the differences from the usual rules; only in the file.
     static var modelRules: SettingType {
         SettingType(
             shape: .nested,
@@ -11,7 +11,7 @@ extension SettingType<[String: Configuration.Model]> {
                     let name = SettingNode(origin: entry.value.origin, content: .text(entry.name))
                     return (try SettingType<String>.modelName.read(name), try Configuration.Model(entry))
                 }
-                // Names differ: the parser refuses a key that is given twice.
+                // The names are unique: the parser rejects a repeated key.
                 return Dictionary(pairs) { first, _ in first }
             },
             write: { _ in nil })

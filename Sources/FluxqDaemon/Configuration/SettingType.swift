@@ -3,11 +3,11 @@ import FluxqMaintenance
 import FluxqModel
 import FluxqUsers
 
-/// How the values of one kind are read and written. The ranges stand in `Setting.all`.
+/// Reads and writes the values of one type. The ranges are in `Setting.all`.
 struct SettingType<Value: Sendable>: Sendable {
     var shape: Setting.Shape = .one
     let read: @Sendable (SettingNode) throws(SettingRejection) -> Value
-    /// As it stands in the file; nil for no value.
+    /// The text for the file; nil for no value.
     let write: @Sendable (Value) -> String?
 }
 
@@ -32,7 +32,7 @@ extension SettingType {
             }, write: write)
     }
 
-    /// A list whose elements are each read alone, so that each wrong one is named.
+    /// A list whose elements are read one by one, so that every invalid one is reported.
     static func list<Element>(
         of element: SettingType<Element>, _ expectation: String, make: @escaping @Sendable ([Element]) -> Value,
         elements: @escaping @Sendable (Value) -> [Element]
@@ -60,7 +60,7 @@ extension SettingType {
 }
 
 extension SettingType where Value: RawRepresentable<String> & CaseIterable {
-    /// One of a few words.
+    /// One of a fixed set of words.
     static func oneOf(_ type: Value.Type) -> SettingType {
         .one(
             type.allCases.map(\.rawValue).joined(separator: " or "), write: { $0.rawValue },
@@ -179,7 +179,7 @@ extension SettingType<BaseURL> {
             }, write: \.description)
     }
 
-    /// A user who can put a socket there gets the key: no other user must be able to.
+    /// A user who can put a socket there gets the key, so no other user may be able to.
     private static func checkDirectory(of url: SocketURL, _ node: SettingNode) throws(SettingRejection) {
         let above = url.socket.prefix(upTo: url.socket.lastIndex(of: "/") ?? url.socket.startIndex)
         let directory = above.isEmpty ? "/" : String(above)
@@ -195,7 +195,7 @@ extension SettingType<BaseURL> {
 }
 
 extension SettingType<Set<UInt32>> {
-    /// Names become numbers here, so that a name that nobody has is answered with its line.
+    /// Names are looked up here, so that an unknown name is reported with its line.
     static var users: SettingType {
         .list(of: .user, "a list of users by name or number, such as [alice, 1000]", make: Set.init) { $0.sorted() }
     }
@@ -224,11 +224,11 @@ extension SettingType<UInt32?> {
 }
 
 extension SettingType<UInt32> {
-    /// Somebody or something that this host's user database knows by name; a number stands for itself.
+    /// A user or group that this host's user database knows by name; a number is used as it is.
     ///
     /// - Parameters:
     ///   - kind: with its article.
-    ///   - number: nil for a number that is none of that kind.
+    ///   - number: returns nil for a number that is not valid for this kind.
     fileprivate static func named(
         _ kind: String, number: @escaping @Sendable (Substring) -> UInt32?,
         _ lookUp: @escaping @Sendable (String) throws(UserDatabase.Failure) -> UInt32?
@@ -256,9 +256,9 @@ extension SettingType<UInt32> {
     }
 }
 
-/// Numbers of users and groups, as a person writes them.
+/// Numbers of users and groups in written form.
 private enum HostNumber {
-    /// Not those that the kernel gives where it has no user to name; their connections are refused.
+    /// Excludes uid 65534, which the kernel reports if it cannot name a user; such connections are refused.
     static func user(_ text: Substring) -> UInt32? {
         group(text).flatMap { $0 == 65534 ? nil : $0 }
     }
@@ -269,7 +269,7 @@ private enum HostNumber {
 }
 
 extension SettingType<[String: Int64]> {
-    /// By model, in millionths.
+    /// By model, in millionths of the currency.
     static var prices: SettingType {
         let price = SettingType<Int64>.one(
             "a price of at most 1000000 with at most six decimals, such as 0.08",

@@ -1,5 +1,5 @@
 extension StringProtocol {
-    /// In quotation marks, on one line, cut short where it is long: fit to stand in a message.
+    /// In quotation marks, on one line, shortened if it is long: safe to use in a message.
     var quoted: String {
         let limit = 60
         let start = prefix(limit).map {

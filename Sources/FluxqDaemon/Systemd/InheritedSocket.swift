@@ -1,6 +1,6 @@
 import Glibc
 
-/// The listening socket that systemd made and handed over: sd_listen_fds(3).
+/// The listening socket that systemd made and passed on: sd_listen_fds(3).
 package enum InheritedSocket {
     package enum Invalid: Error, Hashable, Sendable {
         case count(String)
@@ -8,11 +8,11 @@ package enum InheritedSocket {
         case failed(SystemError)
     }
 
-    /// The first descriptor that the protocol hands over.
+    /// The first descriptor that the protocol passes.
     private static let firstDescriptor: Int32 = 3
 
-    /// The socket's descriptor, closed on exec from now on; nil if none was handed to this process.
-    /// Variables that name another process are meant for that one, so nothing has to be unset for children.
+    /// The socket's descriptor, closed on exec from now on; nil if none was passed to this process. Variables that name
+    /// another process are for that process, so nothing must be unset for children.
     ///
     /// - Parameter descriptor: where the socket is expected.
     package static func take(
@@ -33,7 +33,7 @@ package enum InheritedSocket {
         return descriptor
     }
 
-    /// Nil if the descriptor is no socket.
+    /// nil if the descriptor is not a socket.
     private static func option(_ name: Int32, of descriptor: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)

@@ -1,21 +1,22 @@
 import FluxqModel
 import Glibc
 
-/// Tells the service manager how fluxqd is: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`.
-/// Does nothing if there is no service manager.
+/// Reports fluxqd's state to the service manager: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`. Does
+/// nothing if there is no service manager.
 package struct ServiceNotifier: Sendable {
     package enum Message: Hashable, Sendable {
         /// fluxqd answers on its socket.
         case ready
-        /// It reads its configuration again, since that many microseconds of CLOCK_MONOTONIC; `.ready` ends it.
+        /// fluxqd is reading its configuration again, since this time of CLOCK_MONOTONIC in microseconds; `.ready` ends
+        /// it.
         case reloading(at: Int64)
-        /// It takes no new work and will end.
+        /// fluxqd accepts no new work and will end.
         case stopping
-        /// What it is doing now may take so long from now, whatever the unit's time limit is.
+        /// The current step may take this long from now, whatever the unit's time limit is.
         case extendTimeout(Duration)
         /// One line for `systemctl status`.
         case status(String)
-        /// It is alive; due within `WatchdogInterval.timeout`.
+        /// fluxqd is alive; due within `WatchdogInterval.timeout`.
         case watchdog
     }
 
@@ -26,7 +27,7 @@ package struct ServiceNotifier: Sendable {
     private static let maxStatusBytes = 512
     private let address: UnixSocketAddress?
 
-    /// - Throws: where `$NOTIFY_SOCKET` names nothing that can be notified.
+    /// - Throws: if `$NOTIFY_SOCKET` is not a valid address.
     package init(environment: [String: String]) throws(Failure) {
         guard let name = environment["NOTIFY_SOCKET"], !name.isEmpty else {
             address = nil
@@ -40,7 +41,7 @@ package struct ServiceNotifier: Sendable {
         self.address = address
     }
 
-    /// Sends all messages in one datagram. The socket takes it at once as long as the service manager lives.
+    /// Sends all messages in one datagram. The socket accepts it immediately as long as the service manager lives.
     package func send(_ messages: Message...) throws(Failure) {
         guard let address, !messages.isEmpty else { return }
         let datagram = Array(messages.map(\.line).joined(separator: "\n").utf8)

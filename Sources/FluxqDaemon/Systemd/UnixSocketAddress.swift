@@ -1,14 +1,14 @@
 import Glibc
 
-/// The address of a Unix socket: a path, or, with `@` first, a name in Linux's abstract space.
+/// The address of a Unix socket: a path, or with a leading `@` a name in Linux's abstract namespace.
 struct UnixSocketAddress {
-    /// Bytes of a path that leave room for its final NUL.
+    /// The maximum bytes of a path, leaving room for its final NUL.
     static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     private var address = sockaddr_un()
     private let length: socklen_t
 
-    /// Nil if the name is empty, too long, or holds a NUL.
+    /// nil if the name is empty, too long, or contains a NUL.
     init?(_ name: String) {
         let bytes = Array(name.utf8)
         guard !bytes.isEmpty, bytes.count <= Self.maxPathBytes, !bytes.contains(0) else { return nil }

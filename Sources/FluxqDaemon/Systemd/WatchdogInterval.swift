@@ -1,19 +1,19 @@
 import Glibc
 
-/// How often the service manager wants to hear that fluxqd lives: sd_watchdog_enabled(3).
+/// How often the service manager expects a sign of life: sd_watchdog_enabled(3).
 package struct WatchdogInterval: Hashable, Sendable {
-    /// After that long without a word fluxqd is killed and restarted.
+    /// After this time without one, fluxqd is killed and restarted.
     package let timeout: Duration
 
-    /// Between two words: half the time, as the protocol advises.
+    /// The time between two of them: half the timeout, as the protocol advises.
     package var pause: Duration { timeout / 2 }
 
-    /// Nil if no watchdog waits for this process.
+    /// nil if no watchdog is set for this process.
     package init?(environment: [String: String], processID: Int32 = getpid()) {
         guard let text = environment["WATCHDOG_USEC"], let microseconds = Int64(text), microseconds > 0 else {
             return nil
         }
-        // Without WATCHDOG_PID the variable is meant for any reader.
+        // Without WATCHDOG_PID the variable is for any process.
         if let owner = environment["WATCHDOG_PID"], Int32(owner) != processID { return nil }
         timeout = .microseconds(microseconds)
     }
