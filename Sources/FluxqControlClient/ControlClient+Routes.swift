@@ -6,7 +6,7 @@ import NIOHTTP1
 import NIOPosix
 
 extension ControlClient {
-    /// The longest that one `?wait` is asked to last. Below `SilenceHandler.limit`.
+    /// The longest `?wait` that is requested. Below `SilenceHandler.limit`.
     package static let maxWaitSeconds = 30
 
     /// `PUT /v1/inputs`.
@@ -15,13 +15,13 @@ extension ControlClient {
         return answer.document
     }
 
-    /// `POST /v1/jobs`. With a key it is sent again if its answer is lost: the same key gives the same job.
+    /// `POST /v1/jobs`. With a key it is resent if its answer is lost: the same key returns the same job.
     package func submit(_ submission: JobSubmission) async throws -> Answered<JobDocument> {
         let body = UploadBody.json([UInt8](try JSONEncoder().encode(submission)))
         return try await document(.POST, "/v1/jobs", body, isRepeatable: submission.options.key != nil)
     }
 
-    /// `GET /v1/jobs/{id}`; with `waitSeconds` it answers as soon as the job is done or failed, or when they are over.
+    /// `GET /v1/jobs/{id}`; with `waitSeconds` the answer comes when the job is done or failed, or after that time.
     package func job(_ id: Int64, waitSeconds: Int = 0) async throws -> Answered<JobDocument> {
         let wait = min(waitSeconds, Self.maxWaitSeconds)
         return try await document(.GET, "/v1/jobs/\(id)" + (wait > 0 ? "?wait=\(wait)" : ""))
@@ -30,8 +30,8 @@ extension ControlClient {
     /// `GET /v1/jobs`, newest first.
     ///
     /// - Parameters:
-    ///   - before: the `next` of the page before this one.
-    ///   - all: not the caller's alone.
+    ///   - before: `next` of the previous page.
+    ///   - all: true for jobs of other users as well.
     package func jobs(
         state: String? = nil, label: String? = nil, before: Int64? = nil, limit: Int, all: Bool = false
     ) async throws -> Answered<JobPage> {
@@ -45,12 +45,12 @@ extension ControlClient {
 
     /// `GET /v1/jobs/{id}/calls`, newest first.
     ///
-    /// - Parameter before: the `next` of the page before this one.
+    /// - Parameter before: `next` of the previous page.
     package func calls(of id: Int64, before: Int? = nil) async throws -> Answered<CallPage> {
         try await document(.GET, "/v1/jobs/\(id)/calls" + (before.map { "?before=\($0)" } ?? ""))
     }
 
-    /// `POST /v1/jobs/forget`. It is sent again if its answer is lost: what is forgotten cannot be forgotten twice.
+    /// `POST /v1/jobs/forget`. It is resent if its answer is lost, because it is idempotent.
     package func forget(_ request: ForgetRequest) async throws -> Answered<ForgetDocument> {
         let body = UploadBody.json([UInt8](try JSONEncoder().encode(request)))
         return try await document(.POST, "/v1/jobs/forget", body, isRepeatable: true)
@@ -76,7 +76,7 @@ extension ControlClient {
         try await document(.POST, "/v1/users/\(uid)/\(verdict)")
     }
 
-    /// `GET /v1/events`: each event after the one numbered `since`, as it comes, until the daemon stops.
+    /// `GET /v1/events`: each event after number `since`, as it occurs, until the daemon stops.
     package func events(since: Int64, receive: (EventDocument) async throws -> Void) async throws {
         var line: [UInt8] = []
         try await stream(.GET, "/v1/events?since=\(since)") { piece in
@@ -93,12 +93,12 @@ extension ControlClient {
         }
     }
 
-    /// `GET /v1/usage`: one's own.
+    /// `GET /v1/usage`: the caller's own usage.
     package func usage() async throws -> Answered<UsageDocument> {
         try await document(.GET, "/v1/usage")
     }
 
-    /// `GET /v1/usage?all=true`: everybody's, for administrators.
+    /// `GET /v1/usage?all=true`: the usage of all users, for administrators.
     package func usageOfAll() async throws -> Answered<UsageList> {
         try await document(.GET, "/v1/usage?all=true")
     }
@@ -118,7 +118,7 @@ extension ControlClient {
         try await document(.POST, "/v1/queue/resume")
     }
 
-    /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it comes.
+    /// `GET /v1/jobs/{id}/images/{index}`, written to an open file as it arrives.
     package func image(_ id: Int64, index: Int, into descriptor: Int32) async throws {
         try await stream(.GET, "/v1/jobs/\(id)/images/\(index)") { piece in
             try await NIOThreadPool.singleton.runIfActive { try Self.write(piece, to: descriptor) }

@@ -1,26 +1,27 @@
 import FluxqControl
 
-/// A request that nobody has read, or whose repetition changes nothing.
+/// A request that can be resent: the daemon has not read it, or repeating it changes nothing.
 struct Untaken: Error {
-    /// What is said of it in the end.
+    /// The error to report if it is not resent.
     let error: ControlClientError
-    /// Whether it may have been done.
+    /// True if the request may have been executed.
     let isDoubtful: Bool
 }
 
 extension ControlClient {
-    /// When a person wants to know why nothing happens.
+    /// The wait after which a person wants to know why nothing happens.
     private static let moment = Duration.seconds(1)
-    /// How long one try waits in a full backlog: in between it is told that it waits.
+    /// The longest wait of one attempt in a full backlog. The caller is told about the wait between attempts.
     private static let longestTry = Duration.seconds(2)
 
-    /// Tries until it works, fails for good, or patience is over; nothing is sent before the daemon takes it.
+    /// Retries until the attempt succeeds, fails for good, or the patience is over. Nothing is sent before the daemon
+    /// accepts it.
     ///
-    /// - Parameter attempt: is given how long it may wait for a place.
+    /// - Parameter attempt: gets the time that it may wait in a full backlog.
     func waitingItsTurn<Result>(_ attempt: (Duration) async throws -> Result) async throws -> Result {
         let began = ContinuousClock.now
         var pause = GrowingPause()
-        // Whatever comes after it, what may have been done is what has to be told.
+        // If a request may have been executed, that is reported, whatever fails after it.
         var doubt: ControlClientError?
         while true {
             let waited = began.duration(to: .now)
@@ -59,7 +60,7 @@ extension ControlClient {
 }
 
 extension ControlClientError {
-    /// What a daemon looks like that has no place for one more connection, or for one more upload beside those on their way.
+    /// True if the daemon has no room for another connection, or for another upload besides those in progress.
     package var isBusy: Bool {
         switch self {
         case .noDaemon(_, .busy): true
@@ -69,12 +70,12 @@ extension ControlClientError {
         }
     }
 
-    /// There is no socket.
+    /// True if there is no socket.
     fileprivate var isOfNobody: Bool {
         if case .noDaemon(_, .missing) = self { true } else { false }
     }
 
-    /// Of connecting: another try may find it otherwise.
+    /// True for a failure to connect that a retry may not meet.
     fileprivate var isPassing: Bool {
         if case .noDaemon(_, .nobodyListening) = self { return true }
         return isBusy || isOfNobody

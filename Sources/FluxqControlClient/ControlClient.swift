@@ -4,23 +4,24 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 
-/// Talks to the daemon: HTTP/1.1 over the Unix socket, one request after the other, over one connection as long as that lasts.
+/// Talks to the daemon: HTTP/1.1 over the Unix socket, one request after the other, over one connection as long as it
+/// lasts.
 ///
-/// It waits its turn. A request that nobody has read, because the daemon was busy or away, is sent again, and so is one whose
-/// repetition changes nothing; with growing pauses, as long as its `Patience` says.
+/// It waits for a busy or restarting daemon. It resends a request that was not read, or whose repetition changes
+/// nothing. The pauses grow, and `Patience` limits the total time.
 ///
-/// Not Sendable on purpose: requests on one connection cannot overlap, and so the compiler sees to it that they do not.
-/// All methods throw `ControlClientError`.
+/// Not Sendable on purpose: requests on one connection must not overlap, and so the compiler prevents it. All methods
+/// throw `ControlClientError`.
 package final class ControlClient {
-    /// A JSON answer is held in memory; a page of jobs with the longest prompts stays well below this.
+    /// A JSON answer is held in memory; a page of jobs with the longest prompts is far smaller than this.
     static let maxDocumentBytes = 16 * 1024 * 1024
 
     let socket: ControlSocket
     let patience: Patience
-    /// Called once if a request has to wait for longer than a moment, with what it waits for.
+    /// Called once, with the reason, if a request waits for more than a moment.
     let isWaiting: (ControlClientError) -> Void
     var hasToldOfWaiting = false
-    /// nil before the first request, and after one that was given up half way: what follows would not be understood.
+    /// nil before the first request, and after an abandoned one, because the rest of its answer would be misread.
     var connection: ControlConnection?
 
     private init(socket: ControlSocket, patience: Patience, isWaiting: @escaping (ControlClientError) -> Void) {
@@ -29,7 +30,7 @@ package final class ControlClient {
         self.isWaiting = isWaiting
     }
 
-    /// Connects, lets `body` make its requests, and closes.
+    /// Connects, lets `body` make its requests, and disconnects.
     package static func withConnection<Result: Sendable>(
         to socket: ControlSocket, patience: Patience = .none,
         isWaiting: @escaping (ControlClientError) -> Void = { _ in },
@@ -48,7 +49,7 @@ package final class ControlClient {
     }
 }
 
-/// What a request carries.
+/// The body of a request.
 enum UploadBody: Sendable {
     case none
     case json([UInt8])
@@ -56,9 +57,9 @@ enum UploadBody: Sendable {
 }
 
 extension ControlClient {
-    /// Sends one request and gives the answer's document.
+    /// Sends one request and returns the answer's document.
     ///
-    /// - Parameter isRepeatable: whether asking twice comes to the same as asking once; nil if the method says so.
+    /// - Parameter isRepeatable: true if repeating the request changes nothing; nil to derive it from the method.
     func document<Document: Decodable & Sendable>(
         _ method: HTTPMethod, _ uri: String, _ body: UploadBody = .none, isRepeatable: Bool? = nil
     ) async throws -> Answered<Document> {
@@ -85,7 +86,7 @@ extension ControlClient {
         }
     }
 
-    /// Sends one request and gives the pieces of the answer's body to `receive`, in order.
+    /// Sends one request and passes the pieces of the answer's body to `receive`, in order.
     func stream(_ method: HTTPMethod, _ uri: String, receive: (ByteBuffer) async throws -> Void) async throws {
         let answer = try await waitingItsTurn { patience in
             try await self.answer(to: method, uri, .none, isRepeatable: true, patience)
@@ -116,9 +117,9 @@ extension ControlClient {
         }
     }
 
-    /// Sends a request and gives the head of the answer to it.
+    /// Sends a request and returns the head of its answer.
     ///
-    /// - Throws: `Untaken` if it may be sent again.
+    /// - Throws: `Untaken` if it may be resent.
     private func answer(
         to method: HTTPMethod, _ uri: String, _ body: UploadBody, isRepeatable: Bool, _ patience: Duration
     ) async throws -> Answer {
@@ -134,7 +135,7 @@ extension ControlClient {
                 let problem = try refusal(head, body: try await collect())
                 await disconnect()
                 let refusal = ControlClientError.problem(problem)
-                // Refused before it was read, for there are too many connections.
+                // Refused before it was read, because there are too many connections.
                 if problem.code == .overLimit { throw Untaken(error: refusal, isDoubtful: false) }
                 throw refusal
             }
@@ -156,8 +157,8 @@ extension ControlClient {
         }
     }
 
-    /// Whether a connection that ended without an answer ended before the daemon had read the whole request. The kernel says
-    /// so: it resets a connection whose other side closes it with something unread.
+    /// True if a connection without an answer ended before the daemon had read the whole request. The kernel shows it:
+    /// it resets a connection whose other side closes it with unread data.
     private static func isUnread(_ error: any Error, _ sending: Sending) -> Bool {
         switch error {
         case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): true
@@ -176,15 +177,15 @@ extension ControlClient {
         }
     }
 
-    /// How the sending of a request ended. None of it decides what the request came to: only an answer does.
+    /// How the sending of a request ended. It does not show the result of the request: only an answer does.
     private enum Sending: Equatable {
         case whole
         case unreadable(UploadSource.ReadError)
-        /// The daemon has closed, or has answered and nobody waits for the rest.
+        /// The daemon has closed the connection, or has answered and does not need the rest.
         case cutShort
     }
 
-    /// Sends the request and waits for the head of the answer, which may come before the whole body has been sent.
+    /// Sends the request and waits for the head of the answer, which may arrive before the whole body is sent.
     private func send(
         _ method: HTTPMethod, _ uri: String, _ body: UploadBody, on connection: ControlConnection
     ) async -> (answer: Result<HTTPResponseHead, any Error>, Sending) {
@@ -214,7 +215,7 @@ extension ControlClient {
         }
     }
 
-    /// A daemon that has closed may have answered before; if it has not, waiting for the answer finds out.
+    /// If the daemon has closed the connection, it may have answered before; waiting for the answer shows it.
     private static func write(_ parts: [HTTPClientRequestPart], to connection: ControlConnection) async -> Sending {
         do {
             try await connection.write(parts)
@@ -233,8 +234,8 @@ extension ControlClient {
                     var sent: Int64 = 0
                     while let piece = try await source.next(after: sent, allocator: connection.channel.allocator) {
                         sent += Int64(piece.readableBytes)
-                        // The last piece and the end go as one: a daemon that has all bytes answers, and then nobody waits
-                        // for an end that has not been sent.
+                        // The last piece and the end are sent together: a daemon with all bytes answers, and then the
+                        // end would no longer be sent.
                         if sent == source.sizeBytes {
                             try await connection.write([.body(.byteBuffer(piece)), .end(nil)])
                             return .whole
@@ -302,14 +303,14 @@ extension ControlClient {
         case part, end
     }
 
-    /// What a connection that ended without a whole answer leaves.
+    /// The state after a connection that ended without a complete answer.
     private enum Loss {
         case lost
-        /// The request may have been done.
+        /// The request may have been executed.
         case unknown
     }
 
-    /// The client's own error for whatever the layers below threw.
+    /// The client's own error for an error of the layers below.
     private static func explained(_ error: any Error, _ socket: ControlSocket, _ loss: Loss) -> any Error {
         let path = socket.path
         func ended(_ why: String) -> ControlClientError {

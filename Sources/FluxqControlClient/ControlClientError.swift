@@ -1,34 +1,34 @@
 package import FluxqControl
 
-/// Every way in which talking to the daemon fails. The caller words it for people.
+/// Every failure of talking to the daemon. The caller turns it into text for people.
 package enum ControlClientError: Error, Hashable, Sendable {
-    /// The daemon answered, and its answer is no.
+    /// The daemon refused the request.
     case problem(Problem)
     case noDaemon(path: String, NoDaemon)
-    /// The socket's or its directory's mode does not let the caller connect.
+    /// The mode of the socket or of its directory does not let the caller connect.
     case permissionDenied(path: String)
-    /// More bytes than fit a socket's address.
+    /// The path is longer than a socket's address can be.
     case pathTooLong(path: String, bytes: Int)
     case notASocket(path: String)
-    /// Somebody other than root and the caller could be listening.
+    /// A user other than root and the caller could be listening.
     case untrustedSocket(path: String, Distrust)
-    /// The connection ended, or no data arrived for too long, before the answer was whole. Nothing was changed.
+    /// The connection ended, or no data arrived for too long, before the answer was complete. Nothing was changed.
     case connectionLost(path: String, why: String)
-    /// The same, after something was asked for that changes something: it may have been done.
+    /// The same after a request that changes something: it may have been executed.
     case outcomeUnknown(path: String, why: String)
-    /// What answers does not speak the control interface.
+    /// The peer does not speak the control interface.
     case protocolError(path: String, why: String)
-    /// What was to be uploaded could not be read to its end.
+    /// The upload's source could not be read to its end.
     case uploadUnreadable(UploadSource.ReadError)
-    /// What came could not be written where it was to go.
+    /// The received data could not be written to its file.
     case downloadUnwritable(errno: Int32)
 
     package enum NoDaemon: Hashable, Sendable {
         /// There is no file of that name.
         case missing
-        /// There is a socket, and nobody listens.
+        /// There is a socket, but no process listens.
         case nobodyListening
-        /// It has more connections than it takes, and has turned this one away.
+        /// The daemon has reached its connection limit and refused this one.
         case busy
         case unreachable(errno: Int32)
     }

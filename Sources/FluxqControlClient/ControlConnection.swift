@@ -9,10 +9,10 @@ struct ControlConnection: Sendable {
     let channel: any Channel
     private let reader: NIOLoopBound<ResponseReader>
 
-    /// One thread for the life of the process: a start-up counts, and NIO's shared group has a thread for every core.
+    /// One thread for the whole process: this keeps the start fast, and NIO's shared group has a thread for every core.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-    /// - Parameter patience: how long to wait for a place in a full backlog.
+    /// - Parameter patience: how long to wait while the backlog is full.
     static func open(_ socket: ControlSocket, patience: Duration) async throws -> ControlConnection {
         do {
             let descriptor = try await NIOThreadPool.singleton.runIfActive {
@@ -40,13 +40,14 @@ struct ControlConnection: Sendable {
         }
     }
 
-    /// Returns once the parts are the kernel's.
+    /// Returns once the kernel has the parts.
     func write(_ parts: [HTTPClientRequestPart]) async throws {
         for part in parts.dropLast() { channel.write(part, promise: nil) }
         if let last = parts.last { try await channel.writeAndFlush(last).get() }
     }
 
-    /// The next part of an answer; nil once the connection is closed between two answers, as by a cancellation of the task.
+    /// The next part of an answer; nil once the connection is closed between two answers, such as by a cancellation of
+    /// the task.
     func next() async throws -> HTTPClientResponsePart? {
         let reader = reader
         return try await withTaskCancellationHandler {
@@ -56,10 +57,10 @@ struct ControlConnection: Sendable {
         }
     }
 
-    /// Returns once it is closed.
+    /// Returns once the connection is closed.
     func close() async {
         channel.close(promise: nil)
-        // It cannot fail: it tells that the channel is closed, however.
+        // This cannot fail: it reports that the channel is closed, for any reason.
         do { try await channel.closeFuture.get() } catch {}
     }
 }

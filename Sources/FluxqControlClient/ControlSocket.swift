@@ -1,20 +1,20 @@
 package import FluxqControl
 import Glibc
 
-/// The socket that a client is to use, and whether it may.
+/// The socket that a client uses, and the checks before it connects.
 package struct ControlSocket: Hashable, Sendable {
     package let location: BytePath
-    /// The user named it: whose it is is the user's business.
+    /// True if the user named it: then its owner is not checked.
     package let chosen: Bool
-    /// The user named it in the environment, perhaps long ago, or somebody did for the user.
+    /// True if the environment named it, perhaps long ago or set by another person.
     private let isOfEnvironment: Bool
 
-    /// For people.
+    /// The path for messages.
     package var path: String { location.text }
 
     /// - Parameters:
-    ///   - option: what `--socket` says.
-    ///   - environment: what `$FLUXQ_SOCKET` says; empty is the same as absent.
+    ///   - option: the value of `--socket`.
+    ///   - environment: the value of `$FLUXQ_SOCKET`; empty is the same as absent.
     package init(option: BytePath?, environment: BytePath?) {
         let named = option ?? environment.flatMap { $0.bytes.isEmpty ? nil : $0 }
         location = named ?? BytePath(SocketPath.standard)
@@ -26,19 +26,19 @@ package struct ControlSocket: Hashable, Sendable {
         self.init(option: option.map(BytePath.init(_:)), environment: environment.map(BytePath.init(_:)))
     }
 
-    /// Owner and mode of a file, as far as trust depends on them.
+    /// A file's owner and mode, on which trust depends.
     struct Ownership: Hashable, Sendable {
         var uid: UInt32
         var mode: UInt32
     }
 
-    /// Says before connecting what a failed connection could not say well, and refuses a socket that somebody other
-    /// than root and the caller could have put there.
+    /// Finds errors that a failed connection would report less clearly. Refuses a socket that a user other than root
+    /// and the caller could have put there.
     func check(caller: UInt32 = geteuid()) throws(ControlClientError) {
         let bytes = location.bytes.count
         guard bytes <= SocketPath.maxBytes else { throw .pathTooLong(path: path, bytes: bytes) }
         var file = stat()
-        // A socket that nobody chose must be one itself: a link could lead out of the directory that is checked.
+        // The default socket must not be a link, which could lead out of the directory that is checked.
         guard (location.withCString { chosen ? stat($0, &file) : lstat($0, &file) }) == 0 else {
             throw unreachable(errno)
         }
@@ -57,8 +57,7 @@ package struct ControlSocket: Hashable, Sendable {
     }
 
     /// The owner of a socket that the environment names, if that is neither root nor the caller: the process that
-    /// listens there gets
-    /// the pictures.
+    /// listens there gets the pictures.
     package func foreignOwner(caller: UInt32 = geteuid()) -> UInt32? {
         var file = stat()
         guard isOfEnvironment, location.withCString({ stat($0, &file) }) == 0, file.st_uid != 0, file.st_uid != caller
@@ -66,7 +65,8 @@ package struct ControlSocket: Hashable, Sendable {
         return file.st_uid
     }
 
-    /// Why the socket cannot be trusted; nil if it can. Root can do anything anyway, so what is root's is trusted.
+    /// The reason why the socket cannot be trusted; nil if it can. Root can do anything anyway, so root's files are
+    /// trusted.
     static func distrust(
         socket: Ownership, directory: Ownership, named name: String, caller: UInt32
     ) -> ControlClientError.Distrust? {
@@ -79,12 +79,12 @@ package struct ControlSocket: Hashable, Sendable {
         return nil
     }
 
-    /// Whether a daemon could put a socket there.
+    /// True if the directory exists, so that a daemon could put a socket there.
     var directoryIsThere: Bool {
         access(SocketPath.directory(of: path), F_OK) == 0
     }
 
-    /// What a system call's error says about the daemon.
+    /// The client's error for the error number of a system call.
     func unreachable(_ code: Int32) -> ControlClientError {
         switch code {
         case ENOENT, ENOTDIR: .noDaemon(path: path, .missing)

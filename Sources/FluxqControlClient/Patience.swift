@@ -1,8 +1,8 @@
 /// How long a client waits for a daemon that is busy or being restarted.
 package struct Patience: Sendable {
-    /// For a place: the daemon has more connections than it takes, or has left its socket and comes back to it.
+    /// For a connection: the daemon has reached its connection limit, or is restarting and its socket remains.
     package var busy: Duration
-    /// For a socket: there is none, as between two daemons that make their own.
+    /// For a socket: there is none, such as between two daemons that create their own.
     package var away: Duration
 
     package init(busy: Duration, away: Duration) {
@@ -10,12 +10,12 @@ package struct Patience: Sendable {
         self.away = away
     }
 
-    /// What a person or a script at the prompt can be asked for.
+    /// An acceptable wait for a person or script at the prompt.
     package static let atThePrompt = Patience(busy: .seconds(60), away: .seconds(15))
     package static let none = Patience(busy: .zero, away: .zero)
 }
 
-/// The pauses between tries: each about twice the last one, and never the same for two clients.
+/// The pauses between retries: each about twice as long as the last, with a random part so that clients differ.
 struct GrowingPause {
     private var next = Duration.milliseconds(50)
     private static let longest = Duration.seconds(2)

@@ -1,14 +1,14 @@
 import NIOCore
 import NIOHTTP1
 
-/// Hands out the parts of answers one after the other, and reads on from the socket only as far as they are taken.
+/// Returns the parts of answers one after the other, and reads from the socket only as far as they are consumed.
 ///
 /// Belongs to its channel's event loop.
 final class ResponseReader: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
 
-    /// Parts that wait to be taken; beyond them the daemon has to wait.
+    /// Maximum number of buffered parts; with more, the daemon has to wait.
     private static let most = 16
 
     private var parts: CircularBuffer<HTTPClientResponsePart> = []
@@ -17,7 +17,7 @@ final class ResponseReader: ChannelDuplexHandler {
     private var isReadHeldBack = false
     private var context: ChannelHandlerContext?
 
-    /// The next part; nil once the daemon has closed between two answers.
+    /// The next part; nil once the daemon has closed the connection between two answers.
     func next(on eventLoop: any EventLoop) -> EventLoopFuture<HTTPClientResponsePart?> {
         eventLoop.assertInEventLoop()
         let promise = eventLoop.makePromise(of: HTTPClientResponsePart?.self)
@@ -65,7 +65,7 @@ final class ResponseReader: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    /// What comes first says how it ended.
+    /// The first end counts.
     private func finish(_ how: Result<Void, any Error>) {
         if end == nil { end = how }
         guard let waiter, let end else { return }

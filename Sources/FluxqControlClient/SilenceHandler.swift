@@ -1,10 +1,10 @@
 import NIOCore
 
-/// Ends a connection on which nothing has moved for too long. Stands behind an `IdleStateHandler`.
+/// Closes a connection on which nothing has moved for too long. Must come after an `IdleStateHandler`.
 final class SilenceHandler: ChannelInboundHandler {
     typealias InboundIn = NIOAny
 
-    /// Longer than any long poll, so that only a daemon that hangs runs into it.
+    /// Longer than any long poll, so that only a hanging daemon exceeds it.
     static let limit = TimeAmount.seconds(90)
 
     struct Silence: Error {}

@@ -1,18 +1,18 @@
 import NIOCore
 import NIOHTTP1
 
-/// Lets an answer through that comes before the first request, as from a daemon that has too many connections already.
+/// Lets an answer through that arrives before the first request, such as from a daemon that has too many connections.
 ///
-/// The response decoder refuses an answer that it has seen no request for. So it is shown one more request than are
-/// sent: this handler, between encoder and decoder, keeps the first from leaving. Which request an answer belongs to
-/// matters to the decoder for HEAD and CONNECT alone, and the client makes neither.
+/// The response decoder rejects an answer without a request. So it sees one more request than is sent: this handler,
+/// between encoder and decoder, drops the first. The decoder needs the matching request only for HEAD and CONNECT,
+/// which the client never sends.
 final class UnaskedAnswer: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
 
     private var hasKeptOne = false
 
-    /// To be called once, when the decoder is in the pipeline.
+    /// Must be called once, when the decoder is in the pipeline.
     static func expect(on pipeline: ChannelPipeline.SynchronousOperations) {
         pipeline.write(
             NIOAny(HTTPClientRequestPart.head(.init(version: .http1_1, method: .GET, uri: "/"))), promise: nil)

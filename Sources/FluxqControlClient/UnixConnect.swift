@@ -1,16 +1,16 @@
 import FluxqControl
 import Glibc
 
-/// Connects to a Unix socket by the system's own means, which know how to wait for a place in a full backlog, and paths that
-/// are no text.
+/// Connects to a Unix socket with system calls, which can wait while the backlog is full and accept paths that are not
+/// text.
 enum UnixConnect {
     struct Failure: Error {
         let errno: Int32
     }
 
-    /// Blocks, while the listener's backlog is full, for as long as `patience`; not at all if it is zero.
+    /// Blocks for up to `patience` while the listener's backlog is full; does not block if it is zero.
     ///
-    /// - Returns: a connected descriptor that is the caller's.
+    /// - Returns: a connected descriptor, which the caller must close.
     static func connect(to path: BytePath, patience: Duration) throws(Failure) -> Int32 {
         let waits = patience > .zero
         let type =
@@ -39,7 +39,7 @@ enum UnixConnect {
     private static func connect(_ descriptor: Int32, _ path: BytePath) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        // The last byte stays the NUL that ends the path.
+        // The last byte stays NUL, to end the path.
         guard path.bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return ENAMETOOLONG }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.bytes) }
         let result = withUnsafePointer(to: &address) { pointer in

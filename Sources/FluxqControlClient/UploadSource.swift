@@ -3,21 +3,21 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// An open file or stream whose bytes are to be uploaded, as often as needed. The caller that opened it closes it.
+/// An open file or stream to upload, as often as needed. The caller that opened it closes it.
 package struct UploadSource: Sendable {
     package let descriptor: Int32
     /// nil for a stream, which is sent in chunks until it ends.
     package let sizeBytes: Int64?
-    /// Where in the file the upload begins.
+    /// The file offset at which the upload begins.
     package let start: Int64
-    /// What a stream has brought: it brings it once.
+    /// The data of a stream, which can be read only once.
     private let kept = Kept()
 
     private final class Kept: Sendable {
         let bytes = Mutex<[UInt8]>([])
     }
 
-    /// Of a stream: what it has brought so far.
+    /// The data read from a stream so far.
     package var keptBytes: [UInt8] { kept.bytes.withLock { $0 } }
 
     package init(descriptor: Int32, sizeBytes: Int64?) {
@@ -33,10 +33,10 @@ package struct UploadSource: Sendable {
     }
 
     static let pieceBytes = 64 * 1024
-    /// How soon the reading of a stream that brings nothing notices that nobody wants it any more.
+    /// How soon a read from a silent stream notices that the upload was canceled.
     private static let patienceMilliseconds: Int32 = 100
 
-    /// The next piece; nil at the end, which is where the size says, even where the file has grown.
+    /// The next piece; nil at the end, which is set by the size even if the file has grown.
     ///
     /// - Parameter sent: bytes that earlier calls of this upload returned.
     func next(after sent: Int64, allocator: ByteBufferAllocator) async throws -> ByteBuffer? {
@@ -55,7 +55,7 @@ package struct UploadSource: Sendable {
         }
     }
 
-    /// Of what the stream brought to an earlier upload; nil if this one is as far.
+    /// A piece that an earlier upload has read from the stream; nil if there are no more.
     private func keptPiece(after sent: Int64, _ allocator: ByteBufferAllocator) -> ByteBuffer? {
         kept.bytes.withLock { bytes in
             let rest = bytes.dropFirst(Int(sent))
@@ -63,7 +63,7 @@ package struct UploadSource: Sendable {
         }
     }
 
-    /// nil if a stream has nothing yet; an empty piece at the end.
+    /// nil if a stream has no data yet; an empty piece at the end.
     private func read(_ wanted: Int, at offset: Int64, allocator: ByteBufferAllocator) throws(ReadError) -> ByteBuffer?
     {
         if sizeBytes == nil {
