@@ -5,18 +5,18 @@ import FluxqUsers
 import Logging
 import Synchronization
 
-/// Says who a uid is to fluxqd, for each request again: what the host's user database and the configuration make of it may
-/// have changed since the last one.
+/// Identifies the caller of each request by uid. It does so again for every request, because the user database and the
+/// configuration may have changed since the last one.
 final class Callers: Sendable {
     private let users: KnownUsers
     private let store: Store
-    /// Names under which numbers have come and been found to be their owners'.
+    /// The names under which uids have connected and were found to be the owners'.
     private let recognized = Mutex<[UInt32: String]>([:])
     private let settings: Reloadable<ControlServer.Settings>
     private let logger: Logger
     private let userLog: UserLog
     private let toldAt = Mutex(ContinuousClock.Instant?.none)
-    /// Between two lines in the log about a user database that does not answer.
+    /// The pause between two log lines about a user database that does not respond.
     private static let pauseOfLog = Duration.seconds(60)
     private static let mostRecognized = 16384
 
@@ -31,10 +31,10 @@ final class Callers: Sendable {
         self.userLog = userLog
     }
 
-    /// At once, by what was last known, to find the place for a connection before the lookup.
+    /// Returns immediately, from what was last known, so that a connection gets a place before the lookup.
     func visitor(_ uid: UInt32) -> ConnectionCap.Visitor {
         let administrators = settings.current.administrators
-        // Not even an administrator can be one: the next user of the number would be one too.
+        // A dynamic uid is never an administrator: its next user would be one too.
         if Account.isDynamic(uid) { return .stranger }
         if administrators.names(uid) { return .administrator(uid) }
         guard let entry = users.lastKnown(uid) else {
@@ -43,7 +43,7 @@ final class Callers: Sendable {
         return administrators.contains(uid: uid, groups: entry.groups) ? .administrator(uid) : .user(uid)
     }
 
-    /// Why a connection of that uid has found no place.
+    /// The reason why a connection of that uid got no place.
     func reasonForRefusal(_ uid: UInt32) -> Problem {
         if Account.isDynamic(uid) { return .dynamicUser(uid) }
         if settings.current.administrators.names(uid) || users.lastKnown(uid) != nil { return .tooManyConnections }
@@ -54,7 +54,7 @@ final class Callers: Sendable {
         }
     }
 
-    /// - Throws: why the uid is no user here, or that nobody can say so now.
+    /// - Throws: the reason why the uid is not a user here, or that this cannot be determined now.
     func caller(_ uid: UInt32) async throws(Problem) -> Caller {
         let standing = await users.standing(of: uid)
         let settings = self.settings.current
@@ -62,7 +62,7 @@ final class Callers: Sendable {
         if Owner.numbersOfNobody.contains(uid) { throw .unknownUser(uid) }
         switch standing {
         case .user(let entry):
-            // Whom the configuration names by number has to be able to say whose numbers are.
+            // An administrator named by uid must be able to settle other uids, so this one's name is not checked.
             if !isNamed, try await !isRecognized(uid, as: entry.name) { throw .numberOfAnother(uid) }
             return Caller(
                 uid: uid, name: entry.name, groups: entry.groups,
@@ -74,13 +74,13 @@ final class Callers: Sendable {
         case .dynamic: throw .dynamicUser(uid)
         case nil:
             tell(uid)
-            // Whom the configuration names needs no entry, and may have come to see what is wrong.
+            // An administrator named by uid needs no entry, and may have come to find the problem.
             if isNamed { return Caller(uid: uid, name: String(uid), isAdministrator: true) }
             throw .userDatabaseSilent
         }
     }
 
-    /// Whether the number still is its owner's, by the name.
+    /// True if the uid still belongs to its owner, judged by the name.
     private func isRecognized(_ uid: UInt32, as name: String) async throws(Problem) -> Bool {
         if recognized.withLock({ $0[uid] == name }) { return true }
         do {

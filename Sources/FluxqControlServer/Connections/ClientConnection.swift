@@ -7,17 +7,18 @@ import NIOCore
 import NIOHTTPTypes
 import ServiceLifecycle
 
-/// One client's connection: a request, its response, and again, until either side has had enough.
+/// One client's connection: requests and responses in turn, until either side ends it.
 struct ClientConnection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-    /// By the kernel; nil if it cannot tell.
+    /// From the kernel; nil if it cannot tell.
     let uid: UInt32?
-    /// Held until it is closed and whatever it asked for has ended: who asks for much and goes away has not left before.
+    /// Held until the connection is closed and all its requests have ended. So a client cannot free it by disconnecting
+    /// early.
     let place: ConnectionCap.Place
     let routes: Routes
     let logger: Logger
 
-    /// Returns when the connection is closed.
+    /// Returns once the connection is closed.
     func run() async {
         guard let uid, case .admitted = place.entry else {
             return await refuse(place.entry, reasonForRefusal)
@@ -38,8 +39,8 @@ struct ClientConnection: Sendable {
             await withGracefulShutdownHandler {
                 await converse(as: uid, state)
             } onGracefulShutdown: {
-                // Who connected just before may be about to say why, and who has brought a picture what to do with it.
-                // A body on its way in is let through.
+                // A client that has just connected may still send its request, and one that has uploaded a picture its
+                // submit. A body that is being received is let through.
                 guard let awaited = state.awaitedRequest else { return }
                 channel.channel.eventLoop.scheduleTask(in: TimeAmount(routes.settings.partingTime)) {
                     if state.awaitedRequest == awaited { channel.channel.close(mode: .input, promise: nil) }
@@ -71,7 +72,7 @@ struct ClientConnection: Sendable {
         }
     }
 
-    /// - Returns: whether another request may follow.
+    /// - Returns: true if another request may follow.
     private func answer(
         _ head: HTTPRequest, _ requests: RequestReader, _ uid: UInt32, _ state: ConnectionState,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
@@ -84,7 +85,7 @@ struct ClientConnection: Sendable {
             response = Response(error)
             response.headers[.connection] = "close"
         }
-        // Who is refused before the end of the body may stop sending it.
+        // A client that is refused before the end of its body may stop sending it.
         let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
         let isLast =
             isBodyRefused || head.headerFields[.connection]?.lowercased() == "close"
@@ -98,21 +99,21 @@ struct ClientConnection: Sendable {
         return await requests.drain() && !isLast
     }
 
-    /// How long somebody who is refused may take for a request's head; then the answer comes without it.
+    /// How long a refused client may take to send a request's head; after that it is answered without one.
     private static let patienceWithRefused = Duration.seconds(1)
 
-    /// Of a connection that found no place.
+    /// For a connection that got no place.
     private var reasonForRefusal: Problem {
         uid.map(routes.callers.reasonForRefusal) ?? .nobody
     }
 
-    /// A user always gets to know why: what the user has sent may have been read, and without a word nobody could tell whether
-    /// anything was done.
+    /// A user always gets the reason. Its request may have been read, and without an answer the user could not tell
+    /// whether anything was done.
     private func explained(_ entry: ConnectionCap.Entry) -> ConnectionCap.Entry {
         entry == .turnedAway ? .refused(isNews: false) : entry
     }
 
-    /// Says why, if there is time for that, and closes.
+    /// Sends the reason, unless there are too many refusals, and closes.
     private func refuse(_ entry: ConnectionCap.Entry, _ problem: Problem) async {
         guard case .refused(let isNews) = entry else {
             do {
@@ -130,8 +131,8 @@ struct ClientConnection: Sendable {
         await refuse(problem)
     }
 
-    /// What a client has sent and nobody has read when the connection closes can take the answer with
-    /// it, so the request's head is read first; no longer than a moment, for refused connections must not pile up.
+    /// If a connection closes with unread data, the client may lose the answer. So the request's head is read first,
+    /// but only for a moment, because refused connections must not pile up.
     private func refuse(_ problem: Problem) async {
         do {
             try await channel.executeThenClose { inbound, outbound in

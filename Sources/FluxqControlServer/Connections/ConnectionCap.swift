@@ -1,22 +1,21 @@
 import Synchronization
 
-/// How many connections there may be at once, so that a greedy user keeps only itself out.
+/// Limits the number of open connections, so that a greedy user blocks only itself.
 ///
-/// A user gets one more place only while more places are free than it holds. So however many users take all they can get,
-/// each holds no more than it leaves free, and who holds none always finds one: eight of them leave a ninth of the places.
-/// Some places are for administrators alone, who come in whatever all others do. Somebody who is not known as a user yet takes
-/// none of a user's places until a lookup has found out.
+/// A user gets another place only while more places are free than it holds. So no user holds more than it leaves free,
+/// and a user without a connection always finds a place: eight greedy users leave a ninth of the places. Some places
+/// are reserved for administrators. A user that is not known yet takes none of the users' places until it is looked up.
 final class ConnectionCap: Sendable {
-    /// Who comes, as far as that is known.
+    /// The kind of a peer, as far as it is known.
     enum Visitor: Hashable, Sendable {
         case user(UInt32)
         case administrator(UInt32)
         /// Not looked up yet.
         case newcomer(UInt32)
-        /// No user, or one that the kernel cannot name.
+        /// Not a user, or one that the kernel cannot name.
         case stranger
 
-        /// nil for one that no places are counted for.
+        /// nil for a peer whose places are not counted.
         fileprivate var uid: UInt32? {
             switch self {
             case .user(let uid), .administrator(let uid), .newcomer(let uid): uid
@@ -28,13 +27,13 @@ final class ConnectionCap: Sendable {
     enum Entry: Hashable, Sendable {
         /// It has a place.
         case admitted(uid: UInt32)
-        /// There is none, and time to say so. `isNews`: worth a line in the log.
+        /// There is no place; the peer is told why. `isNews`: worth a log line.
         case refused(isNews: Bool)
-        /// There is none, and this user or many others have just been told so.
+        /// There is no place, and this user or many others have just been told why.
         case turnedAway
     }
 
-    /// What is held by all who need the connection to be counted, and left when the last of them lets go.
+    /// Held by everything that keeps the connection counted. Freed when the last reference is released.
     final class Place: Sendable {
         private let seat: Mutex<Seat>
         private let cap: ConnectionCap
@@ -46,7 +45,7 @@ final class ConnectionCap: Sendable {
 
         var entry: Entry { seat.withLock { $0.entry } }
 
-        /// Gives the place of a newcomer who has been looked up for the one that it then gets; every other place stays.
+        /// Exchanges the place of a newcomer that has been looked up for one of its kind. Keeps any other place.
         func settle(_ visitor: Visitor) -> Entry {
             seat.withLock { seat in
                 if case .admitted(_, .newcomers) = seat { seat = cap.change(seat, for: visitor) }
@@ -54,7 +53,7 @@ final class ConnectionCap: Sendable {
             }
         }
 
-        /// Gives the place back, to somebody who is told so or not.
+        /// Gives the place back and refuses the peer, with or without the reason.
         func refuse(_ visitor: Visitor) -> Entry {
             seat.withLock { seat in
                 seat = cap.refuse(seat, visitor)
@@ -126,7 +125,7 @@ final class ConnectionCap: Sendable {
             }
         }
 
-        /// All strangers count as one: a user may be able to come as many.
+        /// All strangers count as one, because one user may be able to connect with many uids.
         mutating func refuse(_ visitor: Visitor, at now: ContinuousClock.Instant) -> Seat {
             let key = visitor.uid ?? .max
             guard refusals < mostRefusals else { return .turnedAway }
@@ -145,15 +144,15 @@ final class ConnectionCap: Sendable {
         }
     }
 
-    /// What has been said of a user's refusals.
+    /// The refusals of a user so far.
     private struct Refused {
         var loggedAt: ContinuousClock.Instant
-        /// The present second's beginning, and how many refusals were explained in it.
+        /// The start of the current second, and the refusals explained in it.
         var second: ContinuousClock.Instant
         var explained = 0
     }
 
-    /// Connections that are being told why they were refused: an explanation costs what a request does.
+    /// Connections that are being told the reason at the same time: an explanation costs as much as a request.
     static let mostRefusals = 64
     static let mostRefusalsPerSecond = 8
     private static let pauseOfLog = Duration.seconds(60)
@@ -162,10 +161,10 @@ final class ConnectionCap: Sendable {
     private let state: Mutex<State>
 
     /// - Parameters:
-    ///   - perUser: whatever the room.
-    ///   - total: of all that are looked up.
-    ///   - administrators: of the total, for them alone.
-    ///   - newcomers: besides the total, for as long as the lookup takes.
+    ///   - perUser: over all rooms.
+    ///   - total: for all users that have been looked up.
+    ///   - administrators: the part of the total reserved for them.
+    ///   - newcomers: besides the total, during the lookup.
     init(perUser: Int, total: Int, administrators: Int = 0, newcomers: Int = 256) {
         self.perUser = perUser
         state = Mutex(

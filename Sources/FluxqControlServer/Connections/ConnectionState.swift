@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What others than a connection's own task need to know of it.
+/// The state of a connection for other tasks than its own.
 final class ConnectionState: Sendable {
     private struct State {
         var isGone = false
@@ -11,7 +11,7 @@ final class ConnectionState: Sendable {
 
     private let state = Mutex(State())
 
-    /// The number of the request that is being waited for; nil while one is read or answered.
+    /// The number of the request that the connection waits for; nil while one is read or answered.
     var awaitedRequest: Int? {
         state.withLock { $0.isAwaitingRequest ? $0.requestsAwaited : nil }
     }
@@ -27,7 +27,7 @@ final class ConnectionState: Sendable {
         state.withLock { $0.isAwaitingRequest = false }
     }
 
-    /// Says that the client has closed the connection.
+    /// Called when the client has closed the connection.
     func clientLeft() {
         state.withLock { state in
             state.isGone = true
@@ -36,7 +36,7 @@ final class ConnectionState: Sendable {
         }?.resume()
     }
 
-    /// Returns when the client has gone or the task is canceled. One task at a time waits.
+    /// Returns when the client has disconnected or the task is canceled. Only one task at a time may wait.
     func clientLeaves() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

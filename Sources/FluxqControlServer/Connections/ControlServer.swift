@@ -16,37 +16,37 @@ import ServiceLifecycle
 /// accept ──> which uid? (SO_PEERCRED) ──> ClientConnection ──> whose is it? (Callers) ──> Routes ──> one file per route
 /// ```
 package struct ControlServer: Service {
-    /// What configuration decides, and limits that only tests change.
+    /// The configured settings, and limits that only tests change.
     package struct Settings: Sendable {
-        /// What can be asked for.
+        /// The available models.
         package var catalog: ModelCatalog
-        /// Of one image, by model.
+        /// Price of one image, by model.
         package var prices: [String: StorePolicy.Price]
         /// `inputs.max_bytes`.
         package var maxInputBytes: Int64
-        /// Whether a link in a picture's place may lead to what is not of the public Internet: `inputs.private_links`.
+        /// True if a link sent instead of a picture may lead outside the public Internet: `inputs.private_links`.
         package var allowsPrivateLinks: Bool
-        /// One of `EditRequest.Bounds.drawnSeeds`.
+        /// Draws one of `EditRequest.Bounds.drawnSeeds`.
         package var drawSeed: @Sendable () -> Int64
         package var administrators: Administrators
-        /// Whether a uid that the user database does not know is a user: `access.unknown_users`.
+        /// True if uids that the user database does not know are users: `access.unknown_users`.
         package var admitsUnknownUsers: Bool
-        /// For administrators, in the overview of the queue: what is allowed and should not stay so.
+        /// For administrators, in the overview of the queue: settings that are allowed but unsafe.
         package var warnings: [String] = []
         package var maxConnections = 512
-        /// Of all, for administrators alone.
+        /// The part of `maxConnections` reserved for administrators.
         package var administratorsConnections = 8
         package var maxConnectionsPerUser = 64
-        /// A connection on which nothing is asked or sent for so long is closed. A request's head has to be there whole by
-        /// then, and each piece of an answer taken.
+        /// Time after which an idle connection is closed. A request's head must arrive completely within it, and the
+        /// client must read each piece of an answer.
         package var idleTime = Duration.seconds(60)
-        /// A body has to be there whole after so long.
+        /// Time within which a body must arrive completely.
         package var bodyTime = Duration.seconds(600)
         /// How long a shutdown waits for a connection's next request.
         package var partingTime = Duration.seconds(1)
         /// How long a shutdown waits for requests in progress.
         package var shutdownGrace = Duration.seconds(10)
-        /// Between the signs of life of an event stream.
+        /// The pause between the heartbeats of an event stream.
         package var eventPause = Duration.seconds(15)
 
         package init(
@@ -72,7 +72,7 @@ package struct ControlServer: Service {
     private let cap: ConnectionCap
     private let users: KnownUsers
 
-    /// - Parameter fd: a listening Unix socket, which `run()` takes over and closes.
+    /// - Parameter fd: a listening Unix socket; `run()` owns and closes it.
     package init(
         socket fd: CInt, store: Store, archive: any ContentStore, settings: Settings, users: KnownUsers = KnownUsers(),
         logger: Logger
@@ -92,11 +92,11 @@ package struct ControlServer: Service {
             administrators: settings.administratorsConnections)
     }
 
-    /// Serves until graceful shutdown: then nobody new is let in, long polls and event streams end at once, other
-    /// requests in progress get `Settings.shutdownGrace` to end, and it returns.
+    /// Serves until graceful shutdown. Then no new connections are accepted, long polls and event streams end
+    /// immediately, and other requests in progress get `Settings.shutdownGrace` to finish.
     package func run() async throws {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            // Somebody who has said all there is to say still gets the answer.
+            // A client that has closed its sending side still gets the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .bind(socket) { channel in accept(channel) }
         logger.info("The control interface is open.")
@@ -113,7 +113,7 @@ package struct ControlServer: Service {
         logger.info("The control interface is closed.")
     }
 
-    /// Applies new settings to requests that begin from now on. The caps on connections stay.
+    /// Applies new settings to requests that begin from now on. The connection limits stay.
     package func reload(_ settings: Settings) {
         self.settings.replace(with: settings)
         users.forget()
@@ -137,16 +137,16 @@ package struct ControlServer: Service {
         }
     }
 
-    /// A connection that has come. One that comes just before the shutdown may never be taken up; it is closed.
+    /// An accepted connection. One that comes just before the shutdown may never be served; it is closed.
     private final class Arrival: Sendable {
-        /// nil for one that is turned away without a word.
+        /// nil for a connection that is dropped without an answer.
         let connection: ClientConnection?
         private let channel: any Channel
 
         init(_ channel: any Channel, _ connection: ClientConnection?) {
             self.connection = connection
             self.channel = channel
-            // The network library ends the process where it is let go earlier.
+            // The network library aborts the process if the connection is released earlier.
             channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
         }
 
@@ -155,10 +155,10 @@ package struct ControlServer: Service {
         }
     }
 
-    /// Puts HTTP on a new connection and notes whose it is, on the connection's event loop, before its first byte is read.
+    /// Puts HTTP on a new connection and notes its uid, on the connection's event loop, before its first byte is read.
     private func accept(_ channel: any Channel) -> EventLoopFuture<Arrival> {
         let idleTime = TimeAmount(settings.current.idleTime)
-        // Only its pipeline is used; the conversation itself is `ClientConnection`'s.
+        // Only its pipeline is used; `ClientConnection` handles the requests.
         let http = HTTP1Channel(
             responder: { _, _, _ in },
             configuration: .init(
@@ -169,7 +169,7 @@ package struct ControlServer: Service {
         return PeerCredential.uid(of: channel).flatMap { uid in
             let place = cap.enter(uid.map(routes.callers.visitor) ?? .stranger)
             if place.entry == .turnedAway {
-                // Nothing of it is read, so that the kernel tells the client that nobody has: it can ask again.
+                // Nothing is read, so that the kernel tells the client that it may retry.
                 return channel.setOption(.autoRead, value: false).map { Arrival(channel, nil) }
             }
             return http.setup(channel: channel, logger: logger).map { http in

@@ -3,10 +3,10 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// What this host knows of uids, remembered for a while: a lookup may ask a server far away.
+/// This host's knowledge of uids, cached for a while: a lookup may ask a remote server.
 ///
-/// Each lookup runs on a thread of its own, one at a time for each uid. While one takes long, or the user database does not
-/// answer, the last known entry holds.
+/// Each lookup runs on its own thread, one at a time for each uid. While a lookup takes long, or the user database does
+/// not respond, the last known entry is used.
 package final class KnownUsers: Sendable {
     package struct Entry: Hashable, Sendable {
         package var name: String
@@ -18,14 +18,14 @@ package final class KnownUsers: Sendable {
         }
     }
 
-    /// What a lookup finds.
+    /// The result of a lookup.
     package enum Standing: Hashable, Sendable {
         case user(Entry)
-        /// The user database has nobody with that number.
+        /// The user database has no user with that uid.
         case unknown
-        /// One of the many uids that another user may take on.
+        /// One of the many subordinate uids of another user.
         case subordinate(of: String)
-        /// One that changes hands from service to service.
+        /// A uid that passes from service to service.
         case dynamic
 
         fileprivate var user: Entry? {
@@ -35,9 +35,9 @@ package final class KnownUsers: Sendable {
 
     /// How long a request waits for a lookup.
     package struct Patience: Hashable, Sendable {
-        /// Of a user who is known, from the lookup's beginning.
+        /// For a known user, from the start of the lookup.
         package var known = Duration.milliseconds(500)
-        /// Of somebody who is not, from the request's beginning.
+        /// For an unknown one, from the start of the request.
         package var unknown = Duration.seconds(10)
 
         package init() {}
@@ -50,7 +50,7 @@ package final class KnownUsers: Sendable {
 
     private struct Lookup {
         let begun: ContinuousClock.Instant
-        /// `forget` was called since: what it finds is asked for again.
+        /// `forget` was called since: its result is looked up again.
         var isOutdated = false
         /// Each is finished when the lookup has ended.
         var waiting: [Int: AsyncStream<Never>.Continuation] = [:]
@@ -58,7 +58,7 @@ package final class KnownUsers: Sendable {
 
     private struct State {
         var users: [UInt32: Remembered<Entry>] = [:]
-        /// Everybody else; nil if the lookup failed.
+        /// All other uids; nil if the lookup failed.
         var others: [UInt32: Remembered<Standing?>] = [:]
         var lookups: [UInt32: Lookup] = [:]
         var waits = 0
@@ -69,7 +69,7 @@ package final class KnownUsers: Sendable {
         case wait(Wait)
     }
 
-    /// One request's, for the end of a lookup.
+    /// One request's wait for the end of a lookup.
     private struct Wait {
         let number: Int
         let lookupBegun: ContinuousClock.Instant
@@ -78,12 +78,13 @@ package final class KnownUsers: Sendable {
     }
 
     private static let lifetime = Duration.seconds(60)
-    /// Of what is no user, and after a lookup that failed: a new account gets in, and a database is asked again, this soon.
+    /// For uids that are not users, and after a failed lookup: a new account is admitted, and the database asked again,
+    /// this soon.
     private static let shortLifetime = Duration.seconds(5)
-    /// Accounts of this host. More than that is forgotten, the oldest first.
+    /// Accounts of this host. Beyond that number the oldest are dropped.
     private static let mostUsers = 16384
     private static let mostOthers = 1024
-    /// At once. While so many do not end, somebody else is not looked up.
+    /// Concurrent lookups. While this many hang, no further uid is looked up.
     static let mostLookups = 64
 
     private let lookUp: @Sendable (UInt32) throws -> Standing
@@ -91,14 +92,14 @@ package final class KnownUsers: Sendable {
     private let patience: Patience
     private let state = Mutex(State())
 
-    /// Of this host.
+    /// The user database of this host.
     package convenience init() {
         self.init(subordinates: .ofThisHost, lookUp: Self.ofThisHost)
     }
 
     /// - Parameters:
-    ///   - subordinates: of whose numbers none is looked up.
-    ///   - lookUp: may block, for however long.
+    ///   - subordinates: uids that are never looked up.
+    ///   - lookUp: may block for any time.
     package init(
         patience: Patience = .init(), subordinates: SubordinateTable? = nil,
         lookUp: @escaping @Sendable (UInt32) throws -> Standing
@@ -108,26 +109,26 @@ package final class KnownUsers: Sendable {
         self.lookUp = lookUp
     }
 
-    /// As it was last known, however long ago; nil for somebody who is not known as a user.
+    /// The last known entry, however old; nil for a uid that is not known as a user.
     func lastKnown(_ uid: UInt32) -> Entry? {
         state.withLock { $0.users[uid]?.value }
     }
 
-    /// Reads what is read before anybody comes. Blocks, for as long as the file system does.
+    /// Loads data before the first connection. Blocks as long as the file system does.
     func prepare() {
-        // A failure is told by the first lookup, which reads it as well.
+        // The first lookup, which reads it too, reports a failure.
         _ = try? subordinates?.current()
     }
 
-    /// Whether somebody who is not known as a user is another one's subordinate, as far as that can be told without a lookup.
-    /// One person may come as 65,536 of them, each of which would have to be looked up.
+    /// Whether a uid that is not known as a user is a subordinate uid, as far as this can be told without a lookup. One
+    /// person may connect with 65,536 of them, each of which would need a lookup.
     func subordination(of uid: UInt32) -> SubordinateTable.Verdict {
         subordinates?.verdict(on: uid) ?? .none
     }
 
-    /// Looks the uid up, if what is known of it is not new enough.
+    /// Looks the uid up, unless the known entry is recent enough.
     ///
-    /// - Returns: nil if nothing is known, and the user database has not answered, or not in time.
+    /// - Returns: nil if nothing is known and the user database has not answered in time.
     func standing(of uid: UInt32) async -> Standing? {
         let asked = ContinuousClock.now
         while true {
@@ -145,7 +146,7 @@ package final class KnownUsers: Sendable {
         }
     }
 
-    /// Makes the next request ask the database again. Until that has answered, what was last known of a user holds.
+    /// Makes the next request look users up again. Until then, the last known entry of a user is used.
     func forget() {
         subordinates?.forget()
         state.withLock { state in
@@ -156,7 +157,7 @@ package final class KnownUsers: Sendable {
         }
     }
 
-    /// What is known well enough, or what to wait for; begins the lookup if it has not begun.
+    /// Returns a recent result, or a lookup to wait for, which is started if it has not begun.
     private func step(_ uid: UInt32) -> Step {
         let (step, begins) = state.withLock { state -> (Step, begins: Bool) in
             let now = ContinuousClock.now
@@ -221,8 +222,8 @@ package final class KnownUsers: Sendable {
         state.withLock { $0.lookups[uid]?.waiting.removeValue(forKey: number) }?.finish()
     }
 
-    /// Returns when the lookup has ended, the deadline has come, or the task is canceled. By a timer that is taken back: one
-    /// of the language's own would wake an idle process once more.
+    /// Returns when the lookup has ended, the deadline has passed, or the task is canceled. Uses an event loop's timer,
+    /// which can be canceled: one of Swift's own would wake an idle process once more.
     private static func end(of wait: Wait, until deadline: ContinuousClock.Instant) async {
         let timeout = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(deadline - .now)) {
             wait.continuation.finish()
@@ -231,7 +232,7 @@ package final class KnownUsers: Sendable {
         timeout.cancel()
     }
 
-    /// Blocks.
+    /// Blocks the calling thread.
     package static let ofThisHost: @Sendable (UInt32) throws -> Standing = { uid in
         switch try Account.of(uid: uid) {
         case .user(let user, let groups): .user(Entry(name: user.name, groups: groups))

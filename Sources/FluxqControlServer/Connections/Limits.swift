@@ -1,30 +1,30 @@
 import FluxqControl
 
-/// Bounds of the control interface that nobody configures.
+/// Limits of the control interface that cannot be configured.
 enum Limits {
-    /// Of a request's line and header fields together, and how many fields.
+    /// For a request's line and header fields together, and for the number of fields.
     static let headerBytes = 16 << 10
     static let headerFields = 100
-    /// Of the body of `POST /v1/jobs` besides its picture: the longest prompt fits, with every character escaped.
+    /// For the body of `POST /v1/jobs` without its picture: the longest prompt fits, even with every character escaped.
     static let submissionBytes = 256 << 10
-    /// What it may consist of; it has about fifteen fields.
+    /// Maximum number of values in it; it has about fifteen fields.
     static let submissionValues = 1000
-    /// How much of a body that is refused is still read, so that its sender gets to read why.
+    /// How much of a refused body is still read, so that its sender can read the reason.
     static let drainedBytes = 64 << 20
-    /// A piece of a picture on its way out.
+    /// The size of the pieces in which a picture is sent.
     static let pieceBytes = 256 << 10
     static let jobsPerPage = 1...Int64(JobPage.mostJobs)
     static let jobsPerPageByDefault = 50
-    /// Of the requests and errors on one page, as JSON: as much as one job with the longest prompts has, so that no
+    /// For the requests and errors on one page, as JSON: as much as one job with the longest prompts has, so that no
     /// page costs more.
     static let pageTextBytes = 128 << 10
-    /// Jobs of others in a list of all.
+    /// Maximum number of other users' jobs in a list of all.
     static let othersJobs = 1000
-    /// Of the body of `POST /v1/jobs/forget`: a thousand of the longest numbers fit.
+    /// For the body of `POST /v1/jobs/forget`: a thousand of the longest numbers fit.
     static let forgetRequestBytes = 64 << 10
-    /// Jobs that one request forgets; the client asks again for more.
+    /// Jobs deleted by one request; the client asks again for more.
     static let forgottenAtOnce = 500
     static let waitSeconds: ClosedRange<Int64> = 0...300
-    /// Events that are read from the store at once.
+    /// Events read from the store at once.
     static let eventsPerRead = 500
 }

@@ -1,9 +1,9 @@
 import NIOCore
 
 extension Channel {
-    /// Waits for the other side no longer than that: then the channel is closed, which ends whatever waits on it.
+    /// Waits for the other side for at most `patience`. Then the channel is closed, which ends all waits on it.
     ///
-    /// - Parameter mode: `.input` where there is still something to say.
+    /// - Parameter mode: `.input` if an answer can still be sent.
     func closing<Value>(
         _ mode: CloseMode, after patience: Duration, isolation: isolated (any Actor)? = #isolation,
         unless body: () async throws -> Value

@@ -1,17 +1,17 @@
 import Glibc
 import NIOCore
 
-/// `struct ucred` of Linux: what SO_PEERCRED tells of the process that connected.
+/// `struct ucred` of Linux: what SO_PEERCRED reports about the process that connected.
 struct PeerCredential: Sendable {
     private let pid: Int32
     private let uid: UInt32
     private let gid: UInt32
 
-    /// What the kernel gives where it has no user to name: none at all, and the one that every user of a foreign user
-    /// namespace arrives as. 65535 is none at all in 16 bits.
+    /// The uids that the kernel reports if it has no user: the invalid one, and the one for all users of another user
+    /// namespace. 65535 is the invalid one in 16 bits.
     private static let nobody: Set<UInt32> = [.max, 65534, 65535]
 
-    /// The user at the other end; nil if the kernel cannot tell who that is.
+    /// The peer's uid; nil if the kernel cannot tell it.
     static func uid(of channel: any Channel) -> EventLoopFuture<UInt32?> {
         guard let options = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeSucceededFuture(nil)

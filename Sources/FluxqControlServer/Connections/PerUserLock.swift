@@ -1,11 +1,11 @@
 import Synchronization
 
-/// Lets each user do one thing at a time, in the order in which they came; different users do not wait for each other.
+/// Serializes operations of the same user, in order of arrival; different users do not wait for each other.
 final class PerUserLock: Sendable {
-    /// Who waits for a user's turn. A user who is not in it has none.
+    /// The tasks that wait, by uid. A uid without an entry has no operation in progress.
     private let waiting = Mutex<[UInt32: [CheckedContinuation<Void, Never>]]>([:])
 
-    /// How many wait for a turn of that user's.
+    /// The number of tasks that wait for that user's turn.
     func waiting(uid: UInt32) -> Int { waiting.withLock { $0[uid]?.count ?? 0 } }
 
     func take<Value>(

@@ -3,15 +3,15 @@ import NIOCore
 import NIOHTTPTypes
 import ServiceLifecycle
 
-/// Takes requests off a connection, one after the other, their bodies piece by piece.
-/// Belongs to the one task of its connection.
+/// Reads requests from a connection, one after the other, and their bodies piece by piece. Belongs to the one task of
+/// its connection.
 final class RequestReader {
     enum Failure: Error {
-        /// What came is not HTTP, or its header is too long.
+        /// The data is not HTTP, or its header is too long.
         case malformed
-        /// The body ended before its end, or is not framed as HTTP frames it.
+        /// The body is incomplete, or not framed as HTTP requires.
         case bodyCut
-        /// The body was not there in time.
+        /// The body did not arrive in time.
         case bodyLate
     }
 
@@ -21,7 +21,7 @@ final class RequestReader {
     private let channel: any Channel
     private let settings: ControlServer.Settings
     private var bodyEnd = ContinuousClock.now
-    /// The client holds its body back until it is told to continue (RFC 9110, 10.1.1).
+    /// True while the client withholds its body until it is told to continue (RFC 9110, 10.1.1).
     private(set) var awaitsInvitation = false
     private(set) var isBodyOver = true
 
@@ -37,7 +37,7 @@ final class RequestReader {
         self.settings = settings
     }
 
-    /// The next request, once the body of the last has been read; nil if the client has no more.
+    /// The next request, once the body of the last one has been read; nil if the client sends no more.
     func next() async throws(Failure) -> HTTPRequest? {
         let part: HTTPRequestPart?
         connection.beginAwaitingRequest()
@@ -83,8 +83,8 @@ final class RequestReader {
         }
     }
 
-    /// Reads what is left of the body and forgets it.
-    /// - Returns: whether the next request may follow: not where too much is left, or it was cut.
+    /// Reads the rest of the body and discards it.
+    /// - Returns: true if the next request may follow; false if too much is left or the body was cut.
     func drain() async -> Bool {
         if awaitsInvitation { return isBodyOver }
         var left = Limits.drainedBytes

@@ -3,15 +3,16 @@ import HummingbirdCore
 import NIOCore
 import NIOHTTPTypes
 
-/// Writes one response. It has ended when its last byte is the kernel's, so that closing the connection then cuts nothing.
+/// Writes one response. It is finished once the kernel has its last byte, so that closing the connection then loses
+/// nothing.
 struct ResponseStream: ResponseBodyWriter {
     private let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
     private let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     private let patience: Duration
-    /// Goes out with the first piece of the body.
+    /// Sent with the first piece of the body.
     private var head: HTTPResponse?
 
-    /// - Parameter patience: until a piece of the answer is taken.
+    /// - Parameter patience: how long the client may take to read a piece.
     init(
         _ head: HTTPResponse, channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>,
         outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>, patience: Duration
@@ -22,7 +23,7 @@ struct ResponseStream: ResponseBodyWriter {
         self.patience = patience
     }
 
-    /// Waits while the client is slow to read, but not for one that does not read at all.
+    /// Waits for a client that reads slowly, but not for one that does not read at all.
     mutating func write(_ buffer: ByteBuffer) async throws {
         let parts = takeHead().map { [.head($0), .body(buffer)] } ?? [HTTPResponsePart.body(buffer)]
         try await channel.channel.closing(.all, after: patience) { try await outbound.write(contentsOf: parts) }
@@ -32,7 +33,8 @@ struct ResponseStream: ResponseBodyWriter {
         let head = takeHead()
         try await channel.channel.closing(.all, after: patience) {
             if let head { try await outbound.write(.head(head)) }
-            // Past the asynchronous writer, which would not tell when it is flushed; what went through that comes first.
+            // Bypasses the asynchronous writer, which does not report when it is flushed; parts written through it are
+            // sent first.
             try await channel.channel.writeAndFlush(HTTPResponsePart.end(trailers)).get()
         }
     }

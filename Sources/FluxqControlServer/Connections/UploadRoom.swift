@@ -4,32 +4,32 @@ import FluxqModel
 import FluxqStore
 import Synchronization
 
-/// Promises room to pictures on their way in before their bytes are written, so that neither a user's uploads nor all together
-/// take more than there is.
+/// Promises disk space to uploads before their bytes are written, so that neither one user's uploads nor all together
+/// exceed the limits.
 ///
-/// | bound | of |
+/// | bound | applies to |
 /// |---|---|
 /// | `limits.input_bytes` | each upload |
-/// | `limits.unused_input_bytes`, `limits.archive_bytes` | what the user has there, and all that is on its way |
-/// | the file system, without what is kept for calls | all that is on its way; one user's never more than is still free |
+/// | `limits.unused_input_bytes`, `limits.archive_bytes` | the user's stored bytes and uploads in progress |
+/// | the file system, without the space kept for calls | all uploads in progress; one user's at most what is still free |
 final class UploadRoom: Sendable {
     private struct State {
-        /// Bytes that uploads have been promised, by their owner's number.
+        /// Bytes promised to uploads, by their owner's uid.
         var promised: [UInt32: Int64] = [:]
         var allPromised: Int64 = 0
-        /// Of them, what is not written yet.
+        /// The part of them that is not written yet.
         var unwritten: Int64 = 0
-        /// Users with an upload over their limits, which may be a picture that they have already.
+        /// Users with an upload over their limits, which may be a picture that they already have.
         var known: Set<UInt32> = []
     }
 
-    /// What an upload whose size nobody has said is promised at a time.
+    /// The bytes promised at a time to an upload of unknown size.
     private static let step: Int64 = 1 << 20
 
     private let store: Store
     private let spool: Spool
     private let state = Mutex(State())
-    /// Two promises to one user at once would not see each other.
+    /// Two concurrent promises to one user would not see each other.
     private let perUserLock = PerUserLock()
 
     init(store: Store, spool: Spool) {
@@ -37,12 +37,12 @@ final class UploadRoom: Sendable {
         self.spool = spool
     }
 
-    /// Bytes promised to uploads of a user that have not ended.
+    /// Bytes promised to a user's uploads in progress.
     func promised(to uid: UInt32) -> Int64 { state.withLock { $0.promised[uid] ?? 0 } }
 
-    /// An upload that begins.
+    /// Begins an upload.
     ///
-    /// - Parameter length: its bytes, if they are known; they are promised at once.
+    /// - Parameter length: its bytes, if known; they are promised immediately.
     /// - Throws: `Problem.overLimit` and `Problem.noRoomForUpload`.
     func begin(of owner: Owner, length: Int64?) async throws -> Upload {
         let upload = Upload(room: self, owner: owner, length: length)
@@ -75,8 +75,8 @@ final class UploadRoom: Sendable {
             }
         }
 
-        /// Bytes are about to be written.
-        /// - Throws: as `begin` does, if there is no room for them.
+        /// Must be called before bytes are written.
+        /// - Throws: as `begin` does, if there is no space for them.
         func take(_ count: Int) async throws {
             let needed = taken + Int64(count)
             if needed > promised {
@@ -100,8 +100,8 @@ final class UploadRoom: Sendable {
             }
         }
 
-        /// A picture that its owner has already adds nothing, but that shows only when it has come. So one upload of a user at
-        /// a time may be one, as far as its size says.
+        /// A picture that its owner already has needs no space, but that shows only when it has arrived. So one upload
+        /// of a user at a time may exceed the limits if the user has a picture of that size.
         private func mayBeKnown(_ bytes: Int64) async throws -> Bool {
             guard
                 try await room.store.hasInput(
@@ -115,7 +115,8 @@ final class UploadRoom: Sendable {
     /// - Parameter promised: to this upload so far.
     private func obstacle(to bytes: Int64, promised: Int64, of owner: Owner) async throws -> LimitReached? {
         var reached: LimitReached?
-        // An upload that ends meanwhile may be counted twice, once as on its way and once as there: then another look tells.
+        // An upload that ends in the meantime may be counted twice, as in progress and as stored; a second try corrects
+        // this.
         for _ in 0..<2 {
             let others = self.promised(to: owner.uid) - promised
             let (limits, use) = try await store.archiveUse(of: owner)
@@ -130,7 +131,7 @@ final class UploadRoom: Sendable {
         let isPromised = state.withLock { state in
             let room = Self.room(free, state, kept: spool.keptRoom.bytes)
             let own = state.promised[uid] ?? 0
-            // As with connections: nobody gets so much that less is left for everybody else.
+            // As with connections: a user's uploads may not take more than they leave free for all others.
             guard bytes <= room, own == 0 || own + bytes <= room else { return false }
             state.promised[uid, default: 0] += bytes
             state.allPromised += bytes
@@ -140,11 +141,11 @@ final class UploadRoom: Sendable {
         if !isPromised { throw Problem.noRoomForUpload }
     }
 
-    /// What can still be promised to all uploads together.
+    /// The bytes that can still be promised to all uploads together.
     private static func room(_ free: Int64, _ state: State, kept: Int64) -> Int64 {
         let beforeUploads = free + state.allPromised - state.unwritten
-        // Too little for the next call even without any upload: nothing is called until there is more, and a small picture can
-        // be queued meanwhile.
+        // Not enough for the next call even without uploads: no call starts until there is more space, but a small
+        // picture can still be queued.
         let forUploads = beforeUploads < kept ? free / 4 : free - kept
         return forUploads - state.unwritten
     }

@@ -1,8 +1,8 @@
 import Logging
 import Synchronization
 
-/// Log lines that a user can cause, so many a minute for each: the system's log drops a service's lines when there are too
-/// many, and those that are left out must be the user's own.
+/// Limits the log lines that each user can cause per minute. The system's log drops lines of a service that logs too
+/// many, and the dropped lines must be the user's own.
 final class UserLog: Sendable {
     private struct Minute {
         var beginning: ContinuousClock.Instant
@@ -21,7 +21,7 @@ final class UserLog: Sendable {
         self.now = now
     }
 
-    /// - Parameter uid: of the user who causes the line; it is added to the metadata.
+    /// - Parameter uid: of the user who causes the line; added to the metadata.
     func log(_ level: Logger.Level, _ message: Logger.Message, of uid: UInt32, _ metadata: Logger.Metadata = [:]) {
         let (isShown, leftOut) = minutes.withLock { minutes -> (Bool, Int) in
             let now = now()
@@ -31,7 +31,7 @@ final class UserLog: Sendable {
                 leftOut = minute.lines - Self.linesPerMinute
                 minute = Minute(beginning: now)
             }
-            // Those who have been quiet since, and of whom nothing was left out.
+            // Drops users who have been quiet since, and none of whose lines were dropped.
             if minutes[uid] == nil {
                 minutes = minutes.filter {
                     now - $0.value.beginning < Self.minute || $0.value.lines > Self.linesPerMinute

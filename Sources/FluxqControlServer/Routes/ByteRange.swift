@@ -1,6 +1,6 @@
-/// What a Range header (RFC 9110, 14.2) asks of something of a known size.
+/// The part of a body of known size that a Range header (RFC 9110, 14.2) requests.
 enum ByteRange: Hashable {
-    /// No range, several, or one that cannot be understood, which the standard has ignored.
+    /// No range, several, or an invalid one, which the standard says to ignore.
     case whole
     case part(ClosedRange<Int64>)
     case unsatisfiable
@@ -34,7 +34,7 @@ enum ByteRange: Hashable {
         /// nil for anything but digits.
         init?(_ text: Substring) {
             guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
-            // More digits than a number holds are past every end.
+            // A number with too many digits is past every end.
             self = text.isEmpty ? .absent : .at(Int64(text) ?? .max)
         }
     }

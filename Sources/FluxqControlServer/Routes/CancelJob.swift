@@ -5,7 +5,7 @@ import HummingbirdCore
 import Logging
 
 extension Routes {
-    /// `POST /v1/jobs/{id}/cancel`: a queued job fails at once; a running one is marked, and what it brings is kept.
+    /// `POST /v1/jobs/{id}/cancel`: a queued job fails immediately; a running one is marked, and its pictures are kept.
     func cancelJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()

@@ -3,15 +3,16 @@ import ServiceLifecycle
 
 /// How a wait for a change of the store ended.
 enum Wake: Sendable {
-    /// Something has changed; it need not be of the topic.
+    /// Something has changed, perhaps in another topic.
     case changed
     case timeUp
-    /// The client has gone, or fluxqd is stopping.
+    /// The client has disconnected, or fluxqd is stopping.
     case over
 }
 
 extension Routes {
-    /// Waits, costing nothing, until something of the topics has changed after `seen`, the deadline has come, or nobody waits any more.
+    /// Waits, without using the processor, until a topic has changed after `seen`, the deadline has passed, or the wait
+    /// is over.
     func change(
         of topics: [ChangeSignal.Topic], after seen: UInt64, until deadline: ContinuousClock.Instant,
         _ connection: ConnectionState
@@ -24,7 +25,7 @@ extension Routes {
                 }
             }
             group.addTask {
-                // Canceled where something else came first.
+                // Canceled if another task ended first.
                 try? await Task.sleep(until: deadline, clock: .continuous)
                 return .timeUp
             }

@@ -8,7 +8,7 @@ import Logging
 import NIOCore
 
 extension Routes {
-    /// `POST /v1/jobs/forget`: deletes ended jobs of the caller's own, or tells what that would be.
+    /// `POST /v1/jobs/forget`: deletes the caller's own ended jobs, or shows what would be deleted.
     func forgetJobs(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let request = try await forgetRequest(call)
@@ -18,7 +18,7 @@ extension Routes {
         let query = ForgetQuery(
             ids: request.ids.map { $0.map(JobID.init(rawValue:)) }, label: request.label,
             state: request.state.flatMap(JobState.init(rawValue:)), endedBefore: before)
-        // The numbers that stay are told before the others are gone.
+        // Finds the jobs that stay before the others are deleted.
         let preview = try await perUserLock.take(uid) { try await store.previewForgetting(query, of: uid) }
         var document = ForgetDocument(preview, before: before)
         if request.preview != true {
@@ -30,7 +30,7 @@ extension Routes {
         return try Response(document)
     }
 
-    /// A key that is not known is refused: with a filter fewer, more would be forgotten than was meant.
+    /// Rejects unknown keys: ignoring a misspelt filter would delete more than was meant.
     private func forgetRequest(_ call: Call) async throws -> ForgetRequest {
         guard call.isJSON else {
             throw Problem.notForgetRequest(

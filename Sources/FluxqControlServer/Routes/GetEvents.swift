@@ -7,16 +7,17 @@ import NIOCore
 import ServiceLifecycle
 
 extension Routes {
-    /// `GET /v1/events`: what happens to the caller's jobs and to the whole queue, as server-sent events; with `?all=true`,
-    /// for an administrator, to everybody's jobs. Continues after the event numbered
-    /// `Last-Event-ID` or `since`, and with news only if there is neither.
+    /// `GET /v1/events`: events of the caller's jobs and of the whole queue, as server-sent events. `?all=true`, for
+    /// administrators, includes all users' jobs. Continues after the event numbered `Last-Event-ID` or `since`; without
+    /// either, sends only new events.
     func getEvents(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["since", "all"])
         let since = query.integer("since", in: 0 ... .max)
         let all = query.flag("all")
         try query.finish()
         if all, !call.caller.isAdministrator { throw Problem.administratorsOnly }
-        // A browser's event source repeats the query when it connects again, and says where it stopped in the header.
+        // When a browser's event source reconnects, it repeats the query and sends the last event's number in the
+        // header.
         var start = since
         if let last = HTTPField.Name("Last-Event-ID").flatMap({ call.head.headerFields[$0] }) {
             guard let last = Int64(last), last >= 0 else { throw Problem.badLastEventID }
@@ -39,19 +40,20 @@ extension Routes {
             })
     }
 
-    /// A client that reads slowly is waited for, with no more than one page in memory.
+    /// Waits for a client that reads slowly, with at most one page in memory.
     private func stream(
         to writer: inout any ResponseBodyWriter, after first: Int64, for caller: Caller, all: Bool,
         _ connection: ConnectionState
     ) async throws {
-        // Sends the head on its way, however long the first event takes.
+        // Sends the head immediately, even if the first event takes long.
         try await writer.write(ByteBuffer(string: ": events of fluxqd\n\n"))
         var cursor = first
         let topics: [ChangeSignal.Topic] = all ? [.everybody] : [.owner(uid: caller.uid), .queue]
         var nextSign = ContinuousClock.now + settings.eventPause
         while true {
             let seen = store.signal.count
-            // Stops for an account that is gone, and streaming others' events for one that is no longer an administrator's.
+            // Stops if the account is gone, or if others' events are streamed to a user who is no longer an
+            // administrator.
             let caller = try await callers.caller(caller.uid)
             if all, !caller.isAdministrator { return }
             let page = try await perUserLock.take(caller.uid) {

@@ -5,7 +5,7 @@ import HTTPTypes
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/jobs/{id}`: the job; with `?wait=SECONDS`, as soon as it is done or failed, and as it is when the time is up.
+    /// `GET /v1/jobs/{id}`: the job; with `?wait=SECONDS`, once it is done or failed, or when the time is up.
     func getJob(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["wait"])
         let wait = query.integer("wait", in: Limits.waitSeconds) ?? 0
@@ -24,17 +24,17 @@ extension Routes {
             }
             if !isOver, wait > 0 {
                 switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
-                // Who has lost the right to see the job while waiting for it no longer sees it.
+                // A user who has lost the right to see the job while waiting no longer sees it.
                 case .changed:
                     caller = try await callers.caller(caller.uid)
                     continue
                 case .timeUp: break
                 case .over:
-                    // A client that asks again has to ask the next fluxqd.
+                    // Closes the connection: the next request belongs to the next fluxqd.
                     response.headers[.connection] = "close"
                 }
             }
-            // Not before: who only waits has seen nothing yet.
+            // Only now: a waiting administrator has not seen anything yet.
             if owner != caller.uid { await tellOwners(of: [id], .viewed, to: caller) }
             return response
         }

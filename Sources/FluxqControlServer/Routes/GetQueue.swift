@@ -4,7 +4,7 @@ import FluxqStore
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/queue`: how the queue is doing, and the caller's part in it.
+    /// `GET /v1/queue`: the state of the queue, and the caller's part in it.
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await perUserLock.take(call.caller.uid) {
@@ -64,7 +64,7 @@ extension LaneDocument {
             probes = hold.probes
             nextProbeAt = WireTime(hold.probeAt)
         } else if let limit = gate.rateLimit {
-            // One that is over is told as long as no call has shown it; who reads it sees the time.
+            // An expired limit is reported until a call shows that it is over; readers see the time.
             state = State.rateLimited.rawValue
             since = WireTime(limit.since)
             until = WireTime(limit.until)
@@ -73,7 +73,7 @@ extension LaneDocument {
 }
 
 extension LaneGate.Hold {
-    /// What was said to one user's call is no other's business: it may repeat the prompt, or show a link.
+    /// The API's answer to one user's call must not be visible to others: it may repeat the prompt or contain a link.
     fileprivate var publicMessage: String {
         switch cause {
         case .unreachable: message

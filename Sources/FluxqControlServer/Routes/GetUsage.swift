@@ -4,7 +4,7 @@ import FluxqStore
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/usage`: what the caller has used and may; with `?all=true` everybody's, for administrators.
+    /// `GET /v1/usage`: the caller's usage and limits; with `?all=true` those of all users, for administrators.
     func getUsage(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["all"])
         let all = query.flag("all")

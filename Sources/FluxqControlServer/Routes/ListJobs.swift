@@ -4,8 +4,8 @@ import FluxqStore
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/jobs`: the caller's jobs, newest first, a page at a time. With `?all=true` everybody's for an administrator;
-    /// for anybody else, on the first page, also what they may know of others' jobs.
+    /// `GET /v1/jobs`: the caller's jobs, newest first, in pages. With `?all=true` an administrator gets all users'
+    /// jobs. Other users also get, on the first page, what they may know of others' jobs.
     func listJobs(_ call: Call) async throws -> Response {
         var query = QueryReader(call.uri, takes: ["state", "label", "before", "limit", "all"])
         let state: JobState? = query.choice("state")
@@ -31,7 +31,7 @@ extension Routes {
         }
     }
 
-    /// nil for an administrator, whose page has everybody's jobs.
+    /// nil for an administrator, whose page has all users' jobs.
     private func others(_ caller: Caller, state: JobState?, label: String?) async throws -> [JobPage.Other]? {
         if caller.isAdministrator { return nil }
         // A user must not learn which of others' jobs have a label, nor which have ended.

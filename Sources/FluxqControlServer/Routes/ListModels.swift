@@ -4,7 +4,7 @@ import FluxqStore
 import HummingbirdCore
 
 extension Routes {
-    /// `GET /v1/models`: what can be asked for, with fields and prices. The same for everybody.
+    /// `GET /v1/models`: the available models, with fields and prices. The same for all users.
     func listModels(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let settings = settings

@@ -5,19 +5,19 @@ import HummingbirdCore
 import Logging
 
 extension Routes {
-    /// `POST /v1/queue/pause`: no new call begins until the queue is resumed; calls in flight continue.
+    /// `POST /v1/queue/pause`: no new calls until the queue is resumed; calls in flight continue.
     func pauseQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await answer(call, try await store.pause(by: call.caller), "The queue was paused.")
     }
 
-    /// `POST /v1/queue/resume`: ends a pause; where the API could not be used, one call tries at once.
+    /// `POST /v1/queue/resume`: ends a pause; if the API is unavailable, one call probes it immediately.
     func resumeQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await answer(call, try await store.resume(by: call.caller), "The queue was resumed.")
     }
 
-    /// - Returns: the queue after it.
+    /// - Returns: the queue after the change.
     private func answer(_ call: Call, _ result: Store.QueueChangeResult, _ message: Logger.Message) async throws
         -> Response
     {

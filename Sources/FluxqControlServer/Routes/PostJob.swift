@@ -22,13 +22,13 @@ extension Routes {
             let json = try await read(call, &image)
             let reading = JobSubmission.reading(json)
             let key = try await key(of: reading, image)
-            // It is looked up before anything is judged or kept: a limit, a model or a rule may have changed since the job was
-            // queued, and a client that lost the answer still has to learn of it.
+            // Looked up before anything is checked or kept: a limit, a model or a rule may have changed since the job
+            // was queued. A client that lost the answer must still get the job.
             if let key, let earlier = try await store.submission(under: key, of: call.caller.owner) {
                 if let file = image.file { await archive.spool.discard(file) }
                 return try await response(to: earlier, call)
             }
-            // A reload in between must not have the fields checked by one catalog and sent by another.
+            // The same catalog checks and submits the fields, even if a reload comes in between.
             let catalog = settings.catalog
             let submission = try await check(reading, image, catalog, call)
             return try await submit(submission, under: key, image, catalog, call)
@@ -38,10 +38,10 @@ extension Routes {
         }
     }
 
-    /// Reads the body; its picture never lies in memory as a whole.
-    /// - Returns: the body without the picture, for which a text stands that no hash or link is.
+    /// Reads the body; its picture is never completely in memory.
+    /// - Returns: the body; its picture is replaced by a text that is neither a hash nor a link.
     private func read(_ call: Call, _ image: inout SubmittedImage) async throws -> JSONValue {
-        // Base64 takes four bytes for three, and JSON may escape some or break its lines: twice is ample.
+        // Base64 needs four bytes for three, and JSON may add escapes or line breaks: twice the size is enough.
         let bodyLimit = 2 * settings.maxInputBytes + Int64(Limits.submissionBytes)
         if let length = call.contentLength, length > bodyLimit {
             throw Problem.pictureTooLarge(limit: settings.maxInputBytes)
@@ -63,23 +63,23 @@ extension Routes {
         }
         if bytes == 0 { throw Problem.emptySubmission }
         return try await perUserLock.take(call.caller.uid) {
-            // A decoder is busy for long with a body of `{},{},…`.
+            // Decoding a body of `{},{},…` takes very long.
             guard JSONBounds.hold(for: diverter.remainder, values: Limits.submissionValues) else {
                 throw Problem.tooManyValues
             }
             do {
                 return try JSONDecoder().decode(JSONValue.self, from: Data(diverter.remainder))
             } catch {
-                // The decoder does not tell where it stopped.
+                // The decoder does not report where it stopped.
                 throw Problem.malformedJSON
             }
         }
     }
 
-    /// The submission's key, with the fingerprint of what is submitted under it: before anything is drawn or filled in, with
-    /// the picture by its content, so that equal submissions are equal however they were written.
+    /// The submission's key, with a fingerprint of the submission. It is taken before defaults are filled in, with the
+    /// picture's hash, so that equal submissions are equal in whatever form they were written.
     ///
-    /// - Returns: nil without a key, and for what cannot be queued anyway.
+    /// - Returns: nil without a key, and for a submission that cannot be queued anyway.
     private func key(
         of reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage
     ) async throws -> Store.Order.Key? {
@@ -97,8 +97,8 @@ extension Routes {
         return .init(text: key, fingerprint: ContentHash(digest: Array(digest)))
     }
 
-    /// Finds everything that is wrong at once: kinds, ranges, and the picture's bytes.
-    /// - Returns: the submission; where its picture came as bytes, with a hash that only stands for it.
+    /// Finds all errors at once: types, ranges, and the picture's bytes.
+    /// - Returns: the submission; if its picture was sent as bytes, with a placeholder hash.
     private func check(
         _ reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage,
         _ catalog: ModelCatalog, _ call: Call
@@ -114,7 +114,7 @@ extension Routes {
             note("must be a link of at most \(EditRequest.Bounds.linkBytes) bytes, but has \(bytes)")
         case .picture(let file):
             submission.request.image = .content(.placeholder)
-            // Read to its end.
+            // Reads the whole file.
             let inspected = try await uploadTurns.take(call.caller.uid) { try await archive.spool.inspect(file) }
             if case .failure(let defect) = inspected { note(defect.description) }
         case .undecodable:
@@ -125,7 +125,7 @@ extension Routes {
             by: catalog, drawSeed: { EditRequest.Bounds.lowestSeed })
         {
             if invalid.unknownModel != nil, !wrong.contains(where: { $0.field == "model" }) { throw invalid }
-            // A field of the wrong kind is absent here; what that leads to is not worth saying.
+            // A field of the wrong type is missing here; errors that follow from that are not reported.
             let named = Set(wrong.map(\.field))
             wrong += invalid.fields.filter { !named.contains($0.field) }
         }
@@ -179,7 +179,7 @@ extension Routes {
 }
 
 extension Call {
-    /// Whether the body claims to be JSON, or claims nothing.
+    /// True if the body's media type is JSON or missing.
     var isJSON: Bool {
         guard let type = head.headerFields[.contentType] else { return true }
         let essence = type.prefix { $0 != ";" && $0 != " " }.lowercased()

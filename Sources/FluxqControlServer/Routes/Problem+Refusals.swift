@@ -4,10 +4,10 @@ import FluxqFormats
 import FluxqModel
 import FluxqStore
 
-// Every way in which a route says no, in words that name the remedy.
+// All refusals of the routes, with their remedies.
 
 extension Problem {
-    /// What an error means to the caller. What only an administrator can use goes to the log instead.
+    /// The problem to show to the caller. Details that only an administrator can use go to the log instead.
     init(_ error: any Error) {
         self =
             switch error {
@@ -33,7 +33,7 @@ extension Problem {
             detail: "That path supports only \(allowed).")
     }
 
-    /// The same for what is not there and for what is somebody else's.
+    /// The same for a job that does not exist and for another user's job.
     static let noSuchJob = Problem(
         status: 404, code: .noSuchJob, title: "No such job",
         detail: "You have no job with that number. List yours with GET /v1/jobs.")
@@ -172,7 +172,7 @@ extension Problem {
             + "in progress and for paid pictures. Nothing was saved; try again in a minute. If it fails again, "
             + "an administrator must free disk space.")
 
-    /// - Parameter consequence: what did not happen: a whole sentence.
+    /// - Parameter consequence: what was not done, as a whole sentence.
     static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
         .init(
             status: 429, code: .overLimit, title: "Over the limit: \(LimitWords.name(reached.kind))",
@@ -205,7 +205,7 @@ extension Problem {
                 + "Connect as a known user, or ask an administrator to set access.unknown_users to allow.")
     }
 
-    /// - Parameter owner: by name or number, as /etc/subuid has it.
+    /// - Parameter owner: by name or uid, as in /etc/subuid.
     static func subordinateUser(_ uid: UInt32, of owner: String) -> Problem {
         .init(
             status: 403, code: .notAllowed, title: "Not a user of its own",

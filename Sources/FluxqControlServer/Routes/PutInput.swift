@@ -7,13 +7,13 @@ import Logging
 import NIOCore
 
 extension Routes {
-    /// `PUT /v1/inputs`: the body's bytes become an input of the caller.
+    /// `PUT /v1/inputs`: stores the body as an input of the caller.
     func putInput(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let limit = settings.maxInputBytes
         if let length = call.contentLength, length > limit { throw Problem.pictureTooLarge(limit: limit) }
         let upload = try await uploads.begin(of: call.caller.owner, length: call.contentLength)
-        // What it was promised is free again when its row counts it, or it is given up.
+        // Its promised space is freed once its row counts it, or once it is discarded.
         defer { withExtendedLifetime(upload) {} }
         let file = try await archive.spool.receive(limit: limit)
         do {

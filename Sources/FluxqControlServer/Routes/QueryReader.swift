@@ -2,12 +2,12 @@ import FluxqControl
 import FluxqModel
 import HummingbirdCore
 
-/// Takes typed parameters out of a query and collects every one that is not what it must be.
+/// Reads typed parameters from a query and collects all errors.
 struct QueryReader {
     private var values: [String: String] = [:]
     private var wrong: [Problem.Field] = []
 
-    /// - Parameter names: all that the route takes.
+    /// - Parameter names: all parameters that the route accepts.
     init(_ uri: URI, takes names: [String]) {
         for (name, value) in uri.queryParameters where !name.isEmpty {
             let name = String(name)
@@ -42,7 +42,7 @@ struct QueryReader {
         return number
     }
 
-    /// `true` or `false`; false if it is not given.
+    /// `true` or `false`; false if it is missing.
     mutating func flag(_ name: String) -> Bool {
         guard let value = values[name] else { return false }
         guard let flag = Bool(value) else {
@@ -62,7 +62,7 @@ struct QueryReader {
         return choice
     }
 
-    /// - Throws: where anything was wrong, with each named.
+    /// - Throws: if there were errors, with each of them.
     mutating func finish() throws(Problem) {
         if !wrong.isEmpty { throw .badQuery(wrong) }
     }

@@ -5,7 +5,7 @@ import HummingbirdCore
 import NIOCore
 
 extension Response {
-    /// A document, its keys in a fixed order so that equal answers are equal bytes.
+    /// A document with its keys in a fixed order, so that equal answers have equal bytes.
     init(
         _ document: some Encodable, status: HTTPResponse.Status = .ok, mediaType: String = "application/json"
     ) throws {
@@ -19,13 +19,13 @@ extension Response {
         do {
             try self.init(problem, status: status, mediaType: Problem.mediaType)
         } catch {
-            // A problem is made of strings and numbers, which always encode; its status is what matters most.
+            // A problem consists of strings and numbers, which always encode; its status matters most.
             self.init(status: status)
         }
     }
 }
 
-/// JSON without a line break.
+/// JSON on one line.
 func jsonLine(_ document: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

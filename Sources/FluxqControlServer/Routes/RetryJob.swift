@@ -5,7 +5,7 @@ import HummingbirdCore
 import Logging
 
 extension Routes {
-    /// `POST /v1/jobs/{id}/retry`: a failed job goes back to the queue under its own number.
+    /// `POST /v1/jobs/{id}/retry`: puts a failed job back into the queue under its own number.
     func retryJob(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         let id = try call.jobID()

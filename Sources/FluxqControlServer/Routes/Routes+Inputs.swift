@@ -5,16 +5,16 @@ import FluxqModel
 import FluxqStore
 
 extension Routes {
-    /// Makes a received picture an input of its bringer: durable in the archive first, then known to the store.
-    /// - Throws: `Problem.notAPicture` and `Problem.overLimit`, with nothing kept.
+    /// Makes a received picture an input of its sender: durable in the archive first, then recorded in the store.
+    /// Uploads of one user run one after the other, so that concurrent ones cannot exceed the limit.
     ///
-    /// One after the other, so that no number of uploads at once gets more into the archive than the limit allows.
+    /// - Throws: `Problem.notAPicture` and `Problem.overLimit`, with nothing kept.
     func keep(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
         try await uploadTurns.take(caller.uid) { try await keepAlone(file, for: caller) }
     }
 
     private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
-        // Before it is in the archive, where it would lie for nobody.
+        // Checked before it is in the archive, where it would belong to no user.
         let hash = try await archive.spool.hash(of: file)
         if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.owner) {
             throw Problem.overLimit(reached, "Nothing was saved.")

@@ -7,25 +7,24 @@ import HummingbirdCore
 import NIOCore
 
 extension Routes {
-    /// The bytes of an archived picture that the caller has been found to own: whole, in part, or a note that it has
-    /// them already.
+    /// The bytes of an archived picture that the caller is known to own: all, a part, or the status "not modified".
     ///
-    /// - Returns: nil if what the archive has is not the picture any more; see `Quarantine`.
+    /// - Returns: nil if the archive no longer has the picture intact; see `Quarantine`.
     func response(with picture: ReadableContent, to call: Call) async throws -> Response? {
         let tag = "\"\(picture.hash)\""
         var headers: HTTPFields = [
             .eTag: tag, .acceptRanges: "bytes", .cacheControl: "private, no-cache",
-            // The bytes are what they say they are; nobody has to guess.
+            // The media type is correct; clients must not guess another.
             .xContentTypeOptions: "nosniff",
         ]
         if call.head.headerFields[.ifNoneMatch].map({ Self.lists($0, tag) }) == true {
             return Response(status: .notModified, headers: headers)
         }
-        // Read to its end, to verify it.
+        // Reads the whole file, to verify it.
         let opened = try await perUserLock.take(call.caller.uid) { try await quarantine.open(picture.hash) }
         guard let file = opened else { return nil }
         let size = file.size
-        // A part of other content than this is of no use to who has another part (RFC 9110, 13.1.5).
+        // A part of this content is useless to a client that has a part of other content (RFC 9110, 13.1.5).
         let condition = call.head.headerFields[.ifRange]
         let range = condition == nil || condition == tag ? call.head.headerFields[.range] : nil
 
@@ -59,7 +58,7 @@ extension Routes {
             })
     }
 
-    /// Whether a list of entity tags holds this one; weak ones compare as strong.
+    /// True if a list of entity tags contains this one; weak tags compare as strong.
     private static func lists(_ header: String, _ tag: String) -> Bool {
         header.split(separator: ",").contains { item in
             let item = item.drop { $0 == " " || $0 == "\t" }
@@ -68,7 +67,7 @@ extension Routes {
         }
     }
 
-    /// An archived file has become shorter while it was read.
+    /// An archived file became shorter while it was read.
     private struct ShrunkFile: Error {
         let hash: ContentHash
     }

@@ -7,14 +7,14 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 
-/// The control interface's routes: one list here, which also says who may use them, and one file for each.
+/// The control interface's routes: this is the only list, which also says who may use them. Each has its own file.
 struct Routes: Sendable {
     let store: Store
     let archive: any ContentStore
     let quarantine: Quarantine
     let callers: Callers
-    /// For what takes processor time, memory or a reader of the database. So however much a user asks for at once, another
-    /// user waits for no more than one such piece of it.
+    /// For operations that take processor time, memory or a database reader. However much a user requests at once,
+    /// another user waits for at most one such operation of it.
     let perUserLock = PerUserLock()
     let uploadTurns = PerUserLock()
     let uploads: UploadRoom
@@ -61,12 +61,12 @@ struct Routes: Sendable {
         Route(.get, "/v1/models", .everybody, Routes.listModels),
     ]
 
-    /// A job as it is after what the caller has done to it.
+    /// A job's document after the caller has changed it.
     func response(with job: Job, to call: Call, status: HTTPResponse.Status = .ok) async throws -> Response {
         try await perUserLock.take(call.caller.uid) { try Response(JobDocument(job, for: call.caller), status: status) }
     }
 
-    /// The one way from a request to its response: whatever goes wrong on it becomes a problem here.
+    /// The only way from a request to its response: all errors become problems here.
     func response(to call: Call) async -> Response {
         do {
             return try await route(call)
@@ -82,11 +82,11 @@ struct Routes: Sendable {
     }
 
     private func route(_ call: Call) async throws -> Response {
-        // HEAD is a GET whose body stays here; the connection leaves it away.
+        // HEAD is handled as GET; the connection omits the body.
         let method = call.head.method == .head ? .get : call.head.method
         let path = call.uri.path
         let found = Self.all.compactMap { route in route.parameters(of: path).map { (route: route, parameters: $0) } }
-        // A path that a route spells out is never another route's number: /v1/jobs/forget is no job.
+        // A literal path wins over a path with a parameter: /v1/jobs/forget is not a job.
         let fewest = found.map(\.parameters.count).min()
         let resource = found.filter { $0.parameters.count == fewest }
         if let (route, parameters) = resource.first(where: { $0.route.method == method }) {
@@ -104,7 +104,7 @@ struct Routes: Sendable {
     }
 }
 
-/// One line of the list.
+/// One entry of the list.
 struct Route: Sendable {
     typealias Handler = @Sendable (Routes) -> (Call) async throws -> Response
 
@@ -114,7 +114,7 @@ struct Route: Sendable {
     let handler: Handler
     private let segments: [Substring]
 
-    /// - Parameter path: with a name in braces where anything but a slash may stand.
+    /// - Parameter path: with a name in braces for any text without a slash.
     init(_ method: HTTPRequest.Method, _ path: String, _ access: AccessRule, _ handler: @escaping Handler) {
         precondition(path.contains("{id}") == (access == .ownerOfJob), "a job's route is for its owner: \(path)")
         self.method = method
@@ -124,7 +124,7 @@ struct Route: Sendable {
         segments = path.split(separator: "/", omittingEmptySubsequences: false)
     }
 
-    /// What stands in the named places; nil if the path is another's.
+    /// The values of the path's parameters; nil if the path belongs to another route.
     func parameters(of path: String) -> [String: Substring]? {
         let given = path.split(separator: "/", omittingEmptySubsequences: false)
         guard given.count == segments.count else { return nil }

@@ -5,13 +5,13 @@ import HummingbirdCore
 import Logging
 
 extension Routes {
-    /// `POST /v1/users/{uid}/renamed`: a number that is held back is the same person's, under a new name.
+    /// `POST /v1/users/{uid}/renamed`: a blocked uid belongs to the same person under a new name.
     func renameUser(_ call: Call) async throws -> Response { try await settle(call, .renamed) }
 
-    /// `POST /v1/users/{uid}/replaced`: it is another person's. What the earlier one left is put away.
+    /// `POST /v1/users/{uid}/replaced`: it belongs to another person. The earlier person's data moves to another uid.
     func replaceUser(_ call: Call) async throws -> Response { try await settle(call, .replaced) }
 
-    /// - Returns: the queue, with what is still in doubt.
+    /// - Returns: the queue, with the uids that are still blocked.
     private func settle(_ call: Call, _ verdict: Store.Verdict) async throws -> Response {
         try call.takesNoQuery()
         guard let text = call.parameters["uid"], let uid = UInt32(text), String(uid) == text else {

@@ -4,16 +4,16 @@ import FluxqFormats
 import FluxqModel
 import NIOCore
 
-/// The `image` of a submitted job as it streams in: a `data:` URI goes, decoded, straight into a file of the spool; a
-/// hash or a link is short and stays text.
+/// The `image` of a submitted job as it streams in. A `data:` URI is decoded directly into a file of the spool; a hash
+/// or a link is short and stays text.
 struct SubmittedImage {
     enum Content {
         case absent
-        /// As much of it as matters, and how many bytes it has in all.
+        /// As much of it as is needed, and its total number of bytes.
         case text([UInt8], bytes: Int)
         /// The decoded bytes of a `data:` URI.
         case picture(IncomingFile)
-        /// A `data:` URI that cannot be decoded; what still comes of it is not looked at.
+        /// A `data:` URI that cannot be decoded; the rest of it is ignored.
         case undecodable
     }
 
@@ -25,7 +25,7 @@ struct SubmittedImage {
     private let uploads: UploadRoom
     private let owner: Owner
     private let maxBytes: Int64
-    /// What a picture is promised, until this is let go.
+    /// The space promised to the picture, until this value is released.
     private var upload: UploadRoom.Upload?
 
     init(spool: Spool, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
@@ -40,7 +40,7 @@ struct SubmittedImage {
         if case .picture(let file) = content { file } else { nil }
     }
 
-    /// - Throws: `Problem` where a second picture comes; `ArchiveError`, `.tooLarge` among them.
+    /// - Throws: `Problem` if there is a second picture; `ArchiveError`, including `.tooLarge`.
     mutating func take(_ event: JSONDiverter.Event) async throws {
         switch event {
         case .begin(let ordinal):
@@ -65,7 +65,7 @@ struct SubmittedImage {
                 content = .text(text, bytes: count + bytes.count)
                 return
             }
-            // Its first bytes came one by one, or in one large piece of which only the beginning was kept.
+            // The first bytes came one by one, or in one large piece of which only the beginning was kept.
             let start = text.prefix(count) + bytes
             upload = try await uploads.begin(of: owner, length: nil)
             let file = try await spool.receive(limit: maxBytes)

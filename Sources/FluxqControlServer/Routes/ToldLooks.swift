@@ -3,8 +3,8 @@ import FluxqStore
 import Logging
 import Synchronization
 
-/// Looks of administrators at others' jobs of which the owners have been told: each administrator's at each job once an hour,
-/// however often it is asked for.
+/// The looks of administrators at others' jobs that the owners know of. An owner is told of each administrator's look
+/// at a job once an hour, however often it is repeated.
 final class ToldLooks: Sendable {
     struct Look: Hashable {
         let job: JobID
@@ -13,12 +13,12 @@ final class ToldLooks: Sendable {
     }
 
     private static let lasting = Duration.seconds(3600)
-    /// Remembered at most. Without the oldest, their owners may be told again sooner.
+    /// Maximum number remembered. Beyond it all may be dropped, and owners may be told again sooner.
     private static let most = 100_000
 
     private let told = Mutex<[Look: ContinuousClock.Instant]>([:])
 
-    /// Those that are news now; they are remembered as told.
+    /// Returns the looks that are new, and remembers them as told.
     func news(_ looks: [Look], now: ContinuousClock.Instant = .now) -> [Look] {
         told.withLock { told in
             let news = looks.filter { look in told[look].map { now - $0 >= Self.lasting } ?? true }
@@ -31,8 +31,8 @@ final class ToldLooks: Sendable {
 }
 
 extension Routes {
-    /// An administrator sees or fetches what may be somebody else's: the owner is told by an event. That it cannot be written,
-    /// as on a full disk, keeps no administrator from looking.
+    /// Tells the owners by an event that an administrator viewed or fetched their jobs. If the event cannot be written,
+    /// such as on a full disk, the administrator may still look.
     func tellOwners(of jobs: [JobID], _ kind: EventKind, to caller: Caller) async {
         guard caller.isAdministrator else { return }
         let news = told.news(jobs.map { .init(job: $0, actor: caller.uid, kind: kind) })
