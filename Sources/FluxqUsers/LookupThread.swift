@@ -1,9 +1,9 @@
 import Foundation
 
-/// Runs a look into the user database on a thread of its own. It may hang for as long as a server far away does not answer,
-/// and then it holds nobody else up: not the archive, not other lookups.
+/// Runs a user database lookup on its own thread. A lookup may hang as long as a remote server does not answer, and
+/// must not block the archive or other lookups.
 package enum LookupThread {
-    /// Returns when the work does, which nothing breaks off.
+    /// Returns when the work does; it cannot be canceled.
     package static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let thread = Thread { continuation.resume(with: Result { try work() }) }

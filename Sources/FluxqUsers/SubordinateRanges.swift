@@ -1,8 +1,8 @@
 import Glibc
 
-/// The ranges of uids that users may take on inside user namespaces, as subuid(5) lists them: `NAME-OR-UID:FIRST:COUNT`.
+/// The ranges of uids that users may use inside user namespaces, as subuid(5) lists them: `NAME-OR-UID:FIRST:COUNT`.
 ///
-/// To everybody outside of the namespace such a uid looks like a user of its own, and one person may have 65,536 of them.
+/// Outside of the namespace such a uid looks like a separate user, and one person may have 65,536 of them.
 package struct SubordinateRanges: Hashable, Sendable {
     package static let standardFile = "/etc/subuid"
     private static let largestFileBytes = 16 << 20
@@ -13,12 +13,12 @@ package struct SubordinateRanges: Hashable, Sendable {
         var count: UInt64
     }
 
-    /// By their first uids.
+    /// Sorted by their first uids.
     private let ranges: [Range]
-    /// Of each range and all before it: the last uid of any.
+    /// For each range, the last uid of it and all ranges before it.
     private let reach: [UInt64]
 
-    /// Lines that are no range are left out, as the programs that use the file do.
+    /// Lines that are not ranges are ignored, as by the programs that use the file.
     package init(_ text: String) {
         let ranges: [Range] = text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
@@ -37,7 +37,7 @@ package struct SubordinateRanges: Hashable, Sendable {
         }
     }
 
-    /// Blocks. A file that is not there grants nothing.
+    /// Reads the file. Blocks. A missing file grants nothing.
     package static func read(_ path: String = standardFile) throws(UserDatabase.Failure) -> SubordinateRanges {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
@@ -56,12 +56,11 @@ package struct SubordinateRanges: Hashable, Sendable {
         throw UserDatabase.Failure(description: "\(path) is longer than \(largestFileBytes) bytes")
     }
 
-    /// Those who may take on that uid, by name or number, besides root, who may take on every uid anyway, and besides the
-    /// uid's own number.
+    /// The users, by name or uid, who may use that uid. Leaves out root, who may use every uid, and the uid itself.
     package func owners(of uid: UInt32) -> [String] {
         let number = UInt64(uid)
         var owners: [String] = []
-        // Down from the last range that begins no later.
+        // Backwards from the last range that does not begin after the uid.
         var index = beginning(after: number) - 1
         while index >= 0, reach[index] >= number {
             let range = ranges[index]
@@ -73,7 +72,7 @@ package struct SubordinateRanges: Hashable, Sendable {
         return owners.reversed()
     }
 
-    /// How many ranges begin at or below that uid.
+    /// The number of ranges that begin at or below that uid.
     private func beginning(after uid: UInt64) -> Int {
         var (low, high) = (0, ranges.count)
         while low < high {
@@ -83,7 +82,7 @@ package struct SubordinateRanges: Hashable, Sendable {
         return low
     }
 
-    /// As strtoul(3) reads it with a base of 0, which the programs that use the file do.
+    /// Parses as strtoul(3) does with base 0, like the programs that use the file.
     private static func number(_ text: Substring) -> UInt64? {
         if text.hasPrefix("0x") || text.hasPrefix("0X") { return UInt64(text.dropFirst(2), radix: 16) }
         if text.hasPrefix("0"), text.count > 1 { return UInt64(text.dropFirst(), radix: 8) }

@@ -1,23 +1,23 @@
 import Glibc
 import Synchronization
 
-/// The subordinate ranges in memory, with the numbers of their owners, so that it costs no lookup to tell whose a
-/// subordinate uid is.
+/// The subordinate ranges in memory, with their owners' uids, so that the owner of a subordinate uid is found without a
+/// lookup.
 ///
-/// The file is read again when it has changed, which is looked at when somebody comes, at most once a second. Each owner's
-/// name is looked up once, however many of its uids come.
+/// When a user connects, but at most once a second, it checks whether the file has changed, and if so reads it again.
+/// Each owner's name is looked up once, however many of its uids connect.
 package final class SubordinateTable: Sendable {
     package enum Verdict: Hashable, Sendable {
-        /// In nobody's range, or in the uid's own.
+        /// In no user's range, or in the uid's own.
         case none
         case subordinate(of: String)
-        /// In the range of an owner whose own number is not known yet.
+        /// In the range of an owner whose own uid is not known yet.
         case unsettled
     }
 
     package static let ofThisHost = SubordinateTable()
 
-    /// By which a file that was written since is told.
+    /// Shows whether the file has changed.
     private struct Stamp: Hashable {
         var device: UInt64
         var inode: UInt64
@@ -27,7 +27,7 @@ package final class SubordinateTable: Sendable {
     }
 
     private struct Owner {
-        /// nil if the database knows nobody of that name.
+        /// nil if the database has no user of that name.
         var uid: UInt32?
         var until: ContinuousClock.Instant
     }
@@ -39,9 +39,9 @@ package final class SubordinateTable: Sendable {
         var lookedAt: ContinuousClock.Instant?
         var isLooking = false
         var owners: [String: Owner] = [:]
-        /// Whose names are being looked up.
+        /// The names that are being looked up.
         var asked: Set<String> = []
-        /// After a failure: not before then.
+        /// After a failed lookup: the earliest time of the next one.
         var pauses: [String: ContinuousClock.Instant] = [:]
     }
 
@@ -55,7 +55,7 @@ package final class SubordinateTable: Sendable {
 
     /// - Parameters:
     ///   - path: of subuid(5)'s file.
-    ///   - ownerUID: the number of a user by name, nil if there is none; may block, for however long.
+    ///   - ownerUID: returns the uid for a user name, nil if there is none; may block for any time.
     package init(
         _ path: String = SubordinateRanges.standardFile,
         ownerUID: @escaping @Sendable (String) throws -> UInt32? = { try UserDatabase.user(named: $0)?.uid }
@@ -64,19 +64,19 @@ package final class SubordinateTable: Sendable {
         self.ownerUID = ownerUID
     }
 
-    /// The ranges as the file has them now. Blocks, for as long as the file system does.
+    /// The file's current ranges. Blocks as long as the file system does.
     package func current() throws(UserDatabase.Failure) -> SubordinateRanges {
         let stamp = stamp()
         if let known = state.withLock({ $0.isRead && $0.stamp == stamp ? $0.ranges : nil }) { return known }
-        // Written between the two, it is read once more the next time.
+        // If the file changes between the two calls, the next call reads it again.
         let ranges = try SubordinateRanges.read(path)
         state.withLock { ($0.ranges, $0.stamp, $0.isRead) = (ranges, stamp, true) }
         return ranges
     }
 
-    /// By what is in memory, at once. What it lacks is on its way then.
+    /// Answers from memory, without waiting. Starts the lookups of missing data.
     package func verdict(on uid: UInt32) -> Verdict {
-        // Root, and the user of this process, stand for nobody else.
+        // Root and this process's own user are never subordinate uids of another user.
         if uid == 0 || uid == geteuid() { return .none }
         let (verdict, looks, asks) = state.withLock { state -> (Verdict, Bool, [String]) in
             let now = ContinuousClock.now
@@ -87,7 +87,7 @@ package final class SubordinateTable: Sendable {
         }
         if looks {
             Task {
-                // If it cannot be read, what was known of it holds; a lookup of somebody tells why.
+                // If the file cannot be read, the known ranges are kept; a user lookup reports the error.
                 _ = try? await LookupThread.run { try self.current() }
                 state.withLock { $0.isLooking = false }
             }
@@ -96,7 +96,7 @@ package final class SubordinateTable: Sendable {
         return verdict
     }
 
-    /// Looks everything up again, when somebody comes. What was known holds meanwhile.
+    /// Makes the next check look everything up again. Until then the known data is used.
     package func forget() {
         state.withLock { state in
             state.lookedAt = nil
@@ -106,14 +106,14 @@ package final class SubordinateTable: Sendable {
         }
     }
 
-    /// - Returns: with whose names have to be looked up now.
+    /// - Returns: the verdict, and the names to look up now.
     private static func verdict(
         on uid: UInt32, _ state: inout State, _ now: ContinuousClock.Instant
     ) -> (Verdict, asks: [String]) {
         var asks: [String] = []
         var isUnsettled = false
         for name in state.ranges.owners(of: uid) {
-            // A number other than the uid, which the ranges have looked at.
+            // A uid other than `uid`, which `owners(of:)` leaves out.
             if UInt32(name) != nil { return (.subordinate(of: name), asks) }
             let known = state.owners[name]
             if known.map({ now < $0.until }) != true, !state.asked.contains(name),
@@ -150,12 +150,12 @@ package final class SubordinateTable: Sendable {
             state.asked.remove(owner)
             state.pauses[owner] = nil
             state.owners[owner] = Owner(uid: uid, until: now + Self.lifetime)
-            // Of names that nobody comes for any more, or that the file no longer has.
+            // Drops names that are no longer used or no longer in the file.
             state.owners = state.owners.filter { now - $0.value.until < Self.lifetime }
         }
     }
 
-    /// nil for a file that is not there.
+    /// nil for a missing file.
     private func stamp() -> Stamp? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

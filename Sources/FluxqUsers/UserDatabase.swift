@@ -1,7 +1,7 @@
 import Glibc
 
-/// The system's database of users and groups, whatever nsswitch.conf makes of it: files, or a server far away.
-/// Every call blocks.
+/// The system's database of users and groups, as configured in nsswitch.conf: files, or a remote server. Every call
+/// blocks.
 package enum UserDatabase {
     package struct User: Hashable, Sendable {
         package let uid: UInt32
@@ -10,7 +10,7 @@ package enum UserDatabase {
         package let gid: UInt32
     }
 
-    /// The database did not answer; whether it knows the entry is not known.
+    /// The database did not answer; whether it has the entry is unknown.
     package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         package let description: String
     }
@@ -19,19 +19,19 @@ package enum UserDatabase {
     private static let largestEntryBytes = 1 << 20
     private static let mostGroups = 1 << 16
 
-    /// nil if nobody has that number.
+    /// nil if no user has that uid.
     package static func user(uid: UInt32) throws(Failure) -> User? {
         try entry("uid \(uid)", user) { entry, memory, bytes, found in getpwuid_r(uid, entry, memory, bytes, found) }
     }
 
-    /// nil if nobody has that name.
+    /// nil if no user has that name.
     package static func user(named name: String) throws(Failure) -> User? {
         try entry("user \(name)", user) { entry, memory, bytes, found in
             getpwnam_r(name, entry, memory, bytes, found)
         }
     }
 
-    /// The group's number; nil if none has that name.
+    /// The gid; nil if no group has that name.
     package static func group(named name: String) throws(Failure) -> UInt32? {
         try entry("group \(name)", { (entry: UnsafeMutablePointer<group>) in entry.pointee.gr_gid }) {
             entry, memory, bytes, found in
@@ -39,21 +39,21 @@ package enum UserDatabase {
         }
     }
 
-    /// Whether some group has that number.
+    /// True if a group has that gid.
     package static func hasGroup(gid: UInt32) throws(Failure) -> Bool {
         try entry("group \(gid)", { (_: UnsafeMutablePointer<group>) in true }) { entry, memory, bytes, found in
             getgrgid_r(gid, entry, memory, bytes, found)
         } ?? false
     }
 
-    /// The groups that the user is in, the primary one among them.
+    /// The user's groups, including the primary one.
     package static func groups(of user: User) -> Set<UInt32> {
         var count: CInt = 64
         while true {
             var groups = [gid_t](repeating: 0, count: Int(count))
             let asked = count
             if getgrouplist(user.name, user.gid, &groups, &count) >= 0 { return Set(groups.prefix(Int(count))) }
-            // It says how many there are; where it does not, twice as many are tried.
+            // The call returns the number of groups; if it does not, twice as many are tried.
             count = max(count, 2 * asked)
             guard count <= mostGroups else { return [user.gid] }
         }
@@ -64,7 +64,7 @@ package enum UserDatabase {
         return User(uid: entry.pointee.pw_uid, name: String(cString: name), gid: entry.pointee.pw_gid)
     }
 
-    /// Asks with more memory until the entry fits.
+    /// Retries with more memory until the entry fits.
     private static func entry<Entry, Value>(
         _ what: String, _ read: (UnsafeMutablePointer<Entry>) -> Value?,
         _ ask: (
@@ -76,7 +76,7 @@ package enum UserDatabase {
         defer { entry.deallocate() }
         var bytes = 4096
         while bytes <= largestEntryBytes {
-            // The entry's strings lie in this memory.
+            // The entry's strings are stored in this memory.
             let memory = UnsafeMutablePointer<CChar>.allocate(capacity: bytes)
             defer { memory.deallocate() }
             var found: UnsafeMutablePointer<Entry>?
@@ -84,7 +84,7 @@ package enum UserDatabase {
             switch code {
             case ERANGE: bytes *= 4
             case EINTR: continue
-            // What getpwnam_r(3) lists for an entry that is not there, beside 0.
+            // The codes that getpwnam_r(3) lists for a missing entry, besides 0.
             case 0, ENOENT, ESRCH, EBADF, EPERM: return found.flatMap(read)
             default: throw Failure(description: "the user database did not answer for \(what) (error \(code))")
             }
