@@ -2,14 +2,14 @@ import Glibc
 package import Logging
 import Synchronization
 
-/// Writes the log for systemd's journal, which knows the time and the program itself and takes the level from the line's
-/// start: sd-daemon(3).
+/// Writes the log for systemd's journal. The journal adds the time and the program, and reads the level from the start
+/// of the line: sd-daemon(3).
 ///
 /// ```
 /// <6>A job was submitted. job.id=7 uid=1000
 /// ```
 package struct JournalLog: LogHandler {
-    /// The journal breaks longer lines (LineMax= is 48 KiB), and what followed would be a line without a level.
+    /// The journal splits longer lines (LineMax= is 48 KiB), and the rest would be a line without a level.
     private static let maxBytes = 16 << 10
     private static let writing = Mutex(())
 
@@ -22,8 +22,8 @@ package struct JournalLog: LogHandler {
         self.descriptor = descriptor
     }
 
-    /// Whether the journal reads what is written there: `$JOURNAL_STREAM` has the device and inode of its stream, so that
-    /// a program whose output was redirected since knows. systemd.exec(5)
+    /// True if the journal reads this descriptor. `$JOURNAL_STREAM` has the device and inode of its stream, so that a
+    /// program whose output was redirected since can tell. systemd.exec(5)
     package static func isRead(from descriptor: Int32, environment: [String: String]) -> Bool {
         var status = stat()
         guard let stream = environment["JOURNAL_STREAM"], fstat(descriptor, &status) == 0 else { return false }
@@ -46,7 +46,7 @@ package struct JournalLog: LogHandler {
         write(Array("\(line)\n".utf8))
     }
 
-    /// At once, so that lines of two threads do not mix. There is nobody to tell where it fails.
+    /// Writes a line in one piece, so that lines of two threads do not mix. A failure cannot be reported anywhere.
     private func write(_ bytes: [UInt8]) {
         Self.writing.withLock { _ in
             var rest = bytes[...]
@@ -58,7 +58,7 @@ package struct JournalLog: LogHandler {
         }
     }
 
-    /// In quotes where it would otherwise look like more than one value.
+    /// Quotes a value that would otherwise look like several.
     private static func quoted(_ value: String) -> String {
         guard value.isEmpty || value.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) else {
             return spelledOut(value)
@@ -66,7 +66,7 @@ package struct JournalLog: LogHandler {
         return "\"\(spelledOut(value.replacing("\"", with: "\\\"")))\""
     }
 
-    /// One line: a line break in what others wrote must not begin a line of its own, with a level that it chose.
+    /// Escapes line breaks: text of others must not begin a new line, with a level of its choice.
     private static func spelledOut(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -80,7 +80,7 @@ package struct JournalLog: LogHandler {
 }
 
 extension Logger.Level {
-    /// As syslog(3) numbers them.
+    /// The numbers of syslog(3).
     fileprivate var priority: Int32 {
         switch self {
         case .trace, .debug: LOG_DEBUG

@@ -1,10 +1,10 @@
 import Foundation
 import Glibc
 
-/// The words of a command line whose options have one value each.
+/// The arguments of a program whose options have one value each.
 package enum ProgramArguments {
-    /// Without the program's own name. Ends the process if an option is given twice: of two values the argument parser would
-    /// take the last one in silence.
+    /// Returns the arguments without the program's name. Exits if an option is given twice, because the argument parser
+    /// would silently use the last value.
     package static func take(for program: String) -> [String] {
         let words = Array(CommandLine.arguments.dropFirst())
         if let option = optionGivenTwice(words) {

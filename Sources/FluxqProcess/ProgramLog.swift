@@ -2,13 +2,13 @@ import Foundation
 import Glibc
 package import Logging
 
-/// The log of a program that runs for long: for the journal if that reads standard error, and for people if not.
+/// The log of a long-running program: for the journal if it reads standard error, otherwise for people.
 package struct ProgramLog: Sendable {
     package let logger: Logger
     private let program: String
     private let isJournaled: Bool
 
-    /// Once in a process. Every other logger writes to the same place.
+    /// Must be called once in a process. Every other logger writes to the same place.
     package static func begin(of program: String, environment: [String: String]) -> ProgramLog {
         let isJournaled = JournalLog.isRead(from: STDERR_FILENO, environment: environment)
         LoggingSystem.bootstrap { label -> any LogHandler in
@@ -18,7 +18,7 @@ package struct ProgramLog: Sendable {
         return ProgramLog(logger: Logger(label: program), program: program, isJournaled: isJournaled)
     }
 
-    /// Says why the program ends.
+    /// Reports why the program ends.
     package func tell(_ error: any Error) {
         if isJournaled {
             for line in "\(error)".split(separator: "\n") { logger.critical("\(line)") }

@@ -1,12 +1,13 @@
 import Glibc
 
-/// The three descriptors that every program is started with.
+/// The three standard descriptors that every program starts with.
 package enum StandardStreams {
-    /// Takes the places of those that are closed, so that no picture, socket or lock is opened in one of them, to be written
-    /// over by what the program says, or handed to a program that it starts. Each is opened the wrong way round: using it fails, as using the closed one did.
+    /// Opens /dev/null for each closed descriptor. Otherwise a picture, socket or lock could get its number, and be
+    /// overwritten by output or passed to a child program. Each is opened in the wrong direction, so that using it
+    /// still fails.
     ///
-    /// Writing beyond a limit on files' sizes, or to a reader that has gone, is an error from here on and no signal that ends
-    /// this program in the middle of something.
+    /// From now on, exceeding a file size limit or writing to a closed pipe is an error, not a signal that ends the
+    /// program midway.
     package static func secure() {
         for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
         where fcntl(descriptor, F_GETFD) < 0 {
