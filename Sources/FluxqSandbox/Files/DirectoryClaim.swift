@@ -1,9 +1,9 @@
 import Glibc
 
-/// Keeps a directory to one stand-in at a time, until the process ends. A stand-in that follows another takes the port that
-/// the links lead to, so it has to wait until the other one has let go of it.
+/// Reserves a directory for one stand-in at a time, until the process ends. A new stand-in reuses the port of earlier
+/// links, so it must wait until the previous one has released it.
 package enum DirectoryClaim {
-    /// Makes the directory if it is missing, and waits for as long as another process uses it. Blocks.
+    /// Creates the directory if it is missing, and waits while another process uses it. Blocks.
     ///
     /// - Parameter wait: called if there is another process to wait for.
     package static func take(_ directory: String, beforeWaiting wait: () -> Void) throws(SandboxError) {

@@ -1,10 +1,10 @@
-/// The small files beside the ledger. Everything here blocks: call it off the cooperative pool.
+/// The small files next to the ledger. Everything here blocks: call it off the cooperative pool.
 struct SandboxDirectory: Sendable {
     let path: String
 
     private static let secretBytes = 32
 
-    /// What signs the links; drawn once, so that they outlive a restart.
+    /// The secret that signs the links; generated once, so that links survive a restart.
     func secret() throws(SandboxError) -> [UInt8] {
         let file = "\(path)/secret"
         if let secret = try SandboxFile.read(file, limit: Self.secretBytes), secret.count == Self.secretBytes {
@@ -16,7 +16,7 @@ struct SandboxDirectory: Sendable {
         return secret
     }
 
-    /// Where the sandbox listened last; nil if nothing sensible is on record.
+    /// The last port of the sandbox; nil if no valid one is recorded.
     func lastPort() throws(SandboxError) -> Int? {
         guard let text = try SandboxFile.read("\(path)/port", limit: 16) else { return nil }
         let digits = String(decoding: text, as: UTF8.self).prefix { $0 != "\n" }

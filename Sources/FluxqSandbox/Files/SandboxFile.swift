@@ -2,10 +2,10 @@ import Glibc
 
 /// Small files of the sandbox's directory, by system calls. Everything here blocks: call it off the cooperative pool.
 enum SandboxFile {
-    /// Only the user who runs the sandbox may read what it writes.
+    /// Only the user who runs the sandbox may read its files.
     private static let mode: mode_t = 0o600
 
-    /// Makes the directory and those above it that are missing.
+    /// Creates the directory and its missing parents.
     static func createDirectory(_ path: String) throws(SandboxError) {
         if mkdir(path, 0o700) == 0 { return }
         let failure = errno
@@ -39,7 +39,7 @@ enum SandboxFile {
         return bytes
     }
 
-    /// Puts a whole new file in the place of whatever was there.
+    /// Replaces a file completely.
     static func replace(_ path: String, with bytes: [UInt8]) throws(SandboxError) {
         let temporary = "\(path).new"
         let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
@@ -51,14 +51,14 @@ enum SandboxFile {
         guard rename(temporary, path) == 0 else { throw .file(path: path, doing: "write", errno: errno) }
     }
 
-    /// A descriptor whose every write goes to the file's end.
+    /// Opens a descriptor that always writes at the file's end.
     static func openForAppending(_ path: String) throws(SandboxError) -> Int32 {
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
         guard file >= 0 else { throw .file(path: path, doing: "write", errno: errno) }
         return file
     }
 
-    /// A file without a name, gone when its descriptor is closed or the process ends.
+    /// Opens an unnamed file, which is removed when its descriptor is closed or the process ends.
     static func openNameless(in directory: String) throws(SandboxError) -> Int32 {
         let path = "\(directory)/picture-\(String(UInt64.random(in: .min ... .max), radix: 16))"
         let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
@@ -84,7 +84,7 @@ enum SandboxFile {
     }
 }
 
-/// What `strerror` says, such as "No space left on device".
+/// The text of `strerror`, such as "No space left on device".
 func describe(errno: Int32) -> String {
     String(cString: strerror(errno))
 }

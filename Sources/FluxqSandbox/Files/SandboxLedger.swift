@@ -2,31 +2,32 @@ import FoundationEssentials
 import Glibc
 import NIOPosix
 
-/// What the sandbox would have billed: one line of JSON for each call it received, in the order in which they were judged.
+/// The record of what the real API would have billed: one line of JSON for each received call, in the order in which
+/// they were judged.
 ///
-/// A line is on record before the first byte of the call's answer goes out, and before any waiting, in one write to the
-/// file's end: it outlives a kill -9 of the process.
+/// A line is written before any wait and before the first byte of the answer. It is one write at the file's end, so it
+/// survives a kill -9.
 package struct SandboxLedger: Sendable {
     /// One call.
     package struct Entry: Codable, Hashable, Sendable {
-        /// The request's id, as `error.param` and the header `x-request-id` have it.
+        /// The request's id, as in `error.param` and the header `x-request-id`.
         package let id: String
         /// When the request's head arrived: ISO 8601 with milliseconds, UTC.
         package let receivedAt: String
         /// The same in microseconds since 1970.
         package let receivedUnixMicroseconds: Int64
-        /// The same by CLOCK_MONOTONIC, which every process of the host shares.
+        /// The same by CLOCK_MONOTONIC, which all processes of the host share.
         package let receivedMonotonicNanoseconds: Int64
-        /// nil if the request had none, as for the three after it.
+        /// nil if the request had none, as for the next three fields.
         package let prompt: String?
         package let model: String?
         package let n: Int64?
         package let seed: Int64?
-        /// Of the answer; nil if none was given.
+        /// Of the answer; nil if there was none.
         package let status: Int?
-        /// Whether the real vendor would, or may, have billed it.
+        /// True if the real vendor would, or may, have billed it.
         package let billed: Bool
-        /// How many pictures it would have billed.
+        /// The number of pictures that it would have billed.
         package let images: Int
 
         enum CodingKeys: String, CodingKey {
@@ -39,21 +40,21 @@ package struct SandboxLedger: Sendable {
 
     package let path: String
 
-    /// More than any test or demonstration writes; what lies behind it is not read.
+    /// More than any test or demonstration writes; the rest is not read.
     private static let limitBytes = 1 << 30
 
     package init(directory: String) {
         path = "\(directory)/ledger.jsonl"
     }
 
-    /// Every call so far; none if there is no ledger. Reads the file, from any process. Blocks.
+    /// Every call so far; empty if there is no ledger. Any process may read the file. Blocks.
     ///
     /// - Throws: `SandboxError`.
     package func entries() throws -> [Entry] {
         guard let bytes = try SandboxFile.read(path, limit: Self.limitBytes) else { return [] }
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let decoder = JSONDecoder()
-        // After the last line end stands nothing, or a line that is being written.
+        // After the last newline there is nothing, or a line that is being written.
         return try lines.dropLast().enumerated().map { number, line in
             do {
                 return try decoder.decode(Entry.self, from: Data(line))
@@ -78,7 +79,7 @@ final class LedgerWriter: Sendable {
         close(file)
     }
 
-    /// - Throws: `SandboxError`, the line not being on record.
+    /// - Throws: `SandboxError` if the line was not written.
     func append(_ entry: SandboxLedger.Entry) async throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -92,7 +93,7 @@ final class LedgerWriter: Sendable {
     }
 }
 
-/// When a request's head arrived, by both clocks.
+/// The arrival time of a request's head, by both clocks.
 struct Arrival: Sendable {
     private let wall: timespec
     private let monotonic: timespec

@@ -1,9 +1,9 @@
-/// The checksum at the end of a zlib stream (RFC 1950). Bare pointers and while loops keep it quick in debug builds too.
+/// The checksum at the end of a zlib stream (RFC 1950). Unsafe pointers and while loops keep it fast in debug builds.
 struct Adler32 {
     private var low: UInt32 = 1
     private var high: UInt32 = 0
     private static let modulus: UInt32 = 65_521
-    /// As many bytes as can be added up before 32 bits overflow.
+    /// The number of bytes that can be added before 32 bits overflow.
     private static let stride = 5552
 
     mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {

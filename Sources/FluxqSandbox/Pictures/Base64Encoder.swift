@@ -1,16 +1,16 @@
-/// The shapes in which base64 has been seen.
+/// The forms of base64 that APIs send.
 struct Base64Form: Hashable, Sendable {
-    /// Lines of 76 characters, their ends written as JSON writes them (`\n`).
+    /// Lines of 76 characters, separated by JSON's escape `\n`.
     var lines = false
     var urlSafe = false
     var padded = true
-    /// One letter belongs to no alphabet, `wrongLetterAt` from the beginning.
+    /// One letter, at offset `wrongLetterAt`, is not in any base64 alphabet.
     var hasWrongLetter = false
 
     static let wrongLetterAt = 400
     static let lineLength = 76
 
-    /// How long the text of so many bytes is.
+    /// The length of the text for that many bytes.
     func length(of byteCount: Int) -> Int {
         let groups = byteCount / 3 * 4
         let rest = byteCount % 3
@@ -19,13 +19,13 @@ struct Base64Form: Hashable, Sendable {
     }
 }
 
-/// Writes base64 as the bytes come, as text for the inside of a JSON string.
+/// Encodes base64 as the bytes arrive, as text inside a JSON string.
 struct Base64Encoder {
     private let form: Base64Form
     private let alphabet: [UInt8]
     private var waiting: [UInt8] = []
     private var column = 0
-    /// Letters so far.
+    /// Letters written so far.
     private var written = 0
 
     init(_ form: Base64Form) {
@@ -41,7 +41,7 @@ struct Base64Encoder {
         var text = [UInt8](unsafeUninitializedCapacity: whole / 3 * 4) { text, count in
             input.withUnsafeBufferPointer { input in
                 alphabet.withUnsafeBufferPointer { alphabet in
-                    // Bare pointers and a while loop keep it quick in debug builds too.
+                    // Unsafe pointers and a while loop keep it fast in debug builds.
                     guard let input = input.baseAddress, let alphabet = alphabet.baseAddress,
                         let text = text.baseAddress
                     else { return }
@@ -66,7 +66,7 @@ struct Base64Encoder {
         return inLines(text)
     }
 
-    /// What remains once all bytes have come.
+    /// The rest of the text after the last bytes.
     mutating func finish() -> [UInt8] {
         guard !waiting.isEmpty else { return [] }
         let group = Int(waiting[0]) << 16 | (waiting.count == 2 ? Int(waiting[1]) << 8 : 0)

@@ -1,10 +1,10 @@
 import CZlib
 
-/// Compresses bytes in the ways that servers do.
+/// Compresses bytes as servers do.
 enum Deflater {
     enum Format: Hashable, Sendable {
         case gzip, zlib
-        /// Deflate without a frame.
+        /// Deflate without a header.
         case raw
 
         fileprivate var windowBits: Int32 {
@@ -18,7 +18,7 @@ enum Deflater {
 
     /// - Throws: `SandboxError` if zlib has no memory.
     static func compress(_ bytes: [UInt8], as format: Format) throws(SandboxError) -> [UInt8] {
-        // At one address for its whole life: zlib keeps pointers to it.
+        // Stays at one address, because zlib keeps pointers to it.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }

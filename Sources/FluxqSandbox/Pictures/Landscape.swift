@@ -1,7 +1,7 @@
 import Glibc
 
-/// An evening landscape drawn from a number: a sky, a sun in its glow, hills in the mist. The same number and size give the
-/// same pixels; every number gives its own colours and its own hills.
+/// An evening landscape drawn from a number: a sky, a sun with a glow, hills in the mist. The same number and size give
+/// the same pixels; every number gives its own colours and hills.
 ///
 /// Pixels are indices of a palette of 256 colours.
 struct Landscape {
@@ -10,10 +10,10 @@ struct Landscape {
     /// 256 colours of three bytes: red, green, blue.
     let palette: [UInt8]
 
-    /// Rounding turned into a fine pattern, so that no gradient shows its steps.
+    /// Turns rounding into a fine pattern, so that gradients show no steps.
     private static let dither: [Int32] = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5].map { $0 * 16 + 8 }
 
-    /// How the palette is divided: first the sky, then the sun, then the hills from the farthest to the nearest.
+    /// The parts of the palette: first the sky, then the sun, then the hills from the farthest to the nearest.
     private static let skyShades = 112
     private static let sunShades = 16
     private static let hillShades = 16
@@ -100,7 +100,7 @@ struct Landscape {
             return Int32(strength * fall * fall)
         }
 
-        // Hills: the nearer, the lower they stand and the broader they roll.
+        // Nearer hills are lower and broader.
         let first = random.number(in: 0.46...0.58)
         var tops: [[Int32]] = []
         var fades: [Int32] = []
@@ -121,7 +121,7 @@ struct Landscape {
     /// Draws a row: `width` palette indices.
     func draw(row: Int, into pixels: UnsafeMutablePointer<UInt8>) {
         let row32 = Int32(row)
-        // What lies behind a hill that covers the whole row need not be drawn.
+        // Everything behind a hill that covers the whole row need not be drawn.
         let farthest = hillReaches.firstIndex { $0.upperBound <= row32 }
         if farthest == nil { drawSky(row: row, into: pixels) }
         for hill in hillTops[...(farthest ?? hillTops.count - 1)].indices.reversed()
@@ -181,7 +181,7 @@ struct Landscape {
     }
 }
 
-/// Bare pointers into three arrays: in debug builds an order of magnitude quicker than the arrays' own subscripts.
+/// Unsafe pointers to three arrays: in debug builds an order of magnitude faster than the arrays' subscripts.
 private func withPointers(
     _ first: [Int32], _ second: [Int32], _ third: [Int32],
     _ body: (UnsafePointer<Int32>, UnsafePointer<Int32>, UnsafePointer<Int32>) -> Void
@@ -228,7 +228,7 @@ private struct Colour {
         self.blue = blue
     }
 
-    /// - Parameter hue: turns round the colour wheel; any whole turns are the same.
+    /// - Parameter hue: turns of the colour wheel; whole turns make no difference.
     init(hue: Double, saturation: Double, lightness: Double) {
         let chroma = saturation * min(lightness, 1 - lightness)
         func channel(_ offset: Double) -> Double {

@@ -1,7 +1,7 @@
 import FluxqFormats
 
-/// A PNG file drawn row by row: 256 colours, rows stored in deflate's uncompressed blocks, so that the file's length is known
-/// before the first pixel is.
+/// A PNG file that is drawn row by row: 256 colours, rows in deflate's uncompressed blocks, so that its length is known
+/// before the first pixel is drawn.
 struct PNGPicture: IteratorProtocol {
     /// The file's length.
     let byteCount: Int
@@ -17,7 +17,7 @@ struct PNGPicture: IteratorProtocol {
 
     private enum Stage {
         case header
-        /// How many bytes of filling are still to come.
+        /// The bytes of filling that are left.
         case filling(Int)
         /// The next row to draw.
         case rows(Int)
@@ -45,7 +45,7 @@ struct PNGPicture: IteratorProtocol {
         byteCount = bare + filling
     }
 
-    /// How long the file is without filling.
+    /// The file's length without filling.
     static func byteCount(width: Int, height: Int, identity: String) -> Int {
         let rowsPerBlock = max(1, longestStoredBlock / (width + 1))
         let blocks = (height + rowsPerBlock - 1) / rowsPerBlock
@@ -79,14 +79,14 @@ struct PNGPicture: IteratorProtocol {
     }
 
     private func header() -> [UInt8] {
-        // 8 bits a pixel, palette, deflate, the usual filters, not interlaced.
+        // 8 bits per pixel, palette, deflate, standard filters, not interlaced.
         let size = Self.bigEndian(UInt32(width)) + Self.bigEndian(UInt32(height)) + [8, 3, 0, 0, 0]
-        // The comment makes sure that two pictures differ even where they are too small to look different.
+        // The comment makes two pictures differ even if they are too small to look different.
         return Self.signature + Self.chunk("IHDR", size) + Self.chunk("PLTE", landscape.palette)
             + Self.chunk("tEXt", Array("Comment\0\(identity)".utf8))
     }
 
-    /// Noise in a chunk that readers skip: ancillary, private, safe to copy.
+    /// Noise in a chunk that readers ignore: ancillary, private, safe to copy.
     private mutating func fillingChunk(dataBytes: Int) -> [UInt8] {
         var data = [UInt8](repeating: 0, count: (dataBytes + 7) / 8 * 8)
         data.withUnsafeMutableBytes { bytes in
@@ -114,7 +114,7 @@ struct PNGPicture: IteratorProtocol {
         data.withUnsafeMutableBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return }
             for row in rows {
-                // Every row begins with its filter: none.
+                // Every row begins with its filter type: none.
                 landscape.draw(row: row, into: base + start + (row - rows.lowerBound) * (width + 1) + 1)
             }
             adler.update(UnsafeBufferPointer(start: base + start, count: length))

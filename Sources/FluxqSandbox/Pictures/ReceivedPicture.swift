@@ -3,8 +3,8 @@ import FluxqFormats
 import Glibc
 import NIOPosix
 
-/// The `image` of a request, read as it streams in: a link is kept as text, a picture goes decoded into a nameless file, so
-/// that no picture is ever held in memory.
+/// The `image` of a request, read as it streams in. A link is kept as text. A picture is decoded into an unnamed file,
+/// so that none is ever held in memory.
 struct ReceivedPicture {
     enum Defect: Error, Hashable {
         case notBase64
@@ -12,7 +12,7 @@ struct ReceivedPicture {
     }
 
     private enum Content {
-        /// Too short so far to tell a link from base64.
+        /// Still too short to tell a link from base64.
         case undecided([UInt8])
         case link([UInt8])
         case picture(Base64Decoder, PictureFile)
@@ -25,15 +25,15 @@ struct ReceivedPicture {
     private let directory: String
 
     static let linkLimitBytes = 8192
-    /// Decoded bytes are gathered up to that before they are written.
+    /// Decoded bytes are buffered up to this size before they are written.
     private static let writeBytes = 256 * 1024
 
-    /// - Parameter directory: where the picture's file lies.
+    /// - Parameter directory: where the picture's file is created.
     init(directory: String) {
         self.directory = directory
     }
 
-    /// - Throws: `SandboxError` where the file cannot be written. What is wrong with the text itself, `finish` says.
+    /// - Throws: `SandboxError` if the file cannot be written. `finish` reports errors of the text itself.
     mutating func consume(_ text: [UInt8]) async throws {
         guard defect == nil else { return }
         switch content {
@@ -63,10 +63,10 @@ struct ReceivedPicture {
         }
     }
 
-    /// Says that the text has ended.
+    /// Ends the text.
     ///
     /// - Returns: a digest of the decoded bytes, or of the link.
-    /// - Throws: `VendorError` where it is neither a link nor a whole picture; `SandboxError` where the file fails.
+    /// - Throws: `VendorError` if it is neither a link nor a complete picture; `SandboxError` if the file fails.
     mutating func finish() async throws -> String {
         if case .undecided(let start) = content {
             try await beginPicture()
@@ -130,7 +130,7 @@ struct ReceivedPicture {
     }
 }
 
-/// A nameless file that is written from front to back and then read anywhere.
+/// An unnamed file that is written sequentially and then read at any offset.
 private final class PictureFile: Sendable {
     private let descriptor: Int32
     private let directory: String
@@ -148,7 +148,7 @@ private final class PictureFile: Sendable {
         try SandboxFile.write(bytes, to: descriptor, path: directory)
     }
 
-    /// All that has been written.
+    /// Everything written so far.
     func content() throws -> Content {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

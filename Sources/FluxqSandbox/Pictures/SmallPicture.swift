@@ -1,7 +1,7 @@
 import FluxqFormats
 import FoundationEssentials
 
-/// One small real picture of each format that the sandbox does not draw, 24 × 16 pixels.
+/// One small real picture, 24 × 16 pixels, for each format that the sandbox does not draw.
 enum SmallPicture {
     /// nil for PNG, which is drawn.
     static func bytes(of format: PictureFormat) -> [UInt8]? {

@@ -1,4 +1,4 @@
-/// A generator whose numbers follow from its seed alone (Steele, Lea and Flood, 2014); nothing secret hangs on them.
+/// A generator whose numbers depend only on its seed (Steele, Lea and Flood, 2014); not for secrets.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 

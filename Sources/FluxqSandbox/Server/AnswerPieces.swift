@@ -1,15 +1,15 @@
-/// A good answer's JSON, made on the fly: pictures inside it are drawn while it is sent.
+/// The JSON of a good answer, made on the fly: its pictures are drawn while it is sent.
 struct AnswerPieces: IteratorProtocol {
     /// The answer's length in bytes.
     let count: Int
-    /// Where each picture ends in it.
+    /// The offset at which each picture ends.
     let itemEnds: [Int]
 
     enum Segment {
         case text(String)
-        /// A picture as base64; no quotes.
+        /// A picture as base64, without quotes.
         case picture(PicturePlan, Base64Form)
-        /// A picture is over; no text.
+        /// Marks the end of a picture; no text.
         case itemEnd
     }
 
@@ -31,7 +31,7 @@ struct AnswerPieces: IteratorProtocol {
         self.itemEnds = itemEnds
     }
 
-    /// The whole text at once, for what cannot be made in pieces.
+    /// The whole text at once, for uses that need it in one piece.
     mutating func all() -> [UInt8] {
         var bytes: [UInt8] = []
         while let piece = next() { bytes += piece }
@@ -40,7 +40,7 @@ struct AnswerPieces: IteratorProtocol {
 
     mutating func next() -> [UInt8]? {
         if var (bytes, encoder) = current {
-            // Let go of the stored copy first, or its arrays would be copied with every piece.
+            // Releases the stored copy first; otherwise its arrays would be copied with every piece.
             current = nil
             if let piece = bytes.next() {
                 let text = encoder.encode(piece)

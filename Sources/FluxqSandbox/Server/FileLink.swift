@@ -3,43 +3,44 @@ import FluxqFormats
 import FoundationEssentials
 import Glibc
 
-/// What a link carries, and what the sandbox does when it is followed. Nothing about a link is kept: its name says all.
+/// The content of a link, and what the sandbox does when it is followed. Nothing is stored for a link: its name
+/// contains everything.
 struct FileLink: Codable, Hashable, Sendable {
     let picture: PicturePlan
-    /// The call that it came from, so that every call's links are its own.
+    /// The call that made the link, so that each call has its own links.
     let call: String
     /// Seconds since 1970.
     let expires: Int
     var traits: Traits
 
-    /// How a link says when it ends.
+    /// The form in which a link gives its expiry.
     enum Expiry: String, CaseIterable, Codable, Sendable {
         case capital = "Expires"
         case small = "expires"
-        /// A signing date and a lifetime, as Amazon's and Google's stores have them.
+        /// A signing date and a lifetime, as in the object stores of Amazon and Google.
         case amazon = "amz"
         case google = "goog"
         case unsaid = "none"
     }
 
     struct Traits: Codable, Hashable, Sendable {
-        /// The status that it answers instead of giving the picture.
+        /// The status that it returns instead of the picture.
         var dead: Int?
-        /// The first so many downloads fail with 503.
+        /// The number of first downloads that fail with 503.
         var flaky: Int?
-        /// The first so many downloads break off in the middle.
+        /// The number of first downloads that break off in the middle.
         var cut: Int?
         var slowSeconds: Double?
-        /// So many redirects before the picture.
+        /// The number of redirects before the picture.
         var hops: Int?
-        /// Said to be a JPEG.
+        /// Declared as JPEG.
         var jpeg: Bool?
         var expiry: Expiry?
-        /// What Content-Encoding says, and for some also what the body is packed in.
+        /// The value of Content-Encoding. With some values the body is packed accordingly.
         var coding: String?
-        /// It neither has an ETag nor gives a part.
+        /// It has no ETag and ignores ranges.
         var whole: Bool?
-        /// It is written with characters that a link may not have.
+        /// It contains characters that a link may not have.
         var odd: Bool?
 
         enum CodingKeys: String, CodingKey {
@@ -64,17 +65,17 @@ struct FileLink: Codable, Hashable, Sendable {
     }
 }
 
-/// Makes links that only this sandbox can make, and reads them back.
+/// Makes links that only this sandbox can make, and parses them.
 struct FileLinkSigner: Sendable {
     private let key: SymmetricKey
 
     /// The beginning of a link's path.
     static let root = "/files/"
 
-    /// Stands before every signature, so that each query has a raw `+`, `/` and `=` in it as the vendor's have.
+    /// Precedes every signature, so that each query has a raw `+`, `/` and `=` in it, as the vendor's have.
     private static let version = "v1+/"
 
-    /// - Parameter secret: survives restarts, and the links with it.
+    /// - Parameter secret: must survive restarts, so that links do.
     init(secret: [UInt8]) {
         key = SymmetricKey(data: secret)
     }
@@ -91,7 +92,7 @@ struct FileLinkSigner: Sendable {
         return signed("\(Self.root)\(String(decoding: name, as: UTF8.self)).png?\(query)")
     }
 
-    /// The target as it is written in an answer, where a client has to escape what it may not send.
+    /// The target as written in an answer; a client has to escape characters that it may not send.
     func written(_ target: String) -> String {
         target.replacing(Self.escapedOddity, with: Self.oddity)
     }
@@ -99,7 +100,7 @@ struct FileLinkSigner: Sendable {
     private static let oddity = "a b|{é}^`"
     private static let escapedOddity = "a%20b%7C%7B%C3%A9%7D%5E%60"
 
-    /// What a path and query ask for; nil if any byte of them is not as it was signed.
+    /// Parses a path and query; nil if any byte differs from the signed ones.
     func read(_ target: String) -> FileLink? {
         guard target.hasPrefix(Self.root), let dot = target.firstIndex(of: "."),
             let version = target.firstRange(of: Self.version), signed(String(target[..<version.upperBound])) == target
@@ -110,7 +111,7 @@ struct FileLinkSigner: Sendable {
         return try? JSONDecoder().decode(FileLink.self, from: Data(head + tail))
     }
 
-    /// The query's parameters that say when the link ends.
+    /// The query's parameters that give the link's expiry.
     private static func expiry(of link: FileLink) -> String {
         switch link.traits.expiry ?? .capital {
         case .capital: "Expires=\(link.expires)"
@@ -121,7 +122,7 @@ struct FileLinkSigner: Sendable {
         }
     }
 
-    /// As if it had been signed an hour before its end.
+    /// As if it had been signed an hour before it expires.
     private static func lifetime(of link: FileLink, vendor: String) -> String {
         var seconds = link.expires - 3600
         var parts = tm()
@@ -132,7 +133,7 @@ struct FileLinkSigner: Sendable {
         return "\(vendor)-Date=\(date)T\(clock)Z&\(vendor)-Expires=3600"
     }
 
-    /// A target with the signature of all that stands before it.
+    /// A target followed by its own signature.
     private func signed(_ target: String) -> String {
         let code = HMAC<SHA256>.authenticationCode(for: Data(target.utf8), using: key)
         var base64 = Base64Encoder(Base64Form())

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Closes a connection whose client has closed its side: it has given up, and nobody would read the answer.
+/// Closes a connection whose client has closed its side: the client has given up and would not read the answer.
 final class GivenUpHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Any
 

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// The calls that are being answered, so that all of them can be ended at once.
+/// The calls in progress, so that all of them can be ended at once.
 final class LiveCalls: Sendable {
     private struct State {
         var stopped = false
@@ -12,7 +12,7 @@ final class LiveCalls: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Throws: `CancellationError` once all have been stopped.
+    /// - Throws: `CancellationError` after `stop`.
     func begin(_ channel: any Channel) throws {
         try state.withLock { state in
             if state.stopped { throw CancellationError() }
@@ -24,12 +24,12 @@ final class LiveCalls: Sendable {
         state.withLock { $0.channels[ObjectIdentifier(channel)] = nil }
     }
 
-    /// Waits that long.
+    /// Waits for that time.
     ///
-    /// - Throws: `CancellationError` as soon as all are stopped.
+    /// - Throws: `CancellationError` as soon as all calls are stopped.
     func pause(for duration: Duration) async throws {
         guard duration > .zero else { return }
-        // A task of its own, because `stop` ends it from elsewhere without ending the call that waits.
+        // A separate task, because `stop` ends it from elsewhere without ending the waiting call.
         let pause = Task { try await Task.sleep(for: duration) }
         let number = state.withLock { state in
             state.pausesSoFar += 1
@@ -48,7 +48,7 @@ final class LiveCalls: Sendable {
         }
     }
 
-    /// Ends every pause and closes every connection that has a call on it, now and from now on.
+    /// Ends every pause and closes every connection with a call, now and from now on.
     func stop() {
         let (channels, pauses) = state.withLock { state in
             state.stopped = true

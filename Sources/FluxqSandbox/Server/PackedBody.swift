@@ -1,8 +1,8 @@
 import FluxqFormats
 
-/// Bodies as some hosts send them: compressed unasked, in the frames of an upload, or only said to be so.
+/// Bodies as some hosts send them: compressed without being asked, in the frames of an upload, or only declared so.
 enum PackedBody {
-    /// What Content-Encoding says of a coding's name in `sandbox:link-coding`.
+    /// The Content-Encoding for a coding's name in `sandbox:link-coding`.
     static func said(_ coding: String) -> String {
         switch coding {
         case "framed": "aws-chunked"
@@ -11,7 +11,7 @@ enum PackedBody {
         }
     }
 
-    /// The whole body; of names that are no packing, as it is.
+    /// The whole body, packed; unchanged for names that are not packings.
     static func pack(_ pieces: inout ResultBytes, as coding: String) -> [UInt8] {
         var bytes: [UInt8] = []
         while let piece = pieces.next() { bytes += piece }
@@ -39,7 +39,7 @@ enum PackedBody {
         return [0x78, 0x01] + stored(bytes) + little(checksum.value, 4).reversed()
     }
 
-    /// RFC 1951, in blocks that are not compressed.
+    /// RFC 1951, in uncompressed blocks.
     private static func stored(_ bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var rest = bytes[...]

@@ -7,13 +7,13 @@ import NIOCore
 struct ReceivedCall {
     /// The body without its picture; nil if it is not JSON.
     let fields: JSONValue?
-    /// Digest of the `image`, or what is wrong with it; nil if there is no text under that name.
+    /// Digest of the `image`, or its error; nil if there is no text under that name.
     let image: Result<String, VendorError>?
     let tooLarge: Bool
 
-    /// Bytes of a whole body, picture and all.
+    /// Maximum bytes of a body with its picture.
     static let limitBytes = 64 << 20
-    /// Bytes of a body without its picture.
+    /// Maximum bytes of a body without its picture.
     static let remainderLimitBytes = 1 << 20
 
     private init(fields: JSONValue? = nil, image: Result<String, VendorError>? = nil, tooLarge: Bool = false) {
@@ -22,11 +22,11 @@ struct ReceivedCall {
         self.tooLarge = tooLarge
     }
 
-    /// Reads a request's body; a picture in it goes through a nameless file in the directory.
+    /// Reads a request's body; a picture in it is written to an unnamed file in the directory.
     ///
-    /// - Parameter pictureBegins: told the text before the picture; true if the rest shall not be read.
+    /// - Parameter pictureBegins: gets the text before the picture; returns true to skip the rest.
     /// - Returns: nil if the rest was not read.
-    /// - Throws: what the connection throws; `SandboxError` where the directory takes no file.
+    /// - Throws: errors of the connection; `SandboxError` if the file cannot be written.
     static func read(
         _ body: RequestBody, directory: String, pictureBegins: ([UInt8]) -> Bool
     ) async throws -> ReceivedCall? {
@@ -37,7 +37,7 @@ struct ReceivedCall {
         var tooLarge = false
         for try await buffer in body {
             length += buffer.readableBytes
-            // What is too long is read to its end all the same: a client that is still sending would miss the answer.
+            // A body that is too long is still read to its end: a client that is still sending would miss the answer.
             if length > limitBytes { tooLarge = true }
             if tooLarge { continue }
             let events: [JSONDiverter.Event]
@@ -70,7 +70,7 @@ struct ReceivedCall {
         } catch {
             fields = nil
         }
-        // Of two pictures under one name only the one counts that the rest of the JSON refers to.
+        // If `image` occurs twice, only the one that the rest of the JSON refers to counts.
         let ordinal = fields?["image"]?.string.flatMap { diverter.ordinal(ofMarker: $0) }
         if let ordinal, ordinal != picture?.ordinal {
             image = .failure(.param("image is there twice; send it once"))

@@ -3,19 +3,20 @@ package import Logging
 import NIOCore
 import NIOPosix
 
-/// A stand-in of the images API over real HTTP on a loopback port. It refuses what the vendor's page refuses, answers with
-/// real pictures, plays what words in the prompt tell it to (`SandboxWord`), and bills nobody: what the vendor would have
-/// billed stands in its ledger.
+/// A stand-in of the images API over real HTTP on a loopback port. It rejects what the vendor's page does not allow,
+/// answers with real pictures, and follows words in the prompt (`SandboxWord`). It bills nobody: its ledger records
+/// what the vendor would have billed.
 package final class Sandbox: Sendable {
     package struct Configuration: Sendable {
-        /// Where the ledger, the port's number and the links' secret lie; created with mode 0700 if it is missing.
+        /// The directory for the ledger, the port number and the links' secret; created with mode 0700 if it is
+        /// missing.
         package var directory: String
-        /// How long a call takes that is billed.
+        /// The duration of a billed call.
         package var latency: Duration
         package var linkLifetime: Duration
-        /// nil: the port of the last time if it is free, any free one otherwise.
+        /// nil for the last port if it is free, otherwise any free one.
         package var port: Int?
-        /// The one key that it takes, asked for at every call; nil takes any.
+        /// Returns the only accepted key, at every call; nil to accept any key.
         package var key: (@Sendable () -> String)?
 
         package init(
@@ -41,7 +42,7 @@ package final class Sandbox: Sendable {
         let running: Task<Void, any Error>
     }
 
-    /// What a client takes as the API's base.
+    /// The base URL of the API for clients.
     package var baseURL: String { "http://127.0.0.1:\(port)/v1" }
 
     private init(ledger: SandboxLedger, calls: LiveCalls, listening: Listening) {
@@ -51,9 +52,9 @@ package final class Sandbox: Sendable {
         self.listening = listening
     }
 
-    /// Listens on 127.0.0.1. Links given out earlier from the same directory work again where the port is the same.
+    /// Listens on 127.0.0.1. Earlier links from the same directory work again if the port is the same.
     ///
-    /// - Throws: `SandboxError`; what the system says where no port can be obtained at all.
+    /// - Throws: `SandboxError`; the system's error if no port can be opened at all.
     package static func start(_ configuration: Configuration, logger: Logger) async throws -> Sandbox {
         let ledger = SandboxLedger(directory: configuration.directory)
         let (secret, lastPort, writer) = try await NIOThreadPool.singleton.runIfActive {
@@ -89,11 +90,11 @@ package final class Sandbox: Sendable {
         return sandbox
     }
 
-    /// Stops listening and ends every call at once, those that wait included.
+    /// Stops listening and ends every call immediately, waiting ones included.
     package func shutdown() async {
         calls.stop()
-        // Quiesced rather than cancelled: cancelling would drop connections that are accepted and not yet served, which
-        // NIO's channels do not allow. How the server ends changes nothing any more.
+        // Shut down gracefully, not canceled: cancellation would drop accepted connections that are not served yet,
+        // which NIO's channels do not allow. The server's own result no longer matters.
         _ = try? await listening.server.shutdownGracefully()
         _ = await listening.running.result
     }
@@ -112,7 +113,7 @@ package final class Sandbox: Sendable {
                 starting.yield(channel.localAddress?.port ?? port)
                 starting.finish()
             }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: responder.logger)
-        // Not a child of this task: the server lives until `shutdown`, which waits for its end.
+        // Not a child of this task: the server runs until `shutdown`, which waits for its end.
         let running = Task {
             do {
                 try await server.run()

@@ -1,11 +1,11 @@
-/// Why a sandbox cannot start or its ledger cannot be kept.
+/// The reason why a sandbox cannot start or write its ledger.
 package enum SandboxError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// `errno` says why.
+    /// `errno` has the reason.
     case file(path: String, doing: String, errno: Int32)
     case portTaken(Int)
-    /// zlib had none.
+    /// zlib could not allocate memory.
     case noMemory
-    /// A line of the ledger that is no entry; lines are counted from 1.
+    /// A line of the ledger is not an entry; lines are counted from 1.
     case ledgerLine(path: String, line: Int)
 
     package var description: String {

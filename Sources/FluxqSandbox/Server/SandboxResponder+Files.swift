@@ -5,7 +5,7 @@ import HummingbirdCore
 /// Links: `/files/<opaque>.png?Expires=…&Signature=…`.
 extension SandboxResponder {
     func serveFile(_ request: Request, target: String, _ writer: consuming ResponseWriter) async throws {
-        // Some hosts of pictures take the API's key for a wrong password of their own.
+        // Some picture hosts reject the API's key as a wrong password.
         guard request.headers[.authorization] == nil else {
             return try await refuseFile(401, "send no Authorization header: the link is enough", request, writer)
         }
@@ -34,7 +34,7 @@ extension SandboxResponder {
         if time <= link.traits.flaky ?? 0, time > 0 {
             return try await refuseFile(503, "try again", request, writer)
         }
-        // Downloads that failed whole do not count as broken off.
+        // Downloads that failed with 503 do not count as broken off.
         let cut = time > 0 && time <= (link.traits.flaky ?? 0) + (link.traits.cut ?? 0)
         if let coding = link.traits.coding {
             let body = PackedBody.pack(&pieces, as: coding)
@@ -62,7 +62,7 @@ extension SandboxResponder {
             &rest, count: count - start, type: type, status: 206, headers: headers, breakingOff: cut, to: writer)
     }
 
-    /// Where a request for the rest of these bytes begins; nil if it is for all of them.
+    /// The offset at which a request for the rest begins; nil if it is for the whole file.
     private func start(of request: Request, tag: String) -> Int? {
         guard let range = request.headers[.range], range.hasPrefix("bytes="), range.hasSuffix("-"),
             request.headers[.ifRange].map({ $0 == tag }) ?? true
@@ -70,7 +70,7 @@ extension SandboxResponder {
         return Int(range.dropFirst(6).dropLast())
     }
 
-    /// What comes after so many bytes.
+    /// The bytes from an offset on.
     private struct RestOfPieces: IteratorProtocol {
         private var pieces: ResultBytes
         private var left: Int
@@ -92,7 +92,7 @@ extension SandboxResponder {
         }
     }
 
-    /// An error in the form of the object stores behind such links.
+    /// An error in the form of the object stores that host such links.
     private func refuseFile(
         _ status: Int, _ message: String, headers: HTTPFields = [:], _ request: Request,
         _ writer: consuming ResponseWriter

@@ -5,9 +5,9 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// `POST /v1/images/generations`: read, judged, put into the ledger, and only then played.
+/// `POST /v1/images/generations`: a call is read, judged, recorded in the ledger, and only then played.
 extension SandboxResponder {
-    /// A call that may be played.
+    /// A valid call and its script.
     private struct Play {
         let order: ImageOrder
         let script: Script
@@ -41,7 +41,7 @@ extension SandboxResponder {
                 try await self.play(play, id, arrival, writer, channel)
             }
         } catch let error as SandboxError {
-            // Neither the picture nor the ledger could be written. The client must not take that for an answer.
+            // The picture or the ledger could not be written. The client must not get an answer.
             logger.error("The sandbox cannot serve a call", metadata: ["error": "\(error)"])
             throw error
         }
@@ -86,17 +86,17 @@ extension SandboxResponder {
         }
     }
 
-    /// What the text before the picture says about `sandbox:hangup`.
+    /// The meaning of the text before the picture for `sandbox:hangup`.
     private enum EarlyHangup {
         case notAsked, due
-        /// `sandbox:times` is used up.
+        /// The calls of `sandbox:times` are used up.
         case over
     }
 
     private func earlyHangup(before picture: [UInt8]) -> EarlyHangup {
         let text = String(decoding: picture, as: UTF8.self)
         guard text.contains("sandbox:hangup") else { return .notAsked }
-        // What stands after the picture's name differs from call to call, so that it cannot be counted by.
+        // The text after the name `image` differs between calls, so only the text before it serves as the key.
         let head = text.firstRange(of: "\"image\"").map { text[..<$0.lowerBound] } ?? text[...]
         do throws(WordError) {
             let script = try SpokenWords(in: head.split(separator: "\"").joined(separator: " ")).script
@@ -104,7 +104,7 @@ extension SandboxResponder {
             guard let times = script.times, calls.next(String(head)) > times else { return .due }
             return .over
         } catch {
-            // The whole request will say what is wrong with it.
+            // Reading the whole request reports the error.
             return .notAsked
         }
     }
@@ -121,7 +121,7 @@ extension SandboxResponder {
             billed: script?.isBilled(wanted: images) ?? false, images: script?.imagesBilled(wanted: images) ?? 0)
     }
 
-    /// Looks again and again: any process may make the file.
+    /// Polls, because any process may create the file.
     private func wait(forFile name: String) async throws {
         while access("\(configuration.directory)/\(name)", F_OK) != 0 { try await live.pause(for: .milliseconds(10)) }
     }
@@ -212,7 +212,7 @@ extension SandboxResponder {
         switch cut {
         case .inItem, .stallAfter: headers[.contentLength] = "\(pieces.count)"
         case .lastBytes: headers[.contentLength] = "\(sent)"
-        // Without a length it goes out in chunks.
+        // Without a length it is sent in chunks.
         case .lastChunk: break
         }
         var body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: headers))
@@ -237,7 +237,7 @@ extension SandboxResponder {
         var headers = headers
         var bytes = bytes
         for format in coding.applied { bytes = try Deflater.compress(bytes, as: format) }
-        // What came before the damage decodes to some beginning of the answer.
+        // The part before the damage decodes to a beginning of the answer.
         if coding.isBroken {
             bytes.replaceSubrange(bytes.count * 3 / 4..<bytes.count * 3 / 4 + 8, with: repeatElement(0xFF, count: 8))
         }
@@ -295,7 +295,7 @@ extension SandboxResponder {
         }
     }
 
-    /// The JSON of an answer with those items.
+    /// The JSON of an answer with these items.
     private func body(
         of script: Script, _ items: [[AnswerPieces.Segment]], _ arrival: Arrival
     ) -> [AnswerPieces.Segment] {
@@ -325,7 +325,7 @@ extension SandboxResponder {
         case .empty: text += "\"usage\":{},"
         case .missing: break
         }
-        // What was written last ends with a comma, or is the opening brace.
+        // The last text ends with a comma, or is the opening brace.
         segments.append(.text((text == "{" ? text : String(text.dropLast())) + "}"))
         return segments
     }
@@ -338,7 +338,7 @@ extension SandboxResponder {
             bytes: script.bytes, content: script.content, format: script.format)
     }
 
-    /// One event with a small picture that is not yet the result.
+    /// One event with a small preview picture.
     private func preview(_ plan: PicturePlan, number: Int) -> [AnswerPieces.Segment] {
         let small = PicturePlan(identity: plan.identity, width: 8, height: 8, bytes: nil, content: .whole)
         return [

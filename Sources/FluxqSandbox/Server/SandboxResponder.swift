@@ -6,7 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// Answers every request: pictures under `/v1/images/generations`, links under `/files/`, 404 for the rest.
+/// Answers every request: pictures under `/v1/images/generations`, links under `/files/`, 404 for all others.
 struct SandboxResponder: Sendable {
     let configuration: Sandbox.Configuration
     let ledger: LedgerWriter
@@ -18,7 +18,7 @@ struct SandboxResponder: Sendable {
     let downloads = CallCounter()
     let logger: Logger
 
-    /// The connection is to be closed as it is; thrown to the server, which does so.
+    /// Thrown to the server to close the connection without finishing the answer.
     struct BrokenOff: Error {}
 
     func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
@@ -42,7 +42,7 @@ struct SandboxResponder: Sendable {
         "req-\(hexadecimal((0..<12).map { _ in UInt8.random(in: .min ... .max) }))"
     }
 
-    /// The beginning of every address of this sandbox.
+    /// The start of every URL of this sandbox.
     static func origin(_ channel: any Channel) -> String {
         "http://127.0.0.1:\(channel.localAddress?.port ?? 0)"
     }
@@ -65,7 +65,7 @@ struct SandboxResponder: Sendable {
 
     /// Sends pieces as they are made.
     ///
-    /// - Parameter breakingOff: sends half of them and throws `BrokenOff`.
+    /// - Parameter breakingOff: true to send half of them and throw `BrokenOff`.
     func send(
         _ pieces: inout some IteratorProtocol<[UInt8]>, count: Int, type: String, status: Int,
         headers: HTTPFields = [:], breakingOff: Bool = false, to writer: consuming ResponseWriter

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Counts how often each thing has happened. It forgets everything when the limit is reached: what is counted here are the
-/// first few calls or downloads of something, and a sandbox may play them again.
+/// Counts how often each thing has happened. At the limit it forgets everything: it counts only the first few calls or
+/// downloads, and a sandbox may repeat them.
 final class CallCounter: Sendable {
     private let counts = Mutex<[String: Int]>([:])
     private static let limit = 100_000
 
-    /// Which time it is, from 1.
+    /// The count for this key, from 1.
     func next(_ key: String) -> Int {
         counts.withLock { counts in
             if counts.count >= Self.limit { counts = [:] }

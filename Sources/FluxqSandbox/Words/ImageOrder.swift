@@ -6,14 +6,14 @@ struct ImageOrder: Hashable, Sendable {
     let prompt: String
     let model: String
     let n: Int
-    /// −1 where the sandbox draws.
+    /// −1 if the sandbox chooses one.
     let seed: Int64
-    /// Whether `response_format` is `b64_json`.
+    /// True if `response_format` is `b64_json`.
     let inline: Bool
-    /// Everything else that the pictures depend on.
+    /// All other fields that the pictures depend on.
     private let other: [String]
 
-    /// Those of OpenAI's images API for gpt-image-1, and `image`, which it takes for edits.
+    /// The fields of OpenAI's images API for gpt-image-1, and `image`, which it accepts for edits.
     private static let fieldsOfOpenAI: Set<String> = [
         "prompt", "model", "image", "n", "size", "quality", "background", "moderation", "output_format",
         "output_compression", "input_fidelity", "mask", "partial_images", "stream", "user",
@@ -28,7 +28,7 @@ struct ImageOrder: Hashable, Sendable {
     /// The vendor requires `image` for its own model only.
     private static let modelThatRequiresImage = "black-forest-labs/flux-kontext-max"
 
-    /// - Throws: the first thing that the vendor's page does not allow, in the page's order.
+    /// - Throws: the first violation of the vendor's page, in the page's order.
     init(_ call: ReceivedCall) throws(VendorError) {
         guard let fields = call.fields else { throw .param("the body is not JSON; send one JSON object") }
         guard case .object = fields else {
@@ -72,11 +72,11 @@ struct ImageOrder: Hashable, Sendable {
         }
     }
 
-    /// 32 hex digits that stand for one picture of this order. `n` and the form of the answer are not part of it: the first
-    /// of four is the same picture as the only one.
+    /// 32 hex digits that identify one picture of this order. `n` and the form of the answer are not part of it: the
+    /// first of four pictures is the same as the only one.
     ///
     /// - Parameters:
-    ///   - seed: the order's own, or the one drawn.
+    ///   - seed: the order's own, or the one that was chosen.
     ///   - index: from 0.
     func identity(seed: Int64, index: Int) -> String {
         var hash = SHA256()
@@ -86,11 +86,11 @@ struct ImageOrder: Hashable, Sendable {
         return hexadecimal(hash.finalize().prefix(16))
     }
 
-    /// What tells this order from others when calls of the same one are counted.
+    /// Distinguishes this order when equal calls are counted.
     var countingKey: String { "\(identity(seed: seed, index: 0))-\(n)-\(inline)" }
 }
 
-/// Reads fields and names the one that is wrong. A null counts as absent.
+/// Reads fields and reports the invalid one. A null counts as absent.
 private struct OrderReader {
     let fields: JSONValue
 

@@ -1,17 +1,17 @@
 import FluxqFormats
 
-/// Everything that one result's bytes follow from. A link carries it, so that no picture is ever kept.
+/// Everything that determines the bytes of one result. A link contains it, so that no picture is stored.
 struct PicturePlan: Codable, Hashable, Sendable {
     enum Content: Codable, Hashable {
         case whole
         /// The first half of a picture's file.
         case truncated
-        /// With a flaw that costs no pixel: no end mark, a wrong length, or bytes behind the end.
+        /// With a flaw that affects no pixel: no end mark, a wrong length, or bytes after the end.
         case flawed
-        /// Something else in a picture's place.
+        /// Other data instead of a picture.
         case other(Other)
 
-        /// What a link to it is said to lead to; nil for pictures.
+        /// The media type that a link to it declares; nil for pictures.
         var mediaType: String? {
             switch self {
             case .whole, .truncated, .flawed: nil
@@ -24,7 +24,7 @@ struct PicturePlan: Codable, Hashable, Sendable {
     }
 
     enum Other: String, CaseIterable, Codable {
-        /// A page behind links, a line of text in base64.
+        /// An HTML page for links, a line of text for base64.
         case page
         case json, svg, nothing
         /// Pictures of formats that fluxq does not read.
@@ -36,10 +36,10 @@ struct PicturePlan: Codable, Hashable, Sendable {
     /// Pixels.
     let width: Int
     let height: Int
-    /// How long the file shall be; it is filled up to that with noise.
+    /// The length of the file, which is filled with noise up to it.
     let bytes: Int?
     let content: Content
-    /// Anything but PNG is a small picture that is always the same.
+    /// Any format other than PNG is one small picture that never changes.
     var format = PictureFormat.png
 
     enum CodingKeys: String, CodingKey {
@@ -52,9 +52,9 @@ struct PicturePlan: Codable, Hashable, Sendable {
     }
 }
 
-/// The bytes of one result, made on the fly in pieces of at most some 64 KiB.
+/// The bytes of one result, made on the fly in pieces of at most about 64 KiB.
 struct ResultBytes: IteratorProtocol {
-    /// How many there are in all.
+    /// The total number of bytes.
     let count: Int
     private var remaining: Int
     private var source: Source
@@ -64,7 +64,7 @@ struct ResultBytes: IteratorProtocol {
         case fixed([UInt8])
     }
 
-    /// - Parameter inline: whether the bytes go into the answer itself; matters only if they are no picture.
+    /// - Parameter inline: true if the bytes are part of the answer; this matters only if they are not a picture.
     init(_ plan: PicturePlan, inline: Bool) {
         let length: Int
         switch (plan.content, SmallPicture.bytes(of: plan.format)) {
@@ -111,7 +111,7 @@ struct ResultBytes: IteratorProtocol {
         case .fixed(let bytes):
             piece = bytes
         case .png(var picture):
-            // Let go of the stored copy first, or the picture's checksums would be copied with every piece.
+            // Releases the stored copy first; otherwise the picture's checksums would be copied with every piece.
             source = .fixed([])
             piece = picture.next() ?? []
             source = .png(picture)

@@ -1,6 +1,6 @@
-/// A word that makes the sandbox play something when it stands in a prompt, as `sandbox:word` or `sandbox:word=value`.
+/// A word in a prompt that makes the sandbox simulate something: `sandbox:word` or `sandbox:word=value`.
 ///
-/// The table below is all there is to know about a word: its name, its value, what it plays and how.
+/// The tables below define each word completely: its name, its value, what it simulates and how.
 package struct SandboxWord: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         case outcome = "How the call ends"
@@ -11,13 +11,13 @@ package struct SandboxWord: Sendable {
     }
 
     package let name: String
-    /// What may follow the name: nothing, `K`, or `[SECONDS]` where it may be left out.
+    /// The form of the value: empty for none, `K`, or `[SECONDS]` if it is optional.
     package let value: String
     package let description: String
     package internal(set) var kind: Kind
     let play: @Sendable (inout Script, WordValue) throws(WordError) -> Void
 
-    /// How it is written in a prompt.
+    /// The form of the word in a prompt.
     package var syntax: String {
         if value.isEmpty {
             "sandbox:\(name)"
@@ -39,7 +39,7 @@ package struct SandboxWord: Sendable {
         self.play = play
     }
 
-    /// Every word, in the order in which a reader wants them.
+    /// Every word, in reading order.
     package static let allCases: [SandboxWord] = [
         (Kind.outcome, outcomes), (.answer, answers), (.link, links), (.picture, pictures), (.rule, rules),
     ].flatMap { kind, words in
@@ -347,7 +347,7 @@ extension SandboxWord {
         },
     ]
 
-    /// Whether `sandbox:times` ends it.
+    /// True if `sandbox:times` limits it.
     var passes: Bool {
         switch kind {
         case .outcome, .answer, .link: true

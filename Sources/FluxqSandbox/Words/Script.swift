@@ -1,13 +1,13 @@
 import FluxqFormats
 
-/// What the words of one prompt make the sandbox do.
+/// The behavior that the words of one prompt request.
 struct Script: Hashable, Sendable {
     /// How the call ends.
     enum Outcome: Hashable, Sendable {
         /// Pictures, with a 2xx status.
         case answer(status: Int)
         case refuse(VendorError, retryAfter: WrittenRetryAfter?)
-        /// An HTML page such as a gateway sends.
+        /// An HTML page as gateways send it.
         case page(status: Int)
         /// `{"error": "a bare string"}`
         case bareError(status: Int)
@@ -18,17 +18,17 @@ struct Script: Hashable, Sendable {
         case redirect(status: Int)
         /// A good answer that breaks off in the middle.
         case truncated
-        /// A good answer that ends too early in one of several ways.
+        /// A good answer that ends too early.
         case cut(Cut)
         /// The body is the first picture and nothing else.
         case picture
-        /// A task in place of a picture.
+        /// A task instead of pictures.
         case task(status: Int)
-        /// Nothing but a flag that says that the content filter took the pictures away.
+        /// Only a flag that the content filter removed the pictures.
         case flag(Flag)
         /// That status without a body.
         case bare(status: Int)
-        /// The connection is reset, the request having been read.
+        /// The connection is reset after the request has been read.
         case reset
         /// No answer, ever.
         case stall
@@ -40,11 +40,11 @@ struct Script: Hashable, Sendable {
     enum Cut: Hashable, Sendable {
         /// The connection ends in the middle of that picture or link, counted from 1.
         case inItem(Int)
-        /// After so many pictures nothing more comes, and the connection stays.
+        /// After this many pictures nothing more is sent, and the connection stays open.
         case stallAfter(Int)
-        /// All of the JSON is there, but the last chunk that would say so is not.
+        /// The JSON is complete, but the last chunk, which ends it, is missing.
         case lastChunk
-        /// Its announced length is right, and its last two bytes are missing.
+        /// Its declared length is right, but its last two bytes are missing.
         case lastBytes
     }
 
@@ -66,7 +66,7 @@ struct Script: Hashable, Sendable {
         }
     }
 
-    /// What the pictures stand in.
+    /// The JSON structure that contains the pictures.
     enum Shape: String, CaseIterable, Hashable, Sendable {
         case dataObject = "data-object"
         case images
@@ -82,7 +82,7 @@ struct Script: Hashable, Sendable {
         case parts
         case list
 
-        /// What stands before the first picture, before and after each, and after the last.
+        /// The text before the first picture, before and after each, and after the last.
         var frame: (open: String, item: (String, String), close: String) {
             switch self {
             case .dataObject: ("\"data\":", ("{\"url\":", "}"), "")
@@ -109,41 +109,41 @@ struct Script: Hashable, Sendable {
             }
         }
 
-        /// It has room for one picture.
+        /// True if it has room for only one picture.
         var isSingle: Bool { [.dataObject, .image, .output, .result].contains(self) }
     }
 
-    /// The answer comes as server-sent events.
+    /// The answer is sent as server-sent events.
     enum Events: String, CaseIterable, Hashable, Sendable {
         /// Two previews before each picture, and `[DONE]`.
         case previews
         /// The whole answer in one event.
         case whole
-        /// Its lines over several lines of `data:`.
+        /// Its lines are split over several lines of `data:`.
         case split
         /// An error event.
         case error
     }
 
-    /// What stands around the JSON.
+    /// Text around the JSON.
     enum Wrapping: String, CaseIterable, Hashable, Sendable {
         case spaces, bom, trailing, lines, notice
     }
 
     /// A content coding of the answer.
     struct Coding: Hashable, Sendable {
-        /// What the header says.
+        /// The value of the header.
         var said: String
         var applied: [Deflater.Format] = []
         var isBroken = false
     }
 
-    /// What links lack.
+    /// The missing part of links.
     enum RelativeLink: String, CaseIterable, Hashable, Sendable {
         case path, scheme
     }
 
-    /// `data` of the answer.
+    /// The `data` of the answer.
     enum DataField: Hashable, Sendable {
         case pictures
         case empty, null, missing
@@ -161,7 +161,7 @@ struct Script: Hashable, Sendable {
         case full, empty, missing
     }
 
-    /// What stands before inline base64.
+    /// The text before inline base64.
     enum Prefix: String, Hashable, Sendable {
         case png = "data:image/png;base64,"
         case upperCaseJPEG = "data:image/JPEG;base64,"
@@ -169,20 +169,20 @@ struct Script: Hashable, Sendable {
         case none = ""
     }
 
-    /// Where links lead.
+    /// The target of links.
     enum Host: Hashable, Sendable {
         case sandbox, privateAddress, otherScheme
     }
 
     var outcome = Outcome.answer(status: 200)
     var errorStyle = VendorError.Style()
-    /// Fields that OpenAI's images API does not know are refused.
+    /// True if fields that OpenAI's images API does not know are rejected.
     var isStrict = false
 
     var dataField = DataField.pictures
-    /// At most so many pictures, whatever `n` says.
+    /// Maximum number of pictures, whatever `n` is.
     var fewer: Int?
-    /// The last picture is an error of that code instead.
+    /// The last picture is replaced by an error with this code.
     var itemError: String?
     /// The first picture's base64 has a wrong letter.
     var wrongLetter = false
@@ -193,7 +193,7 @@ struct Script: Hashable, Sendable {
     /// `x-should-retry` of an error.
     var shouldRetry: Bool?
     var form = Form.asAsked
-    /// The field that was not asked for is there and empty.
+    /// True if the field that was not requested is present but empty.
     var emptyOther = false
     var created = Created.number
     var usage = Usage.full
@@ -203,12 +203,12 @@ struct Script: Hashable, Sendable {
     var host = Host.sandbox
     var relativeLink: RelativeLink?
     var linkTraits = FileLink.Traits()
-    /// Seconds from the answer to the link's end; nil: as configured.
+    /// Seconds from the answer to the link's expiry; nil for the configured lifetime.
     var linkSeconds: Int?
 
     var content = PicturePlan.Content.whole
     var format = PictureFormat.png
-    /// Pixels; nil: as large as `bytes` allows, at most `usualSide` square.
+    /// In pixels; nil for as large as `bytes` allows, at most `usualSide` square.
     var size: Size?
     var bytes: Int?
 
@@ -216,7 +216,7 @@ struct Script: Hashable, Sendable {
     var slowSeconds = 0.0
     /// A file of the sandbox's directory to wait for before answering.
     var untilFile: String?
-    /// The first so many calls of the same request fail.
+    /// The number of first calls of the same request that are affected.
     var times: Int?
 
     struct Size: Hashable, Sendable {
@@ -229,16 +229,16 @@ struct Script: Hashable, Sendable {
     var pictureSize: Size {
         if let size { return size }
         guard let bytes else { return Size(width: Self.usualSide, height: Self.usualSide) }
-        // A pixel takes a byte; signature, palette and the like take about a thousand.
+        // A pixel takes one byte; signature, palette and other parts take about a thousand.
         let side = Int(Double(max(bytes - 1200, 1)).squareRoot() * 0.99)
         let fitting = min(max(side, 1), Self.usualSide)
         return Size(width: fitting, height: fitting)
     }
 
-    /// Whether a call for `wanted` pictures may have cost money at the real vendor.
+    /// True if the real vendor may have billed a call for `wanted` pictures.
     func isBilled(wanted: Int) -> Bool {
         switch outcome {
-        // An answer of nothing but errors sells nothing.
+        // An answer with only errors is not billed.
         case .answer where events == .error: false
         case .answer: dataField != .pictures || itemError == nil || made(of: wanted) > 1
         case .truncated, .cut, .picture, .task, .reset, .stall: true
@@ -246,7 +246,7 @@ struct Script: Hashable, Sendable {
         case .bare(let status): FluxqSandbox.isBilled(status: status)
         case .refuse(let error, _): FluxqSandbox.isBilled(status: error.status)
         case .page(let status): FluxqSandbox.isBilled(status: status)
-        // It says that it failed, whatever its status.
+        // It reports a failure, whatever its status.
         case .bareError(let status): status >= 300 && FluxqSandbox.isBilled(status: status)
         case .errorObject(let error): FluxqSandbox.isBilled(status: error.status)
         case .envelope(let code): FluxqSandbox.isBilled(status: code)
@@ -266,7 +266,7 @@ struct Script: Hashable, Sendable {
         }
     }
 
-    /// How many pictures a request for `wanted` is billed for.
+    /// The number of pictures billed for a request for `wanted`.
     func imagesBilled(wanted: Int) -> Int {
         guard isBilled(wanted: wanted) else { return 0 }
         guard case .answer = outcome, dataField == .pictures else { return wanted }
@@ -274,6 +274,6 @@ struct Script: Hashable, Sendable {
         return itemError == nil ? made : max(made - 1, 0)
     }
 
-    /// How many elements `data` has.
+    /// The number of elements in `data`.
     private func made(of wanted: Int) -> Int { min(fewer ?? wanted, wanted) }
 }

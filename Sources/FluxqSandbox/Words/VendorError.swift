@@ -1,13 +1,13 @@
 import FluxqFormats
 
-/// An error as the vendor answers it: `{"error": {"message", "type", "param", "code"}}` (docs/images-api.md,
-/// "Errors"), `param` being the request's id.
+/// An error in the vendor's form: `{"error": {"message", "type", "param", "code"}}` (docs/images-api.md, "Errors");
+/// `param` is the request's id.
 struct VendorError: Error, Hashable, Sendable {
     let status: Int
     let type: String
     let code: String
     let message: String
-    /// What `param` says in the place of the request's id: the field that is wrong, as other vendors have it.
+    /// The value of `param` instead of the request's id: the invalid field, as other vendors send it.
     let field: String?
 
     init(status: Int, type: String, code: String, message: String, field: String? = nil) {
@@ -18,14 +18,14 @@ struct VendorError: Error, Hashable, Sendable {
         self.field = field
     }
 
-    /// A field that OpenAI's images API does not know, in OpenAI's words.
+    /// A field that OpenAI's images API does not know, with OpenAI's message.
     static func unknownParameter(_ field: String) -> VendorError {
         VendorError(
             status: 400, type: "invalid_request_error", code: "unknown_parameter",
             message: "Unknown parameter: '\(field)'.", field: field)
     }
 
-    /// A request that the vendor's page does not allow, or one that it refuses with another code.
+    /// A request that the vendor's page does not allow, or that the vendor rejects with another code.
     static func param(_ message: String, code: String = "param_error") -> VendorError {
         VendorError(status: 400, type: "invalid_request_error", code: code, message: message)
     }
@@ -40,7 +40,7 @@ struct VendorError: Error, Hashable, Sendable {
             message: "the request is longer than \(limit) bytes; send a smaller picture")
     }
 
-    /// What the vendor answers with a status. Types and codes of 402, 404, 413, 422 and 503 are not known to be the vendor's.
+    /// The vendor's error for a status. For 402, 404, 413, 422 and 503 the vendor's types and codes are not known.
     static func usual(for status: Int) -> VendorError {
         let (type, code, message): (String, String, String) =
             switch status {
@@ -75,16 +75,16 @@ struct VendorError: Error, Hashable, Sendable {
         ])
     }
 
-    /// How errors have been seen to differ from the vendor's page.
+    /// Known deviations of errors from the vendor's page.
     struct Style: Hashable, Sendable {
         var numberCodes = false
-        /// Of an envelope.
+        /// Applies to envelopes.
         var stringCodes = false
         var traceID = false
     }
 }
 
-/// Whether a call with that status may have cost money at the real vendor. Those that leave it open count as billed: it is
+/// True if the real vendor may have billed a call with that status. If the status leaves it open, it counts as billed,
 /// the more expensive guess.
 func isBilled(status: Int) -> Bool {
     switch status {

@@ -1,15 +1,15 @@
-/// A word of a prompt that the sandbox cannot play, and what it could.
+/// A word of a prompt that the sandbox does not know or cannot use, with a message.
 struct WordError: Error, Hashable, Sendable {
     let message: String
 }
 
-/// What stands after a word's `=`.
+/// The text after a word's `=`.
 struct WordValue: Sendable {
     let word: String
     /// nil if there is no `=`.
     let text: String?
 
-    /// - Parameter absent: what it is where nothing is written; nil if something must be.
+    /// - Parameter absent: the value if there is no text; nil if a value is required.
     func number(in range: ClosedRange<Int>, absent: Int? = nil) throws(WordError) -> Int {
         if text == nil, let absent { return absent }
         guard let number = text.flatMap({ Int($0) }), range.contains(number) else {
@@ -33,7 +33,7 @@ struct WordValue: Sendable {
         return Script.Size(width: width, height: height)
     }
 
-    /// nil if nothing is written.
+    /// nil if there is no text.
     func retryAfter() throws(WordError) -> WrittenRetryAfter? {
         guard let text else { return nil }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
@@ -56,7 +56,7 @@ struct WordValue: Sendable {
         }
     }
 
-    /// Content codings with `+` between them, in the order in which they are applied; unknown ones are only named.
+    /// Content codings separated by `+`, in the order in which they are applied; unknown ones are only declared.
     func coding() throws(WordError) -> Script.Coding {
         guard let text, !text.isEmpty else { throw wrong("a content coding such as gzip, deflate, br or utf-8") }
         let names = text.split(separator: "+").map { String($0) }
@@ -77,7 +77,7 @@ struct WordValue: Sendable {
         return truth
     }
 
-    /// One of the names of a closed set.
+    /// One of a fixed set of names.
     func choice<Choice: CaseIterable & RawRepresentable<String>>(
         absent: Choice? = nil
     ) throws(WordError) -> Choice {
@@ -88,7 +88,7 @@ struct WordValue: Sendable {
         return choice
     }
 
-    /// A token of a header: small letters, digits and `-`.
+    /// A header token: lower-case letters, digits and `-`.
     func token() throws(WordError) -> String {
         guard let text, (1...64).contains(text.utf8.count),
             text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D })
@@ -115,7 +115,7 @@ struct WordValue: Sendable {
 /// The words of one prompt.
 struct SpokenWords: Sendable {
     private let words: [(word: SandboxWord, value: WordValue)]
-    /// All of them played together; of two that contradict each other the later one holds.
+    /// The script of all words together; if two contradict each other, the later one wins.
     let script: Script
 
     init(in prompt: some StringProtocol) throws(WordError) {
@@ -127,7 +127,7 @@ struct SpokenWords: Sendable {
         script = try Self.script(of: words)
     }
 
-    /// What is left once `sandbox:times` is used up.
+    /// The script once `sandbox:times` is used up.
     func scriptAfterwards() throws(WordError) -> Script {
         try Self.script(of: words.filter { !$0.word.passes })
     }

@@ -1,17 +1,17 @@
 import Glibc
 
-/// How long an answer asks to wait, in any of the forms that are met.
+/// The time that an answer asks to wait, in any known form.
 enum WrittenRetryAfter: Hashable, Sendable {
-    /// Sent as it was written: whole, decimal, negative, no number at all.
+    /// Sent unchanged: an integer, a decimal, a negative number, or not a number at all.
     case verbatim(String)
-    /// An HTTP date so many seconds from now.
+    /// An HTTP date this many seconds from now.
     case date(DateForm, secondsAhead: Int)
-    /// `retry-after-ms`, which openai's servers send and its clients read first.
+    /// `retry-after-ms`, which OpenAI's servers send and its clients read first.
     case milliseconds(String)
-    /// When the limit ends, as openai's servers say it beside: `x-ratelimit-reset-requests: 1m30s`.
+    /// The time until the limit resets, as OpenAI's servers also send it: `x-ratelimit-reset-requests: 1m30s`.
     case reset(String)
 
-    /// The three forms of a date in HTTP (RFC 9110, 5.6.7), by the names of their standards.
+    /// HTTP's three date formats (RFC 9110, 5.6.7), named after their standards.
     enum DateForm: String, CaseIterable, Sendable {
         case date, rfc850, asctime
     }
