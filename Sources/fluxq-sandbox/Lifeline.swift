@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Standard input as a sign of life: it ends with the process that holds its other end, in whatever way that one ends.
-/// From the beginning on no signal that goes to that process as well ends this one, which is needed until then.
+/// Standard input as a sign of life: it ends when the process at its other end ends, for whatever reason. Until then
+/// this program is needed, so it ignores signals that reach both processes.
 final class Lifeline: Sendable {
-    /// How long an orderly end may take.
+    /// How long an orderly shutdown may take.
     private static let patience: TimeInterval = 5
 
     private let isAwaited = Mutex(false)
@@ -18,7 +18,7 @@ final class Lifeline: Sendable {
             var byte: UInt8 = 0
             var count: Int
             repeat { count = read(STDIN_FILENO, &byte, 1) } while count > 0 || count < 0 && errno == EINTR
-            // Nothing has begun that has an order to end in.
+            // Nothing has started yet that needs an orderly shutdown.
             if self?.isAwaited.withLock({ $0 }) != true { exit(EXIT_SUCCESS) }
             continuation.finish()
             Thread.sleep(forTimeInterval: Self.patience)
@@ -26,7 +26,7 @@ final class Lifeline: Sendable {
         }
     }
 
-    /// Returns at its end. What then is not over within some seconds is broken off.
+    /// Returns when standard input ends. If the shutdown takes longer than a few seconds, the process exits.
     func end() async {
         isAwaited.withLock { $0 = true }
         for await _ in ended {}

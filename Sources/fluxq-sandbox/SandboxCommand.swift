@@ -12,7 +12,7 @@ enum SandboxProgram {
     }
 }
 
-/// The stand-in of the images API as a process of its own.
+/// The stand-in of the images API as a separate process.
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxq-sandbox",
@@ -57,7 +57,7 @@ struct SandboxCommand: AsyncParsableCommand {
         let lifeline = attached ? Lifeline() : nil
         let log = ProgramLog.begin(of: "fluxq-sandbox", environment: ProcessInfo.processInfo.environment)
         do {
-            // Nothing else runs yet that this could hold up.
+            // Blocking is fine: nothing else runs yet.
             try DirectoryClaim.take(directory) {
                 log.logger.notice("Waiting for another fluxq-sandbox in \(directory) to end.")
             }
@@ -79,7 +79,7 @@ struct SandboxCommand: AsyncParsableCommand {
         }
     }
 
-    /// Any key is taken if there is no file.
+    /// nil if there is no file: then any key is accepted.
     private var key: (@Sendable () -> String)? {
         keyFile.map { path in
             { @Sendable in
