@@ -37,7 +37,7 @@ struct CommandWordsTests {
         }
     }
 
-    @Test("a word that is written as an option is the prompt behind --", arguments: ["-h", "--help", "--wait", "--"])
+    @Test("after --, a word that looks like an option is the prompt", arguments: ["-h", "--help", "--wait", "--"])
     func behindDashes(prompt: String) throws {
         #expect(try submit(["--image", "a.png", "--", prompt]).prompt == prompt)
     }
@@ -55,7 +55,7 @@ struct CommandWordsTests {
     }
 
     @Test(
-        "what could be a mistyped option is refused, and is told how to be a prompt",
+        "a word that may be a mistyped option is refused, with how to use it as the prompt",
         arguments: ["--no-text", "--promt=x", "--dark", "--help-me", "-h", "--help", "--version"])
     func mistyped(word: String) {
         let complaint = complaint(["submit", "--image", "a.png", word])
@@ -76,13 +76,13 @@ struct CommandWordsTests {
         #expect(complaint(["fetch", "--output", "a", "--output", "a", "1"])?.status == .usage)
     }
 
-    @Test("--set is given once for each field, and flags as often as anybody likes")
+    @Test("--set is allowed once for each field, and flags any number of times")
     func repeated() throws {
         #expect(try submit(["--set", "a=1", "--set", "b=-2", "p"]).settings.count == 2)
         #expect(try submit(["--wait", "--wait", "p"]).wait)
     }
 
-    @Test("an option without its value, and a flag with one, are said to be so")
+    @Test("an option without its value, and a flag with one, are reported")
     func values() {
         #expect(complaint(["submit", "p", "--label"])?.detail.contains("--label needs a value") == true)
         #expect(complaint(["submit", "--wait=yes", "p"])?.detail.contains("--wait takes no value") == true)
@@ -130,7 +130,7 @@ struct CommandWordsTests {
         #expect(try CommandWords([]).arguments == [])
     }
 
-    /// What the argument parser knows of the verbs.
+    /// The verbs as the argument parser describes them.
     private struct Tool: Decodable {
         struct Command: Decodable {
             struct Argument: Decodable {
@@ -146,7 +146,7 @@ struct CommandWordsTests {
         let command: Command
     }
 
-    @Test("the table of options is that of the verbs")
+    @Test("the table of options matches the verbs")
     func table() throws {
         let tool = try JSONDecoder().decode(Tool.self, from: Data(FluxqCommand._dumpHelp().utf8))
         let verbs = (tool.command.subcommands ?? []).filter { $0.commandName != "help" }

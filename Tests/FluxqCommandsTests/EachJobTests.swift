@@ -22,7 +22,7 @@ struct EachJobTests {
     private static let noSuchJob = ControlClientError.problem(
         Problem(status: 404, code: .noSuchJob, title: "No such job", detail: "There is none."))
 
-    @Test("one that goes wrong is told by its number, and the next has its turn")
+    @Test("a failure names its job, and the next job is handled")
     func goesOn() async throws {
         var seen: [Int64] = []
         let (status, told) = try await run([1, 2, 3, 2]) { id in
@@ -35,7 +35,7 @@ struct EachJobTests {
         #expect(told == "fluxq: You have no job 2. To list your jobs: fluxq list\n")
     }
 
-    @Test("with --json it is the problem's document")
+    @Test("with --json a failure is the problem's document")
     func json() async throws {
         let (_, told) = try await run([2], json: true) { _ in throw Self.noSuchJob }
         #expect(
@@ -43,7 +43,7 @@ struct EachJobTests {
                 + "\n")
     }
 
-    @Test("what would go wrong with every job ends the run")
+    @Test("an error that affects every job ends the run")
     func ends() async throws {
         var seen = 0
         await #expect(throws: ControlClientError.self) {

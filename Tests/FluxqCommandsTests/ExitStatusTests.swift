@@ -30,7 +30,7 @@ struct ExitStatusTests {
     }
 
     @Test(
-        "what fails on the way to the daemon has its status and its remedy",
+        "every failure to reach the daemon has its status and its remedy",
         arguments: [
             (.noDaemon(path: "/s", .missing), 69, "No daemon at /s. Start it with: systemctl start fluxqd"),
             (
@@ -103,7 +103,7 @@ struct ExitStatusTests {
         for option in ["--json", "--socket"] { #expect(help.contains(option)) }
     }
 
-    @Test("each field that is wrong has a line of its own")
+    @Test("each invalid field has its own line")
     func fields() {
         let problem = Problem(
             status: 422, code: .invalidFields, title: "The job is invalid", detail: "all in one",
@@ -124,7 +124,7 @@ struct ExitStatusTests {
         #expect(complaint.json["detail"]?.string == "all in one")
         #expect(complaint.json["exit"]?.integer == 65)
     }
-    @Test("over a limit is 75, and a program reads which limit it was")
+    @Test("over a limit is 75, and the JSON names the limit")
     func limit() throws {
         let reached = LimitReached(
             kind: .spendPerDay, limit: 5_000_000, used: 4_960_000, asked: 80_000, currency: "USD")

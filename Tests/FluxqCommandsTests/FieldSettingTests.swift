@@ -30,7 +30,7 @@ struct FieldSettingTests {
         } catch { return Submit.message(for: error) }
     }
 
-    @Test("is one field each; those of fluxq's own have options of their own")
+    @Test("sets one field; fluxq's own fields have their own options")
     func mistakes() throws {
         #expect(message(["--set", "size"]).contains("write KEY=VALUE, such as size=1024x1024"))
         #expect(message(["--set", "=1"]).contains("write KEY=VALUE"))

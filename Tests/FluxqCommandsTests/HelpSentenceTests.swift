@@ -10,10 +10,10 @@ struct HelpSentenceTests {
         arguments: ["fluxq"] + FluxqCommand.configuration.subcommands.map { $0._commandName })
     func sentences(verb: String) {
         let command = FluxqCommand.configuration.subcommands.first { $0._commandName == verb } ?? FluxqCommand.self
-        // Wide enough for every paragraph to stay on one line.
+        // Wide enough to keep every paragraph on one line.
         let help = FluxqCommand.helpMessage(for: command, columns: 10_000)
         for line in help.split(separator: "\n") where !line.hasPrefix("USAGE") {
-            // An option and what it does are columns.
+            // An option and its description are columns.
             for sentence in line.split(separator: /[.!?]\s+|\s{2,}/) {
                 #expect(sentence.split(separator: " ").count <= 25, "\(sentence)")
             }

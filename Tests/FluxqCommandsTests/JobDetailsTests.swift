@@ -44,7 +44,7 @@ struct JobDetailsTests {
             ])
     }
 
-    @Test("the fields of a model's own are shown as they were set, and a seed only if there is one")
+    @Test("fields specific to the model are shown as they were set, and a seed only if there is one")
     func parameters() throws {
         let job = try Sample.job(
             42, "done",
@@ -54,7 +54,7 @@ struct JobDetailsTests {
         #expect(!lines.contains { $0.hasPrefix("  seed") })
     }
 
-    @Test("pictures that are paid for and still to be fetched say until when")
+    @Test("paid pictures that are still to be downloaded show their deadline")
     func archiving() throws {
         let text = try text(
             "running",
@@ -92,7 +92,7 @@ struct JobDetailsTests {
         #expect(whole.contains("; 2 tries failed") && whole.contains("            https://cdn.example/1.png?sig=a"))
     }
 
-    @Test("what is kept though it is no picture, what is lost and what is flawed each say why")
+    @Test("kept data that is no picture, lost pictures and flawed ones each show the reason")
     func otherPictures() throws {
         let text = try text(
             "done",
@@ -111,7 +111,7 @@ struct JobDetailsTests {
         #expect(text.contains("picture 3   lost: HTTP 404") && text.contains("            https://cdn.example/3.png"))
     }
 
-    @Test("every call stands in the ledger with its time, its outcome and its price")
+    @Test("the ledger shows every call with its time, its outcome and its price")
     func ledger() throws {
         let lines = try text(
             "failed",
@@ -150,7 +150,7 @@ struct JobDetailsTests {
         #expect(advice[0].contains("2026-11-22 15:00:00 (in 2 h)") == hasTime)
     }
 
-    @Test("a job in the line says its place and when it starts, or only that it is far")
+    @Test("a queued job shows its queue position and when it starts, or only that many are ahead")
     func place() throws {
         let near = try text(
             "queued", ["waiting": "ready", "place": 3, "estimated_start_at": "2026-11-22T12:01:30.000Z"])
@@ -161,7 +161,7 @@ struct JobDetailsTests {
         #expect(try !text("queued", ["waiting": "held"]).contains("place"))
     }
 
-    @Test("a job that waits for a limit says when it is renewed")
+    @Test("a job that waits for a limit shows when the limit is renewed")
     func limit() throws {
         let limit: [String: Any] = [
             "name": "images_per_day", "limit": 10, "used": 10, "asked": 1, "renewed_at": "2026-11-23T00:00:00.000Z",
@@ -172,7 +172,7 @@ struct JobDetailsTests {
         #expect(job.contains("it is renewed 2026-11-23 01:00:00 (in 12 h)"))
     }
 
-    @Test("every reason to fail says what to do", arguments: FailureReason.allCases)
+    @Test("every reason for a failure shows what to do", arguments: FailureReason.allCases)
     func failed(_ reason: FailureReason) throws {
         let text = try text(
             "failed",

@@ -54,7 +54,7 @@ struct JobTableTests {
         #expect(lines.last?.hasSuffix("Convert to …") == true)
     }
 
-    @Test("colours stand around words, not around their padding")
+    @Test("colours surround words, not their padding")
     func colours() throws {
         let lines = try JobTable(jobs: [Sample.job(1, "failed", ["reason": "moderated"])])
             .lines(Sample.terminal(100, colours: true))
@@ -62,7 +62,7 @@ struct JobTableTests {
     }
 
     @Test(
-        "the state is the word itself, then what varies inside it",
+        "the state is followed by its details",
         arguments: [
             ("queued", ["waiting": "ready"], "queued"), ("queued", ["waiting": "user_limit"], "queued: user_limit"),
             ("running", ["phase": "calling"], "running: calling"), ("done", [:], "done"),

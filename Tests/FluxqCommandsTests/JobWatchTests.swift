@@ -51,7 +51,7 @@ struct JobWatchTests {
         #expect(job.document.state == "failed")
     }
 
-    @Test("a restart of the daemon in the middle is waited over")
+    @Test("waiting continues through a restart of the daemon")
     func restart() async throws {
         let running = json("running"), done = json("done")
         _ = try ScriptedDaemon(
@@ -75,7 +75,7 @@ struct JobWatchTests {
         #expect(job.document.state == "done")
     }
 
-    @Test("a restart before the first answer is waited over, as by every other verb")
+    @Test("a restart before the first answer is waited for, as by every other verb")
     func restartAtFirst() async throws {
         let done = json("done")
         _ = try ScriptedDaemon(
@@ -95,7 +95,7 @@ struct JobWatchTests {
     }
 
     @Test(
-        "a daemon that is not there is waited for as long as patience lasts, or the time that was given",
+        "a missing daemon is waited for until the patience or the given time is over",
         arguments: [nil, 0])
     func never(_ seconds: Int?) async throws {
         var watch = try watch(seconds: seconds)
@@ -105,7 +105,7 @@ struct JobWatchTests {
         }
     }
 
-    @Test("no time at all is one look")
+    @Test("a timeout of zero polls once")
     func timeout() async throws {
         let running = json("running")
         _ = try ScriptedDaemon(

@@ -25,7 +25,7 @@ struct OutputCheckTests {
         #expect(OutputCheck.failure(of: pipe.fileHandleForWriting.fileDescriptor) == nil)
     }
 
-    @Test("what cannot be written is said to be so")
+    @Test("an output that cannot be written is reported")
     func wrong() throws {
         let directory = try TemporaryDirectory()
         try Data("x".utf8).write(to: URL(filePath: directory.path("file")))

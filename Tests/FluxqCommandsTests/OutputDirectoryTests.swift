@@ -35,13 +35,13 @@ struct OutputDirectoryTests {
         try FileManager.default.contentsOfDirectory(atPath: path ?? home.path).sorted()
     }
 
-    @Test("a picture gets its name and the mode that the umask says, and leaves nothing else behind")
+    @Test("a picture gets its name and the mode of the umask, and no other file is left")
     func fresh() async throws {
         let path = try await save()
         #expect(path == home.path("42-1.png"))
         #expect(FileManager.default.contents(atPath: path) == picture)
         #expect(try names() == ["42-1.png"])
-        // `umask` can only be read by setting it, and it belongs to all tests of this process.
+        // `umask` can only be read by setting it, and all tests of this process share it.
         let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
         let mask = try #require(status.firstMatch(of: /Umask:\s+([0-7]+)/).flatMap { Int($0.1, radix: 8) })
         let mode = try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
@@ -56,7 +56,7 @@ struct OutputDirectoryTests {
         #expect(error.map { CommandFailure($0).status } == .noInput)
     }
 
-    @Test("the very same picture is there already: nothing is fetched")
+    @Test("if the same picture is already there, nothing is fetched")
     func same() async throws {
         _ = try await save()
         let path = try await save { _ in Issue.record("was fetched again") }
@@ -109,7 +109,7 @@ struct OutputDirectoryTests {
         #expect(FileManager.default.fileExists(atPath: target) == toTheSame)
     }
 
-    @Test("what is no file is left alone")
+    @Test("anything but a file is left alone")
     func notAFile() async throws {
         try FileManager.default.createDirectory(atPath: home.path("42-1.png"), withIntermediateDirectories: false)
         #expect(

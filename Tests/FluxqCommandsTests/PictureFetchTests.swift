@@ -11,7 +11,7 @@ import Testing
 @Suite("Fetching a job's pictures", .timeLimit(.minutes(30)))
 struct PictureFetchTests {
     @Test(
-        "a file's name comes from the job, the index and what the bytes are",
+        "a file's name comes from the job, the index and the format of its bytes",
         arguments: [
             ("image/png", "42-1.png"), ("image/jpeg", "42-1.jpg"), ("image/webp", "42-1.webp"),
             ("image/gif", "42-1.gif"), ("image/avif", "42-1.avif"), ("../../etc/passwd", "42-1.bin"),
@@ -22,7 +22,7 @@ struct PictureFetchTests {
     }
 
     @Test(
-        "less than everything is said to be so",
+        "missing pictures are reported",
         arguments: [
             ("done", [1], nil, nil), ("done", [1], 1, nil), ("done", [1], 2, .badInput), ("failed", [1], nil, nil),
             ("failed", [], nil, .jobFailed), ("failed", [], 1, .badInput), ("queued", [], nil, .tryLater),

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FluxqCommands
 
-@Suite("What --image names")
+@Suite("The value of --image")
 struct PictureSourceTests {
     static let hash = "sha256:" + String(repeating: "0", count: 64)
 
@@ -33,7 +33,7 @@ struct PictureSourceTests {
         }
     }
 
-    @Test("what cannot be a picture is refused before anything is sent")
+    @Test("an input that cannot be a picture is refused before anything is sent")
     func refused() async throws {
         let directory = try TemporaryDirectory()
         #expect(await status(directory.path("missing.png")) == .noInput)

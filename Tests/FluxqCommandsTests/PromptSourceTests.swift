@@ -18,7 +18,7 @@ struct PromptSourceTests {
     }
 
     @Test(
-        "a file's own marks are no part of the prompt",
+        "a file's byte order mark and line ends are not part of the prompt",
         arguments: [
             ("Make it rain\n", "Make it rain"), ("Make it rain", "Make it rain"), ("\u{FEFF}rain\r\n", "rain"),
             ("one\r\ntwo\r\n\r\n", "one\ntwo"), ("  indented\n\n more \n", "  indented\n\n more "), ("", ""),
@@ -28,7 +28,7 @@ struct PromptSourceTests {
         #expect(try PromptSource.prompt(in: Array(content.utf8), "f") == prompt)
     }
 
-    @Test("a file that is not UTF-8 is told how to become so")
+    @Test("a file that is not UTF-8 is refused, with a command that converts it")
     func encodings() {
         let wrong: [([UInt8], String)] = [
             ([0x46, 0xFC], "iconv -f latin1"), ([0xFF, 0xFE, 0x46, 0], "iconv -f utf-16"),
@@ -40,7 +40,7 @@ struct PromptSourceTests {
         }
     }
 
-    @Test("a file that is missing, a directory, or too long, is said to be so")
+    @Test("a file that is missing, a directory or too long is reported")
     func unreadable() async throws {
         let directory = try TemporaryDirectory()
         let long = directory.path("long")

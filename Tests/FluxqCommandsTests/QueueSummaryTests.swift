@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqCommands
 
-@Suite("How the queue is doing")
+@Suite("The state of the queue")
 struct QueueSummaryTests {
     private func lines(
         paused: QueueDocument.Paused? = nil, lanes: [LaneDocument] = [], short: QueueDocument.Short? = nil
@@ -41,7 +41,7 @@ struct QueueSummaryTests {
         #expect(lines(lanes: [open, rateLimited(until: earlier)]) == ["The queue is running.", yours])
     }
 
-    @Test("a lane that is held says which, why, since when, when it is tried again and who can mend it")
+    @Test("a held lane shows its name, the cause, since when, the next try and who can repair it")
     func heldLane() {
         #expect(
             lines(lanes: [held(.account, message: "invalid\u{1B} api key")]) == [
@@ -53,7 +53,7 @@ struct QueueSummaryTests {
             ])
     }
 
-    @Test("a hold tells how often it has been tried, and a full disk is told with what to do")
+    @Test("a hold shows the number of tries, and a full disk what to do")
     func triesAndDisk() {
         let held = lines(lanes: [held(.unreachable, probes: 3)])
         #expect(
@@ -70,7 +70,7 @@ struct QueueSummaryTests {
         #expect(!mine[2].contains("If this continues, ask the administrator."))
     }
 
-    @Test("the setting to look at is the endpoint's own")
+    @Test("the setting to check is the endpoint's own")
     func settings() {
         for cause in [LaneGate.HoldCause.unreachable, .wrongAddress] {
             #expect(lines(lanes: [held(cause)])[2].contains(" api.base_url"))
@@ -78,7 +78,7 @@ struct QueueSummaryTests {
         }
     }
 
-    @Test("a hold for some users only says so, and a model that nobody offers what to do")
+    @Test("a hold for some users only is marked, and a model that no endpoint offers shows what to do")
     func fewer() {
         let some = lines(lanes: [held(.account, someUsersOnly: true)])
         #expect(some[0].contains("for some users only, because calls of others work"))
@@ -87,7 +87,7 @@ struct QueueSummaryTests {
         #expect(lines(lanes: [stranded]) == ["flux at old: not_offered", "  No endpoint offers it.", yours])
     }
 
-    @Test("a pause and a rate limit are both told")
+    @Test("a pause and a rate limit are both shown")
     func pausedAndLimited() {
         let lines = lines(paused: .init(since: earlier, by: "root", uid: 0), lanes: [rateLimited(until: later)])
         #expect(lines.count == 3)

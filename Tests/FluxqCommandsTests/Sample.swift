@@ -4,12 +4,12 @@ import Foundation
 
 @testable import FluxqCommands
 
-/// Documents as the daemon sends them, and a fixed moment at which they are looked at.
+/// Documents as the daemon sends them, and a fixed current time.
 enum Sample {
     /// 2026-11-22T12:00:00Z.
     static let now = Timestamp(secondsSinceEpoch: 1_795_348_800)
 
-    /// A clock that is `hours` ahead of UTC and leaves out the hour after `gap`.
+    /// A clock that is `hours` ahead of UTC and skips the hour after `gap`.
     static func clock(hoursAhead hours: Int = 1, gap: CivilTime? = nil) -> LocalClock {
         LocalClock(
             civil: { time in
@@ -42,7 +42,7 @@ enum Sample {
         return try JSONDecoder().decode(JobDocument.self, from: JSONSerialization.data(withJSONObject: document))
     }
 
-    /// Alice's use: as many pictures today, for 0.08 USD each.
+    /// Alice's usage: `images` pictures today, for 0.08 USD each.
     static func usage(
         images: Int64 = 0, limits: UserLimits = UserLimits(), use change: (inout UserUse) -> Void = { _ in }
     )

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The times of --at")
 struct StartTimeTests {
-    /// At 2026-11-22T12:00:00Z, which is 13:00 on the local wall.
+    /// Parses at 2026-11-22T12:00:00Z, which is 13:00 local time.
     private func parse(_ text: String) throws(StartTime.Wrong) -> String {
         let gap = CivilTime(year: 2027, month: 3, day: 28, hour: 2, minute: 30)
         return WireTime(try StartTime.parse(text, now: Sample.now, clock: Sample.clock(gap: gap))).text
@@ -26,7 +26,7 @@ struct StartTimeTests {
             ("now+2h", "2026-11-22T14:00:00.000Z"), ("+30min", "2026-11-22T12:30:00.000Z"),
             ("+1h30m", "2026-11-22T13:30:00.000Z"), ("+90s", "2026-11-22T12:01:30.000Z"),
             ("+2d", "2026-11-24T12:00:00.000Z"), (" 13:01 ", "2026-11-22T12:01:00.000Z"),
-            // A moment ago is now.
+            // A moment ago counts as now.
             ("2026-11-22T11:59:30Z", "2026-11-22T12:00:00.000Z"),
         ])
     func understood(text: String, time: String) throws {
@@ -34,7 +34,7 @@ struct StartTimeTests {
     }
 
     @Test(
-        "anything else is refused, and it is said why",
+        "anything else is refused with the reason",
         arguments: [
             ("", StartTime.Wrong.unreadable), ("tomorrow", .unreadable), ("8:00", .unreadable), ("08.00", .unreadable),
             ("2026-11-24", .unreadable), ("24.11.2026 08:00", .unreadable), ("2026-11-24 8:00", .unreadable),
@@ -52,7 +52,7 @@ struct StartTimeTests {
     }
 
     @Test(
-        "an earlier time is a date, a date and a time, or so long ago",
+        "an earlier time is a date, a date and a time, or a span before now",
         arguments: [
             ("30d", "2026-10-23T12:00:00.000Z"), ("2h", "2026-11-22T10:00:00.000Z"),
             ("now", "2026-11-22T12:00:00.000Z"),

@@ -8,7 +8,7 @@ import Testing
 @Suite("Text for terminals")
 struct TerminalTextTests {
     @Test(
-        "what others wrote cannot command the terminal",
+        "text of others cannot control the terminal",
         arguments: [
             ("plain", "plain"), ("a\u{1B}[31mb", #"a\e[31mb"#), ("a\u{1B}]0;title\u{07}b", #"a\e]0;title\u{7}b"#),
             ("one\ntwo\rthree\tfour", #"one\ntwo\rthree\tfour"#), ("a\u{9B}31mb", #"a\u{9B}31mb"#),
@@ -19,7 +19,7 @@ struct TerminalTextTests {
         #expect(TerminalText.line(text) == shown)
     }
 
-    @Test("line breaks stay where lines are wanted")
+    @Test("line breaks stay if lines are wanted")
     func lines() {
         #expect(TerminalText.lines("a\nb\u{1B}\n") == ["a", #"b\e"#, ""])
     }
@@ -34,7 +34,7 @@ struct TerminalTextTests {
     }
 
     @Test(
-        "what does not fit is cut with an ellipsis",
+        "text that does not fit is cut with an ellipsis",
         arguments: [
             ("abcdef", 6, "abcdef"), ("abcdef", 5, "abcd…"), ("日本語", 6, "日本語"), ("日本語", 5, "日本…"),
             ("日本語", 4, "日…"), ("abc", 1, "…"), ("abc", 0, ""),
@@ -63,7 +63,7 @@ struct TerminalTextTests {
         #expect(Elapsed.words(.seconds(seconds)) == words)
     }
 
-    @Test("a moment is so long ago, or comes", arguments: [(-185, "3 min ago"), (0, "now"), (7_300, "in 2 h")])
+    @Test("a time is shown as its distance from now", arguments: [(-185, "3 min ago"), (0, "now"), (7_300, "in 2 h")])
     func relative(seconds: Int, words: String) {
         #expect(Elapsed.relative(Sample.now + .seconds(seconds), now: Sample.now) == words)
     }

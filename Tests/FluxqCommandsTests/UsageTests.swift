@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqCommands
 
-@Suite("What was used and what is left")
+@Suite("Usage and what is left")
 struct UsageTests {
     private static var limits: UserLimits {
         var limits = UserLimits()
@@ -15,7 +15,7 @@ struct UsageTests {
         return limits
     }
 
-    @Test("one's own: pictures, money, and each limit with what is left")
+    @Test("the caller's own: pictures, money, and each limit with what is left")
     func own() {
         let usage = Sample.usage(images: 1, limits: Self.limits) { use in
             use.queued = 3
@@ -48,7 +48,7 @@ struct UsageTests {
             ])
     }
 
-    @Test("everybody's: a line for each")
+    @Test("all users': a line for each")
     func all() {
         var other = Sample.usage(limits: UserLimits())
         other.owner = "bob\u{1B}"
