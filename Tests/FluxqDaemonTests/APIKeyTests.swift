@@ -42,7 +42,7 @@ import Testing
         #expect(try configuration.apiKey(environment: environment).secret == "from-credential")
     }
 
-    @Test("one line ending is the editor's", arguments: ["key", "key\n", "key\r\n"])
+    @Test("one newline at the end is ignored", arguments: ["key", "key\n", "key\r\n"])
     func lineEnding(text: String) throws {
         var configuration = Configuration()
         configuration.api.keyFile = try write(text, to: "key")
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(
-        "what cannot be a key is refused, and no part of it is shown",
+        "an invalid key is refused, and no part of it is shown",
         arguments: [
             ("", "The API key is empty."), ("\n", "The API key is empty."),
             ("hunter2\n\n", invalid(at: 8)),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqDaemon
 
-/// docs/administration.md, held against the table of settings.
+/// Compares docs/administration.md with the table of settings.
 @Suite("The administration page")
 struct AdministrationDocumentTests {
     private let lines: [Substring]
@@ -25,17 +25,17 @@ struct AdministrationDocumentTests {
         #expect(rows.allSatisfy { !$0.3.isEmpty })
     }
 
-    @Test("says of which keys a running daemon does not apply changes")
+    @Test("marks the keys whose changes a running daemon does not apply")
     func restarts() {
         let marked = lines.compactMap { $0.prefixMatch(of: /\| `([a-z_.]+)` ↻ \|/).map { String($0.1) } }
         let atStart = Setting.all.filter { setting in
-            // `endpoints` in part.
+            // `endpoints` needs a restart only in part.
             setting.name == "endpoints" || Self.needsRestart(setting)
         }
         #expect(marked == atStart.map(\.name))
     }
 
-    /// Whether a change of the key is kept back from a running daemon.
+    /// True if a running daemon does not apply a change of the key.
     private static func needsRestart(_ setting: Setting) -> Bool {
         var other = Configuration()
         other.api.baseURL = "https://other.example/v1"
@@ -45,7 +45,7 @@ struct AdministrationDocumentTests {
         return !setting.keep(Configuration(), &other).isEmpty
     }
 
-    /// What stands between ```yaml and ``` on any page: all of it is configuration.
+    /// The blocks between ```yaml and ``` on all pages: each is a configuration.
     private static func examples() throws -> [String] {
         let pages = try FileManager.default.contentsOfDirectory(atPath: "\(RepositoryFile.root)/docs")
         let texts = try (["README.md"] + pages.filter { $0.hasSuffix(".md") }.map { "docs/\($0)" })
@@ -56,13 +56,14 @@ struct AdministrationDocumentTests {
         .map(String.init)
     }
 
-    @Test("and every other page have only examples that fluxqd takes as its configuration")
+    @Test("and every other page have only examples that fluxqd accepts as its configuration")
     func yaml() throws {
         let examples = try Self.examples()
         #expect(examples.count >= 4)
         let user = try #require(try UserDatabase.user(uid: 0)).name
         for example in examples {
-            // The users of the example are this host's, and the socket's directory is not here.
+            // The example's users become users of this host, and its socket, whose directory does not exist here, a
+            // URL.
             let known = example.replacing("alice:", with: "\(user):").replacing("@staff", with: "@root")
                 .replacing(/http\+unix:\S+/, with: "https://api.example/v1")
             #expect(throws: Never.self) { try ConfigurationFixture().load(known) }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqDaemon
 
-/// Loads configurations from files of a directory of its own; nothing of the host's gets in.
+/// Loads configurations from files of its own directory; nothing of the host is read.
 struct ConfigurationFixture {
     let directory: TemporaryDirectory
     var file: String { directory.path("fluxqd.yaml") }

@@ -149,7 +149,7 @@ import Testing
             Mistake(
                 "api: {model: 'a b'}\n",
                 "FILE:1: api.model must be the name of a model, at most 200 bytes, but is \"a b\"."),
-            // Never repeated: somebody may have pasted the key itself.
+            // Never repeated: the value may be the key itself.
             Mistake(
                 "api: {key_file: sk-secret}\n",
                 "FILE:1: api.key_file must be an absolute path, such as /etc/fluxq/api-key."),
@@ -231,7 +231,7 @@ import Testing
     }
 
     @Test(
-        "a socket in a directory that others can write is refused, though entries be protected",
+        "a socket in a directory that others can write is refused, even if entries are protected",
         arguments: [0o1777, 0o770])
     func openSocketDirectory(_ mode: Int) throws {
         let directory = try TemporaryDirectory()
@@ -245,7 +245,7 @@ import Testing
             ])
     }
 
-    @Test("a socket in a directory that only root can write is taken, and no warning is given of it")
+    @Test("a socket in a directory that only root can write is accepted without a warning")
     func socketOfRoot() throws {
         let url = "http+unix://%2Fetc%2Fapi.sock/v1"
         let configuration = try ConfigurationFixture().load("api: {base_url: '\(url)/'}")
@@ -254,7 +254,7 @@ import Testing
     }
 
     @Test(
-        "plain http to a port of this host is warned of, for each endpoint by its name",
+        "plain http to a port of this host causes a warning, for each endpoint by its name",
         arguments: ["http://localhost:8080/v1", "http://127.0.0.1/v1", "HTTP://[::1]:8080"])
     func warned(url: String) throws {
         let one = try ConfigurationFixture().load("api: {base_url: '\(url)'}").warnings
@@ -267,7 +267,7 @@ import Testing
     }
 
     @Test(
-        "plain http is taken for this host alone",
+        "plain http is accepted for this host only",
         arguments: ["http://localhost:8080/v1", "http://127.0.0.1/v1", "http://127.9.9.9", "http://[::1]:8080"])
     func loopback(url: String) throws {
         #expect(try ConfigurationFixture().load("api: {base_url: '\(url)//'}").api.baseURL.description == url)
@@ -387,7 +387,7 @@ import Testing
             Mistake(
                 "endpoints:\n  a: {\(h)}\n  a: {\(h)}\n",
                 "FILE:2: a is given more than once, first in this line. Keep one."),
-            // Never repeated: it holds a password.
+            // Never repeated: it contains a password.
             Mistake(
                 "endpoints:\n  a: {\(h), proxy: 'http://me:secret@proxy:3128'}\n",
                 "FILE:2: endpoints of \"a\" with \"proxy\" must not hold a user name or password: fluxqd gives a proxy "
@@ -514,7 +514,7 @@ import Testing
         #expect(try ConfigurationFixture().complaints(nil, environment: mistake.environment) == mistake.complaints)
     }
 
-    @Test("everything that is wrong is said at once: the file's by line, then the environment's")
+    @Test("all mistakes are reported at once: the file's by line, then the environment's")
     func allAtOnce() throws {
         let complaints = try ConfigurationFixture().complaints(
             "prices:\n  a: free\nworkers:\n  concurency: 1\n  max_attempts: 0\napi:\n  model: ''\n",
@@ -526,7 +526,7 @@ import Testing
     }
 
     @Test(
-        "what is not YAML is refused with the line",
+        "a file that is not YAML is refused with the line",
         arguments: [
             ("api:\n  model: a: b\n", "FILE:2: This is not YAML: mapping values are not allowed in this context"),
             ("api:\n\tmodel: a\n", "FILE:2: This is not YAML: found character that cannot start any token"),

@@ -38,7 +38,7 @@ import Testing
         #expect(configuration.sandbox.linkLifetime == .seconds(604_800))
     }
 
-    @Test("a file that sets every key is taken as it stands")
+    @Test("a file that sets every key is applied exactly")
     func everyKey() throws {
         let configuration = try fixture.load(
             """
@@ -167,7 +167,7 @@ import Testing
         #expect(configuration.sandbox.linkLifetime == .seconds(60))
     }
 
-    @Test("an empty variable empties a list, so that a file's list can be taken back")
+    @Test("an empty variable empties a list, so that it can override a file's list")
     func emptyList() throws {
         let configuration = try fixture.load(
             "api: {unbilled_statuses: [500]}", environment: ["FLUXQ_API_UNBILLED_STATUSES": ""])
@@ -181,7 +181,7 @@ import Testing
         #expect(try fixture.load(yaml) == Configuration())
     }
 
-    @Test("the standard file is read where it exists and no other is named")
+    @Test("the standard file is read if it exists and no other is named")
     func standardFile() throws {
         try Data("api: {model: m}".utf8).write(to: URL(filePath: fixture.file))
         let standard = try Configuration.load(file: nil, environment: [:], standardFile: fixture.file)
@@ -227,7 +227,7 @@ import Testing
 
         """
 
-    @Test("endpoints and models are taken as they stand, in their order")
+    @Test("endpoints and models are kept as written, in their order")
     func endpoints() throws {
         let configuration = try fixture.load(Self.endpoints)
         #expect(
@@ -264,7 +264,7 @@ import Testing
         #expect(try fixture.load(others, environment: ["FLUXQ_API_MODEL": "y"]).catalog.defaultModel == "y")
     }
 
-    @Test("what endpoints do not say themselves is what workers says; time-outs and statuses hold for all")
+    @Test("endpoints without their own values use those of workers; timeouts and statuses apply to all")
     func inherited() throws {
         let configuration = try fixture.load(
             Self.endpoints + "workers: {concurrency: 2, rate_per_minute: 9}\n"
@@ -294,7 +294,7 @@ import Testing
         #expect(try fixture.load("endpoints: {a: \(shared), b: \(shared)}").endpoints.count == 2)
     }
 
-    @Test("a running daemon takes on models, rules and rates, and keeps addresses, keys and proxies")
+    @Test("a reload applies models, rules and rates, and keeps addresses, keys and proxies")
     func reload() throws {
         let before = try fixture.load(Self.endpoints)
         let next = try fixture.load(
@@ -318,7 +318,7 @@ import Testing
         #expect(taken.endpoints[1] == before.endpoints[0])
         #expect(taken.catalog.defaultModel == "black-forest-labs/flux-kontext-max")
         #expect(taken.catalog.rules(for: "more").parameters == ["size"])
-        // What needs a restart is named again.
+        // Keys that need a restart are named again.
         #expect(taken.takingOn(next).late == late)
         #expect(before.takingOn(before).late == [] && before.takingOn(before).changed == [])
 

@@ -19,7 +19,7 @@ import Testing
         #expect(try ConfigurationFixture().load(try RepositoryFile.text(name)) == Configuration())
     }
 
-    /// The example with every key taken out of its comment but those that are named.
+    /// The example with every key uncommented except the named ones.
     private func uncommented(but kept: String...) throws -> String {
         try RepositoryFile.text(name).split(separator: "\n", omittingEmptySubsequences: false).map { line in
             // A sentence begins after one space.
@@ -65,14 +65,14 @@ import Testing
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]
         #expect(
             try ConfigurationFixture().load(try uncommented(but: "base_url", "key_file")) == expected)
-        // Or api in the place of endpoints.
+        // Or with api instead of endpoints.
         expected.endpoints = []
         expected.api.keyFile = "/etc/fluxq/api-key"
         let alone = try uncommented().replacing(#/\nendpoints:\n(\ \ .*\n)+/#, with: "\n")
         #expect(try ConfigurationFixture().load(alone) == expected)
     }
 
-    /// What the table of settings says the file must be.
+    /// The content that the table of settings requires.
     static var expected: String {
         var lines = [
             "# Configuration of fluxqd: /etc/fluxq/fluxqd.yaml, or what --config names.",

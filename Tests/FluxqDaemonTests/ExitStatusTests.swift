@@ -5,9 +5,9 @@ import Testing
 
 @testable import FluxqDaemon
 
-@Suite("How fluxqd exits where it cannot start")
+@Suite("How fluxqd exits if it cannot start")
 struct ExitStatusTests {
-    @Test("75 where nothing is wrong but that users cannot be looked up now, 78 where anything else is")
+    @Test("75 if only users cannot be looked up now, 78 for any other mistake in the configuration")
     func passing() throws {
         typealias Problem = ConfigurationError.Problem
         let passing = Problem(origin: .nowhere, text: "a", isPassing: true)
@@ -18,7 +18,7 @@ struct ExitStatusTests {
         #expect(Daemon.exitStatus(of: ConfigurationError([mistake])) == EX_CONFIG)
     }
 
-    @Test("74 where the disk has failed, 71 for anything else")
+    @Test("74 if the disk has failed, 71 for anything else")
     func statuses() {
         #expect(Daemon.exitStatus(of: StoreError.failedDisk("fsync")) == EX_IOERR)
         #expect(Daemon.exitStatus(of: ArchiveError.failed(operation: .sync, path: "/", errno: EIO)) == EX_IOERR)

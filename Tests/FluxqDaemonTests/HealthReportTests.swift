@@ -42,7 +42,7 @@ struct HealthReportTests {
             logger: logger)
     }
 
-    /// A job whose time is far, so that the dispatcher of calls sleeps until then.
+    /// A job with a start time far ahead, so that the dispatcher of calls sleeps until then.
     private func submitForLater() async throws {
         var draft = EditRequest.Draft()
         draft.prompt = "later"
@@ -67,7 +67,7 @@ struct HealthReportTests {
         await api.shutdown()
     }
 
-    @Test("starves while a dispatcher hangs although the database answers, and the log says which part it is")
+    @Test("starves while a dispatcher hangs although the database answers, and the log names the part")
     func starved() async throws {
         try await submitForLater()
         clock.hang()
@@ -87,7 +87,7 @@ struct HealthReportTests {
     }
 }
 
-/// The system's clock, but a task that sleeps until `farTime` while it hangs does not wake, whatever happens.
+/// The system's clock, except that a task that sleeps until `farTime` while it hangs never wakes.
 private final class HangingClock: WorkClock {
     private struct State {
         var hangs = false
@@ -111,7 +111,7 @@ private final class HangingClock: WorkClock {
         for sleeper in woken { sleeper.resume() }
     }
 
-    /// Returns when somebody sleeps without waking.
+    /// Returns when a task sleeps without waking.
     func sleeper() async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in

@@ -13,7 +13,7 @@ import Testing
         temporary = try TemporaryDirectory()
     }
 
-    @Test("a listening Unix socket is taken, and not handed on")
+    @Test("a listening Unix socket is used, and not inherited by children")
     func taken() throws {
         let socket = try ListeningSocket.bind(path: temporary.path("control.sock"))
         defer { close(socket.descriptor) }
@@ -25,7 +25,7 @@ import Testing
     @Test("at descriptor 3, in a process that was started with it")
     func descriptorThree() async {
         await #expect(processExitsWith: .exitCode(42)) {
-            // By exit code: descriptor 3 may be what an expectation would be reported on.
+            // Reported by the exit code, because descriptor 3 may be the one that reports expectations.
             func isTaken() throws -> Bool {
                 let temporary = try TemporaryDirectory()
                 let socket = try ListeningSocket.bind(path: temporary.path("control.sock"))
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(
-        "variables that are missing, for another process, or of no socket, bring none",
+        "if variables are missing, for another process, or of no socket, there is none",
         arguments: [
             [:], ["LISTEN_FDS": "1"], ["LISTEN_PID": "1", "LISTEN_FDS": "1"], ["LISTEN_PID": "x", "LISTEN_FDS": "1"],
             ["LISTEN_PID": "\(getpid())"], ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "0"],
@@ -47,7 +47,7 @@ import Testing
         #expect(try InheritedSocket.take(environment: environment, descriptor: 0) == nil)
     }
 
-    @Test("more than one socket, or no number of them, is refused", arguments: ["2", "-1", "one", ""])
+    @Test("a count other than one, or one that is no number, is refused", arguments: ["2", "-1", "one", ""])
     func count(text: String) {
         let environment = ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": text]
         #expect(throws: InheritedSocket.Invalid.count(text)) {

@@ -29,7 +29,7 @@ import Testing
         return address.withSocketAddress { connect(client, $0, $1) } == 0
     }
 
-    @Test("a bound socket takes connections from everybody, is closed on exec, and its name goes with it")
+    @Test("a bound socket accepts all users, is closed on exec, and its name is removed with it")
     func binds() throws {
         let listening = try ListeningSocket.bind(path: path)
         defer { close(listening.descriptor) }
@@ -43,7 +43,7 @@ import Testing
         try listening.removeName()
     }
 
-    @Test("another mode can be asked for")
+    @Test("another mode can be set")
     func mode() throws {
         let listening = try ListeningSocket.bind(path: path, mode: 0o600)
         defer { close(listening.descriptor) }
@@ -52,7 +52,7 @@ import Testing
         #expect(status.st_mode & 0o7777 == 0o600)
     }
 
-    @Test("a socket that nobody serves any more is replaced")
+    @Test("a stale socket is replaced")
     func stale() throws {
         close(try ListeningSocket.bind(path: path).descriptor)
         #expect(try !connects())
@@ -61,7 +61,7 @@ import Testing
         #expect(try connects())
     }
 
-    @Test("a socket that somebody serves is left alone")
+    @Test("a socket in use is left alone")
     func live() throws {
         let first = try ListeningSocket.bind(path: path)
         defer { close(first.descriptor) }
@@ -71,7 +71,7 @@ import Testing
         #expect(try connects())
     }
 
-    @Test("a socket whose backlog is full is served, too")
+    @Test("a socket whose backlog is full is in use, too")
     func backlogFull() throws {
         let first = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         let address = try #require(UnixSocketAddress(path))
@@ -96,7 +96,7 @@ import Testing
         #expect(try connects())
     }
 
-    @Test("what is not a socket is never touched")
+    @Test("anything but a socket is never touched")
     func notASocket() throws {
         try Data("precious".utf8).write(to: URL(filePath: path))
         #expect(refusal(path) == .notASocket(path))
@@ -122,7 +122,7 @@ import Testing
         #expect(refusal(path) == .badPath(path))
     }
 
-    @Test("a directory where everybody may replace everybody's files is refused; a sticky one, such as /tmp, is not")
+    @Test("a directory in which users may replace each other's files is refused; a sticky one, such as /tmp, is not")
     func directoryOfEverybody() throws {
         let path = temporary.path("control.sock")
         #expect(chmod(temporary.path, 0o777) == 0)
@@ -139,7 +139,7 @@ import Testing
         #expect(refusal(path) == .directoryMissing(path))
     }
 
-    @Test("without the permission to make a socket there, fluxqd says so")
+    @Test("a missing permission to create the socket is reported")
     func notPermitted() async {
         await #expect(processExitsWith: .success) {
             let temporary = try TemporaryDirectory()

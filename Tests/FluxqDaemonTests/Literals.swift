@@ -1,7 +1,7 @@
 import FluxqImagesAPI
 
 extension BaseURL: ExpressibleByStringLiteral {
-    /// A text that is none stops the test.
+    /// An invalid text stops the test.
     public init(stringLiteral text: String) {
         do {
             self = try BaseURL(text)
@@ -12,7 +12,7 @@ extension BaseURL: ExpressibleByStringLiteral {
 }
 
 extension HostAndPort: ExpressibleByStringLiteral {
-    /// A text that is none stops the test.
+    /// An invalid text stops the test.
     public init(stringLiteral text: String) {
         guard let place = HostAndPort(text) else { fatalError("\(text) is not a host") }
         self = place

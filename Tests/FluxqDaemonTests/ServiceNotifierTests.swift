@@ -6,7 +6,7 @@ import Testing
 @testable import FluxqDaemon
 
 @Suite struct ServiceNotifierTests {
-    /// A service manager's end of the protocol.
+    /// The service manager's end of the protocol.
     private final class Manager {
         let descriptor: Int32
 
@@ -19,7 +19,7 @@ import Testing
 
         deinit { close(descriptor) }
 
-        /// The datagram that has already arrived; nil if there is none.
+        /// The next datagram that has already arrived; nil if there is none.
         func next() -> String? {
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(
-        "an address that is none is refused at the start",
+        "an invalid address is refused at the start",
         arguments: ["notify", "vsock:2:1234", "/" + String(repeating: "x", count: 200)])
     func badAddress(name: String) {
         #expect(throws: ServiceNotifier.Failure.self) { try ServiceNotifier(environment: ["NOTIFY_SOCKET": name]) }
@@ -71,7 +71,7 @@ import Testing
 }
 
 @Suite struct WatchdogIntervalTests {
-    @Test("fluxqd speaks twice in each interval")
+    @Test("fluxqd notifies the watchdog twice in each interval")
     func pause() throws {
         let interval = try #require(
             WatchdogInterval(environment: ["WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7"], processID: 7))
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(
-        "no watchdog, or one for another process, needs no word",
+        "no watchdog, or one for another process, needs no notification",
         arguments: [
             [:], ["WATCHDOG_USEC": "0"], ["WATCHDOG_USEC": "-1"], ["WATCHDOG_USEC": "soon"],
             ["WATCHDOG_USEC": "1000", "WATCHDOG_PID": "8"], ["WATCHDOG_USEC": "1000", "WATCHDOG_PID": "x"],

@@ -20,7 +20,7 @@ import Testing
         } catch { return error }
     }
 
-    @Test("a missing directory is made for fluxqd alone")
+    @Test("a missing directory is created for fluxqd only")
     func makes() throws {
         let state = try StateDirectory.open(path: path)
         defer { state.release() }
@@ -30,7 +30,7 @@ import Testing
         #expect(try String(contentsOfFile: "\(path)/lock", encoding: .utf8) == "\(getpid())\n")
     }
 
-    @Test("the lock is not handed to programs that fluxqd might start")
+    @Test("the lock is not inherited by programs that fluxqd might start")
     func closesOnExec() throws {
         let state = try StateDirectory.open(path: path)
         defer { state.release() }
@@ -43,7 +43,7 @@ import Testing
         #expect(locks.allSatisfy { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 })
     }
 
-    @Test("a second opening is refused with the first one's process id, until that one lets go")
+    @Test("a second opening is refused with the first one's process id, until that one releases the lock")
     func secondOpening() throws {
         let state = try StateDirectory.open(path: path)
         #expect(refusal(path) == .inUse(path: path, processID: getpid()))
@@ -76,7 +76,7 @@ import Testing
         #expect(refusal(path) == nil)
     }
 
-    @Test("a longer number left in the lock file does not show through")
+    @Test("a longer process id in the lock file is overwritten completely")
     func leftover() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         chmod(path, 0o700)
@@ -86,14 +86,14 @@ import Testing
         #expect(refusal(path) == .inUse(path: path, processID: getpid()))
     }
 
-    @Test("a directory that somebody else could have prepared is refused", arguments: [0o720, 0o702, 0o777, 0o1777])
+    @Test("a directory that another user could have prepared is refused", arguments: [0o720, 0o702, 0o777, 0o1777])
     func writableByOthers(mode: mode_t) throws {
         mkdir(path, 0o700)
         chmod(path, mode)
         #expect(refusal(path) == .writableByOthers(path: path))
     }
 
-    @Test("what is no directory, or has no directory above it, is refused")
+    @Test("a path that is not a directory, or has no parent, is refused")
     func noDirectory() throws {
         try Data().write(to: URL(filePath: path))
         #expect(refusal(path) == .notADirectory(path: path))
@@ -122,7 +122,7 @@ import Testing
         #expect(refusal(path) == .ownedByAnother(path: path, owner: 4242, daemon: 0))
     }
 
-    @Test("without the permission to write, fluxqd says so")
+    @Test("a missing permission to write is reported")
     func notWritable() async {
         await #expect(processExitsWith: .success) {
             let temporary = try TemporaryDirectory()
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test("a read-only file system is called by its name", .enabled(if: SmallFileSystem.isPossible))
+    @Test("a read-only file system is named as the reason", .enabled(if: SmallFileSystem.isPossible))
     func readOnly() throws {
         let mount = try SmallFileSystem(at: temporary.path("mount"), isReadOnly: true)
         defer { mount.remove() }
@@ -161,7 +161,7 @@ import Testing
         while write(filler, page, page.count) > 0 {}
         #expect(errno == ENOSPC)
         #expect(refusal(mount.path) == nil)
-        // Without room for the number, too.
+        // Also without room for the process id.
         #expect(truncate("\(mount.path)/lock", 0) == 0)
         while write(filler, page, page.count) > 0 {}
         let state = try StateDirectory.open(path: mount.path)
@@ -192,7 +192,7 @@ import Testing
     }
 }
 
-/// A file system of a test's own with room for four pages. Needs the right to mount.
+/// A file system for one test, with room for four pages. Needs the right to mount.
 private struct SmallFileSystem {
     let path: String
 

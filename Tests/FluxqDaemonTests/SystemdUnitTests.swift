@@ -20,7 +20,7 @@ import Testing
         #expect(Configuration().workers.drain + .seconds(30) <= .seconds(seconds))
     }
 
-    @Test("the service finds its state, its key and its peers' numbers where fluxqd looks for them")
+    @Test("the service has its state, its key and its peers' uids where fluxqd looks for them")
     func agreement() throws {
         #expect(try values("StateDirectory", in: "fluxqd.service") == ["fluxq"])
         #expect(StateDirectory.standardPath == "/var/lib/fluxq")
@@ -31,19 +31,19 @@ import Testing
         #expect(try values("Backlog", in: "fluxqd.socket") == ["\(ListeningSocket.backlog)"])
     }
 
-    @Test("the socket is open to one group alone, which the package makes, and is no way past the kernel's word")
+    @Test("the socket is open only to one group, which the package creates")
     func group() throws {
         #expect(try values("SocketMode", in: "fluxqd.socket") == ["0660"])
         #expect(try values("SocketGroup", in: "fluxqd.socket") == ["fluxq-users"])
         #expect(try RepositoryFile.text("systemd/fluxq.sysusers").split(separator: "\n").contains("g fluxq-users -"))
     }
 
-    @Test("whatever ends the service, it is started again for ever, so that the socket never goes down with it")
+    @Test("the service is restarted forever, whatever ends it, so that the socket stays up")
     func restarts() throws {
         #expect(try values("Restart", in: "fluxqd.service") == ["on-failure"])
         #expect(try values("RestartPreventExitStatus", in: "fluxqd.service") == [])
         #expect(try values("StartLimitIntervalSec", in: "fluxqd.service") == ["0"])
-        // Twenty starts in two seconds are what the socket takes.
+        // systemd stops the socket after twenty starts in two seconds.
         let pause = try #require(try values("RestartSec", in: "fluxqd.service").first.flatMap(Double.init))
         #expect(pause >= 1)
         #expect(try values("BindsTo", in: "fluxqd.socket") + values("PartOf", in: "fluxqd.socket") == [])
@@ -63,19 +63,19 @@ import Testing
         #expect(output == "")
     }
 
-    @Test("systemd counts the service among the well protected", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
+    @Test("systemd rates the service as well protected", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
     func exposure() throws {
-        // In tenths: an exposure of 1.5 at most.
+        // In tenths: the exposure is at most 1.5.
         let options = ["security", "--offline=true", "--threshold=15", "--no-pager"]
         let (status, output) = try analyze(options, "fluxqd.service")
         #expect(status == 0, "\(output)")
     }
 
-    /// Runs systemd's own check on copies of the units, whose program exists on every host.
+    /// Runs systemd's own check on copies of the units with a program that exists on every host.
     private func analyze(_ options: [String], _ units: String...) throws -> (status: Int32, output: String) {
         let directory = try TemporaryDirectory()
         for unit in units {
-            // Its manual page is on a host that has the package.
+            // Only a host with the package has its manual page.
             let text = try RepositoryFile.text("systemd/\(unit)").replacing("/usr/sbin/fluxqd", with: "/bin/true")
                 .replacing("Documentation=man:fluxqd(8)\n", with: "")
             try Data(text.utf8).write(to: URL(filePath: directory.path(unit)))

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Does something without root's power over permissions. For exit tests alone: the user is the whole process's.
+/// Runs a body without root's permissions. Only for exit tests: the user of the whole process changes.
 enum Unprivileged {
     static let uid: uid_t = 65533
 
