@@ -29,7 +29,7 @@ struct ControlClientTests {
         socket = ControlSocket(option: directory.path("s"), environment: nil)
     }
 
-    /// What a request against the scripts throws; nil if it succeeds.
+    /// The error of a request against the scripts; nil if it succeeds.
     private func failure(
         _ scripts: ScriptedDaemon.Script..., request: (ControlClient) async throws -> Void
     ) async throws -> ControlClientError? {
@@ -160,7 +160,7 @@ struct ControlClientTests {
         let error = try await failure { peer in
             let head = try peer.readHead()
             #expect(head.contains("transfer-encoding: chunked"))
-            // The rest comes only after the beginning was on its way.
+            // The rest is written only after the beginning has been sent.
             try pipe.write(Array(" and more".utf8))
             try pipe.end()
             let body = try peer.readChunks()
@@ -178,7 +178,7 @@ struct ControlClientTests {
     }
 
     @Test(
-        "an answer before the upload's end is read, whatever becomes of the connection", arguments: EarlyAnswer.allCases
+        "an answer before the upload's end is read, whatever happens to the connection", arguments: EarlyAnswer.allCases
     )
     func earlyAnswer(_ kind: EarlyAnswer) async throws {
         let size = 32 * 1024 * 1024
@@ -207,7 +207,7 @@ struct ControlClientTests {
         #expect(error == .problem(Problem(status: 429, code: .overLimit, title: "No", detail: "Because.")))
     }
 
-    @Test("an answer to a stream that never brings anything is read")
+    @Test("an answer to a stream that never sends anything is read")
     func earlyAnswerToSilentStream() async throws {
         let pipe = StreamPipe()
         let error = try await failure { peer in
@@ -221,14 +221,14 @@ struct ControlClientTests {
         try pipe.end()
     }
 
-    @Test("after an upload that was cut short the next request has a connection of its own")
+    @Test("after an upload that was cut short the next request uses a new connection")
     func cutShort() async throws {
         let (source, handle) = try file(32 * 1024 * 1024)
         let error = try await failure(
             { peer in
                 _ = try peer.readHead()
                 try peer.answer("413 Content Too Large", problemJSON(413, "too_large"), type: Problem.mediaType)
-                // Until the client has given it up.
+                // Reads until the client has abandoned it.
                 peer.readToEnd()
             },
             { peer in
@@ -243,7 +243,7 @@ struct ControlClientTests {
         try handle.close()
     }
 
-    @Test("a file that becomes shorter while it is sent is said to")
+    @Test("a file that becomes shorter while it is sent is reported")
     func shrinking() async throws {
         let (source, handle) = try file(1000)
         let longer = UploadSource(descriptor: source.descriptor, sizeBytes: 5000)
@@ -256,7 +256,7 @@ struct ControlClientTests {
         try handle.close()
     }
 
-    @Test("a file that cannot be read is said to")
+    @Test("a file that cannot be read is reported")
     func unreadable() async throws {
         let error = try await failure { peer in
             peer.readToEnd()
@@ -266,7 +266,7 @@ struct ControlClientTests {
         #expect(error == .uploadUnreadable(.system(errno: EBADF)))
     }
 
-    @Test("a picture is written as it comes, in however small pieces")
+    @Test("a picture is written as it arrives, even in small pieces")
     func slowChunks() async throws {
         let path = directory.path("picture")
         let file = open(path, O_RDWR | O_CREAT, 0o600)
@@ -284,7 +284,7 @@ struct ControlClientTests {
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "abcdefgh")
     }
 
-    @Test("a picture that cannot be written is said to")
+    @Test("a picture that cannot be written is reported")
     func unwritable() async throws {
         let full = open("/dev/full", O_WRONLY)
         defer { close(full) }
@@ -349,7 +349,7 @@ struct ControlClientTests {
                 { peer in
                     _ = try peer.readHead()
                     told.finish()
-                    // Until the client closes.
+                    // Waits until the client closes.
                     _ = try? peer.readHead()
                 }
             ])

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The choice of the socket")
 struct ControlSocketTests {
-    @Test("--socket comes before $FLUXQ_SOCKET, and that before the standard place")
+    @Test("--socket comes before $FLUXQ_SOCKET, and that before the standard path")
     func choice() {
         #expect(ControlSocket(option: "/a", environment: "/b").path == "/a")
         #expect(ControlSocket(option: nil, environment: "/b").path == "/b")
@@ -28,7 +28,7 @@ struct ControlSocketTests {
         }
     }
 
-    @Test("a path without a socket that somebody listens on is said to be so")
+    @Test("a path without a listening socket is reported")
     func unusable() async throws {
         let directory = try TemporaryDirectory()
         let missing = directory.path("missing")
@@ -47,15 +47,15 @@ struct ControlSocketTests {
         #expect(await failure(long) == .pathTooLong(path: long, bytes: SocketPath.maxBytes + 1))
     }
 
-    @Test("a socket that nobody listens on any more is said to be so")
+    @Test("a socket without a listener is reported")
     func dead() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("dead")
         _ = try ScriptedDaemon(path, [{ $0.close() }])
-        // Uses up the only script; then the daemon stops listening, and its socket stays.
+        // Uses up the only script; then the daemon stops listening, and its socket remains.
         _ = await failure(path)
         var last: ControlClientError?
-        // A connection that the daemon had not taken when it stopped listening is turned away.
+        // A connection that the daemon had not accepted when it stopped listening is refused.
         repeat { last = await failure(path) } while last == nil || last == .noDaemon(path: path, .busy)
         #expect(last == .noDaemon(path: path, .nobodyListening))
     }
@@ -72,7 +72,7 @@ struct ControlSocketTests {
         #expect(ControlSocket(option: "/s", environment: nil).unreachable(code) == error)
     }
 
-    @Test("a socket that the environment names is told of if it is neither root's nor the caller's")
+    @Test("a socket that the environment names is reported if it is neither root's nor the caller's")
     func foreignOwner() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("s")
@@ -90,14 +90,14 @@ struct ControlSocketTests {
         #expect(owner(environment: path, caller: 4322) == 4321)
         #expect(owner(environment: path, caller: 0) == 4321)
         #expect(owner(environment: path, caller: 4321) == nil)
-        // Who names it at the prompt knows whose it is.
+        // A user who names a socket at the prompt knows its owner.
         #expect(owner(option: path, environment: path, caller: 4322) == nil)
     }
 
     typealias Ownership = ControlSocket.Ownership
 
     @Test(
-        "only root's sockets and one's own are trusted, in a directory that nobody else can write",
+        "only sockets of root and the caller are trusted, in a directory that no other user can write",
         arguments: [
             (Ownership(uid: 0, mode: 0o666), Ownership(uid: 0, mode: 0o755), nil),
             (Ownership(uid: 1000, mode: 0o600), Ownership(uid: 1000, mode: 0o700), nil),

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Both ends of a pipe; what nobody closed is closed with it.
+/// Both ends of a pipe; ends that are still open are closed with it.
 final class StreamPipe: Sendable {
     let reading: Int32
     private let writer: FileHandle

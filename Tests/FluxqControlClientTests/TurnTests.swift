@@ -27,7 +27,7 @@ struct TurnTests {
         socket = ControlSocket(option: directory.path("s"), environment: nil)
     }
 
-    /// What a request against the scripts throws; nil if it succeeds.
+    /// The error of a request against the scripts; nil if it succeeds.
     private func failure(
         _ scripts: [ScriptedDaemon.Script], patience: Patience = patient,
         request: (ControlClient) async throws -> Void
@@ -47,7 +47,7 @@ struct TurnTests {
         return JobSubmission(request: request, options: .init(key: key))
     }
 
-    /// Ways in which a daemon turns a connection away before it has read a request.
+    /// Ways in which a daemon refuses a connection before it has read a request.
     static let refusals: [ScriptedDaemon.Script] = [
         { $0.close() },
         { peer in
@@ -57,7 +57,7 @@ struct TurnTests {
         { try $0.answer("503 Service Unavailable", noPlace, type: Problem.mediaType) },
     ]
 
-    @Test("a request that is turned away before it is read is made again, one that changes something as well")
+    @Test("a request that is refused before it is read is resent, even if it changes something")
     func turnedAway() async throws {
         let error = try await failure(
             Self.refusals + Self.refusals + [
@@ -74,14 +74,14 @@ struct TurnTests {
         #expect(error == nil)
     }
 
-    /// Over a limit, with what else of the user's is on its way.
+    /// Over a limit, with the user's other uploads in progress.
     private static func overLimit(_ onTheWay: String) -> String {
         #"{"status":429,"code":"over_limit","title":"Over the limit","detail":"Full.","#
             + #""limit":{"name":"archive_bytes","limit":9,"used":1,"asked":8\#(onTheWay)}}"#
     }
 
     @Test(
-        "what only other uploads of the same user stand in the way of is asked for again; what is over the limit is not"
+        "a request that only the user's other uploads block is resent; one over the limit is not"
     )
     func onTheWay() async throws {
         let passing = try await failure([
@@ -104,7 +104,7 @@ struct TurnTests {
         #expect(lasting.map { if case .problem(let problem) = $0 { problem.status } else { 0 } } == 429)
     }
 
-    @Test("without patience it is told that the daemon is busy, and that nothing was done")
+    @Test("without patience the error says that the daemon is busy, and that nothing was done")
     func impatient() async throws {
         let silent = try await failure([Self.refusals[0]], patience: .none) { _ = try await $0.retry(42) }
         #expect(silent?.isBusy == true)
@@ -113,7 +113,7 @@ struct TurnTests {
         #expect(explained?.isBusy == true)
     }
 
-    @Test("an answer that is lost is asked for again where asking twice does no harm")
+    @Test("after a lost answer an idempotent request is resent")
     func lostAnswer() async throws {
         let error = try await failure([
             { _ = try $0.readHead() },
@@ -159,7 +159,7 @@ struct TurnTests {
         #expect(heard.count == 3 && Set(heard).count == 1)
     }
 
-    @Test("what was read without an answer and cannot be repeated may have been done, and is said to")
+    @Test("a request without an answer that cannot be repeated is reported as possibly executed")
     func unknown() async throws {
         let error = try await failure([{ _ = try $0.readHead() }]) { _ = try await $0.cancel(42) }
         guard case .outcomeUnknown = try #require(error) else {
@@ -181,7 +181,7 @@ struct TurnTests {
         }
     }
 
-    @Test("a daemon that is gone after it has read a submit leaves the doubt, not its absence")
+    @Test("if the daemon ends after reading a submit, the error is the unknown outcome, not the missing daemon")
     func doubt() async throws {
         let error = try await failure(
             [
