@@ -8,7 +8,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-/// Every route × {owner, another user, administrator, no credential}, by real processes of those users.
+/// Every route × {owner, another user, administrator, no credential}, with real processes of those users.
 @Suite("The access table", .enabled(if: Asking.isPossible), .timeLimit(.minutes(30)))
 struct AccessTableTests {
     private enum Cell {
@@ -39,7 +39,7 @@ struct AccessTableTests {
     private static let administrator: UInt32 = 4203
     private static let nobody: UInt32 = 65534
     private static let missing = "999999"
-    /// A number that has come under another name.
+    /// A uid that has connected under another name.
     private static let reused: UInt32 = 4299
 
     private static let table = [
@@ -77,8 +77,8 @@ struct AccessTableTests {
     @Test("holds in every cell")
     func cells() async throws {
         for row in Self.table {
-            // A server of its own: of one peer that has no access, a server explains eight refusals a second, and closes on it
-            // without a word after that.
+            // A separate server for each row: a server explains at most eight refusals per second to one peer without
+            // access, and then closes without an answer.
             try await run { server in
                 let callers: [(UInt32, Cell)] = [
                     (Self.owner.uid, row.owner), (Self.other, row.other),
@@ -104,7 +104,7 @@ struct AccessTableTests {
         }
     }
 
-    @Test("somebody else's job answers as one that is not there, however it is asked for")
+    @Test("another user's job looks like one that does not exist, for every kind of request")
     func sameBytes() async throws {
         try await run { server in
             let id = try await job(for: "GET /v1/jobs/{id}/images/{index}", server)
@@ -125,7 +125,7 @@ struct AccessTableTests {
                 ["-H", "Expect: 100-continue", "--data", "x"],
             ]
             for way in ways {
-                // All paths by one process, one after the other.
+                // One process requests all paths, one after the other.
                 func answers(_ id: String) async throws -> String {
                     let urls = paths.map { "http://localhost/v1/jobs/\(id)\($0)" }
                     return try await ask(server, as: Self.other, ["--include"] + way + urls).body
@@ -141,7 +141,7 @@ struct AccessTableTests {
     }
 
     @Test(
-        "nobody learns that somebody else has a picture: the same answers for a hash that is known and one that is not")
+        "no user learns that another has a picture: known and unknown hashes get the same answers")
     func hashes() async throws {
         try await run { server in
             let file = server.directory.path("known.png")
@@ -158,13 +158,13 @@ struct AccessTableTests {
             }
             let (foreign, missing) = (try await submit(known.image), try await submit(unknown))
             #expect(foreign.status == 422 && foreign == missing)
-            // Administrators buy with their own pictures, too.
+            // Administrators, too, can use only their own pictures.
             let body = #"{"request": {"prompt": "a", "image": "\#(known.image)"}}"#
             #expect(
                 try await ask(server, as: Self.administrator, ["--json", body, "http://localhost/v1/jobs"]).status
                     == 422)
 
-            // Bringing what somebody else has brought is answered as bringing anything else.
+            // Uploading another user's picture gets the same answer as any other upload.
             let again = try await ask(server, as: Self.other, ["--include"] + put)
             let first = try await ask(server, as: Self.owner.uid, ["--include"] + put)
             #expect(again.status == 200 && again == first)
@@ -173,7 +173,7 @@ struct AccessTableTests {
         }
     }
 
-    @Test("a list of all shows others' jobs as owner, state and place, and administrators everything")
+    @Test("a list of all shows only owner, state and place of others' jobs, and administrators everything")
     func listOfAll() async throws {
         try await run { server in
             let finished = try await server.finished(owner: Self.owner)
@@ -185,7 +185,7 @@ struct AccessTableTests {
             #expect(page.jobs.map(\.id) == [mine.id.rawValue])
             #expect(
                 page.others == [2, 3].map { .init(owner: "4201", uid: Self.owner.uid, state: "queued", place: $0) })
-            // Whatever is not owner, state and place is not in the bytes at all.
+            // Anything but owner, state and place is not in the bytes at all.
             let others = try #require(reply.body.firstRange(of: "\"others\":["))
             #expect(
                 reply.body[others.upperBound...].trimmingCharacters(in: .newlines)
@@ -198,7 +198,7 @@ struct AccessTableTests {
             let alone = try await ask(server, as: Self.other, ["http://localhost/v1/jobs"])
             #expect(!alone.body.contains("others"))
 
-            // Their turn comes after the other's, who has had none.
+            // Their turn comes after the other user's, who has had none.
             _ = try await server.claim()
             let claim = try await server.claim()
             let running = try await ask(server, as: Self.other, ["http://localhost/v1/jobs?all=true&state=running"])
@@ -217,7 +217,7 @@ struct AccessTableTests {
         }
     }
 
-    @Test("what an administrator does is in the owner's events, with the administrator's number")
+    @Test("an administrator's actions are in the owner's events, with the administrator's uid")
     func actor() async throws {
         try await run { server in
             let job = try await server.submit(owner: Self.owner)
@@ -238,7 +238,7 @@ struct AccessTableTests {
             #expect(events.map(\.actor) == [Self.owner.uid] + Array(repeating: Self.administrator, count: 4))
             #expect(events.map(\.job) == [job.id, job.id, job.id, nil, nil])
 
-            // Another user sees what concerns everybody, and nothing of the job.
+            // Another user sees events that concern all users, and nothing of the job.
             let others = try await server.store.events(uid: Self.other, since: 0, limit: 10)
             #expect(others.map(\.kind) == [.paused, .resumed])
 
@@ -249,7 +249,7 @@ struct AccessTableTests {
     }
 
     @Test(
-        "what an administrator looks at and fetches is in the owner's events, once an hour for each job; one's own is not"
+        "an administrator's views and fetches are in the owner's events, once an hour for each job; those of own jobs are not"
     )
     func looks() async throws {
         try await run { server in
@@ -271,7 +271,7 @@ struct AccessTableTests {
             #expect(events.allSatisfy { $0.actor == Self.administrator && $0.job == job.id && $0.state == .done })
             let mine = try await server.store.events(uid: Self.administrator, since: 0, limit: 100)
             #expect(mine.map(\.kind) == [.submitted])
-            // A list shows as much.
+            // A list counts as a view, too.
             let second = try await server.submit(owner: Self.owner)
             _ = try await ask(server, as: Self.administrator, ["http://localhost/v1/jobs?all=true"])
             let last = try #require(try await server.store.events(uid: Self.owner.uid, since: 0, limit: 100).last)
@@ -279,7 +279,7 @@ struct AccessTableTests {
         }
     }
 
-    @Test("a paused queue says since when and by whom, and who is no administrator any more cannot resume it")
+    @Test("a paused queue shows since when and by whom, and a former administrator cannot resume it")
     func paused() async throws {
         try await run { server in
             #expect(
@@ -303,7 +303,7 @@ struct AccessTableTests {
         }
     }
 
-    /// What the row's route needs: a job of the owner's in a state that allows it. Empty for a route without.
+    /// The job that the row's route needs: one of the owner's in a suitable state. Empty for a route without a job.
     private func job(for route: String, _ server: TestServer) async throws -> String {
         if route.contains("{uid}") {
             try await server.store.recordOwner(Owner(uid: Self.reused, name: "before"))
@@ -323,7 +323,7 @@ struct AccessTableTests {
         case "POST /v1/jobs/{id}/cancel": break
         case "POST /v1/jobs/{id}/retry": _ = try await server.store.cancel(job.id, uid: Self.owner.uid)
         default:
-            // Whatever is left of the cells before must not be claimed instead.
+            // Jobs left from earlier cells must not be claimed instead.
             let admin = Caller(uid: Self.administrator, name: "admin", isAdministrator: true)
             let query = JobQuery(state: .queued, limit: 100, everybody: true)
             for queued in try await server.store.jobs(query, for: admin).jobs where queued.id != job.id {
@@ -345,12 +345,12 @@ struct AccessTableTests {
             let file = server.directory.path("input.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
-            // The body is held back until it is wanted: who is refused at once gets to read why.
+            // The client waits before it sends the body, so that it can read an immediate refusal.
             return ["-H", "Expect: 100-continue", "-T", file, url]
         case "POST /v1/jobs":
             return ["--json", #"{"request": {"prompt": "a", "image": "\#(TestServer.link)"}}"#, url]
         case "POST /v1/jobs/forget": return ["--json", #"{"label": "of nobody's job"}"#, url]
-        // The head alone: the stream has no end.
+        // Only the head: the stream has no end.
         case "GET /v1/events": return ["--head", url]
         default: return ["-X", String(parts[0]), url, "--output", "-"]
         }

@@ -8,13 +8,13 @@ enum Asking {
     static let isPossible = OtherUser.isPossible && FileManager.default.isExecutableFile(atPath: "/usr/bin/curl")
 }
 
-/// Asks as another user, through a process of that user's.
+/// Makes a request as another user, through a process of that user.
 func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async throws -> (status: Int, body: String) {
     let curl = try ChildProcess(
         OtherUser.setpriv,
         OtherUser.options(uid) + [
             "curl", "--silent", "--unix-socket", server.socketPath, "--write-out", "\n%{http_code}",
-            // By itself it sends the body after a second without an answer; who is refused then has no time to read why.
+            // By default curl sends the body after a second without an answer, and may then miss a refusal.
             "--expect100-timeout", "1500",
         ] + arguments, environment: ["PATH": "/usr/bin:/bin"], directory: server.directory.path)
     await curl.wait()

@@ -21,7 +21,7 @@ struct ByteRangeTests {
     }
 
     @Test(
-        "is ignored where it cannot be understood",
+        "is ignored if it is invalid",
         arguments: [
             nil, "", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=0-1,5-6", "lines=0-1",
             "bytes=1-2-3",

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The places for connections")
 struct ConnectionCapTests {
-    @Test("however many users take all that they can get, another one still gets a fair part", arguments: 1...20)
+    @Test("however many users take all they can get, another one still gets a fair share", arguments: 1...20)
     func greed(users: Int) {
         let cap = ConnectionCap(perUser: 64, total: 512)
         var places: [ConnectionCap.Place] = []
@@ -52,7 +52,7 @@ struct ConnectionCapTests {
         }
     }
 
-    @Test("some refusals a second are explained to each user, the first is news, and the others are turned away")
+    @Test("a few refusals per second are explained to each user, the first is news, and the others are dropped")
     func refusals() {
         let cap = ConnectionCap(perUser: 0, total: 1)
         var refused: [ConnectionCap.Place] = []
@@ -73,7 +73,7 @@ struct ConnectionCapTests {
         #expect(enter(1000) == .refused(isNews: true))
     }
 
-    @Test("leave some to administrators, however many users take all that they can get")
+    @Test("leave some to administrators, however many users take all they can get")
     func administrators() {
         let cap = ConnectionCap(perUser: 64, total: 512, administrators: 8)
         var places: [ConnectionCap.Place] = []
@@ -86,7 +86,7 @@ struct ConnectionCapTests {
         for uid in 1...2000 as ClosedRange<UInt32> { while take(.user(uid)) {} }
         #expect(places.count == 504)
         #expect(!take(.user(3000)))
-        // As many as they are, each finds one.
+        // Each of them finds a place.
         for uid in 4000...4002 as ClosedRange<UInt32> { #expect(take(.administrator(uid))) }
         var more = 0
         while take(.administrator(4000)) { more += 1 }
@@ -95,23 +95,23 @@ struct ConnectionCapTests {
         #expect(places.count <= 512)
     }
 
-    @Test("are not taken from users by newcomers, who get one when it is known who they are")
+    @Test("are not taken from users by newcomers, which get one once they are identified")
     func newcomers() {
         let cap = ConnectionCap(perUser: 2, total: 2, administrators: 1, newcomers: 4)
         let newcomers = (1...3).map { cap.enter(.newcomer($0)) }
         #expect(newcomers.map(\.entry) == (1...3).map { .admitted(uid: $0) })
         let user = cap.enter(.user(9))
         #expect(user.entry == .admitted(uid: 9))
-        // There is no place left for a user, but there is for an administrator.
+        // No place is left for a user, but one for an administrator.
         #expect(newcomers[0].settle(.user(1)) == .refused(isNews: true))
         #expect(newcomers[1].settle(.administrator(2)) == .admitted(uid: 2))
         #expect(newcomers[2].refuse(.stranger) == .refused(isNews: true))
-        // Whatever their result, their places among the newcomers are free again.
+        // In any case their places among the newcomers are free again.
         let others = (11...13).map { cap.enter(.newcomer($0)) }
         #expect(others.map(\.entry) == (11...13).map { .admitted(uid: $0) })
     }
 
-    @Test("strangers are one, however many uids they have")
+    @Test("strangers count as one, however many uids they have")
     func strangers() {
         let cap = ConnectionCap(perUser: 64, total: 512)
         let entries = (100_000..<101_000 as Range<UInt32>).map { uid in

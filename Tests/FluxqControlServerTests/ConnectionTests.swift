@@ -21,14 +21,14 @@ struct ConnectionTests {
                 for answer in ["\"id\":1,", "no_such_job", "\"id\":2,", "no_such_route", "\"id\":3,"] {
                     #expect(try await client.read(through: answer).components(separatedBy: "HTTP/1.1 ").count == 2)
                 }
-                // A body that its route does not want is passed over.
+                // A body that its route does not need is skipped.
                 try await client.send("POST /v1/jobs/1/cancel HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello\(Self.queue)")
                 #expect(try await client.read(through: "\"usage\"").contains("\"failed\":1"))
             }
         }
     }
 
-    @Test("is closed after the answer where the client asks for it")
+    @Test("is closed after the answer if the client asks for it")
     func closed() async throws {
         try await TestServer.run { server in
             try await RawClient.connect(to: server) { client in
@@ -38,7 +38,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("of somebody who has nothing more to say still gets its answer")
+    @Test("that the client has half closed still gets its answer")
     func halfClosed() async throws {
         try await TestServer.run { server in
             try await RawClient.connect(to: server) { client in
@@ -50,7 +50,7 @@ struct ConnectionTests {
     }
 
     @Test(
-        "that brings no HTTP is told so and closed",
+        "that does not carry HTTP gets an error and is closed",
         arguments: [
             "nonsense\r\n\r\n", "GET\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\r\n\r\n",
             "GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 20_000))\r\n\r\n",
@@ -70,7 +70,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("whose body is framed wrongly is told so")
+    @Test("whose body is framed wrongly gets an error")
     func badChunk() async throws {
         try await TestServer.run { server in
             try await RawClient.connect(to: server) { client in
@@ -82,8 +82,8 @@ struct ConnectionTests {
     }
 
     @Test(
-        "over a user's limit, or everybody's, is refused, and let in when another has gone",
-        // Of four places the third is as many as would be left.
+        "over a user's limit, or the total, is refused, and admitted once another is closed",
+        // With a total of four, a third place would equal the number left free.
         arguments: [(2, 512), (64, 4)])
     func limit(perUser: Int, total: Int) async throws {
         try await TestServer.run(settings: {
@@ -107,11 +107,11 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that says nothing for too long is closed", arguments: ["", "GET /v1/queue HT"])
+    @Test("that is idle for too long is closed", arguments: ["", "GET /v1/queue HT"])
     func idle(beginning: String) async throws {
         try await TestServer.run(settings: { $0.idleTime = .milliseconds(100) }) { server in
             try await RawClient.connect(to: server) { client in
-                // On a busy machine it may be closed before that.
+                // On a busy machine the connection may be closed before that.
                 if !beginning.isEmpty { do { try await client.send(beginning) } catch {} }
                 let answer = try await client.readToEnd()
                 #expect(answer.isEmpty)
@@ -119,11 +119,11 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that says nothing more after an answer is closed")
+    @Test("that is idle after an answer is closed")
     func idleAfterAnswer() async throws {
         try await TestServer.run(settings: { $0.idleTime = .milliseconds(100) }) { server in
             var answer = ""
-            // On a busy machine the time may be over before the request is there.
+            // On a busy machine the time may be over before the request arrives.
             while answer.isEmpty {
                 answer = try await RawClient.connect(to: server) { client in
                     do { try await client.send(Self.queue) } catch { return "" }
@@ -134,7 +134,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("whose body does not come to its end in time is told so, however long it may be idle")
+    @Test("whose body does not arrive in time gets an error, however long it may be idle")
     func lateBody() async throws {
         try await TestServer.run(settings: { $0.bodyTime = .milliseconds(200) }) { server in
             try await RawClient.connect(to: server) { client in
@@ -149,7 +149,7 @@ struct ConnectionTests {
     func unread() async throws {
         try await TestServer.run(settings: { $0.idleTime = .milliseconds(300) }) { server in
             try await RawClient.connect(to: server) { client in
-                // The socket takes some; then the server waits, reads no more, and gives up.
+                // The socket accepts some requests; then the server waits, reads no more, and gives up.
                 await #expect(throws: (any Error).self) {
                     while true { try await client.send(String(repeating: Self.queue, count: 1000)) }
                 }
@@ -160,7 +160,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("is let finish what it had begun when fluxqd stops; nobody new gets in")
+    @Test("may finish its request when fluxqd stops; new ones are refused")
     func shutdown() async throws {
         try await TestServer.run(settings: { $0.shutdownGrace = .seconds(3600) }) { server in
             try await RawClient.connect(to: server) { client in
@@ -178,7 +178,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that is in the way of a stop for too long is broken off")
+    @Test("that delays a stop for too long is closed")
     func overdue() async throws {
         try await TestServer.run(settings: { $0.shutdownGrace = .milliseconds(50) }) { server in
             try await RawClient.connect(to: server) { client in
@@ -190,7 +190,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("that has come just before a stop, or brings a job after its picture, is still served")
+    @Test("that was opened just before a stop, or submits a job after its picture, is still served")
     func lastRequests() async throws {
         try await TestServer.run(settings: {
             $0.partingTime = .seconds(3600)

@@ -22,7 +22,7 @@ struct EventTests {
         return event
     }
 
-    @Test("tells what happens to the caller's jobs, in order, as it happens, and of nobody else's")
+    @Test("sends events of the caller's jobs only, in order, as they happen")
     func news() async throws {
         try await TestServer.run { server in
             let job = try await server.submit()
@@ -40,7 +40,7 @@ struct EventTests {
         }
     }
 
-    @Test("continues after the event that the query or, before it, the header names")
+    @Test("continues after the event that the header names, otherwise the query")
     func resumed() async throws {
         try await TestServer.run { server in
             for _ in 1...3 { _ = try await server.submit() }
@@ -63,7 +63,7 @@ struct EventTests {
         }
     }
 
-    @Test("brings more than one page")
+    @Test("sends more than one page")
     func pages() async throws {
         try await TestServer.run { server in
             let count = Limits.eventsPerRead * 2 + 10
@@ -77,7 +77,7 @@ struct EventTests {
         }
     }
 
-    @Test("gives a sign of life while nothing happens")
+    @Test("sends heartbeats while nothing happens")
     func keepAlive() async throws {
         try await TestServer.run(settings: { $0.eventPause = .milliseconds(10) }) { server in
             try await RawClient.connect(to: server) { client in
@@ -90,7 +90,7 @@ struct EventTests {
         }
     }
 
-    @Test("ends, whole, when fluxqd stops")
+    @Test("ends cleanly when fluxqd stops")
     func shutdown() async throws {
         try await TestServer.run { server in
             try await RawClient.connect(to: server) { client in

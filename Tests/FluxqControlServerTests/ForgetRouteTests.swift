@@ -17,14 +17,14 @@ struct ForgetRouteTests {
             headers: ["content-type": "application/json"])
     }
 
-    @Test("tells what would be forgotten, then forgets that, and says of named jobs why they stay")
+    @Test("shows what would be forgotten, then forgets it, and reports why named jobs stay")
     func forgets() async throws {
         try await TestServer.run { server in
             let done = try await server.finished()
             let waiting = try await server.submit()
             let foreign = try await server.submit(owner: TestServer.somebodyElse)
             let ids = "[\(done.id),\(waiting.id),\(foreign.id),999]"
-            // Ended at the very time of the server's clock, which stands still: before a later one.
+            // The jobs ended exactly at the server's time, which stands still, so they end before a later one.
             let preview = try await forget(server, #"{"ids": \#(ids), "preview": true}"#)
             #expect(preview.status == 200)
             let document: ForgetDocument = try preview.document()
@@ -37,7 +37,7 @@ struct ForgetRouteTests {
     }
 
     @Test(
-        "refuses a body that may mean more jobs than was thought",
+        "refuses a body that may select more jobs than intended",
         arguments: [
             "", "[]", "{}", #"{"preview": true}"#, #"{"lable": "x", "state": "done"}"#, #"{"state": "queued"}"#,
             #"{"ids": [0]}"#, #"{"ids": ["1"]}"#, #"{"before": "yesterday"}"#,
@@ -53,7 +53,7 @@ struct ForgetRouteTests {
         }
     }
 
-    @Test("refuses what is not JSON, or longer than any such request, by a status of its own")
+    @Test("refuses a body that is not JSON, or too long, with its own status")
     func unreadable() async throws {
         try await TestServer.run { server in
             let typed = try await server.send(
@@ -67,7 +67,7 @@ struct ForgetRouteTests {
         }
     }
 
-    @Test("a job's calls come by page, newest first, and its document says how many it leaves out")
+    @Test("a job's calls come in pages, newest first, and its document says how many it omits")
     func calls() async throws {
         try await TestServer.run { server in
             let job = try await server.submit()

@@ -9,8 +9,8 @@ import Yams
 
 @testable import FluxqControlServer
 
-/// docs/openapi.yaml and docs/http-api.md, held against the routes and the closed sets of the code. That the answers are as
-/// the description says, `make apitest` finds out.
+/// Compares docs/openapi.yaml and docs/http-api.md with the routes and the closed sets of the code. `make apitest`
+/// checks that the answers match the description.
 @Suite("The description of the interface")
 struct InterfaceDocumentTests {
     private let description: Node
@@ -22,7 +22,7 @@ struct InterfaceDocumentTests {
     private var schemas: Node? { description["components"]?["schemas"] }
 
     private func words(_ node: Node?) throws -> Set<String> {
-        // `null` is the absence of a word.
+        // `null` means that there is no word.
         Set(try #require(node?["enum"]?.sequence).compactMap(\.string).filter { $0 != "null" })
     }
 
@@ -112,7 +112,7 @@ struct InterfaceDocumentTests {
         let text = try RepositoryFile.text("docs/http-api.md")
         let json = try #require(text.split(separator: "```json\n").last?.split(separator: "```").first)
         let job = try JSONDecoder().decode(JobDocument.self, from: Data(json.utf8))
-        // It has nothing that fluxqd would not write.
+        // It contains nothing that fluxqd would not write.
         let written = try JSONDecoder().decode(JSONValue.self, from: Data(try jsonLine(job).utf8))
         #expect(try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)) == written)
     }

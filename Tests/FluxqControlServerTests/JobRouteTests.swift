@@ -12,7 +12,7 @@ import Testing
 
 @Suite("The routes of jobs", .timeLimit(.minutes(30)))
 struct JobRouteTests {
-    @Test("a job of somebody else, one that is not there and a number that is none get the same answer, byte for byte")
+    @Test("another user's job, a missing one and an invalid number get the same answer, byte for byte")
     func noSuchJob() async throws {
         try await TestServer.run { server in
             let foreign = try await server.finished(owner: TestServer.somebodyElse)
@@ -52,7 +52,7 @@ struct JobRouteTests {
         }
     }
 
-    @Test("the list has the newest first, in pages, and nobody else's jobs")
+    @Test("the list has only the caller's jobs, newest first, in pages")
     func pages() async throws {
         try await TestServer.run { server in
             for _ in 1...5 { _ = try await server.submit() }
@@ -71,10 +71,10 @@ struct JobRouteTests {
         }
     }
 
-    @Test("a page ends early where its jobs have long texts, not before its first, and the next one continues")
+    @Test("a page of jobs with long texts ends early, after at least one job, and the next one continues")
     func longTexts() async throws {
         try await TestServer.run { server in
-            // Two of these fit on a page, and one of those that JSON makes twice as long.
+            // Two of the long ones fit on a page, or one of those that JSON makes twice as long.
             let long = String(repeating: "a", count: 32_000)
             let longest = String(repeating: #"\""#, count: EditRequest.Bounds.promptBytes)
             for prompt in [long, longest, long, long] {
@@ -135,7 +135,7 @@ struct JobRouteTests {
         }
     }
 
-    @Test("cancel ends a queued job, marks a running one, and is refused to an ended one")
+    @Test("cancel ends a queued job, marks a running one, and is refused for an ended one")
     func cancel() async throws {
         try await TestServer.run { server in
             let queued = try await server.submit()
@@ -153,7 +153,7 @@ struct JobRouteTests {
         }
     }
 
-    @Test("retry puts a failed job back under its number, and is refused to any other")
+    @Test("retry requeues a failed job under its number, and is refused for any other")
     func retry() async throws {
         try await TestServer.run { server in
             let job = try await server.submit()
@@ -186,7 +186,7 @@ struct JobRouteTests {
     }
 
     @Test(
-        "what is no route says so",
+        "an unknown route is reported",
         arguments: [
             "/", "/v1", "/v1/", "/v1/jobs/", "//v1/jobs", "/v1/jobs/1/", "/v1/jobs/1/images", "/v1/jobs//cancel",
             "/v2/jobs",
@@ -203,7 +203,7 @@ struct JobRouteTests {
     }
 
     @Test(
-        "a route says which methods it takes",
+        "a route lists its methods",
         arguments: [
             (.DELETE, "/v1/jobs", "POST, GET, HEAD"), (.GET, "/v1/inputs", "PUT"), (.POST, "/v1/queue", "GET, HEAD"),
             (.GET, "/v1/jobs/1/cancel", "POST"), (.PUT, "/v1/jobs/1", "GET, HEAD"),
@@ -219,7 +219,7 @@ struct JobRouteTests {
         }
     }
 
-    @Test("the queue tells the caller's counts and what holds everybody")
+    @Test("the queue shows the caller's counts and what holds all users")
     func queue() async throws {
         try await TestServer.run { server in
             _ = try await server.submit(owner: TestServer.somebodyElse)
@@ -239,14 +239,14 @@ struct JobRouteTests {
         }
     }
 
-    @Test("a fault inside says nothing of itself to the caller and everything to the log")
+    @Test("an internal error shows nothing of itself to the caller and everything in the log")
     func fault() async throws {
         try await TestServer.run { server in
             let job = try await server.finished()
             let hash = try await server.get("/v1/jobs/\(job.id)").document(JobDocument.self).images[0].hash
             let stored = try #require(ContentHash(wire: hash))
             _ = try await server.archive.remove(stored, olderThan: .zero)
-            // A directory where the file was: nothing that the daemon itself could mend.
+            // A directory in place of the file, which the daemon cannot repair.
             try FileManager.default.createDirectory(
                 atPath: server.directory.path("objects/sha256/\(stored.hex.prefix(2))/\(stored.hex)"),
                 withIntermediateDirectories: false)

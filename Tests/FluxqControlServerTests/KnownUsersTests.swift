@@ -9,13 +9,13 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Looks into the user database", .timeLimit(.minutes(30)))
+@Suite("Lookups in the user database", .timeLimit(.minutes(30)))
 struct KnownUsersTests {
     private typealias Entry = KnownUsers.Entry
 
     private struct Failure: Error {}
 
-    /// A user database that answers, fails, or does not answer until it is told to.
+    /// A user database that answers, fails, or hangs until it may answer.
     private final class Database: Sendable {
         private struct State {
             var standings: [UInt32: KnownUsers.Standing] = [:]
@@ -57,14 +57,14 @@ struct KnownUsersTests {
         }
     }
 
-    /// Waits for no answer.
+    /// Does not wait for answers.
     private static var none: KnownUsers.Patience {
         var patience = KnownUsers.Patience()
         (patience.known, patience.unknown) = (.zero, .zero)
         return patience
     }
 
-    @Test("that hang hold up nobody else: the archive continues, and each user is looked for once")
+    @Test("that hang block nothing else: the archive continues, and each user is looked up once")
     func hanging() async throws {
         let database = Database()
         let uids = UInt32(KnownUsers.mostLookups)
@@ -74,9 +74,9 @@ struct KnownUsersTests {
         let directory = try TemporaryDirectory()
         let archive = try LocalArchive(directory: directory.path)
         let standings = await withTaskGroup(of: KnownUsers.Standing?.self) { group in
-            // Many more than the host has cores, and each from many connections.
+            // Many more than the host has cores, and each on many connections.
             for number in 0..<4 * uids { group.addTask { await users.standing(of: number % uids) } }
-            // What a claim and an upload ask of the archive.
+            // The operations of a claim and an upload on the archive.
             do {
                 for _ in 0..<32 {
                     _ = try await archive.spool.freeSpace()
@@ -95,7 +95,7 @@ struct KnownUsersTests {
         #expect(database.lookups == Int(uids))
     }
 
-    @Test("let what was last known hold while a new one is on its way, and while they fail")
+    @Test("leave the last known entry in use while one is running, and while they fail")
     func lastKnown() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [70])))
@@ -108,7 +108,7 @@ struct KnownUsersTests {
         users.forget()
         #expect(await users.standing(of: 7) == grace)
         #expect(users.lastKnown(7)?.name == "grace")
-        // Somebody who was never known is neither a user nor none.
+        // For a user that was never known, the answer is unknown.
         #expect(await users.standing(of: 8) == nil)
         database.fail(false)
         database.set(7, .user(Entry(name: "grace", groups: [])))
@@ -116,12 +116,12 @@ struct KnownUsersTests {
         #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [])))
     }
 
-    @Test("that hang are not waited for again and again: one lookup, and the last known entry at once")
+    @Test("that hang are not waited for repeatedly: one lookup, and the last known entry immediately")
     func served() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [70])))
         let users = KnownUsers(patience: Self.none) { try database.lookUp($0) }
-        // The first lookup is not waited for either, and its answer comes.
+        // The first lookup is not waited for either, but its answer arrives.
         try await Observation.wait { await users.standing(of: 7) != nil }
         let before = database.lookups(7)
         database.hang()
@@ -134,7 +134,7 @@ struct KnownUsersTests {
         database.answer()
     }
 
-    @Test("that were begun before a reload are asked again after it")
+    @Test("that began before a reload are repeated after it")
     func outdated() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [70])))
@@ -148,7 +148,7 @@ struct KnownUsersTests {
         #expect(await standing == .user(Entry(name: "grace", groups: [])))
     }
 
-    @Test("say no of an account that is gone, and of one that another user may take on")
+    @Test("reject an account that was deleted, and a subordinate uid of another user")
     func gone() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [])))
@@ -162,7 +162,7 @@ struct KnownUsersTests {
         }
     }
 
-    @Test("for thousands of strangers forget no user")
+    @Test("of thousands of strangers displace no known user")
     func strangers() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [])))
@@ -172,7 +172,7 @@ struct KnownUsersTests {
         #expect(users.lastKnown(7)?.name == "grace")
     }
 
-    @Test("are no more at once than there are threads for, and who is known is served all the same")
+    @Test("are limited in number, and known users are still served")
     func many() async throws {
         let database = Database()
         database.set(7, .user(Entry(name: "grace", groups: [])))
@@ -181,7 +181,7 @@ struct KnownUsersTests {
         database.hang()
         users.forget()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            // Ends those that wait, whatever fails here.
+            // Ends the waiting tasks, even if an expectation fails.
             defer { database.answer() }
             for uid in 0..<UInt32(KnownUsers.mostLookups) {
                 group.addTask { _ = await users.standing(of: 100_000 + uid) }

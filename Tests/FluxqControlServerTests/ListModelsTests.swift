@@ -15,7 +15,7 @@ struct ListModelsTests {
         rules: ["own": .init(requiresImage: true, omit: ["seed", "response_format"], parameters: ["size"])],
         defaultModel: "b")
 
-    @Test("lists what can be asked for, with endpoint, price, fields and their ranges")
+    @Test("lists the available models, with endpoint, price, fields and their ranges")
     func list() async throws {
         try await TestServer.run(
             settings: {
@@ -46,7 +46,7 @@ struct ListModelsTests {
         }
     }
 
-    @Test("is what submits go by, also after a reload")
+    @Test("matches what submits accept, also after a reload")
     func reload() async throws {
         try await TestServer.run { server in
             server.reload(.init(catalog: Self.catalog))

@@ -12,7 +12,7 @@ import Testing
 
 @Suite("The caller", .enabled(if: Asking.isPossible), .timeLimit(.minutes(30)))
 struct PeerTests {
-    @Test("is who the kernel says, whatever the request claims, and sees nobody else's")
+    @Test("is the user that the kernel reports, whatever the request claims, and sees no other user's jobs")
     func separate() async throws {
         try await TestServer.run { server in
             let mine = try await server.finished()
@@ -42,7 +42,7 @@ struct PeerTests {
                     server, as: 1234, ["-X", "POST", "http://localhost/v1/jobs/\(mine.id)/\(verb)"])
                 #expect(foreign == unknown)
             }
-            // Root is no exception here.
+            // Root is no exception.
             #expect(try await server.get("/v1/jobs/\(theirs.id)").status == 404)
         }
     }
@@ -58,7 +58,7 @@ struct PeerTests {
 
             let file = server.directory.path("mine.png")
             try Data(SamplePictures.png.bytes).write(to: URL(filePath: file))
-            // The other user reads it, under whatever umask the tests run.
+            // The other user reads it, whatever the umask of the tests is.
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
             let brought = try await ask(server, as: 1234, ["-T", file, "http://localhost/v1/inputs"])
             #expect(brought.status == 200, "\(brought)")
@@ -67,7 +67,7 @@ struct PeerTests {
         }
     }
 
-    @Test("is refused where it is nobody")
+    @Test("is refused if it is nobody")
     func nobody() async throws {
         try await TestServer.run { server in
             let reply = try await ask(server, as: 65534, ["http://localhost/v1/queue"])
@@ -112,9 +112,9 @@ struct PeerTests {
         }) { server in
             let reply = try await ask(server, as: 1234, Self.asked)
             #expect(reply.status == 403 && reply.body.contains("access.unknown_users"), "\(reply)")
-            // Whom the configuration names by number.
+            // An administrator named by uid.
             #expect(try await ask(server, as: 1236, Self.asked).status == 200)
-            // daemon, of every host.
+            // The user daemon, which every host has.
             #expect(try await ask(server, as: 1, Self.asked).status == 200)
             var settings = ControlServer.Settings(catalog: ModelCatalog(offering: ["m"]), admitsUnknownUsers: true)
             settings.shutdownGrace = .seconds(1)
@@ -123,7 +123,7 @@ struct PeerTests {
         }
     }
 
-    @Test("is refused as another user's subordinate and as a service's passing user, whatever is configured")
+    @Test("is refused as another user's subordinate uid and as a service's dynamic one, whatever is configured")
     func subordinate() async throws {
         let users = KnownUsers.patient { uid in
             uid == 100_033 ? .subordinate(of: "mallory") : try KnownUsers.ofThisHost(uid)
@@ -136,7 +136,7 @@ struct PeerTests {
         }
     }
 
-    @Test("is told to try later while nobody can say who it is, and an administrator by number is served")
+    @Test("is told to try later while users cannot be looked up, and an administrator by uid is served")
     func silentDatabase() async throws {
         struct Failure: Error {}
         try await TestServer.run(
@@ -148,7 +148,7 @@ struct PeerTests {
         }
     }
 
-    @Test("with hundreds of subordinate uids takes no place of another's, nor an administrator's")
+    @Test("with hundreds of subordinate uids takes no place of another user or an administrator")
     func manySubordinates() async throws {
         let users = KnownUsers.patient { uid in
             uid >= 100_000 ? .subordinate(of: "mallory") : .user(.init(name: "\(uid)", groups: []))
@@ -163,7 +163,7 @@ struct PeerTests {
         ) { server in
             for uid in 100_000..<100_040 as Range<UInt32> {
                 let reply = try await ask(server, as: uid, Self.asked + ["--max-time", "1500"])
-                // 0: closed without a word, as after some refusals a second.
+                // 0: closed without an answer, as after a few refusals per second.
                 #expect(reply.status == 403 || reply.status == 0, "\(reply)")
             }
             #expect(try await ask(server, as: 1235, Self.asked).status == 200)
@@ -171,7 +171,7 @@ struct PeerTests {
         }
     }
 
-    @Test("as one of thousands of subordinate uids is refused without a lookup, which stay for users")
+    @Test("as one of thousands of subordinate uids is refused without a lookup")
     func subordinatesLookups() async throws {
         let directory = try TemporaryDirectory()
         try "mallory:100000:65536\n".write(toFile: directory.path("subuid"), atomically: true, encoding: .utf8)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("PerUserLock", .timeLimit(.minutes(30)))
 struct PerUserLockTests {
-    @Test("are taken one at a time by each user, in the order of coming, and by different users at once")
+    @Test("serializes each user's operations, in order of arrival, but not those of different users")
     func order() async throws {
         let perUserLock = PerUserLock()
         let done = Record()
@@ -25,7 +25,7 @@ struct PerUserLockTests {
                 group.addTask { await perUserLock.take(1) { done.append(number) } }
                 try await Observation.wait { perUserLock.waiting(uid: 1) >= number - 1 }
             }
-            // Another user does not wait for the first.
+            // Another user does not wait for the first one.
             await perUserLock.take(2) { done.append(5) }
             gate.open()
             try await group.waitForAll()
@@ -33,7 +33,7 @@ struct PerUserLockTests {
         #expect(done.numbers == [5, 1, 2, 3, 4])
     }
 
-    @Test("continue after one who failed")
+    @Test("continues after a failure")
     func failure() async throws {
         let perUserLock = PerUserLock()
         struct Failed: Error {}
@@ -41,16 +41,16 @@ struct PerUserLockTests {
         #expect(await perUserLock.take(1) { 7 } == 7)
     }
 
-    @Test("hold nobody else up: another user's question is answered while one's waits")
+    @Test("blocks no other user: another user's request is answered while one's waits")
     func server() async throws {
         try await TestServer.run { server in
             let job = try await server.submit()
-            // Whatever can be read, so that a new route has to take turns too.
+            // All readable routes, so that a new route has to use the lock too.
             let paths = Routes.all.filter { $0.method == .get }.map { route in
                 route.path.replacing("{id}", with: "\(job.id)").replacing("{index}", with: "1")
             }
             #expect(paths.contains("/v1/jobs/\(job.id)/images/1") && paths.contains("/v1/jobs/\(job.id)/input"))
-            // A turn of somebody else's does not matter.
+            // A turn of another user does not matter.
             try await server.perUserLock.take(TestServer.uid + 1) {
                 // An event stream has no end.
                 for path in paths where path != "/v1/events" { _ = try await server.get(path) }
@@ -67,7 +67,7 @@ struct PerUserLockTests {
         }
     }
 
-    @Test("that a client waits for take its place until they come, although it has gone")
+    @Test("keeps the place of a client that has disconnected while its request waits")
     func place() async throws {
         try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
             try await server.perUserLock.take(TestServer.uid) {
@@ -84,7 +84,7 @@ struct PerUserLockTests {
     }
 }
 
-/// Somebody stands in it until it is opened.
+/// Blocks a task until it is opened.
 private final class Gate: Sendable {
     private let standing = AsyncStream<Void>.makeStream()
     private let opened = AsyncStream<Void>.makeStream()

@@ -38,7 +38,7 @@ struct PictureRouteTests {
             try FileManager.default.removeItem(atPath: path)
             try bytes.write(to: URL(filePath: path))
 
-            // A part of it is not served either, though the flipped bit may lie elsewhere.
+            // A range is not served either, although the flipped bit may lie outside it.
             for headers in [["range": "bytes=0-3"], [:]] as [HTTPHeaders] {
                 let reply = try await server.get("/v1/jobs/\(job.id)/images/1", headers: headers)
                 #expect(reply.status == 410)
@@ -51,7 +51,7 @@ struct PictureRouteTests {
         }
     }
 
-    @Test("who has the picture already is told so, in every form that the standard knows")
+    @Test("a client that has the picture already gets 304, in every form of the standard")
     func notModified() async throws {
         try await TestServer.run { server in
             let path = "/v1/jobs/\(try await server.finished().id)/images/1"
@@ -67,7 +67,7 @@ struct PictureRouteTests {
         }
     }
 
-    @Test("a part of the picture can be asked for, and asked for again only while it is the same picture")
+    @Test("a range of the picture can be requested, and with If-Range only if the picture is the same")
     func ranges() async throws {
         try await TestServer.run { server in
             let bytes = SamplePictures.png.bytes

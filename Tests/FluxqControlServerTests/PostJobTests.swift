@@ -15,7 +15,7 @@ import Testing
 struct PostJobTests {
     static let link = TestServer.link
 
-    @Test("queues a job, says where it is, and draws a seed where none was given")
+    @Test("queues a job, returns its location, and draws a seed if none was given")
     func created() async throws {
         try await TestServer.run { server in
             let reply = try await server.post(
@@ -41,7 +41,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("names everything that is wrong at once and queues nothing")
+    @Test("reports all errors at once and queues nothing")
     func allWrong() async throws {
         try await TestServer.run { server in
             let reply = try await server.post(
@@ -102,7 +102,7 @@ struct PostJobTests {
     }
 
     @Test(
-        "a link that leads inwards is refused by field unless the configuration allows it, one with a password always")
+        "a link to a private address is a field error unless the configuration allows it, one with a password always")
     func links() async throws {
         func body(_ link: String, _ more: String = "") -> String {
             #"{"request": {"prompt": "a", "image": "\#(link)"\#(more)}}"#
@@ -150,7 +150,7 @@ struct PostJobTests {
                     problem.detail
                         == "No endpoint offers the model \(model). Offered: a, b, own. Nothing was queued.")
             }
-            // What is no name at all is a wrong field like any other.
+            // An invalid name is an ordinary field error.
             for model in [#""""#, "7", #""a\nb""#] {
                 let reply = try await server.post(
                     #"{"request": {"prompt": "x", "model": \#(model), "image": "\#(Self.link)"}}"#)
@@ -161,7 +161,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("keeps the fields of a model's own as they came, and draws no seed for a model that takes none")
+    @Test("keeps fields specific to the model unchanged, and draws no seed for a model without one")
     func parameters() async throws {
         try await TestServer.run(settings: { $0.catalog = Self.catalog }) { server in
             let body =
@@ -194,7 +194,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("takes JSON, whatever its kind is called, and nothing else")
+    @Test("accepts JSON under any of its media types, and nothing else")
     func mediaTypes() async throws {
         try await TestServer.run { server in
             let body = #"{"request": {"prompt": "a", "image": "\#(Self.link)"}}"#
@@ -210,7 +210,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("takes a data: URI, with its letters escaped or its lines broken as JSON allows")
+    @Test("accepts a data: URI, with its letters escaped or its lines broken as JSON allows")
     func dataURI() async throws {
         try await TestServer.run { server in
             let base64 = Data(SamplePictures.png.bytes).base64EncodedString()
@@ -230,7 +230,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("takes a picture of 20 MiB inside its body")
+    @Test("accepts a picture of 20 MiB inside its body")
     func largePicture() async throws {
         try await TestServer.run { server in
             let picture = Self.jpeg(bytes: 20 << 20)
@@ -241,7 +241,7 @@ struct PostJobTests {
             #expect(reply.status == 201)
             let job: JobDocument = try reply.document()
             #expect(try await server.get("/v1/jobs/\(job.id)/input").body == picture)
-            // One byte more is too much.
+            // One more byte is too much.
             let tooLarge = Data(Self.jpeg(bytes: 20 << 20 + 1)).base64EncodedString()
             let refusal = try await refusal(
                 of: #"{"request": {"prompt": "a", "image": "data:;base64,\#(tooLarge)"}}"#, by: server)
@@ -250,7 +250,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("bounds what a body holds besides its picture")
+    @Test("limits the size of a body without its picture")
     func longBody() async throws {
         try await TestServer.run { server in
             let body = #"{"request": {"prompt": "\#(String(repeating: "a", count: 1 << 20))"}}"#
@@ -288,7 +288,7 @@ struct PostJobTests {
     }
 
     @Test(
-        "returns the job of a key whatever limit has been reached since, and takes again a picture that the owner has")
+        "returns the job of a key whatever limit has been reached since, and accepts the owner's picture again")
     func keyAtLimits() async throws {
         let picture = SamplePictures.jpeg.bytes
         var policy = StorePolicy()
@@ -300,13 +300,13 @@ struct PostJobTests {
             }
             let first = try await server.post(submission("k"))
             #expect(first.status == 201)
-            // Lower limits than what is there: nothing more is taken, and nothing of it is asked for again.
+            // The limits are now below the current use: nothing more is accepted, but nothing is requested again.
             let again = try await server.post(submission("k"))
             #expect(again.status == 200)
             #expect(try again.document(JobDocument.self).id == first.document(JobDocument.self).id)
             let input: InputDocument = try await server.put(picture).document()
 
-            // Damaged, it is sent again at the limit.
+            // A damaged picture can be sent again at the limit.
             _ = try await server.store.recordDamage(of: try #require(ContentHash(wire: input.image)))
             #expect(try await server.put(picture).status == 200)
             #expect(try await server.post(submission("other")).status == 201)
@@ -340,7 +340,7 @@ struct PostJobTests {
         }
     }
 
-    @Test("opens nothing with a hash of somebody else's input")
+    @Test("accepts no hash of another user's input")
     func foreignInput() async throws {
         try await TestServer.run { server in
             let picture = try await server.archived(SamplePictures.png)
@@ -387,7 +387,8 @@ struct PostJobTests {
         }
     }
 
-    /// The answer to a body that is refused before its end; a client library may give up sending before it reads that.
+    /// The answer to a body that is refused before its end; an HTTP library may stop sending before it reads the
+    /// answer.
     private func refusal(of body: String, by server: TestServer) async throws -> String {
         try await RawClient.connect(to: server) { client in
             try await client.send(
@@ -402,13 +403,13 @@ struct PostJobTests {
         #expect(try server.files(in: "objects").isEmpty && server.files(in: "incoming").isEmpty)
     }
 
-    /// A JPEG of exactly that many bytes: a small one, filled up with comments.
+    /// A JPEG of exactly that many bytes: a small one, extended with comments.
     static func jpeg(bytes: Int) -> [UInt8] {
         let picture = SamplePictures.jpeg.bytes
         var filled = Array(picture.prefix(2))
         var missing = bytes - picture.count
         while missing > 0 {
-            // A comment has at least four bytes; none may be left over that are fewer.
+            // A comment has at least four bytes, so the rest must not be shorter.
             let size = missing <= 65_000 ? missing : min(65_000, missing - 4)
             filled += [0xFF, 0xFE, UInt8((size - 2) >> 8), UInt8((size - 2) & 0xFF)]
             filled += [UInt8](repeating: UInt8(truncatingIfNeeded: missing % 251), count: size - 4)

@@ -11,7 +11,7 @@ import Testing
 
 @Suite("PUT /v1/inputs", .timeLimit(.minutes(30)))
 struct PutInputTests {
-    @Test("keeps a whole picture and tells what it is", arguments: SamplePictures.all)
+    @Test("stores a complete picture and returns its properties", arguments: SamplePictures.all)
     func picture(sample: SamplePicture) async throws {
         try await TestServer.run { server in
             let reply = try await server.put(sample.bytes)
@@ -38,7 +38,7 @@ struct PutInputTests {
     }
 
     @Test(
-        "refuses what is no whole picture and keeps nothing of it",
+        "refuses anything but a complete picture and keeps nothing of it",
         arguments: [
             (Array("<!DOCTYPE html><html></html>".utf8), "HTML"), (Array("hello".utf8), "text"),
             (Array(SamplePictures.png.bytes.dropLast(20)), "ends early"),
@@ -65,7 +65,7 @@ struct PutInputTests {
     }
 
     @Test(
-        "says 413 to what is too large, whether its size is announced or not, and reads on so that the answer is heard",
+        "answers 413 to a body that is too large, declared or not, and keeps reading so that the answer arrives",
         arguments: ["Content-Length: 300000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n493e0\r\n"])
     func tooLarge(framing: String) async throws {
         try await TestServer.run(settings: { $0.maxInputBytes = 1000 }) { server in
@@ -99,7 +99,7 @@ struct PutInputTests {
         }
     }
 
-    @Test("leaves nothing behind of a body that stops half way, and says so to who still listens")
+    @Test("leaves nothing behind of an incomplete body, and reports it to a client that still reads")
     func halfBody() async throws {
         try await TestServer.run { server in
             try await RawClient.connect(to: server) { client in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-/// A connection that says whatever a test wants, HTTP or not.
+/// A connection that sends any text, HTTP or not.
 struct RawClient {
     private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
@@ -32,7 +32,7 @@ struct RawClient {
     struct Conversation {
         fileprivate var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
         fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-        /// What came and was not taken yet.
+        /// Received but not yet read.
         private var pending = ""
 
         fileprivate init(
@@ -51,12 +51,12 @@ struct RawClient {
             try await outbound.write(ByteBuffer(bytes: bytes))
         }
 
-        /// Says that nothing more will be sent.
+        /// Closes the sending side.
         func finish() {
             outbound.finish()
         }
 
-        /// What comes up to and with that text.
+        /// Reads up to and including that text.
         mutating func read(through text: String) async throws -> String {
             while true {
                 if let range = pending.range(of: text) {
@@ -69,12 +69,12 @@ struct RawClient {
             }
         }
 
-        /// What comes until the server closes the connection.
+        /// Reads until the server closes the connection.
         mutating func readToEnd() async throws -> String {
             do {
                 while let piece = try await inbound.next() { pending += String(buffer: piece) }
             } catch is IOError {
-                // Closed with bytes of ours unread.
+                // The server closed it with unread data.
             }
             defer { pending = "" }
             return pending

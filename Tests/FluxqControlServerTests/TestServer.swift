@@ -15,7 +15,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-/// A control server on a real socket with a real store and archive, for the length of one test.
+/// A control server on a real socket with a real store and archive, for one test.
 struct TestServer: Sendable {
     let directory: TemporaryDirectory
     let store: Store
@@ -26,11 +26,11 @@ struct TestServer: Sendable {
     /// What the server logged.
     let log: RecordedLog
 
-    /// The user that this test process runs as, and so the one that the server sees.
+    /// The user of this test process, whom the server therefore sees.
     static let uid = getuid()
     static let now = Timestamp(secondsSinceEpoch: 1_790_000_000)
 
-    /// Those of this host, but the test's own user is called as in its tests.
+    /// The users of this host, but the test's own user has the name that the tests use.
     static var users: KnownUsers {
         KnownUsers.patient { uid in
             guard uid == Self.uid, case .user(let entry) = try KnownUsers.ofThisHost(uid) else {
@@ -122,7 +122,7 @@ struct TestServer: Sendable {
     }
 }
 
-/// One response as it came.
+/// One response.
 struct Reply {
     let status: Int
     let headers: HTTPHeaders
@@ -133,7 +133,7 @@ struct Reply {
         return try JSONDecoder().decode(Document.self, from: Data(body))
     }
 
-    /// The code of a problem, whose document is checked on the way.
+    /// The problem document, which is checked as well.
     var problem: Problem {
         get throws {
             try #require(headers.first(name: "content-type") == "application/problem+json")
@@ -171,7 +171,7 @@ extension TestServer {
         try await send(.POST, "/v1/jobs", body: .bytes(ByteBuffer(string: json)), headers: headers)
     }
 
-    /// Files under the archive's directory of that name.
+    /// The files below the archive's directory with that name.
     func files(in name: String) throws -> [String] {
         let url = URL(filePath: directory.path(name))
         let names = FileManager.default.enumerator(at: url, includingPropertiesForKeys: [.isRegularFileKey])
@@ -181,7 +181,7 @@ extension TestServer {
     }
 }
 
-// Jobs brought into states by the store's own verbs.
+// Jobs in various states, reached through the store's own verbs.
 extension TestServer {
     static let me = Owner(uid: uid, name: "me")
     static let somebodyElse = Owner(uid: 54321, name: "eve")
@@ -220,7 +220,7 @@ extension TestServer {
         return job
     }
 
-    /// Claims the job, which must be the next one, and lets the API answer with an inline picture.
+    /// Claims the job, which must be the next one, and lets the API return an inline picture.
     func answer(_ job: Job, with sample: SamplePicture = SamplePictures.png) async throws {
         let claim = try await claim()
         try #require(claim.job == job.id)

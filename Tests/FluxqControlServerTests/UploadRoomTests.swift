@@ -8,7 +8,7 @@ import Testing
 
 @testable import FluxqControlServer
 
-@Suite("Uploads on their way", .timeLimit(.minutes(30)))
+@Suite("Uploads in progress", .timeLimit(.minutes(30)))
 struct UploadRoomTests {
     private static func policy(_ limits: [LimitKind: Int64]) -> StorePolicy {
         var policy = StorePolicy()
@@ -21,7 +21,7 @@ struct UploadRoomTests {
     }
 
     @Test(
-        "one that is too large for the user is refused by its announced size, before a byte of it is sent",
+        "one that is too large for the user is refused by its declared size, before a byte of it is sent",
         arguments: [LimitKind.inputBytes, .unusedInputBytes, .archiveBytes])
     func announced(kind: LimitKind) async throws {
         try await TestServer.run(policy: Self.policy([kind: 1000])) { server in
@@ -35,7 +35,7 @@ struct UploadRoomTests {
     }
 
     @Test(
-        "one that announces no size is stopped when it has passed what is left, by either door",
+        "one that declares no size is stopped once it exceeds what is left, on either route",
         arguments: [LimitKind.inputBytes, .unusedInputBytes, .archiveBytes], [true, false])
     func stopped(kind: LimitKind, isJob: Bool) async throws {
         try await TestServer.run(policy: Self.policy([kind: 1000])) { server in
@@ -54,7 +54,7 @@ struct UploadRoomTests {
         }
     }
 
-    @Test("what a user is still sending counts beside what is there, and is free again when it is given up")
+    @Test("a user's unfinished uploads count besides the stored ones, and are released when abandoned")
     func inFlight() async throws {
         let size = Int64(SamplePictures.png.bytes.count)
         let policy = Self.policy([.unusedInputBytes: size + 600])
@@ -75,7 +75,7 @@ struct UploadRoomTests {
         }
     }
 
-    @Test("a picture that is there already is taken at a full archive, by its size, one at a time")
+    @Test("a picture that the user already has is accepted at a full archive, by its size, one at a time")
     func known() async throws {
         let png = SamplePictures.png.bytes
         let full = Self.policy([.archiveBytes: Int64(png.count), .unusedInputBytes: Int64(png.count)])
@@ -92,14 +92,14 @@ struct UploadRoomTests {
             }
             #expect(try await server.put(png).status == 200)
             let body = #"{"request": {"prompt": "a", "image": "data:;base64,\#(Data(png).base64EncodedString())"}}"#
-            // It is a known picture, and a full archive takes no job.
+            // The picture is known, but a full archive accepts no job.
             let job = try await server.post(body)
             #expect(job.status == 429)
             #expect(try job.problem.limit?.name == "archive_bytes")
         }
     }
 
-    @Test("all together leave free what is kept for calls", .enabled(if: SmallFileSystem.isPossible))
+    @Test("all together leave the space that is kept for calls", .enabled(if: SmallFileSystem.isPossible))
     func kept() async throws {
         try await TestServer.run(settings: { $0.maxInputBytes = 1 << 40 }) { server in
             let free = try await server.archive.spool.freeSpace().bytes
@@ -109,7 +109,7 @@ struct UploadRoomTests {
                 let answer = try await client.read(through: "title")
                 #expect(answer.hasPrefix("HTTP/1.1 507 ") && answer.contains("too full"), "\(answer)")
             }
-            // No user gets so much that less is left for everybody else.
+            // No user's uploads may take more than they leave free for all others.
             try await RawClient.connect(to: server) { client in
                 try await client.send(Self.head("Expect: 100-continue\r\nContent-Length: \(free / 5 * 2)"))
                 _ = try await client.read(through: "\r\n\r\n")

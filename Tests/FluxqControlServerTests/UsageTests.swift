@@ -18,7 +18,7 @@ struct UsageTests {
         return policy
     }
 
-    @Test("no number of uploads at once gets more into the archive than the limit allows")
+    @Test("concurrent uploads cannot exceed the limit of the archive")
     func uploads() async throws {
         let samples = SamplePictures.all
         var policy = StorePolicy()
@@ -30,7 +30,7 @@ struct UsageTests {
                 return try await group.reduce(into: [Int]()) { $0.append($1) }
             }
             #expect(Set(statuses) == [200, 429])
-            // What was refused is not in the archive either.
+            // Refused uploads are not in the archive either.
             let kept = try server.files(in: "objects")
             #expect(kept.count == statuses.count { $0 == 200 })
             let usage = try await server.store.usage(of: TestServer.me).use
@@ -38,7 +38,7 @@ struct UsageTests {
         }
     }
 
-    @Test("what the API said to one user's call is told to administrators alone", arguments: [true, false])
+    @Test("the API's answer to one user's call is shown to administrators only", arguments: [true, false])
     func held(isAdministrator: Bool) async throws {
         try await TestServer.run(settings: {
             $0.administrators = .init(only: isAdministrator ? [TestServer.uid] : [])
@@ -54,7 +54,7 @@ struct UsageTests {
         }
     }
 
-    @Test("says what the caller has used, what it cost and what is left, as the queue does")
+    @Test("shows what the caller has used, what it cost and what is left, as the queue does")
     func own() async throws {
         try await TestServer.run(policy: Self.policy) { server in
             #expect(try await server.post(Self.body).status == 201)
@@ -71,7 +71,7 @@ struct UsageTests {
         }
     }
 
-    @Test("everybody's is for administrators")
+    @Test("all users' usage is for administrators")
     func all() async throws {
         try await TestServer.run(policy: Self.policy) { server in
             _ = try await server.submit(owner: TestServer.somebodyElse)
@@ -91,7 +91,7 @@ struct UsageTests {
         }
     }
 
-    @Test("a job that waits for a limit says which, how far it is used and when it is renewed")
+    @Test("a job that waits for a limit shows which, how far it is used and when it is renewed")
     func waiting() async throws {
         try await TestServer.run(policy: Self.policy) { server in
             for _ in 0..<2 { #expect(try await server.post(Self.body).status == 201) }
@@ -109,7 +109,7 @@ struct UsageTests {
         }
     }
 
-    @Test("what could never run is refused with 429 and what to do")
+    @Test("a job that could never run is refused with 429 and what to do")
     func never() async throws {
         try await TestServer.run(policy: Self.policy) { server in
             let reply = try await server.post(Self.body.replacing("\"n\": 2", with: "\"n\": 4"))

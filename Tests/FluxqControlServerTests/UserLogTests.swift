@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Log lines that users cause")
 struct UserLogTests {
-    @Test("are so many a minute for each user, and what was left out is told in one line, then it begins again")
+    @Test("are limited per minute and user, one line reports the dropped ones, then it begins again")
     func limited() {
         let recorded = RecordedLog()
         let time = Mutex(ContinuousClock.now)

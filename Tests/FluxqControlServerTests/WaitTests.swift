@@ -13,7 +13,7 @@ struct WaitTests {
         try await TestServer.run { server in
             let job = try await server.submit()
             async let reply = server.get("/v1/jobs/\(job.id)?wait=300")
-            // Neither another job's end nor a step of its own ends the wait.
+            // Neither another job's end nor an intermediate step of this one ends the wait.
             _ = try await server.submit(owner: TestServer.somebodyElse)
             if succeeds {
                 try await server.answer(job)
@@ -40,7 +40,7 @@ struct WaitTests {
         }
     }
 
-    @Test("ends for a job that has ended already, at once")
+    @Test("ends immediately for a job that has already ended")
     func over() async throws {
         try await TestServer.run { server in
             let job = try await server.finished()
@@ -48,7 +48,7 @@ struct WaitTests {
         }
     }
 
-    @Test("ends when the client goes away, so that its place is free again")
+    @Test("ends when the client disconnects, so that its place is free again")
     func clientLeaves() async throws {
         try await TestServer.run(settings: { $0.maxConnectionsPerUser = 1 }) { server in
             let job = try await server.submit()
@@ -66,7 +66,7 @@ struct WaitTests {
         try await TestServer.run { server in
             let job = try await server.submit()
             try await RawClient.connect(to: server) { client in
-                // Both requests come in one piece: when the first is answered, the second has been read.
+                // Both requests are sent together: when the first is answered, the second has been read.
                 try await client.send(
                     "GET /v1/queue HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs/\(job.id)?wait=300 HTTP/1.1\r\nHost: x\r\n\r\n"
                 )
@@ -83,22 +83,22 @@ struct WaitTests {
 extension RawClient {
     static let oneRequest = "GET /v1/queue HTTP/1.1\r\nConnection: close\r\n\r\n"
 
-    /// The status of the answer to one request on a connection of its own; nil if that is turned away.
+    /// The status of the answer to one request on a new connection; nil if that is refused.
     static func askOnce(_ server: TestServer) async throws -> Int? {
         try await connect(to: server) { client in
-            // One that is turned away may be closed before it has said anything.
+            // A refused connection may be closed before the request is sent.
             do { try await client.send(oneRequest) } catch { return nil }
             let line = try await client.readToEnd().prefix(while: { $0 != "\r\n" })
             return Int(line.split(separator: " ").dropFirst().first ?? "")
         }
     }
 
-    /// Returns when nobody new gets in.
+    /// Returns when new connections are refused.
     static func waitUntilRefused(_ server: TestServer) async {
         do { while true { try await connect(to: server) { _ in } } } catch {}
     }
 
-    /// A place is given back a moment after its connection has closed: until then connections are refused or turned away.
+    /// A place is freed a moment after its connection has closed: until then connections are refused.
     static func waitForPlace(_ server: TestServer) async throws {
         var status: Int?
         while status != 200 {
