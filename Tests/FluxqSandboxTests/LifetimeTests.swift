@@ -23,7 +23,7 @@ struct LifetimeTests {
         }
     }
 
-    @Test("on another port where its last one is taken, and not at all where it was told which")
+    @Test("on another port if its last one is taken, but not if a port is configured")
     func portTaken() async throws {
         let directory = try TemporaryDirectory()
         try await SandboxClient.run { first throws in
@@ -42,7 +42,7 @@ struct LifetimeTests {
         }
     }
 
-    @Test("not in a directory that cannot be made")
+    @Test("not in a directory that cannot be created")
     func noDirectory() async throws {
         let directory = try TemporaryDirectory()
         try Data().write(to: URL(fileURLWithPath: directory.path("file")))
@@ -50,7 +50,7 @@ struct LifetimeTests {
         await #expect(throws: SandboxError.self) { try await Sandbox.start(configuration, logger: .quiet) }
     }
 
-    @Test("every call is on record, with what was asked and what was billed")
+    @Test("every call is in the ledger, with its request and its bill")
     func ledger() async throws {
         try await SandboxClient.run { client throws in
             let before = Int64(Date().timeIntervalSince1970 * 1_000_000)
@@ -75,7 +75,7 @@ struct LifetimeTests {
                 #expect(entry.receivedAt.hasSuffix("Z"))
             }
             #expect(entries.map(\.receivedMonotonicNanoseconds).sorted() == entries.map(\.receivedMonotonicNanoseconds))
-            // From anywhere else, by the directory alone.
+            // Any process can read it, given the directory.
             #expect(try SandboxLedger(directory: client.directory.path("sandbox")).entries() == entries)
         }
     }
@@ -101,7 +101,7 @@ struct LifetimeTests {
     }
 
     @Test(
-        "a call that waits is on record while it waits, and stopping ends it at once",
+        "a waiting call is already in the ledger, and stopping ends it immediately",
         arguments: [
             "sandbox:stall", "sandbox:slow=3600", "sandbox:slow=3600 sandbox:429",
         ])
@@ -117,7 +117,7 @@ struct LifetimeTests {
         }
     }
 
-    @Test("latency holds up what is billed and nothing else")
+    @Test("latency delays only billed calls")
     func latency() async throws {
         try await SandboxClient.run(latency: .seconds(3600)) { client throws in
             #expect(try await client.order(["n": 9]).answer().status == 400)

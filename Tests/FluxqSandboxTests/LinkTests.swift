@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The sandbox's links", .timeLimit(.minutes(30)))
 struct LinkTests {
-    @Test("answer the picture, to GET and to HEAD")
+    @Test("return the picture, for GET and HEAD")
     func works() async throws {
         try await SandboxClient.run { client throws in
             let link = try await client.link()
@@ -22,7 +22,7 @@ struct LinkTests {
         }
     }
 
-    @Test("carry raw plus, slash and equals signs and end after seven days")
+    @Test("contain raw plus, slash and equals signs and expire after seven days")
     func form() async throws {
         try await SandboxClient.run { client throws in
             let before = Int(Date().timeIntervalSince1970)
@@ -46,7 +46,7 @@ struct LinkTests {
         }
     }
 
-    @Test("are refused once any byte of the query or the name is another")
+    @Test("are refused if any byte of the query or the name differs")
     func tampered() async throws {
         try await SandboxClient.run { client throws in
             let link = try await client.link()
@@ -66,7 +66,7 @@ struct LinkTests {
         }
     }
 
-    @Test("are refused once they have ended")
+    @Test("are refused once they have expired")
     func expired() async throws {
         try await SandboxClient.run(linkLifetime: .seconds(-1)) { client throws in
             #expect(try await client.download(try await client.link()).answer().status == 403)

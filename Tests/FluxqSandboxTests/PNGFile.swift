@@ -7,7 +7,7 @@ struct PNGFile {
     let width: Int
     let height: Int
     let chunkTypes: [String]
-    /// The palette's index of every pixel.
+    /// The palette index of every pixel.
     let pixels: [UInt8]
 
     init(_ bytes: [UInt8]) throws(Broken) {
@@ -30,7 +30,7 @@ struct PNGFile {
             if type == "IDAT" { stream += checked.dropFirst(4) }
             offset += 12 + length
         }
-        // One palette and 8 bits a pixel, not interlaced, and nothing after the end.
+        // One palette, 8 bits per pixel, not interlaced, and nothing after the end.
         guard types.first == "IHDR", types.last == "IEND", types.contains("PLTE"), header.count == 13,
             Array(header[8...]) == [8, 3, 0, 0, 0]
         else { throw .order }

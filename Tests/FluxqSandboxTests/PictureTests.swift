@@ -76,12 +76,12 @@ struct PictureTests {
             for change in changes { all += try await client.pictures(change) }
             #expect(all.count == changes.count + 3)
             #expect(Set(all).count == all.count)
-            // Not the embedded comment alone: the pixels themselves.
+            // The pixels themselves differ, not only the embedded comment.
             #expect(try Set(all.map { try PNGFile($0).pixels }).count == all.count)
         }
     }
 
-    @Test("are drawn again without a seed and with −1", arguments: [JSONValue.null, -1])
+    @Test("differ each time without a seed and with −1", arguments: [JSONValue.null, -1])
     func random(seed: JSONValue) async throws {
         try await SandboxClient.run { client throws in
             let one = try await client.pictures(["seed": seed])
@@ -103,7 +103,7 @@ struct PictureTests {
         }
     }
 
-    @Test("a large picture goes in whole and leaves nothing behind")
+    @Test("a large input is accepted and leaves nothing behind")
     func largeInput() async throws {
         let input = SandboxClient.png(identity: "large", width: 900, height: 1000)
         try await SandboxClient.run { client throws in

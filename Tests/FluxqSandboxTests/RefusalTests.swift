@@ -71,7 +71,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "an image that is no whole picture",
+        "an image that is not a complete picture",
         arguments: [
             (Array("<html><body>no</body></html>".utf8), "picture"), ([1, 2, 3, 4], "picture"),
             (Array(SandboxClient.png(identity: "cut").dropLast(20)), "early"),

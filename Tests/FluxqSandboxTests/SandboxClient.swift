@@ -9,13 +9,13 @@ import Testing
 
 @testable import FluxqSandbox
 
-/// A running sandbox in a directory of its own, and a client that talks to it over HTTP and follows nothing.
+/// A running sandbox in its own directory, and an HTTP client that does not follow redirects.
 struct SandboxClient: Sendable {
     let sandbox: Sandbox
     let directory: TemporaryDirectory
     let http: HTTPClient
 
-    /// Runs a body with a fresh sandbox and stops it.
+    /// Runs a body with a new sandbox, then stops it.
     static func run(
         latency: Duration = .zero, linkLifetime: Duration = .seconds(7 * 86_400),
         in directory: TemporaryDirectory? = nil,
@@ -37,14 +37,14 @@ struct SandboxClient: Sendable {
         try await http.shutdown()
     }
 
-    /// What a client sees of one exchange.
+    /// The result of one exchange for the client.
     enum Seen: Sendable {
         case answer(Answer)
-        /// An answer began and did not end.
+        /// An answer began but did not end.
         case brokenOff(status: Int)
         case nothing
 
-        /// The whole answer; anything else fails the test.
+        /// The complete answer; anything else fails the test.
         func answer(_ location: SourceLocation = #_sourceLocation) throws -> Answer {
             guard case .answer(let answer) = self else {
                 Issue.record("not a whole answer: \(self)", sourceLocation: location)
@@ -100,7 +100,7 @@ struct SandboxClient: Sendable {
         return await exchange(request)
     }
 
-    /// Sends the fields of a good request, changed by `fields`; a null takes a field away.
+    /// Sends the fields of a good request, changed by `fields`; null removes a field.
     func order(_ fields: [String: JSONValue] = [:]) async throws -> Seen {
         await post(try Self.body(fields))
     }
@@ -141,7 +141,7 @@ struct SandboxClient: Sendable {
 
     func entries() throws -> [SandboxLedger.Entry] { try sandbox.ledger.entries() }
 
-    /// Waits until the ledger has that many entries. It is a file: reading it again is the only signal that it gives.
+    /// Waits until the ledger has that many entries. It is a file, so it must be read repeatedly.
     func entries(count: Int) async throws -> [SandboxLedger.Entry] {
         try await Observation.wait { try entries().count >= count }
         return try entries()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqSandbox
 
-/// What every word plays, as a client sees it.
+/// The effect of every word for a client.
 extension WordRow {
     static func status(_ status: Int) -> @Sendable (SandboxClient.Seen) throws -> Void {
         { seen throws in #expect(try seen.answer().status == status) }
@@ -20,7 +20,7 @@ extension WordRow {
         Array(try #require(Data(base64Encoded: String(text))))
     }
 
-    /// How many seconds a date lies ahead.
+    /// How many seconds a date is ahead.
     private static func ahead(_ text: String, _ form: String) throws -> TimeInterval {
         let format = DateFormatter()
         format.locale = Locale(identifier: "en_US_POSIX")
@@ -192,7 +192,7 @@ extension WordRow {
         },
         .error("sandbox:409", 409, "conflict"), .error("sandbox:423", 423, "locked"),
         .error("sandbox:425", 425, "too_early"),
-        // The later of two that contradict each other holds.
+        // If two words contradict each other, the later one wins.
         .error("sandbox:429 sandbox:moderated", 400, "sensitive_check_error"),
     ]
 
@@ -283,7 +283,7 @@ extension WordRow {
             #expect(text.count { $0 == "*" } == 1)
             #expect(try decoded(text.replacing("*", with: "A")).starts(with: [0x89, 0x50, 0x4E, 0x47]))
         },
-        // Nothing but an error has been made.
+        // Only an error was produced.
         .good("sandbox:item-error", billed: nil) { _, json throws in
             #expect(json.items[0]["error"]?["code"] == "sensitive_check_error")
         },
@@ -305,7 +305,7 @@ extension WordRow {
             #expect(text.contains("-") && text.contains("_") && !text.contains("+") && !text.contains("/"))
             _ = try PNGFile(try decoded(text.replacing("-", with: "+").replacing("_", with: "/")))
         },
-        // 4001 and 4002 bytes leave two characters and three.
+        // 4000 and 4001 bytes leave two and three characters at the end.
         .inline("sandbox:b64-bare sandbox:b64-unpadded sandbox:bytes=4001") { text throws in
             #expect(!text.hasSuffix("="))
             #expect(try decoded(text + "=").count == 4001)
@@ -315,11 +315,11 @@ extension WordRow {
         },
     ]
 
-    /// The answer's link says when it ends in this form, and works.
+    /// Checks that the answer's link gives its expiry in this form, and works.
     private static func expiry(
         _ form: Regex<Substring>
     ) -> @Sendable (SandboxClient, JSONValue) async throws -> Void {
-        // A regular expression is a value; that it may be shared is not declared by the library.
+        // A regular expression is a value, but the library does not declare it Sendable.
         nonisolated(unsafe) let form = form
         return { client, json in
             let link = try #require(json.items.first?["url"]?.string)
@@ -328,7 +328,7 @@ extension WordRow {
         }
     }
 
-    /// A whole picture of that format under a PNG's name and type.
+    /// Checks for a complete picture of that format under a PNG's name and type.
     private static func picture(_ format: PictureFormat) -> @Sendable (SandboxClient.Seen) throws -> Void {
         { seen in
             let answer = try seen.answer()

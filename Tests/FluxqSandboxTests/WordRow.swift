@@ -4,11 +4,11 @@ import Testing
 
 @testable import FluxqSandbox
 
-/// One word or several, and what a client sees of it.
+/// One or more words, and their effect for a client.
 struct WordRow: Sendable, CustomTestStringConvertible {
     let words: String
     var fields: [String: JSONValue] = [:]
-    /// Whether it may have cost money, and how many pictures.
+    /// The number of pictures that may have been billed; nil if none.
     let billed: Int?
     let check: @Sendable (SandboxClient, SandboxClient.Seen) async throws -> Void
 
@@ -49,7 +49,7 @@ struct WordRow: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// What following the answer's only link brings, time after time.
+    /// Checks the results of following the answer's only link, one after the other.
     static func link(_ words: String, _ checks: @Sendable (SandboxClient.Seen) throws -> Void...) -> WordRow {
         good(words) { client, json throws in
             let link = try #require(json.items.first?["url"]?.string)

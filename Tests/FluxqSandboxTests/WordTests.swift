@@ -13,7 +13,7 @@ struct WordTests {
     @Test("what a good answer looks like", arguments: WordRow.answers)
     func answer(_ row: WordRow) async throws { try await check(row) }
 
-    @Test("what becomes of links and pictures", arguments: WordRow.links)
+    @Test("what happens to links and pictures", arguments: WordRow.links)
     func link(_ row: WordRow) async throws { try await check(row) }
 
     private func check(_ row: WordRow) async throws {
@@ -35,7 +35,7 @@ struct WordTests {
 
     @Test("every word of the table is played by a test")
     func complete() {
-        // `stall` and its like are played where stopping is tested, `times` and `until` below.
+        // Other tests cover `stall` and `stall-after`; `times` and `until` are covered below.
         let played = (WordRow.outcomes + WordRow.answers + WordRow.links).flatMap { row in
             row.words.split(separator: " ").map { String($0.dropFirst("sandbox:".count).prefix { $0 != "=" }) }
         }
@@ -44,7 +44,7 @@ struct WordTests {
     }
 
     @Test(
-        "only as often as sandbox:times says, for each request by itself",
+        "only as often as sandbox:times says, separately for each request",
         arguments: [
             "sandbox:429", "sandbox:reset", "sandbox:empty", "sandbox:hangup", "sandbox:not-a-picture",
         ])
@@ -72,7 +72,7 @@ struct WordTests {
     func hangup() async throws {
         try await SandboxClient.run { client throws in
             let head = #"{"model": "m", "prompt": "x sandbox:hangup", "image": ""#
-            // Longer than the sockets of both sides hold together, so that the last byte cannot have been sent.
+            // More than the sockets of both sides can hold, so that the last byte cannot have been sent.
             guard case .nothing = await client.post(head + String(repeating: "A", count: 32 << 20) + "\"}") else {
                 Issue.record("answered")
                 return
@@ -82,7 +82,7 @@ struct WordTests {
         }
     }
 
-    @Test("a hang-up as often as sandbox:times says, where the picture comes last")
+    @Test("a hang-up as often as sandbox:times says, if the picture comes last")
     func hangupTimes() async throws {
         try await SandboxClient.run { client throws in
             let head = #"{"model": "m", "prompt": "x sandbox:hangup sandbox:times=1 sandbox:size=24x16", "image": ""#
@@ -113,7 +113,7 @@ struct WordTests {
         }
     }
 
-    @Test("a stall until the client gives up, and the sandbox is none the worse")
+    @Test("a stall until the client gives up, and the sandbox still works")
     func stall() async throws {
         try await SandboxClient.run { client throws in
             let waiting = Task { try await client.order(["prompt": "x sandbox:stall"]) }
@@ -129,7 +129,7 @@ struct WordTests {
     }
 
     @Test(
-        "nothing if the prompt only speaks of a sandbox",
+        "nothing if the prompt only mentions a sandbox",
         arguments: [
             "a sandbox: yellow", "children in a sandbox", "Sandbox:429", "\"sandbox:429\"",
         ])
