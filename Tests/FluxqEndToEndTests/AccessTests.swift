@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// The command line × {owner, another user, administrator, no credential}, as real processes of those users.
+/// The command line × {owner, another user, administrator, no credential}, with real processes of those users.
 @Suite("Verbs and users", .enabled(if: OtherUser.isPossible), .timeLimit(.minutes(30)))
 struct AccessTests {
     private static let owner: UInt32 = 4201
@@ -12,7 +12,7 @@ struct AccessTests {
     private static let nobody: UInt32 = 65534
     private static let missing = "999999"
 
-    /// What a verb is given, and how it ends for each of the four.
+    /// A verb's arguments, and its exit status for each of the four.
     private struct Row {
         let arguments: [String]
         let owner: Int32
@@ -30,7 +30,7 @@ struct AccessTests {
         var isAboutJob: Bool { arguments.contains { $0.hasPrefix("{") } }
     }
 
-    /// `{done}`, `{queued}` and `{failed}` stand for a job of the owner's in that state.
+    /// `{done}`, `{queued}` and `{failed}` stand for a job of the owner in that state.
     private static let table = [
         Row("submit", "--image", "-", "a", other: 0),
         Row("status", other: 0),
@@ -54,7 +54,7 @@ struct AccessTests {
         try await RunningDaemon(in: directory, environment: ["FLUXQ_ACCESS_ADMINS": "\(Self.administrator)"])
     }
 
-    @Test("every verb ends for every caller as the table says, and another's job as one that is not there")
+    @Test("every verb ends for every caller as the table says, and another's job looks like a missing one")
     func verbs() async throws {
         let daemon = try await start()
         let help = try await daemon.fluxq("--help")
@@ -109,7 +109,7 @@ struct AccessTests {
         #expect(try await second.fluxq(as: Self.owner, ["wait", id]).end == .exit(0))
     }
 
-    @Test("a resume tries at once whether a held queue can continue")
+    @Test("a resume probes a held queue immediately")
     func resumeHeld() async throws {
         let daemon = try await start()
         let id = try await submit(daemon, "a sandbox:no-money sandbox:times=1")
@@ -118,7 +118,7 @@ struct AccessTests {
         #expect(try await daemon.fluxq(as: Self.owner, ["wait", id, "--timeout", "1500"]).end == .exit(0))
     }
 
-    @Test("list --all shows an administrator every owner, and others nothing but owner, state and place")
+    @Test("list --all shows an administrator every owner, and others only owner, state and place")
     func listAll() async throws {
         let daemon = try await start()
         #expect(try await daemon.fluxq(as: Self.administrator, ["pause"]).end == .exit(0))

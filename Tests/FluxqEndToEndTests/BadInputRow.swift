@@ -2,13 +2,13 @@ import FluxqModel
 import FluxqTestSupport
 import Foundation
 
-/// One way in which an API, or the host of a link, can misbehave, and what becomes of the job.
+/// One way in which an API, or the host of a link, can misbehave, and the result for the job.
 struct BadInputRow: Sendable, CustomStringConvertible {
     typealias Serve = @Sendable (ScriptedPeer) throws -> Void
 
-    /// The model that the job asks for, and the path of its link.
+    /// The model of the job, and the path of its link.
     let name: String
-    /// The request has been read where it is the answer to a call; to a link's request always.
+    /// Serves the answer to a call or a link. The request has been read, except for `answered-unread`.
     let serve: Serve
     var isLink = false
     var input = SamplePictures.png.bytes
@@ -17,7 +17,7 @@ struct BadInputRow: Sendable, CustomStringConvertible {
     var reason: FailureReason?
     let call: CallOutcome.Kind
     var images = 0
-    /// What the message to people holds: of the job, or of its lost picture.
+    /// A part of the message for people: of the job, or of its lost picture.
     var says = ""
 
     var description: String { name }
@@ -43,7 +43,7 @@ struct BadInputRow: Sendable, CustomStringConvertible {
         return row
     }
 
-    /// Whole, but no picture: kept for its owner.
+    /// Complete, but not a picture: kept for its owner.
     private static func kept(_ name: String, says: String, _ serve: @escaping Serve) -> BadInputRow {
         var row = failed(name, .noImage, .answered, says: says, serve)
         row.isLink = true
@@ -60,7 +60,7 @@ struct BadInputRow: Sendable, CustomStringConvertible {
 }
 
 extension ScriptedPeer {
-    /// Sends the same text again and again, up to so many bytes.
+    /// Sends the same text repeatedly, up to that many bytes.
     func flood(_ text: String, bytes: Int = .max) throws {
         let piece = Array(String(repeating: text, count: max(65_536 / text.utf8.count, 1)).utf8)
         var left = bytes
@@ -70,7 +70,7 @@ extension ScriptedPeer {
         }
     }
 
-    /// Sends one byte a second, for ever.
+    /// Sends one byte a second, without end.
     func drip(_ byte: String) throws {
         while true {
             try send(byte)
@@ -92,7 +92,7 @@ extension BadInputRow {
     private static let picture = Data(SamplePictures.png.bytes).base64EncodedString()
     private static let good = #"{"created":1,"data":[{"b64_json":"\#(picture)"}]}"#
 
-    /// PNG's first chunk claims a size of that many pixels each way, with the right checksum.
+    /// PNG's first chunk claims that many pixels in each direction, with the right checksum.
     private static let hugePNG: [UInt8] = {
         var bytes = SamplePictures.png.bytes
         bytes.replaceSubrange(16..<24, with: [0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF])
@@ -109,7 +109,7 @@ extension BadInputRow {
     }()
 
     private static let floods: [BadInputRow] = [
-        // What fits into downloads.max_bytes is kept for a person.
+        // The part that fits into downloads.max_bytes is kept for a person.
         .failed("ten-gigabytes-in-a-picture", .noImage, .answered, images: 1) {
             try $0.send("\(head)Content-Length: \(tenGigabytes)\r\n\r\n{\"data\":[{\"b64_json\":\"")
             try $0.flood("AAAA", bytes: tenGigabytes)
@@ -174,7 +174,7 @@ extension BadInputRow {
             try $0.send("\(head)Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
             try $0.flood("10000\r\n\(String(repeating: "\u{0}", count: 65_536))\r\n")
         },
-        // A few hundred kilobytes that become 40 MB.
+        // A few hundred kilobytes that expand to 40 MB.
         .failed("gzip-bomb", .noImage, .answered, images: 1) {
             try $0.answer(try gzipBomb.get(), head: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip")
         },
@@ -336,7 +336,7 @@ extension BadInputRow {
             reason: .rejected, call: .rejected, says: "Too Large"),
     ]
 
-    /// An inline picture that claims to be too large for most programs: it is kept as it came, with a warning.
+    /// An inline picture that claims to be too large for most programs: it is kept unchanged, with a warning.
     private static let claims: [BadInputRow] = [("png", hugePNG), ("jpeg", hugeJPEG)].map { format, bytes in
         .done("huge-\(format)") {
             try $0.answer(Array(#"{"data":[{"b64_json":"\#(Data(bytes).base64EncodedString())"}]}"#.utf8))

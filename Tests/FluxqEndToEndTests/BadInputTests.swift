@@ -6,15 +6,15 @@ import GRDB
 import Synchronization
 import Testing
 
-/// What came of all rows, played at once to one daemon.
+/// The results of all rows, which are played at once to one daemon.
 struct BadInputResults: Sendable {
     struct Result: Sendable {
         let run: RunningDaemon.Run
         let job: JobDocument
         let calls: [Ledger.Attempt]
-        /// Of its picture that was lost.
+        /// The message of its lost picture.
         let pictureMessage: String?
-        /// Requests for the row: calls, and tries to fetch its link.
+        /// Requests for the row: calls, and attempts to download its link.
         let requests: Int
     }
 
@@ -22,11 +22,11 @@ struct BadInputResults: Sendable {
     /// Bytes.
     let idleMemory: Int
     let peakMemory: Int
-    /// Everything that `fluxq` has shown of the jobs.
+    /// Everything that `fluxq` has printed about the jobs.
     let shown: String
 }
 
-/// Plays every row before the suite's tests look at them one by one.
+/// Plays every row before the suite's tests check them one by one.
 struct BadInputPlay: SuiteTrait, TestScoping {
     @TaskLocal static var results: BadInputResults?
 
@@ -37,14 +37,14 @@ struct BadInputPlay: SuiteTrait, TestScoping {
         try await Self.$results.withValue(results) { try await function() }
     }
 
-    /// Jobs at once.
+    /// Concurrent jobs.
     private static let width = 12
 
     private static func play() async throws -> BadInputResults {
         let requests = RequestCounts()
         let server = try ScriptedServer { try serve($0, requests) }
         defer { server.stop() }
-        // A model with a price is one that can be asked for.
+        // A model with a price is available.
         let offered = (["warm-up"] + BadInputRow.all.map(\.name)).map { "\($0)=0" }.joined(separator: ",")
         let daemon = try await RunningDaemon(
             environment: [
@@ -53,7 +53,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
                 "FLUXQ_DOWNLOADS_MAX_BYTES": "\(1 << 20)", "FLUXQ_WORKERS_MAX_ATTEMPTS": "1",
                 "FLUXQ_WORKERS_CONCURRENCY": "\(width)", "FLUXQ_PRICES": offered,
             ], isSandboxed: false)
-        // Whatever has to be there for any job is there after one that is good, with the largest picture.
+        // A good job with the largest picture loads everything that any job needs.
         let large = SamplePictures.jpeg.bytes + [UInt8](repeating: 0, count: 15 << 20)
         let first = try await submit("warm-up", large, to: daemon)
         #expect(first.end == .exit(0), "\(first.errors)")
@@ -105,7 +105,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
         }
     }
 
-    /// Answers a call as its model says, and a link as its path says.
+    /// Answers a call by its model, and a link by its path.
     private static func serve(_ peer: ScriptedPeer, _ requests: RequestCounts) throws {
         let head = try peer.readHead()
         if head.hasPrefix("GET /") {
@@ -114,13 +114,13 @@ struct BadInputPlay: SuiteTrait, TestScoping {
             return try BadInputRow.all.first { $0.name == name }?.serve(peer) ?? peer.answer("404 None", "")
         }
         let length = ScriptedPeer.bodyLength(in: head)
-        // Whose call it is, its beginning says; the rest comes after.
+        // The beginning of the body names the call's row; the rest is read later.
         let beginning = String(decoding: try peer.readBody(min(length, 100)), as: UTF8.self)
         let name = String(beginning.split(separator: "\"model\":\"").last?.prefix { $0 != "\"" } ?? "")
         requests.add(name)
         if name != "answered-unread" { try peer.skip(length - min(length, 100)) }
         guard let row = BadInputRow.all.first(where: { $0.name == name }), !row.isLink else {
-            // Its link dies soon, so that a job whose link is bad ends.
+            // The link expires soon, so that a job with a bad link ends.
             let path = name == "warm-up" ? "link-http-1.0" : name
             let expires = Int(Date().timeIntervalSince1970) + (name == "warm-up" ? 3600 : 6)
             let link = "http://127.0.0.1:\(try peer.localPort())/\(path)?Expires=\(expires)"
@@ -140,7 +140,7 @@ private final class RequestCounts: Sendable {
 
 @Suite("An API that misbehaves ends within its limits", BadInputPlay(), .timeLimit(.minutes(30)))
 struct BadInputTests {
-    /// Over what one good job with a large picture takes.
+    /// Over the memory for one good job with a large picture.
     private static let memoryLimitBytes = 64 << 20
 
     @Test("each in its own way, with the right reason", arguments: BadInputRow.all)
@@ -157,7 +157,7 @@ struct BadInputTests {
         let said = row.isLink ? result.pictureMessage : result.calls.first?.message ?? job.message
         let messages = [said, job.message].compactMap(\.self).joined(separator: "\n")
         #expect(row.says.isEmpty || messages.contains(row.says), "\(messages)")
-        // One call; of a link, one request a try and at most two redirects.
+        // One call; for a link, one request per attempt and at most two redirects.
         if !row.isLink { #expect(result.requests == 1) }
         if row.name == "link-redirects" { #expect(result.requests % 3 == 1) }
     }
@@ -171,7 +171,7 @@ struct BadInputTests {
         #expect(grown < Self.memoryLimitBytes, "\(results.idleMemory) → \(results.peakMemory) bytes")
     }
 
-    @Test("and nothing that a terminal would obey is ever shown")
+    @Test("and no terminal control characters are ever shown")
     func escapes() throws {
         let shown = try #require(BadInputPlay.results?.shown)
         let obeyed = shown.unicodeScalars.filter { scalar in

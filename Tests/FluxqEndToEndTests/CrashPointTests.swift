@@ -16,7 +16,7 @@ struct CrashPointTests {
         async let second = daemon.run(["submit", "--image", "-", "two"], input: SamplePictures.png.bytes)
         #expect(await daemon.process.wait() == .signal(SIGKILL))
 
-        // The job was queued and its number never told: the client asks again, and gets the same job.
+        // The job was queued, but its number was never returned: the client resends its request and gets the same job.
         let next = try await RunningDaemon(in: directory)
         let submit = try await second
         #expect(submit.end == .exit(0) && submit.output == "2\n", "\(submit.errors)")
@@ -25,13 +25,13 @@ struct CrashPointTests {
         await next.stop()
     }
 
-    @Test("a stop at the moment of readiness is a stop in order, however many clients are just coming")
+    @Test("a stop at the moment of readiness is clean, however many clients are connecting")
     func earlyStop() async throws {
         for _ in 0..<10 {
             let daemon = try await RunningDaemon()
             async let visits: Void = withTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 {
-                    // What they are told does not matter: the daemon is on its way out.
+                    // Their answers do not matter: the daemon is stopping.
                     group.addTask {
                         _ = try? await daemon.shell("curl -s --unix-socket \(daemon.socket) http://fluxq/v1/queue")
                     }

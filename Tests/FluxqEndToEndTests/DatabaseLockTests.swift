@@ -18,7 +18,7 @@ struct DatabaseLockTests {
         try queue.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
     }
 
-    @Test("is waited for, then named with its number as a reason to try later; what was asked works once it has ended")
+    @Test("is waited for, then named with its process id as the reason to retry; the request works once it has ended")
     func named() async throws {
         let daemon = try await RunningDaemon()
         let other = try lock(daemon)
@@ -32,14 +32,14 @@ struct DatabaseLockTests {
         await daemon.stop()
     }
 
-    @Test("costs no answer: what came while it was locked is recorded when it can be, and billed once")
+    @Test("loses no answer: one that arrives during the lock is recorded later, and billed once")
     func answer() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(
             ["submit", "--image", "-", "x sandbox:inline sandbox:slow=2"], input: SamplePictures.png.bytes)
         try await daemon.waitForEvent("claimed", count: 1)
         let other = try lock(daemon)
-        // Longer than fluxqd waits at once.
+        // Longer than fluxqd waits for one request.
         let refused = try await daemon.fluxq("cancel", "1")
         #expect(refused.end == .exit(75), "\(refused)")
         try unlock(other)

@@ -9,7 +9,7 @@ struct DrainTests {
     @Test("with twenty calls in flight none is unknown, and clients are served to the end")
     func twenty() async throws {
         let daemon = try await RunningDaemon(environment: ["FLUXQ_WORKERS_CONCURRENCY": "20"])
-        // One picture, uploaded once: twenty submits then take a moment.
+        // One uploaded picture, so that twenty submits take only a moment.
         let image = try JSONDecoder().decode(
             JobDocument.self,
             from: Data(
@@ -36,7 +36,7 @@ struct DrainTests {
         let notice = await daemon.nextNotice()
         #expect(notice.contains("STOPPING=1") && notice.contains("EXTEND_TIMEOUT_USEC=130000000"), "\(notice)")
 
-        // Who asks is answered, and who submits is taken: the job waits for the next start.
+        // Requests are still answered and submits accepted: the job waits for the next start.
         #expect(try await daemon.job(2).phase == "calling")
         #expect(try await daemon.fluxq("submit", "--image", picture, "late").lines == ["22"])
         try daemon.letSandboxAnswer("stopping")
@@ -44,13 +44,14 @@ struct DrainTests {
         #expect(try Ledger(of: daemon).attempts == Array(repeating: "billed", count: 20))
         #expect(try daemon.ledger().count == 20)
 
-        // A link that was not fetched before the end is fetched now, and who waits has waited through the restart.
+        // Links that were not downloaded before are downloaded now, and a waiting client has waited through the
+        // restart.
         let next = try await RunningDaemon(in: daemon.directory)
         #expect(await waiter.wait() == .exit(0), "\(waiter.errors)")
         #expect(try await next.fluxq("wait", "22").end == .exit(0))
     }
 
-    @Test("a second SIGTERM gives the calls in flight up: they are unknown, and the exit is clean")
+    @Test("a second SIGTERM abandons the calls in flight: they are unknown, and the exit is clean")
     func secondSignal() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(["submit", "--image", "-", "a sandbox:slow=600"], input: SamplePictures.png.bytes)
@@ -65,14 +66,14 @@ struct DrainTests {
         #expect(try await next.job(1).reason == "outcome_unknown")
     }
 
-    @Test("given up in the middle of its answer, a call keeps the pictures that had come")
+    @Test("a call abandoned in the middle of its answer keeps the pictures that had arrived")
     func inTheMiddle() async throws {
         let daemon = try await RunningDaemon()
         let prompt = "a sandbox:stall-after=3 sandbox:inline sandbox:bytes=300000"
         _ = try await daemon.run(["submit", "--image", "-", "--n", "4", prompt], input: SamplePictures.png.bytes)
         let incoming = daemon.directory.path("state/incoming")
         try await Observation.wait {
-            // What has come whole has the name of its call, and its place among the answer's pictures.
+            // A complete picture has its call and its index in its file name.
             try FileManager.default.contentsOfDirectory(atPath: incoming).contains { $0.hasPrefix("1-1-1-") }
         }
         daemon.process.send(SIGTERM)

@@ -5,7 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Several APIs at once, each a stand-in of its own.
+/// Several APIs at once, each with its own stand-in.
 @Suite("Endpoints and models", .timeLimit(.minutes(30)))
 struct EndpointTests {
     private let directory: TemporaryDirectory
@@ -43,7 +43,7 @@ struct EndpointTests {
 
         """
 
-    @Test("each model is called at its own endpoint; what nobody offers is refused before anything is kept")
+    @Test("each model is called at its own endpoint; one that is not offered is refused before anything is kept")
     func twoEndpoints() async throws {
         let first = try await RunningDaemon()
         let second = try await RunningDaemon()
@@ -68,7 +68,7 @@ struct EndpointTests {
 
         #expect(try await submit(daemon, "--wait", "a").end == .exit(0))
         #expect(try await submit(daemon, "--wait", "--model", "shared", "a").end == .exit(0))
-        // As OpenAI's API is: a seed or a response_format would be refused.
+        // Like OpenAI's API, it would reject a seed or a response_format.
         let own = try await submit(
             daemon, "--wait", "--output", directory.path("out"), "--model", "gpt-image-1", "--set", "size=1024x1024",
             "--set",
@@ -146,7 +146,7 @@ struct EndpointTests {
         #expect(await daemon.stop() == .exit(0))
     }
 
-    @Test("one endpoint's key goes to that endpoint alone, and is hidden also in what another's API says")
+    @Test("an endpoint's key is sent only to that endpoint, and redacted even in another API's messages")
     func keys() async throws {
         let keys = ["first": "sk-first-Kanarienvogel-91xW", "second": "sk-second-Papageientaucher-7Gq"]
         let heard = Mutex<[String: Set<String>]>([:])
@@ -190,7 +190,7 @@ struct EndpointTests {
         #expect(!keys.values.contains { daemon.process.errors.contains($0) })
     }
 
-    @Test("an endpoint without a key keeps fluxqd from starting, and is named")
+    @Test("an endpoint without a key prevents the start of fluxqd, and is named")
     func noKey() async throws {
         try write("endpoints: {first: {base_url: \"https://first.invalid/v1\", models: [a]}}\n")
         let process = try ChildProcess(
@@ -202,7 +202,7 @@ struct EndpointTests {
         #expect(process.errors.contains("FLUXQ_ENDPOINTS_FIRST_KEY"))
     }
 
-    @Test("a reload takes on models, their rules and their fields, and names the endpoint that needs a restart")
+    @Test("a reload applies models, their rules and their fields, and names the endpoint that needs a restart")
     func reload() async throws {
         let yaml = """
             endpoints:

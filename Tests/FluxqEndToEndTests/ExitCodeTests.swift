@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Exit codes", .timeLimit(.minutes(30)))
 struct ExitCodeTests {
-    @Test("0: a job that is done; the number comes alone on standard output, the pictures as files")
+    @Test("0: a job that is done; only the number is on standard output, the pictures are files")
     func done() async throws {
         let daemon = try await RunningDaemon()
         let out = daemon.directory.path("out")
@@ -72,7 +72,7 @@ struct ExitCodeTests {
         #expect(detail.contains("See: fluxq ") && !detail.contains("Usage:"), "\(detail)")
     }
 
-    @Test("help and the version are text with --json as well, and behind -- the word is no option")
+    @Test("help and the version are text with --json as well, and after -- the word is no option")
     func helpAsText() async throws {
         let directory = try TemporaryDirectory()
         func run(_ arguments: String...) async throws -> RunningDaemon.Run {

@@ -2,16 +2,16 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// File systems that lack what others have, played by strace: each call fails as such a file system has it fail.
+/// File systems that lack features, simulated by strace: each call fails as on such a file system.
 @Suite(
     "File systems without hard links and without a sync of directories", .timeLimit(.minutes(30)),
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")))
 struct FileSystemTests {
     static let lacks = [
-        // FAT: no links and no conditions on renames.
+        // FAT: no hard links, and no conditional renames.
         "inject=link,linkat:error=EPERM -e inject=renameat2:error=EINVAL",
         "inject=link,linkat:error=EOPNOTSUPP -e inject=renameat2:error=ENOSYS -e inject=fsync:error=EINVAL",
-        // Renames can have conditions; there is no /proc to give a file without a name one.
+        // Conditional renames work, but without /proc an unnamed file cannot get a name.
         "inject=link,linkat:error=EPERM -e inject=access,faccessat,faccessat2:error=ENOENT",
         "inject=link,linkat:error=EPERM -e inject=renameat2:error=EINVAL "
             + "-e inject=access,faccessat,faccessat2:error=ENOENT",
@@ -51,7 +51,7 @@ struct FileSystemTests {
         #expect(run.end == .exit(0), "\(run.errors)")
     }
 
-    /// A daemon whose picture never comes whole.
+    /// A daemon that never sends a complete picture.
     private func endless(_ directory: TemporaryDirectory) throws -> ScriptedDaemon {
         let job = """
             {"id":1,"state":"done","owner":"alice","uid":0,"priority":0,"created_at":"2026-11-22T10:00:00.123Z",

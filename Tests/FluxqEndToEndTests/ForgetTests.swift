@@ -10,7 +10,7 @@ struct ForgetTests {
         return try JSONDecoder().decode(UsageDocument.self, from: Data(run.output.utf8))
     }
 
-    @Test("says what it would forget, asks for --yes where nobody can be asked, and then forgets it for good")
+    @Test("shows what it would forget, needs --yes without a terminal, and then forgets it for good")
     func forgets() async throws {
         let daemon = try await RunningDaemon()
         let submit = try await daemon.fluxq(
@@ -38,7 +38,7 @@ struct ForgetTests {
         let after = try await usage(daemon)
         #expect(after.today == before.today && after.imagesToday == 1)
 
-        // The same command buys nothing a second time.
+        // The same command does not buy again.
         let again = try await daemon.fluxq(
             "submit", "--image", "-", "--key", "k", "--label", "night", "Make it rain", input: SamplePictures.png.bytes)
         #expect(again.end == .exit(65) && again.errors.contains("have forgotten it"), "\(again)")
@@ -49,7 +49,7 @@ struct ForgetTests {
     }
 
     @Test(
-        "64: which jobs are meant has to be said, and rightly",
+        "64: the jobs must be named, and correctly",
         arguments: [
             [], ["1", "--label", "x"], ["--state", "queued"], ["--before", "tomorrow"], ["--before", "2026-02-30"],
             ["--label", "a", "--label", "b"],
@@ -60,7 +60,7 @@ struct ForgetTests {
         #expect(run.end == .exit(64), "\(run)")
     }
 
-    @Test("fluxqd purge deletes all that a user has left, files too, once nothing of the user's waits")
+    @Test("fluxqd purge deletes all data of a user, files included, once no job of the user is pending")
     func purge() async throws {
         let daemon = try await RunningDaemon()
         let submit = try await daemon.fluxq(
@@ -103,7 +103,7 @@ struct ForgetTests {
     }
 
     @Test(
-        "a limit of what jobs hold says what to do, whether they end or wait, and doing it makes room",
+        "the limit of kept bytes says what to do, for ended and queued jobs, and doing it makes room",
         arguments: [true, false])
     func keptBytes(ends: Bool) async throws {
         let daemon = try await RunningDaemon(environment: ["FLUXQ_LIMITS_KEPT_BYTES": "4 KiB"])

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A full disk under the daemon", .enabled(if: SmallFileSystem.isPossible), .timeLimit(.minutes(30)))
 struct FullDiskTests {
-    /// A daemon whose state lies on a small file system, and an API elsewhere.
+    /// A daemon with its state on a small file system, and an API elsewhere.
     private struct Scene {
         let api: RunningDaemon
         let disk: SmallFileSystem
@@ -15,7 +15,7 @@ struct FullDiskTests {
             api = try await RunningDaemon()
             let directory = try TemporaryDirectory()
             disk = try SmallFileSystem(on: directory.path("state"), options: "size=64m,mode=0700")
-            // Room for the database and four pictures is some 24 MiB.
+            // The database and four pictures need about 24 MiB.
             daemon = try await RunningDaemon(
                 in: directory,
                 environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "2 MiB"].merging(environment) { $1 },
@@ -26,12 +26,12 @@ struct FullDiskTests {
             try await daemon.run(["submit", "--image", "-"] + options + [prompt], input: SamplePictures.png.bytes)
         }
 
-        /// The job ended although there should have been no room for what it brings.
+        /// The job ended although there should have been no room for its pictures.
         struct NotShort: Error {
             let state: String
         }
 
-        /// Looks again and again until a job's message says that the disk is full.
+        /// Polls until a job's message says that the disk is full.
         func waitForShortage(of id: Int) async throws {
             while true {
                 let job = try await daemon.job(id)
@@ -41,7 +41,7 @@ struct FullDiskTests {
         }
     }
 
-    @Test("without room for what a call may bring nothing is called; with it, everything continues by itself")
+    @Test("without room for the pictures of a call there are no calls; with it, everything continues automatically")
     func noCalls() async throws {
         let scene = try await Scene()
         try scene.disk.fill(leaving: 10 << 20)
@@ -58,7 +58,7 @@ struct FullDiskTests {
         #expect(try Ledger(of: scene.daemon).attempts == ["billed"])
     }
 
-    @Test("a submit and an upload are refused with what to do, and taken again when there is room")
+    @Test("a submit and an upload are refused with what to do, and accepted again when there is room")
     func refused() async throws {
         let scene = try await Scene()
         try scene.disk.fill()
@@ -72,10 +72,10 @@ struct FullDiskTests {
     }
 
     @Test(
-        "what has been paid for waits for room, whichever way it comes and however long that takes",
+        "paid pictures wait for room, inline or linked, however long that takes",
         arguments: ["sandbox:inline", "sandbox:link"])
     func archivingWaits(form: String) async throws {
-        // The time limit of the call passes while its answer waits.
+        // The call's timeout passes while its answer waits.
         let scene = try await Scene(["FLUXQ_API_TIMEOUT_SECONDS": "15"])
         #expect(try await scene.submit("x \(form) sandbox:until=full sandbox:bytes=600000").end == .exit(0))
         try await Observation.wait { try await scene.daemon.job(1).phase == "calling" }

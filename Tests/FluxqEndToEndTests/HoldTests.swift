@@ -6,10 +6,10 @@ import Testing
 @Suite("Holding the queue", .timeLimit(.minutes(30)))
 struct HoldTests {
     @Test(
-        "three users' jobs outlast an API that is away, and continue by themselves when it is back",
+        "three users' jobs survive an unreachable API, and continue automatically when it is back",
         .enabled(if: getuid() == 0))
     func unreachable() async throws {
-        // Its port is closed as long as nobody has started it again.
+        // Its port stays closed until it is started again.
         let gone = try await RunningDaemon()
         let api = try gone.sandboxAddress()
         await gone.stop()
@@ -39,7 +39,7 @@ struct HoldTests {
 
         let back = try await RunningDaemon(in: gone.directory)
         #expect(try back.sandboxAddress().port == api.port)
-        // A job that was probed with is one of root's; the others' are done when nothing is left.
+        // The probe is one of root's jobs; the others are done when nothing is left.
         #expect(try await daemon.fluxq("wait", "1", "--timeout", "1500").end == .exit(0))
         #expect(try await daemon.fluxq("status").output.contains("The queue is running."))
         while try back.ledger().count(where: \.billed) < 3 {
@@ -50,7 +50,7 @@ struct HoldTests {
         #expect(try Ledger(of: daemon).attempts.allSatisfy { ["billed", "not_billed"].contains($0) })
     }
 
-    @Test("a fixed rate is not passed by restarting, and who waits for it sees why")
+    @Test("restarts do not exceed a fixed rate, and a waiting user sees the reason")
     func rate() async throws {
         let environment = ["FLUXQ_WORKERS_RATE_PER_MINUTE": "1"]
         let first = try await RunningDaemon(environment: environment)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Answers and kill -9", .timeLimit(.minutes(30)))
 struct InlineAnswerTests {
-    /// A call, the moment of the kill, and what the next start makes of it.
+    /// A call, the moment of the kill, and the result after the next start.
     struct Row: CustomTestStringConvertible, Sendable {
         let point: String
         let prompt: String
@@ -21,7 +21,7 @@ struct InlineAnswerTests {
         var testDescription: String { "\(point), \(form) n=\(n), \(prompt)" }
 
         static let all = [
-            // Each picture from the end of its text on, though the answer was still coming.
+            // Each picture is kept once its text is complete, even if the answer is still arriving.
             Row(
                 point: "inlinePictureReceived:1", prompt: "a", form: "b64_json", n: 4, pictures: 1,
                 warning: "1 of 4 pictures came; the answer was cut off: fluxqd was stopped"),
@@ -37,7 +37,7 @@ struct InlineAnswerTests {
             Row(
                 point: "inlinePictureReceived:1", prompt: "a sandbox:bytes=3000000", form: "b64_json", n: 2,
                 pictures: 1, warning: "1 of 2 pictures came"),
-            // The whole answer from its last byte on.
+            // The whole answer is kept once its last byte has arrived.
             Row(point: "answerRead:1", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "answerRead:1", prompt: "a", form: "url", n: 2, pictures: 2),
             Row(point: "answerRead:1", prompt: "a sandbox:both", form: "url", n: 2, pictures: 2),
@@ -52,14 +52,14 @@ struct InlineAnswerTests {
                 reason: "no_image", pictures: 0),
             Row(
                 point: "answerRead:1", prompt: "a sandbox:server-error sandbox:times=1", form: "url", n: 1, pictures: 1),
-            // Between any two steps of its archiving.
+            // Between any two steps of archiving it.
             Row(point: "fileLinked:1", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "fileLinked:4", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "inlinePictureArchived:1", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "inlinePictureArchived:4", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "answerRecorded:1", prompt: "a", form: "b64_json", n: 4, pictures: 4),
             Row(point: "answerForgotten:1", prompt: "a", form: "b64_json", n: 4, pictures: 4),
-            // Nothing of it was here.
+            // Nothing of it had arrived.
             Row(
                 point: "answerHeadReceived:1", prompt: "a", form: "b64_json", n: 1, state: "failed",
                 reason: "outcome_unknown", pictures: 0),
@@ -70,7 +70,7 @@ struct InlineAnswerTests {
     }
 
     private func submit(_ row: Row, to daemon: RunningDaemon) async throws {
-        // Who submits may be cut off with the daemon.
+        // The submit may lose its connection together with the daemon.
         _ = try await daemon.run(
             [
                 "submit", "--image", "-", "--n", "\(row.n)", "--response-format", row.form, "--key", "k", row.prompt,
@@ -96,7 +96,7 @@ struct InlineAnswerTests {
         #expect(try daemon.directory.incoming(ofState: "state") == [])
     }
 
-    @Test("what had been read of an answer is kept", arguments: Row.all)
+    @Test("the part of an answer that was read is kept", arguments: Row.all)
     func killed(_ row: Row) async throws {
         let directory = try TemporaryDirectory()
         let first = try await RunningDaemon(in: directory, environment: ["FLUXQ_CRASH_POINT": row.point])
@@ -106,7 +106,7 @@ struct InlineAnswerTests {
     }
 
     @Test(
-        "a start that is killed while it takes an answer back leaves it for the next one",
+        "a start that is killed while it recovers an answer leaves it for the next one",
         arguments: [
             "fileSynced:1", "fileLinked:1", "inlinePictureArchived:1", "answerTakenBack:1", "answerForgotten:1",
         ])
@@ -116,21 +116,21 @@ struct InlineAnswerTests {
         let first = try await RunningDaemon(in: directory, environment: ["FLUXQ_CRASH_POINT": row.point])
         try await submit(row, to: first)
         #expect(await first.process.wait() == .signal(SIGKILL))
-        // It may die before it says that it is ready.
+        // It may die before it reports readiness.
         if let second = try? await RunningDaemon(in: directory, environment: ["FLUXQ_CRASH_POINT": point]) {
             #expect(await second.process.wait() == .signal(SIGKILL))
         }
         try await check(row, on: RunningDaemon(in: directory))
     }
 
-    @Test("a repair between the kill and the next start takes nothing away")
+    @Test("a repair between the kill and the next start removes nothing")
     func repaired() async throws {
         let row = Row(point: "inlinePictureArchived:4", prompt: "a", form: "b64_json", n: 4, pictures: 4)
         let directory = try TemporaryDirectory()
         let first = try await RunningDaemon(in: directory, environment: ["FLUXQ_CRASH_POINT": row.point])
         try await submit(row, to: first)
         #expect(await first.process.wait() == .signal(SIGKILL))
-        // Long ago, so that what no row names counts as left over.
+        // An old date, so that files without a row count as leftovers.
         let objects = directory.path("state/objects/sha256")
         for name in try FileManager.default.subpathsOfDirectory(atPath: objects) where name.count > 64 {
             try FileManager.default.setAttributes(
@@ -141,7 +141,7 @@ struct InlineAnswerTests {
         try await check(row, on: RunningDaemon(in: directory))
     }
 
-    @Test("an answer that breaks off keeps the whole pictures that it brought, billed once")
+    @Test("an answer that breaks off keeps its complete pictures, billed once")
     func brokenOff() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(

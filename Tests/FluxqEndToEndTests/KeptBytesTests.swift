@@ -6,7 +6,7 @@ import Testing
 @Suite(
     "The owner sees what a link returned instead of a picture, and the state of links", .timeLimit(.minutes(30)))
 struct KeptBytesTests {
-    @Test("whole bytes that are no picture are fetched as .bin, and standard error says what they are")
+    @Test("complete data that is no picture is fetched as .bin, and standard error says what it is")
     func fetched() async throws {
         let daemon = try await RunningDaemon()
         let submit = try await daemon.fluxq(
@@ -39,7 +39,7 @@ struct KeptBytesTests {
         #expect(wait.end == .exit(1))
         let lost = try await daemon.job(2)
         #expect(lost.message?.contains("1 of 1 pictures could not be saved: ") == true, "\(lost.message ?? "")")
-        // The last try comes after the link's end, when the stand-in answers with 403 whatever it did before.
+        // The last attempt comes after the link has expired, when the stand-in always answers with 403.
         #expect(lost.lost?.first?.message.contains("HTTP 4") == true)
         #expect(lost.lost?.first?.link?.hasPrefix("http://127.0.0.1:") == true)
 
@@ -50,14 +50,14 @@ struct KeptBytesTests {
         #expect(shown.output.contains(link) && shown.output.contains("its link expires"), "\(shown.output)")
     }
 
-    @Test("a link is for its owner alone", .enabled(if: OtherUser.isPossible))
+    @Test("only the owner sees a link", .enabled(if: OtherUser.isPossible))
     func others() async throws {
         let daemon = try await RunningDaemon()
         let run = try await daemon.fluxq(
             as: 1234, ["submit", "--image", "-", "x sandbox:dead-link"], input: SamplePictures.png.bytes)
         #expect(run.end == .exit(0), "\(run.errors)")
         try await daemon.waitForEvent("answered", count: 1)
-        // root manages everybody's jobs.
+        // root manages all users' jobs.
         let seen = try #require(try await daemon.job(1).pending?.first)
         #expect(seen.link == nil)
         let own = try await daemon.fluxq(as: 1234, ["status", "1"])

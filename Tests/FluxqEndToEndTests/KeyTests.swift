@@ -4,15 +4,15 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A key that is looked for everywhere once an API has said it in every way that it can.
+/// A key that an API repeats in every possible way, and then a search for it everywhere.
 @Suite("The API key", .timeLimit(.minutes(30)))
 struct KeyTests {
-    /// Has characters that links and JSON spell otherwise.
+    /// Contains characters that links and JSON escape.
     private static let key = "sk-Kanarienvogel/7Gq+2Zt_91xW"
 
     private static let linked = key.replacing("/", with: "%2F").replacing("+", with: "%2b")
 
-    /// Ways of saying the key: a job's model chooses.
+    /// Ways of repeating the key, chosen by the job's model.
     private static let answers: [(model: String, status: String, headers: String, body: String)] = {
         let escaped = key.replacing("/", with: #"\/"#).replacing("s", with: #"\u0073"#)
         let half = key.dropLast(8)
@@ -32,7 +32,7 @@ struct KeyTests {
                 #"{"data":[{"url":"https://h/1.png?key=\#(linked)"},{"error":{"message":"\#(key)"}}]}"#
             ),
             ("exhausted", "500 Bad", "", error(key)),
-            // These two hold their lanes, and nobody waits for their jobs.
+            // These two hold their lanes; the test does not wait for their jobs.
             ("redirected", "302 Found", "Location: https://h/?key=\(linked)\r\n", ""),
             ("refused", "401 No", "", error("Incorrect API key provided: \(key)")),
         ]
@@ -48,7 +48,7 @@ struct KeyTests {
         )
     }
 
-    /// Pieces of the key long enough to tell, as they are and as a link and as JSON spell them.
+    /// Pieces of the key that are long enough to be recognized: plain, and as links and JSON escape them.
     private static let pieces: [Data] = {
         let spellings = [key, linked, key.replacing("/", with: #"\/"#)]
         return spellings.flatMap { spelling in
@@ -56,7 +56,7 @@ struct KeyTests {
         }
     }()
 
-    /// Where a telling piece of the key stands.
+    /// The names of the texts that contain such a piece of the key.
     private static func places(in texts: [String: Data]) -> [String] {
         texts.filter { text in pieces.contains { text.value.range(of: $0) != nil } }.map(\.key).sorted()
     }
@@ -68,7 +68,7 @@ struct KeyTests {
         }
     }
 
-    @Test("is nowhere but in its file, whatever the API says of it")
+    @Test("is only in its file, even if the API repeats it")
     func canary() async throws {
         let heard = Mutex<Set<String>>([])
         let server = try ScriptedServer { try Self.serve($0, heard) }
@@ -128,7 +128,7 @@ struct KeyTests {
         #expect(heard.withLock { $0 } == Set(Self.answers.map(\.model)))
         #expect(shown.count > 40 && shown.keys.contains { $0.hasSuffix("state/queue.sqlite") })
         #expect(Self.places(in: shown) == [])
-        // The search itself: it finds what is there.
+        // Tests the search itself: it finds an existing key.
         #expect(try Self.places(in: Self.files(below: secrets.path)) == [secrets.path("key")])
         #expect(Self.places(in: ["x": Data("a\(Self.key.dropFirst(4).prefix(12))b".utf8)]) == ["x"])
     }

@@ -2,7 +2,7 @@ import FluxqModel
 import FluxqTestSupport
 import GRDB
 
-/// fluxq's own account of its calls, read from the database that a stopped daemon left.
+/// fluxq's own record of its calls, read from the database of a stopped daemon.
 struct Ledger {
     struct Attempt: Equatable {
         let job: Int64
@@ -12,10 +12,10 @@ struct Ledger {
         let message: String?
     }
 
-    /// In the order the calls began.
+    /// In the order in which the calls began.
     let calls: [Attempt]
 
-    /// Billing by attempt.
+    /// The billing of each attempt.
     var attempts: [String] { calls.map(\.billing) }
 
     init(of daemon: RunningDaemon) throws {

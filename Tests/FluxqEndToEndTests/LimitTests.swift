@@ -18,7 +18,7 @@ struct LimitTests {
         """
 
     @Test(
-        "75: what could never run and what is one too many; what must wait says until when, and usage says what is left"
+        "75: a job that could never run, and one too many; a waiting job shows until when, and usage what is left"
     )
     func limits() async throws {
         let directory = try TemporaryDirectory()

@@ -3,7 +3,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("Looking after the state", .timeLimit(.minutes(30)))
+@Suite("Maintaining the state", .timeLimit(.minutes(30)))
 struct MaintenanceTests {
     /// Runs `fluxqd` to its end.
     private func fluxqd(
@@ -49,7 +49,7 @@ struct MaintenanceTests {
         await daemon.stop()
     }
 
-    @Test("what was damaged while the daemon was stopped is repaired by hand; with it running only the daemon repairs")
+    @Test("damage is repaired by hand while the daemon is stopped; while it runs, only the daemon repairs")
     func repaired() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(
@@ -75,7 +75,7 @@ struct MaintenanceTests {
         #expect(status.output.contains("done") && status.output.contains("damaged in the archive"))
         await second.stop(expectingSoundState: false)
 
-        // The file comes back, as from a backup, and the next start finds it.
+        // The file is restored, as from a backup, and the next start finds it.
         try original.write(to: URL(filePath: path))
         let third = try await RunningDaemon(in: daemon.directory)
         try await third.waitForEvent("picture_saved")
@@ -108,7 +108,7 @@ struct MaintenanceTests {
                     }
                 }
             }
-            // Twice: the second one finds the first.
+            // Twice: the second backup finds the first.
             for _ in 0..<2 {
                 let run = try await fluxqd("backup", "--state-directory", state, backup, in: daemon.directory)
                 #expect(run.end == .exit(0), "\(run)")
@@ -136,15 +136,15 @@ struct MaintenanceTests {
         #expect(fetch.end == .exit(0) && fetch.lines.count == 2)
         #expect(try await restored.job(2).reason == "outcome_unknown")
         #expect(try await restored.job(3).phase == "archiving")
-        // The time that it waited for is still to come; it may have been canceled and called since all the same.
+        // Its start time is still to come; even so, it may have been canceled or called since the backup.
         #expect(try await restored.job(4).reason == "outcome_unknown")
-        // Nothing was sent by the restored daemon.
+        // The restored daemon has sent nothing.
         #expect(try restored.ledger().isEmpty)
         await restored.stop()
     }
 
     @Test(
-        "root looks after a state of somebody else and leaves no file of its own behind, whatever a kill has left",
+        "root maintains another user's state and leaves no file of its own behind, even after a kill",
         .enabled(if: geteuid() == 0))
     func root() async throws {
         let nobody = 65534
@@ -165,18 +165,18 @@ struct MaintenanceTests {
                 RunningDaemon.executable("fluxqd"), arguments + ["--state-directory", state],
                 environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
             #expect(await process.wait() == .exit(0), "\(process.errors)")
-            // The log is as it was: no checkpoint, and it is still there.
+            // The log is unchanged: there was no checkpoint, and it still exists.
             #expect(try Data(contentsOf: URL(filePath: "\(state)/queue.sqlite-wal")) == log)
             for name in try FileManager.default.subpathsOfDirectory(atPath: state) {
                 let owner = try FileManager.default.attributesOfItem(atPath: "\(state)/\(name)")[.ownerAccountID]
                 #expect((owner as? NSNumber)?.intValue == nobody, "\(name)")
             }
-            // And again as if nobody had looked.
+            // Restores the state before the check.
             try FileManager.default.removeItem(atPath: "\(state)/queue.sqlite-shm")
         }
     }
 
-    @Test("there is nothing to check or to back up without a state, and it says so")
+    @Test("check and backup report that there is no state")
     func nothing() async throws {
         let directory = try TemporaryDirectory()
         for arguments in [["check"], ["backup", directory.path("backup")], ["check", "--repair"]] {

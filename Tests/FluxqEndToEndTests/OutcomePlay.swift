@@ -4,24 +4,24 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// What came of one row.
+/// The result of one row.
 struct OutcomeResult: Sendable {
-    /// Of `fluxq submit --wait`.
+    /// The run of `fluxq submit --wait`.
     let run: RunningDaemon.Run
     let job: JobDocument
-    /// By the sandbox's ledger: the requests that reached the API.
+    /// From the sandbox's ledger: the requests that reached the API.
     let received: [RunningDaemon.LedgerEntry]
-    /// By fluxq's own ledger.
+    /// From fluxq's own ledger.
     let calls: [Ledger.Attempt]
 }
 
-/// Plays all rows once, many of them to one daemon, before the suite's tests look at them one by one.
+/// Plays all rows once, many of them to one daemon, before the suite's tests check them one by one.
 struct OutcomePlay: SuiteTrait, TestScoping {
     @TaskLocal static var results: [Int: OutcomeResult] = [:]
 
-    /// Daemons that play the rows which concern everybody, each its share of them one after the other.
+    /// Daemons that play the rows that affect the whole queue, each its part of them one after the other.
     private static let lanes = 6
-    /// Rows that one daemon plays at once.
+    /// Rows that one daemon plays at the same time.
     private static let width = 24
 
     func provideScope(
@@ -54,7 +54,7 @@ struct OutcomePlay: SuiteTrait, TestScoping {
         let daemon = try await RunningDaemon(environment: [
             "FLUXQ_WORKERS_MAX_ATTEMPTS": "2", "FLUXQ_API_TIMEOUT_SECONDS": "\(timeoutSeconds)",
             "FLUXQ_WORKERS_CONCURRENCY": "\(max(width, 2))",
-            // A model with a price is one that can be asked for.
+            // A model with a price is available.
             "FLUXQ_PRICES": rows.map { "row-\($0.number)=0" }.joined(separator: ","),
         ])
         let runs = try await withThrowingTaskGroup(of: (Int, RunningDaemon.Run).self) { plays in
@@ -80,7 +80,7 @@ struct OutcomePlay: SuiteTrait, TestScoping {
             let prompt = row.prompt(number)
             results[number] = OutcomeResult(
                 run: run, job: job,
-                // A call that was not read to its end has no prompt; its row is the only such one.
+                // A call that was not read to its end has no prompt; only one row is like that.
                 received: received.filter { $0.prompt == prompt || ($0.prompt == nil && row.words.contains("hangup")) },
                 calls: ledger.calls.filter { $0.job == job.id })
         }
@@ -91,7 +91,7 @@ struct OutcomePlay: SuiteTrait, TestScoping {
         _ row: OutcomeRow, _ number: Int, to daemon: RunningDaemon
     ) async throws -> RunningDaemon.Run {
         let options = row.options.contains("--n") ? row.options : ["--n", "2"] + row.options
-        // Each row in a lane of its own: what one meets holds no other.
+        // Each row has its own lane, so that none holds another.
         let submit =
             ["submit", "--image", "-", "--model", "row-\(number)"] + options + (row.isCanceled ? [] : ["--wait"])
         let run = try await daemon.run(submit + [row.prompt(number)], input: row.input)

@@ -1,37 +1,37 @@
 import FluxqModel
 import FluxqTestSupport
 
-/// One row of the outcome table as a user sees it: what the API plays, and what becomes of the job and of the bill.
+/// One row of the outcome table as a user sees it: what the API does, and the result for the job and the bill.
 struct OutcomeRow: Sendable, CustomStringConvertible {
-    /// Which daemon plays it.
+    /// The daemon that plays it.
     enum Place: Sendable {
-        /// Beside all others: it concerns nobody else.
+        /// Together with the others: it affects no other row.
         case beside
         /// One after the other: it holds or slows the whole queue.
         case inTurn
-        /// By itself, with an API that gets twenty seconds.
+        /// Alone, with an API timeout of twenty seconds.
         case hurried
     }
 
-    /// Words of the sandbox, without their `sandbox:`.
+    /// Words of the sandbox, without `sandbox:`.
     let play: String
     var options: [String] = []
     var place = Place.beside
     var input = SamplePictures.png.bytes
-    /// What a person does instead of waiting for the job's end.
+    /// True if a person cancels the job instead of waiting for its end.
     var isCanceled = false
 
     let state: JobState
     var reason: FailureReason?
-    /// What its warning begins with; nil for none at all.
+    /// The beginning of its warning; nil if there is none.
     var warning: String?
-    /// How many pictures come depends on where in the bytes it breaks off: at least so many.
+    /// The number of pictures depends on where the answer breaks off: `images` is the minimum.
     var isAtLeast = false
-    /// What its warning holds, where only a part of it matters.
+    /// A part of its warning, if only a part matters.
     var warns: String?
-    /// What its message holds.
+    /// A part of its message.
     var says: String?
-    /// Its calls, as fluxq's ledger has them.
+    /// Its calls, as in fluxq's ledger.
     let calls: [CallOutcome.Kind]
     /// Calls that count as attempts.
     let attempts: Int
@@ -39,7 +39,7 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
     let billed: Int
     let images: Int
     var mediaType = "image/png"
-    /// The second call comes no sooner after the first.
+    /// The shortest time between the first call and the second.
     var pause = Duration.zero
 
     var description: String { ([play.isEmpty ? "plain" : play] + options).joined(separator: " ") }
@@ -51,7 +51,7 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
         (["row \(number)"] + play.split(separator: " ").map { "sandbox:\($0)" }).joined(separator: " ")
     }
 
-    /// - Parameter before: calls before the one that is answered; those of the queue's trouble count as no attempt.
+    /// - Parameter before: calls before the answered one; those that concern the whole queue count as no attempt.
     static func done(
         _ play: String, after before: [CallOutcome.Kind] = [], _ options: [String] = [], images: Int = 2,
         warning: String? = nil, warns: String? = nil, _ change: (inout OutcomeRow) -> Void = { _ in }
@@ -76,7 +76,7 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
         return row
     }
 
-    /// The queue's trouble, once; then it is done.
+    /// A failure of the whole queue, once; then the job is done.
     static func passing(_ play: String, _ call: CallOutcome.Kind, atLeast pause: Duration = .zero) -> OutcomeRow {
         .done("\(play) times=1", after: [call]) {
             $0.place = .inTurn
@@ -86,7 +86,7 @@ struct OutcomeRow: Sendable, CustomStringConvertible {
 }
 
 extension CallOutcome.Kind {
-    /// Whether the call is taken back and counts as no attempt.
+    /// True if the call is taken back and counts as no attempt.
     fileprivate var isTaken: Bool { [.notSent, .accountClosed, .wrongAddress, .rateLimited].contains(self) }
 }
 
@@ -100,7 +100,7 @@ extension OutcomeRow {
     private static let formats = ["jpeg", "webp", "gif", "avif"]
     private static let others = ["json", "svg", "nothing"]
 
-    /// 2xx with pictures, whatever they are called.
+    /// 2xx with pictures, whatever type they are declared as.
     static let pictures: [OutcomeRow] =
         [
             .done(""), .done("", base64), .done("inline"), .done("link", base64), .done("both"),
@@ -112,7 +112,7 @@ extension OutcomeRow {
             .done("both jpeg"),
         ]
         + formats.flatMap { format in
-            // PNG by its name and by its header, and something else by its bytes.
+            // PNG by its name and header, but another format by its bytes.
             ["", "inline "].map { form in
                 .done("\(form)format=\(format)") { $0.mediaType = "image/\(format)" }
             }
@@ -128,7 +128,7 @@ extension OutcomeRow {
             .done("item-error=rate_limit_exceeded", images: 1, warning: "1 of 2 pictures came"),
         ] + clothed
 
-    /// Other clothes of a good answer.
+    /// Other encodings of a good answer.
     private static let clothed: [OutcomeRow] =
         [
             "gzip", "x-gzip", "GZIP", "deflate", "raw-deflate", "gzip+gzip", "deflate+gzip", "gzip+utf-8", "utf-8",
@@ -154,12 +154,12 @@ extension OutcomeRow {
 
     private static let brokeOff = "the answer was cut off: "
 
-    /// Answers that end before their end: what came whole is kept.
+    /// Answers that end too early: pictures that arrived completely are kept.
     static let cut: [OutcomeRow] =
         [
             .done("inline cut-in=3", four, images: 2, warning: "2 of 4 pictures came; \(brokeOff)"),
             .done("cut-in=3", four, images: 2, warning: "2 of 4 pictures came; \(brokeOff)"),
-            // The link of the second had come.
+            // The link of the second picture had arrived.
             .done("both cut-in=2", warning: "All 2 pictures came; \(brokeOff)"),
             .done("inline events=previews cut-in=2", images: 1, warning: "1 of 2 pictures came; \(brokeOff)"),
             .failed("inline cut-in=1", .outcomeUnknown, [.unknown]), .failed("cut-in=1", .outcomeUnknown, [.unknown]),
@@ -173,7 +173,7 @@ extension OutcomeRow {
                 $0.place = .hurried
             },
             .failed("stall-after=0", .outcomeUnknown, [.unknown]) { $0.place = .hurried },
-            // JSON that is complete is an answer whatever its frame.
+            // Complete JSON is an answer, whatever its framing.
             .done("no-last-chunk"), .done("inline no-last-chunk"),
             .done("no-last-bytes", warning: "All 2 pictures came; \(brokeOff)it ends in the middle"),
             .done("inline no-last-bytes", warning: "All 2 pictures came; \(brokeOff)it ends in the middle"),
@@ -183,7 +183,7 @@ extension OutcomeRow {
             ) {
                 $0.isAtLeast = true
             },
-            // Damaged, and paid for all the same: never sent again for what stands beside it.
+            // Damaged but paid for: never resent, whatever error is next to it.
             .done("inline wrong-letter", images: 1, warning: "1 of 2 pictures came"),
             .failed("inline wrong-letter item-error=rate_limit_exceeded", .noImage, [.answered]),
             .failed("inline wrong-letter item-error=insufficient_quota", .noImage, [.answered]),
@@ -209,14 +209,14 @@ extension OutcomeRow {
             .failed("redirect-link=3 expires=6", .linkLost, [.answered]),
             .failed("forbidden-link expires=6", .linkLost, [.answered]),
             .failed("not-a-picture=nothing expires=6", .linkLost, [.answered], says: "empty"),
-            // Whole, and no picture: it is kept as soon as it comes a second time.
+            // Complete, but not a picture: it is kept once it has come a second time.
             .failed("not-a-picture", .noImage, [.answered], says: "HTML"),
             .failed("truncated-picture", .noImage, [.answered], says: "ends early"),
         ]
         + ["json", "svg"].map { .failed("not-a-picture=\($0)", .noImage, [.answered], says: $0.uppercased()) }
         + formats.map { .failed("format=\($0) truncated-picture", .noImage, [.answered], says: "ends early") }
 
-    /// What is really packed in something, and what is only said to be.
+    /// Bodies that are really packed, and those that are only declared so.
     static let codings: [OutcomeRow] =
         ["gzip", "deflate", "bare-deflate", "framed", "unsaid-gzip"].map { .done("link-coding=\($0) bytes=200000") }
     static let codingsSaid: [OutcomeRow] = ["utf-8", "base64", "none", "binary", "aws-chunked", "br", "x-gzip"].map {
@@ -228,7 +228,7 @@ extension OutcomeRow {
         .failed("not-a-picture=\($0)", .noImage, [.answered], says: $0.uppercased())
     }
 
-    /// Pictures with a flaw that costs no pixel, behind links and inline.
+    /// Pictures with a flaw that affects no pixel, linked and inline.
     static let flawed: [OutcomeRow] = (["png"] + formats).flatMap { format -> [OutcomeRow] in
         let of = format == "png" ? "" : " format=\(format)"
         return ["", "inline "].map { form in
@@ -258,7 +258,7 @@ extension OutcomeRow {
                 .failed("gateway=\(status)", .rejected, [.rejected], says: "HTTP \(status)"),
             ]
         }
-        // With an error object of its own it is the API's word on the request.
+        // With its own error object it is the API's answer to the request.
         + [404, 405, 410].map { .failed("status=\($0)", .rejected, [.rejected]) }
         + [
             .failed("status=409 should-retry=false", .rejected, [.rejected]),
@@ -298,7 +298,7 @@ extension OutcomeRow {
             .failed("rejected", .canceled, [], ["--at", "2100-01-01T00:00:00Z"]) { $0.isCanceled = true },
         ]
 
-    /// Presumed not billed: sent again, and an attempt.
+    /// Presumed not billed: resent, and counted as an attempt.
     static let repeated: [OutcomeRow] =
         [
             "server-error", "status=503", "gateway=500", "gateway=503", "envelope=500", "error-in-200=500",
@@ -332,7 +332,7 @@ extension OutcomeRow {
             .done("gateway=524 times=1", after: [.unknown], ["--on-unknown", "retry"]),
         ]
 
-    /// The key, the account or the way to the API: the queue is held, then continues by itself.
+    /// The key, the account or the connection to the API fails: the queue is held, then continues automatically.
     static let account: [OutcomeRow] =
         [
             "status=429 should-retry=false", "bad-key", "bad-key number-codes", "bad-key trace-id", "no-money",
@@ -340,21 +340,21 @@ extension OutcomeRow {
             "rejected=insufficient_quota", "gateway=403", "error-string", "envelope=401", "envelope=401 string-codes",
             "error-in-200=403", "error-in-200=insufficient_quota",
         ].map { .passing($0, .accountClosed) } + [
-            // More than the buffers of both ends hold: the connection dies before the last byte.
+            // More than the buffers of both sides hold: the connection dies before the last byte is sent.
             .done("hangup times=1", after: [.notSent]) {
                 $0.place = .inTurn
                 $0.input = SamplePictures.jpeg.bytes + [UInt8](repeating: 0, count: 15 << 20)
             }
         ]
 
-    /// The server that answers is not the API: the lane is held from the first one on.
+    /// The server that answers is not the API: the lane is held from the first answer on.
     static let address: [OutcomeRow] =
         [301, 302, 303, 304, 307, 308].map { .passing("redirect=\($0)", .wrongAddress) }
         + ["redirect", "gateway=404", "gateway=405", "gateway=410", "bare=404", "gateway=511", "bare=421"].map {
             .passing($0, .wrongAddress)
         }
 
-    /// Everybody waits, as long as was asked where that makes sense.
+    /// All jobs wait, for the requested time if it makes sense.
     static let rateLimits: [OutcomeRow] = [
         .passing("rate-limit", .rateLimited), .passing("rate-limit=2", .rateLimited, atLeast: .seconds(2)),
         .passing("rate-limit=1.5", .rateLimited, atLeast: .milliseconds(1500)),
@@ -362,7 +362,7 @@ extension OutcomeRow {
         .passing("rate-limit=rfc850:3", .rateLimited, atLeast: .seconds(2)),
         .passing("rate-limit=asctime:3", .rateLimited, atLeast: .seconds(2)),
         .passing("rate-limit=ms:1200", .rateLimited, atLeast: .milliseconds(1200)),
-        // What makes no sense is fluxq's own to choose.
+        // If the time makes no sense, fluxq chooses one.
         .passing("rate-limit=0", .rateLimited), .passing("rate-limit=-1", .rateLimited),
         .passing("rate-limit=date:-60", .rateLimited), .passing("rate-limit=rfc850:-60", .rateLimited),
         .passing("rate-limit=100000000", .rateLimited), .passing("rate-limit=date:100000000", .rateLimited),

@@ -33,7 +33,7 @@ struct OutcomeTableTests {
         // The requests that reached the API, and what it would have billed.
         #expect(result.received.count == row.calls.count, name)
         #expect(result.received.count(where: \.billed) == row.billed, name)
-        // fluxq's own account of them.
+        // fluxq's own record of them.
         #expect(result.calls.map(\.outcome) == row.calls.map(\.rawValue), "\(name): \(result.calls)")
         #expect(result.calls.map(\.billing) == row.calls.map(\.billing.rawValue), name)
 
@@ -54,11 +54,11 @@ struct OutcomeTableTests {
     }
 }
 
-@Suite("A link's own end is its deadline", .timeLimit(.minutes(30)))
+@Suite("A link's own expiry is its deadline", .timeLimit(.minutes(30)))
 struct LinkDeadlineTests {
     struct Row: Sendable {
         let play: String
-        /// From the answer on.
+        /// From the time of the answer.
         let lifetime: TimeInterval
 
         var words: [String] { play.split(separator: " ").map { String($0.prefix { $0 != "=" }) } }
@@ -69,17 +69,17 @@ struct LinkDeadlineTests {
             Row(play: "expires=4000", lifetime: 4000), Row(play: "expires=4000 expires-as=expires", lifetime: 4000),
             Row(play: "expires=4000 expires-as=amz", lifetime: 4000),
             Row(play: "expires=4000 expires-as=goog", lifetime: 4000),
-            // It names no end: `created` and seven days, or seven days from now.
+            // It gives no expiry: seven days from `created`, or from now.
             Row(play: "expires=4000 expires-as=none", lifetime: week),
             Row(play: "expires=4000 expires-as=none no-created", lifetime: week),
-            // It names one that cannot be.
+            // It gives an impossible one.
             Row(play: "expired-link", lifetime: week), Row(play: "expires=400000000", lifetime: week),
         ]
     }
 
-    @Test("in every form in which it is named; otherwise seven days count")
+    @Test("in every form; without one, seven days count")
     func deadlines() async throws {
-        // A lane of its own for each row: three calls whose pictures cannot be downloaded hold theirs.
+        // Each row has its own lane, because three calls with failing downloads hold theirs.
         let models = Row.all.indices.map { "row-\($0)" }
         let daemon = try await RunningDaemon(
             environment: ["FLUXQ_PRICES": models.map { "\($0)=0" }.joined(separator: ",")])

@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@Suite("A result that cannot be handed over", .timeLimit(.minutes(30)))
+@Suite("A result that cannot be written", .timeLimit(.minutes(30)))
 struct OutputTests {
     private func daemon() async throws -> RunningDaemon {
         let daemon = try await RunningDaemon()
@@ -54,7 +54,7 @@ struct OutputTests {
         #expect(again.end == .exit(0) && again.output == "1\n")
     }
 
-    @Test("whatever happens to the result of a job that is queued, its number is told and no status asks for another")
+    @Test("whatever happens to a queued job's result, its number is reported and no status asks for another submit")
     func afterwards() async throws {
         let daemon = try await daemon()
         try FileManager.default.createDirectory(
@@ -65,7 +65,7 @@ struct OutputTests {
         #expect(
             run.errors.contains("job 1 is queued") && run.errors.contains("Do not submit it again"), "\(run.errors)")
 
-        // The reader of the document goes while the job is waited for.
+        // The reader of the document disappears while the job is waited for.
         let waiting = try daemon.start(
             shell: """
                 mkfifo p gate
@@ -80,7 +80,7 @@ struct OutputTests {
         #expect(waiting.output == "74\n" && waiting.errors.contains("\"job\":2"), "\(waiting.errors)")
     }
 
-    @Test("a change whose result cannot be written was made, and is told on standard error")
+    @Test("a change whose result cannot be written was made, and is reported on standard error")
     func changes() async throws {
         let daemon = try await daemon()
         _ = try await daemon.shell("fluxq submit --image a.png --at 2100-01-01T00:00:00Z x")
@@ -89,7 +89,7 @@ struct OutputTests {
         #expect(try await daemon.fluxq("list", "--state", "queued").lines.count == 2)
     }
 
-    @Test("what only looks ends as filters do")
+    @Test("read-only verbs end as filters do")
     func filters() async throws {
         let daemon = try await daemon()
         for verb in ["list --json", "status", "models"] {

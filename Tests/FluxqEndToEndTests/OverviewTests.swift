@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The overview of fluxq status", .timeLimit(.minutes(30)))
 struct OverviewTests {
-    @Test("shows every job that waits, however few with prompts as long fit on a page")
+    @Test("shows every waiting job, even if few with such long prompts fit on a page")
     func longPrompts() async throws {
         let daemon = try await RunningDaemon()
         let prompt = String(repeating: "\"", count: 32_700)

@@ -21,7 +21,7 @@ struct ReloadTests {
         ).end
     }
 
-    /// Sends SIGHUP and waits until the daemon has told its service manager that it is done.
+    /// Sends SIGHUP and waits until the daemon has reported the end of the reload to its service manager.
     private func reload(_ daemon: RunningDaemon) async throws -> String {
         daemon.process.send(SIGHUP)
         let begun = await daemon.notice()
@@ -59,7 +59,7 @@ struct ReloadTests {
             #expect(try await daemon.fluxq(as: 4203, ["pause"]).end == .exit(0))
             #expect(try await daemon.fluxq(as: 4202, ["resume"]).end == .exit(77))
         }
-        // What needs a restart is said again, and the stand-in is still the one that is called.
+        // A key that needs a restart is reported again, and the stand-in is still called.
         #expect(try await reload(daemon).contains("api.base_url needs a restart"))
         if OtherUser.isPossible { #expect(try await daemon.fluxq("resume").end == .exit(0)) }
         try write("limits: {queued_jobs: 9}\n")
@@ -84,7 +84,7 @@ struct ReloadTests {
         #expect(await daemon.stop() == .exit(0))
     }
 
-    @Test("a reload lets calls in flight be answered, and more of them begin where more are allowed")
+    @Test("calls in flight are still answered after a reload, and more begin if more are allowed")
     func concurrency() async throws {
         try write("workers: {concurrency: 1}\n")
         let daemon = try await RunningDaemon(in: directory, arguments: ["--config", file])

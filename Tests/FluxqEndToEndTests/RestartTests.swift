@@ -6,11 +6,11 @@ import Testing
 @Suite("Stopping and starting again", .timeLimit(.minutes(30)))
 struct RestartTests {
     @Test(
-        "after kill -9 what was calling is unknown and not sent again, what was archiving continues, queued stays"
+        "after kill -9 calling jobs are unknown and not resent, archiving ones continue, queued ones stay"
     )
     func killed() async throws {
         let first = try await RunningDaemon(environment: ["FLUXQ_WORKERS_CONCURRENCY": "2"])
-        // A link that fails until the daemon is gone: the job stays archiving.
+        // A link that fails until the daemon is gone: the job stays in archiving.
         #expect(
             try await first.run(
                 ["submit", "--image", "-", "a sandbox:flaky-link=1000"], input: SamplePictures.png.bytes
@@ -33,15 +33,15 @@ struct RestartTests {
         #expect(try await second.job(1).phase == "archiving")
         #expect(try second.ledger().count == 4)
 
-        // Only a person sends it again.
+        // Only a person resends it.
         #expect(try await second.fluxq("retry", "2").end == .exit(0))
         try await second.waitForEvent("retried")
         #expect(try await second.fluxq("cancel", "2").end == .exit(0))
     }
 
-    @Test("a link that an earlier daemon was given is fetched by the next one")
+    @Test("a link that an earlier daemon received is fetched by the next one")
     func archivingGoesOn() async throws {
-        // The first one cannot take pictures of that size; its administrator raises the limit and starts it again.
+        // The first daemon does not accept pictures of that size; its administrator raises the limit and restarts it.
         let first = try await RunningDaemon(environment: ["FLUXQ_DOWNLOADS_MAX_BYTES": "1024"])
         #expect(
             try await first.run(["submit", "--image", "-", "a"], input: SamplePictures.png.bytes).end == .exit(0))
@@ -78,18 +78,18 @@ struct RestartTests {
         #expect(!FileManager.default.fileExists(atPath: daemon.socket))
     }
 
-    @Test("after the time to drain what is left is unknown, and the exit is clean")
+    @Test("after the time to drain the remaining calls are unknown, and the exit is clean")
     func drainEnds() async throws {
         let first = try await RunningDaemon(environment: ["FLUXQ_WORKERS_DRAIN_SECONDS": "1"])
         _ = try await first.run(["submit", "--image", "-", "a sandbox:slow=600"], input: SamplePictures.png.bytes)
         try await first.waitForEvent("claimed")
-        // The request has left once the sandbox has entered it in its ledger; until then it could still be not sent.
+        // Once the sandbox's ledger has the request, it has been sent; before, it could still be not sent.
         try await Observation.wait { try !first.ledger().isEmpty }
         #expect(await first.stop() == .exit(0))
         #expect(try Ledger(of: first).attempts == ["unknown"])
     }
 
-    @Test("a canceled job that was running keeps what its call brought")
+    @Test("a canceled job that was running keeps the pictures of its call")
     func canceled() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(["submit", "--image", "-", "a sandbox:until=go"], input: SamplePictures.png.bytes)

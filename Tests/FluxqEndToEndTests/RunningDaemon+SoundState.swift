@@ -3,8 +3,8 @@ import Foundation
 import Testing
 
 extension RunningDaemon {
-    /// Records an issue of the running test unless the database is sound, the ledger's sums equal the jobs', and every
-    /// file of the archive is whole.
+    /// Records an issue unless the database is sound, the ledger's sums equal the jobs', and every file of the archive is
+    /// intact.
     func expectSoundState(sourceLocation: SourceLocation = #_sourceLocation) async {
         do {
             let check = try await check()
@@ -14,7 +14,7 @@ extension RunningDaemon {
         }
     }
 
-    /// Asks it to stop, waits for that, and holds what it leaves against `fluxqd check`.
+    /// Stops it, waits for its end, and runs `fluxqd check` on its state.
     ///
     /// - Parameter isSound: false if the test itself has damaged the state.
     @discardableResult
@@ -27,7 +27,7 @@ extension RunningDaemon {
         return end
     }
 
-    /// Ends it as a power cut would, and holds what it leaves against `fluxqd check`.
+    /// Ends it like a power cut, and runs `fluxqd check` on its state.
     @discardableResult
     func kill(sourceLocation: SourceLocation = #_sourceLocation) async -> ChildProcess.End {
         process.send(SIGKILL)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("fluxqd and the stand-in that it starts", .timeLimit(.minutes(30)))
 struct StandInTests {
-    /// What the kernel tells of a process.
+    /// The kernel's data about a process.
     private struct Seen: Sendable {
         let id: pid_t
         let name: String
@@ -13,7 +13,7 @@ struct StandInTests {
         let parent: pid_t
         let group: pid_t
 
-        /// nil if there is none.
+        /// nil if there is no such process.
         init?(_ id: pid_t) {
             // "ID (NAME) STATE PARENT GROUP …"; the name may have spaces.
             guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8),
@@ -47,7 +47,7 @@ struct StandInTests {
         return !now.isRunning
     }
 
-    /// What a process has open: by number, paths or "socket:[INODE]" and the like.
+    /// A process's open files, by descriptor: paths, or names such as "socket:[INODE]".
     private func open(by id: pid_t) throws -> [Int: String] {
         let directory = "/proc/\(id)/fd"
         var found: [Int: String] = [:]
@@ -59,7 +59,7 @@ struct StandInTests {
         return found
     }
 
-    @Test("it has no key, no other variable, and nothing of what fluxqd has open")
+    @Test("it has no key, no other variable, and none of fluxqd's open files")
     func apart() async throws {
         let daemon = try await RunningDaemon(
             environment: [
@@ -110,7 +110,7 @@ struct StandInTests {
         try await daemon.waitForEvent("claimed")
         try await Observation.wait { try !daemon.ledger().isEmpty }
         let standIn = try standIn(of: daemon)
-        // A terminal's Ctrl-C goes to a group of processes, a service manager's signals to all of a service.
+        // A terminal's Ctrl-C goes to a process group, a service manager's signals to all processes of a service.
         #expect(standIn.group == standIn.id)
         kill(standIn.id, signal)
         daemon.process.send(SIGTERM)
@@ -122,7 +122,7 @@ struct StandInTests {
         #expect(try Ledger(of: daemon).attempts == ["billed"])
     }
 
-    @Test("if it ends by itself, fluxqd says so and stops")
+    @Test("if it ends by itself, fluxqd reports that and stops")
     func diesFirst() async throws {
         let daemon = try await RunningDaemon()
         _ = try await daemon.run(["submit", "--image", "-", "a sandbox:slow=600"], input: SamplePictures.png.bytes)
@@ -158,7 +158,7 @@ struct StandInTests {
         try FileManager.default.createDirectory(
             atPath: directory.path("state"), withIntermediateDirectories: false,
             attributes: [.posixPermissions: 0o700])
-        // In the place of its directory.
+        // A file in place of its directory.
         try Data().write(to: URL(filePath: directory.path("state/sandbox")))
         let process = try ChildProcess(
             RunningDaemon.executable("fluxqd"),
@@ -169,7 +169,7 @@ struct StandInTests {
         #expect(process.errors.contains("did not start (exit code 71)"), "\(process.errors)")
     }
 
-    @Test("a closed stream of fluxqd is handed on as none of its files")
+    @Test("a closed stream of fluxqd does not become one of its files in the stand-in")
     func closedStreams() async throws {
         let directory = try TemporaryDirectory()
         let notices = try NoticeSocket(path: directory.path("notify"))
@@ -189,7 +189,7 @@ struct StandInTests {
     }
 
     @Test(
-        "what cannot be is refused before it listens",
+        "invalid options are refused before it listens",
         arguments: [
             ["--latency", "-1"], ["--latency", "nan"], ["--link-lifetime", "1e300"], ["--port", "70000"],
             ["--latency", "0", "--latency", "1"], ["--directory", "b"],

@@ -65,7 +65,7 @@ struct StartTests {
         await sandboxed.stop()
         let bought = try await start(sandboxed, [])
         #expect(bought.end == .exit(78) && bought.errors.contains("really be bought"), "\(bought)")
-        // Each continues with its own.
+        // Each continues with its own API.
         let again = try await RunningDaemon(in: sandboxed.directory)
         #expect(try await again.fluxq("wait", "1").end == .exit(0))
         await again.stop()
@@ -83,7 +83,7 @@ struct StartTests {
         #expect(environment.range(of: Data("UNRELATED=stays".utf8)) != nil)
     }
 
-    @Test("no process of fluxqd's user reads its memory or its environment", .enabled(if: OtherUser.isPossible))
+    @Test("no process of fluxqd's user can read its memory or its environment", .enabled(if: OtherUser.isPossible))
     func notDumpable() async throws {
         let directory = try TemporaryDirectory()
         let notices = try NoticeSocket(path: directory.path("notify"))
@@ -110,11 +110,11 @@ struct StartTests {
         }
     }
 
-    @Test("what the journal reads has a level on every line, from the first mistake to a job's number")
+    @Test("every line for the journal has a level, from the first mistake to a job's number")
     func journal() async throws {
         let directory = try TemporaryDirectory()
         let file = directory.path("fluxqd.yaml")
-        // As systemd does it: the name of the stream that standard error is.
+        // Like systemd: the variable names the stream that is standard error.
         let start = {
             try ChildProcess(
                 "/bin/sh",
@@ -201,24 +201,24 @@ struct StartTests {
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")))
     func idle() async throws {
         let daemon = try await RunningDaemon()
-        // One job, so that everything that could tick has run once.
+        // One job, so that everything that could run periodically has run once.
         _ = try await daemon.run(
             ["submit", "--image", "-", "--wait", "x"], input: SamplePictures.png.bytes)
-        // Threads and connections that the job has used are let go some seconds later; then there is nothing any more.
+        // Threads and connections of the job are released some seconds later; then there are no calls any more.
         var calls = try await systemCalls(of: daemon, seconds: 10)
         for _ in 0..<3 where !calls.isEmpty { calls = try await systemCalls(of: daemon, seconds: 10) }
         #expect(calls.isEmpty, "\(calls.prefix(20).joined(separator: "\n"))")
     }
 
-    /// What a process asks of the system, without the tick: any program that uses the dispatch library sets a timer each
-    /// second on that library's own thread, by which it watches its pools.
+    /// The system calls of a process, without the tick: a program with the dispatch library sets a timer every second,
+    /// on the library's own thread, to watch its pools.
     private func systemCalls(of daemon: RunningDaemon, seconds: Int) async throws -> [String] {
         let log = daemon.directory.path("strace.log")
         let watch = try ChildProcess(
             "timeout", ["\(seconds)", "strace", "-f", "-p", "\(daemon.process.id)", "-o", log],
             environment: RunningDaemon.baseEnvironment, directory: daemon.directory.path)
         await watch.wait()
-        // Calls that a thread was waiting in are shown as unfinished and resumed when strace comes and goes.
+        // Calls in which a thread was waiting are shown as unfinished and resumed when strace attaches and detaches.
         let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
             .filter { !$0.contains("<unfinished") && !$0.contains("resumed>") && !$0.contains("<detached") }
         let ticking = lines.filter { $0.contains(" timerfd_settime(") }

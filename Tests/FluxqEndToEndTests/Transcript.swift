@@ -1,6 +1,6 @@
 import Foundation
 
-/// A session at a shell, with what each command printed: prose that a person reads and a test runs.
+/// A shell session with the output of each command: text that a person reads and a test runs.
 ///
 /// ```
 /// Prose, which nobody runs.
@@ -12,11 +12,11 @@ import Foundation
 ///     [65]
 /// ```
 ///
-/// A command is a line that begins with `$ `, and its continuation one with `> `. What follows is its output, standard
-/// output and standard error as they come, and at the end `[N]` if it exited with N other than 0.
+/// A command is a line that begins with `$ `, and its continuation one with `> `. Its output follows, standard output
+/// and standard error in order, and then `[N]` if it exited with N other than 0.
 struct Transcript {
     struct Command {
-        /// One line for the shell, or several.
+        /// One or more lines for the shell.
         var text: String
         var expected: [String] = []
     }
@@ -25,7 +25,8 @@ struct Transcript {
 
     /// - Parameters:
     ///   - text: the file.
-    ///   - isMarkdown: the commands stand in blocks of ```` ```console ````, else in lines indented by four spaces.
+    ///   - isMarkdown: true if the commands are in blocks of ```` ```console ````; otherwise they are indented by four
+    ///     spaces.
     init(_ text: String, isMarkdown: Bool) {
         var isInBlock = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -63,7 +64,7 @@ struct Transcript {
         commands.map { "{ \($0.text)\n} 2>&1\nprintf '\\n\(mark) %d\\n' $?\n" }.joined()
     }
 
-    /// What the script has printed, by command, with `[N]` for each exit status but 0.
+    /// The script's output, by command, with `[N]` for each exit status other than 0.
     static func outputs(of text: String, mark: String) -> [[String]] {
         var parts = text.components(separatedBy: "\n\(mark) ")
         guard var output = parts.first else { return [] }
@@ -79,7 +80,7 @@ struct Transcript {
         }
     }
 
-    /// What differs from one run to the next, replaced: two lines that are alike after it tell the same.
+    /// Replaces everything that differs between runs: two lines that are equal afterwards mean the same.
     static func normal(_ line: String) -> String {
         let replacements: [(pattern: Regex<Substring>, by: String)] = [
             (/sha256:[0-9a-f]{64}/, "SHA256"),

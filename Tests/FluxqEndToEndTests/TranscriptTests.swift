@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// `Tests/Transcripts` has one file for each verb. To write what the programs print now into those files:
+/// `Tests/Transcripts` has one file for each verb. To write the programs' current output into those files:
 /// `RECORD_TRANSCRIPTS=1 swift test --filter TranscriptTests`; then read the difference.
 @Suite("Transcripts", .timeLimit(.minutes(30)))
 struct TranscriptTests {
@@ -77,7 +77,7 @@ struct TranscriptTests {
         #expect(Set(verbs) == Set(Self.names().map { $0.dropLast(".txt".count) }.map(String.init)))
     }
 
-    @Test("what differs from run to run is taken out before two lines are compared")
+    @Test("parts that differ between runs are removed before two lines are compared")
     func normal() {
         let alike = [
             ("took 2 s", "took 31 ms"), ("(3 s ago)", "(now)"), ("a  b", "a    b"),

@@ -8,19 +8,19 @@ struct TurnTests {
         run.output.split(separator: "\n").reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    /// A daemon in whose directory stands a picture to submit.
+    /// A daemon with a picture to submit in its directory.
     private func daemon() async throws -> RunningDaemon {
         let daemon = try await RunningDaemon()
         try Data(SamplePictures.png.bytes).write(to: URL(filePath: daemon.directory.path("a.png")))
         return daemon
     }
 
-    /// What a batch has written of its submits' errors.
+    /// The errors that a batch's submits have written so far.
     private func errors(in directory: TemporaryDirectory) -> String {
         (try? String(contentsOfFile: directory.path("errors"), encoding: .utf8)) ?? ""
     }
 
-    /// How a batch ended, once it has, and the exit statuses of its submits.
+    /// Waits for a batch's end and returns it, with the exit statuses of its submits.
     private func end(of batch: ChildProcess) async -> (end: ChildProcess.End, statuses: [Substring: Int]) {
         let end = await batch.wait()
         return (end, statuses(RunningDaemon.Run(end: end, output: batch.output, errors: batch.errors)))
@@ -50,7 +50,7 @@ struct TurnTests {
                 seq 80 | xargs -P 80 -I{} sh -c \
                 'fluxq submit --image a.png --wait "p {} sandbox:until=go" >>ids 2>>errors; echo $?'
                 """)
-        // All are queued, though each waiting one would hold one of 64 places.
+        // All are queued, though each waiting client would hold one of 64 connections.
         let ids = daemon.directory.path("ids")
         try await Observation.wait {
             try FileManager.default.fileExists(atPath: ids)
@@ -62,7 +62,7 @@ struct TurnTests {
         #expect(statuses == ["0": 80], "\(errors(in: daemon.directory))")
     }
 
-    @Test("a restart in the middle of a batch costs no job and doubles none")
+    @Test("a restart in the middle of a batch loses no job and duplicates none")
     func restart() async throws {
         let first = try await daemon()
         let batch = try first.start(
