@@ -18,7 +18,7 @@ package struct DirectoryImage: Hashable, Sendable {
 
     package init() {}
 
-    /// What stands in a directory now.
+    /// The current contents of a directory.
     package init(reading path: String) throws {
         let root = URL(filePath: path).resolvingSymlinksInPath().path
         let contents = FileManager.default.enumerator(atPath: root)
@@ -36,7 +36,7 @@ package struct DirectoryImage: Hashable, Sendable {
         }
     }
 
-    /// Makes it stand in a directory, in the place of whatever was there.
+    /// Replaces the contents of a directory with this image.
     package func write(to path: String) throws {
         if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
         let mode: [FileAttributeKey: Any] = [.posixPermissions: 0o700]
@@ -51,7 +51,7 @@ package struct DirectoryImage: Hashable, Sendable {
         }
     }
 
-    /// How another one differs, a line for each path; empty if it does not.
+    /// The differences from another image, one line for each path; empty if there are none.
     package func differences(from other: DirectoryImage) -> [String] {
         let paths = Set(files.keys).union(other.files.keys).sorted()
         let contents = paths.compactMap { path -> String? in

@@ -1,7 +1,8 @@
-/// What a file system has been told and what of it is certain to survive a power cut: no more than POSIX promises.
+/// The calls that a file system has received, and which of their effects survive a power cut. It assumes only what
+/// POSIX promises.
 ///
-/// The bytes and the size of a file survive once the file has been synced; an entry of a directory (made, renamed, removed)
-/// once the directory has been. Of everything later, any part may be on the disk.
+/// The bytes and the size of a file survive once the file has been synced. An entry of a directory (made, renamed,
+/// removed) survives once the directory has been synced. Any part of later changes may be on the disk.
 package struct Disk: Sendable {
     struct File {
         enum Change {
@@ -11,7 +12,7 @@ package struct Disk: Sendable {
         }
 
         var durable: DirectoryImage.File
-        /// Since it was last synced, in order.
+        /// Changes since the last sync, in order.
         var pending: [Change] = []
 
         var current: DirectoryImage.File { pending.reduce(into: durable) { $0.apply($1) } }
@@ -25,13 +26,13 @@ package struct Disk: Sendable {
     struct Directory {
         struct Change {
             let name: String
-            /// nil: there is none any more.
+            /// nil if the entry was removed.
             let node: Node?
         }
 
         var durable: [String: Node] = [:]
         var current: [String: Node] = [:]
-        /// Since it was last synced, in order.
+        /// Changes since the last sync, in order.
         var pending: [Change] = []
 
         mutating func set(_ name: String, _ node: Node?) {
@@ -40,15 +41,15 @@ package struct Disk: Sendable {
         }
     }
 
-    /// A record that does not fit to those before it: a call has gone unrecorded.
+    /// A record that contradicts those before it: a call was not recorded.
     package struct Contradiction: Error, CustomStringConvertible {
         package let description: String
     }
 
     private(set) var files: [File] = []
-    /// The first is the root.
+    /// The first one is the root.
     private(set) var directories = [Directory()]
-    /// The system gives a number out again when its file is gone; this is the latest.
+    /// The latest file with an inode number. The system reuses the number when its file is gone.
     private var fileOfInode: [UInt64: Int] = [:]
 
     package init() {}
@@ -88,7 +89,7 @@ package struct Disk: Sendable {
             let (directory, name) = try split(path)
             directories[directory].set(name, nil)
         case .make(""):
-            // The directory itself: where it stands is not the program's business.
+            // The directory itself: its location is not the program's business.
             break
         case .make(let path):
             directories.append(Directory())
@@ -101,19 +102,19 @@ package struct Disk: Sendable {
         }
     }
 
-    /// Everything as the running system shows it.
+    /// The contents that the running system shows.
     package var current: DirectoryImage {
         image(entries: { $0.current }, contents: { $0.current })
     }
 
-    /// Walks what can be reached from the root.
+    /// Walks all entries that can be reached from the root.
     func image(
         entries: (Directory) -> [String: Node], contents: (File) -> DirectoryImage.File
     ) -> DirectoryImage {
         var image = DirectoryImage()
         var waiting = [(path: "", directory: 0)]
         while let (path, directory) = waiting.popLast() {
-            // In one order, so that one seed gives one image.
+            // In a fixed order, so that one seed gives one image.
             for (name, node) in entries(directories[directory]).sorted(by: { $0.key < $1.key }) {
                 let path = path.isEmpty ? name : "\(path)/\(name)"
                 switch node {

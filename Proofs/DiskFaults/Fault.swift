@@ -6,7 +6,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
     package enum Calls: UInt32, CaseIterable, Sendable {
         case write = 1
         case sync, rename, open, remove, make, truncate, change
-        /// All that needs room.
+        /// All calls that need disk space.
         case space
     }
 
@@ -17,9 +17,9 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
 
     package enum Failure: Hashable, Sendable {
         case error(CInt)
-        /// A write that writes its first half.
+        /// Writes only the first half.
         case short
-        /// Success that is none. No program survives that; it shows that a proof notices.
+        /// Reports success without doing anything. No program survives this; it shows that a proof notices.
         case lie
         /// kill -9 before the call.
         case kill
@@ -53,7 +53,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
     package var calls: Calls
     package var files: Files
     package var failure: Failure
-    /// Whether all calls fail from the first one on, or that one alone.
+    /// True if all calls from the first one on fail; false if only that one fails.
     package var isPersistent: Bool
 
     package init(calls: Calls, files: Files, failure: Failure, isPersistent: Bool) {

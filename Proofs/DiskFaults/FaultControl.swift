@@ -1,8 +1,8 @@
 import Glibc
 import SystemCallShimInterface
 
-/// Tells the preloaded library which calls have to fail, and reads how many came and how many did. It lives in a file that
-/// both sides map, so that it outlives a daemon and can be changed while one runs.
+/// Tells the preloaded library which calls have to fail, and reads how many calls were made and how many failed. The
+/// data is in a file that both sides map, so it outlives a daemon and can be changed while one runs.
 package final class FaultControl: Sendable {
     package let path: String
     // Written by two processes; every access to a field that changes is one load or store of an aligned word.
@@ -14,7 +14,7 @@ package final class FaultControl: Sendable {
     }
 
     /// - Parameters:
-    ///   - path: where nothing is yet.
+    /// - path: a path at which no file exists yet.
     ///   - from: the first call that fails, from 1.
     package init(path: String, fault: Fault, from: Int) throws {
         self.path = path
@@ -40,11 +40,11 @@ package final class FaultControl: Sendable {
     /// Calls of the class so far.
     package var seen: Int { Int(shared.pointee.seen) }
 
-    /// Those that were made to fail.
+    /// Calls that were made to fail.
     package var injected: Int { Int(shared.pointee.injected) }
 
     package var isLifted: Bool { shared.pointee.lifted != 0 }
 
-    /// From now on nothing fails.
+    /// Ends the faults: no later call fails.
     package func lift() { shared.pointee.lifted = 1 }
 }

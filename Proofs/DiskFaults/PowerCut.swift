@@ -1,23 +1,23 @@
 import FluxqSandbox
 import FluxqTestSupport
 
-/// What becomes of what was not synced.
+/// The fate of changes that were not synced.
 package enum Fate: Sendable {
-    /// None of it is on the disk.
+    /// No change is on the disk.
     case dropped
-    /// All of it is.
+    /// Every change is on the disk.
     case whole
-    /// Any of a file's sectors, any of a directory's entries.
+    /// Any subset of a file's sectors or of a directory's entries is on the disk.
     case torn
-    /// What came first, up to some point; there a write may be torn.
+    /// The changes up to some point are on the disk; the write at that point may be torn.
     case begun
 }
 
-/// One way in which the power can go.
+/// One possible result of a power cut.
 package struct PowerCut: Sendable {
-    /// nil: each file has a fate of its own.
+    /// nil: each file has its own fate.
     package var files: Fate?
-    /// nil: each directory has.
+    /// nil: each directory has its own fate.
     package var entries: Fate?
     package var seed: UInt64
 
@@ -27,7 +27,7 @@ package struct PowerCut: Sendable {
         self.seed = seed
     }
 
-    /// The extremes first, then whatever the seeds bring.
+    /// Returns the extreme cuts first, then random ones.
     package static func variants(_ count: Int, seed: UInt64) -> [PowerCut] {
         let extremes: [(Fate, Fate)] = [(.dropped, .dropped), (.dropped, .whole), (.whole, .dropped), (.torn, .whole)]
         return (0..<count).map { index in
@@ -39,10 +39,11 @@ package struct PowerCut: Sendable {
 }
 
 extension Disk {
-    /// What a disk writes as one.
+    /// The unit that a disk writes atomically.
     private static let sector = 512
 
-    /// What a start after the cut finds. The same cut of the same disk gives the same.
+    /// Returns the contents that a start after the cut finds. The same cut of the same disk always gives the same
+    /// contents.
     package func afterPowerCut(_ cut: PowerCut) -> DirectoryImage {
         var generator = SplitMix64(state: cut.seed)
         return image(
@@ -60,7 +61,7 @@ extension Disk {
             let kept = Int.random(in: 0...directory.pending.count, using: &generator)
             return directory.pending.prefix(kept).reduce(into: directory.durable) { $0[$1.name] = $1.node }
         case .torn:
-            // Each name by itself, but none ever goes back.
+            // Each name has its own fate, but its changes stay in order.
             var entries = directory.durable
             let changes = Dictionary(grouping: directory.pending, by: \.name).sorted { $0.key < $1.key }
             for (name, changes) in changes {
@@ -85,8 +86,8 @@ extension Disk {
         }
     }
 
-    /// Each sector of each write is there or not; so is every other change. Where the size went ahead of the bytes there are
-    /// zeros.
+    /// Each sector of each write, and every other change, is there or not. If the size grew but the bytes are missing,
+    /// there are zeros.
     private static func tear(
         _ durable: DirectoryImage.File, by changes: ArraySlice<File.Change>, _ generator: inout SplitMix64
     ) -> DirectoryImage.File {

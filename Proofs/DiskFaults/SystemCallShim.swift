@@ -2,17 +2,17 @@ import FluxqTestSupport
 import Glibc
 import SystemCallShimInterface
 
-/// The library that is preloaded into a daemon, and what its environment tells it.
+/// The library that is preloaded into a daemon, and the environment variables that control it.
 package enum SystemCallShim {
-    /// Built beside the proofs.
+    /// It is built beside the proofs.
     package static var path: String { RunningDaemon.executable("libFluxqSystemCallShim.so") }
 
-    /// Which syncs a daemon is made to believe in though they are not done.
+    /// The syncs that are skipped although the daemon is told that they succeeded.
     package enum DroppedSyncs: String, CaseIterable, Sendable {
         case all, archive, sqlite, directories
     }
 
-    /// Records every call that changes the directory.
+    /// Returns the environment that records every call that changes the directory.
     package static func recording(
         _ directory: String, to trace: String, dropping syncs: DroppedSyncs? = nil
     ) throws -> [String: String] {
@@ -21,17 +21,17 @@ package enum SystemCallShim {
         return environment
     }
 
-    /// Makes calls fail as the control says.
+    /// Returns the environment that makes calls fail as the control says.
     package static func failing(_ directory: String, by control: FaultControl) throws -> [String: String] {
         environment(of: control).merging(["SYSCALL_SHIM_DIRECTORY": try realPath(directory)]) { $1 }
     }
 
-    /// The user database answers nobody while there is a file at that path.
+    /// Returns the environment in which the user database does not answer while a file exists at that path.
     package static func silencingNames(while path: String) -> [String: String] {
         ["SYSCALL_SHIM_SILENT_NAMES": path]
     }
 
-    /// Beside that of a recording.
+    /// Returns the variables that may be added to those of a recording.
     package static func environment(of control: FaultControl) -> [String: String] {
         ["SYSCALL_SHIM_CONTROL": control.path]
     }
@@ -40,7 +40,7 @@ package enum SystemCallShim {
         package let path: String
     }
 
-    /// As the system names it. The directory itself need not exist yet.
+    /// The real path of the directory. The directory itself need not exist yet.
     private static func realPath(_ directory: String) throws -> String {
         let name = directory.split(separator: "/").last.map(String.init) ?? ""
         let parent = String(directory.dropLast(name.count))

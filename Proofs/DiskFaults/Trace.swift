@@ -1,8 +1,8 @@
 import Foundation
 import SystemCallShimInterface
 
-/// What the preloaded library recorded of one or several processes, in the order in which it took effect, with the proof's
-/// own marks between.
+/// The calls that the preloaded library recorded of one or several processes, in the order in which they took effect,
+/// with the proof's own marks between them.
 package struct Trace: Sendable {
     /// Paths are relative to the recorded directory, which itself is "".
     package enum Record: Hashable, Sendable {
@@ -16,12 +16,12 @@ package struct Trace: Sendable {
         case remove(path: String)
         case make(path: String)
         case changeMode(inode: UInt64, mode: Int)
-        /// A sync that was reported as done and was not: the write protocol is broken on purpose.
+        /// A sync that was reported as done but skipped: the write protocol is broken on purpose.
         case droppedSync(path: String)
-        /// Something that the proof saw happen once all before it had.
+        /// An observation that the proof made after all records before it.
         case mark(String)
 
-        /// Where a program may rely on what it has written before.
+        /// True if a program may now rely on its earlier writes.
         package var isBoundary: Bool {
             switch self {
             case .sync, .syncDirectory, .droppedSync: true
@@ -44,7 +44,7 @@ package struct Trace: Sendable {
         self.records = records
     }
 
-    /// - Throws: `Damaged` where the file is no trace to its end.
+    /// - Throws: `Damaged` if the file is not a complete trace.
     package init(contentsOf path: String) throws {
         let data = try Data(contentsOf: URL(filePath: path))
         records = try data.withUnsafeBytes { bytes in

@@ -1,7 +1,7 @@
 import Glibc
 import SystemCallShimInterface
 
-/// Puts a proof's marks among the calls that its daemons are recorded making.
+/// Adds a proof's marks to the recorded calls of its daemons.
 package final class TraceMarks: Sendable {
     package struct Failure: Error {
         package let errno: CInt
@@ -9,7 +9,7 @@ package final class TraceMarks: Sendable {
 
     private let file: CInt
 
-    /// - Parameter path: of the trace; made if there is none.
+    /// - Parameter path: the trace; created if it is missing.
     package init(path: String) throws {
         file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Failure(errno: errno) }
@@ -19,13 +19,13 @@ package final class TraceMarks: Sendable {
         close(file)
     }
 
-    /// Everything that the trace has now came before.
+    /// Adds a mark: every record now in the trace precedes it.
     package func add(_ text: String) throws {
         let text = Array(text.utf8)
         let record = shim_record(
             kind: SHIM_RECORD_MARK.rawValue, path_length: UInt32(text.count), other_length: 0, data_length: 0, inode: 0,
             offset: 0)
-        // One write: the calls of the daemon go into the same file meanwhile.
+        // A single write, because the daemon appends its calls to the same file meanwhile.
         let bytes = withUnsafeBytes(of: record) { Array($0) } + text
         guard write(file, bytes, bytes.count) == bytes.count else { throw Failure(errno: errno) }
     }

@@ -4,13 +4,15 @@ import FluxqModel
 import Foundation
 
 extension DaemonProcess {
-    /// Waits until every job of the caller is done or failed, by asking the daemon to say so.
+    /// Asks the daemon until every job of the caller is done or failed.
     ///
     /// - Parameters:
-    ///   - pausing: jobs that wait for a time of their own (`backoff`, `scheduled`, or `held` as well) may stay as they are.
-    ///   - probing: has closed lanes tried at once, as an administrator may; their own pauses grow beyond any patience.
-    ///   - patience: for all of it.
-    /// - Throws: `Stuck` after that; `ControlClientError` where the daemon goes away.
+    /// - pausing: true leaves jobs that wait for a time of their own (`backoff`, `scheduled`, or also `held`) as they
+    ///   are.
+    ///   - probing: true makes closed lanes probe immediately, as an administrator may; their own pauses can exceed any
+    ///     patience.
+    ///   - patience: the total time to wait.
+    /// - Throws: `Stuck` after that time; `ControlClientError` if the daemon goes away.
     package func settle(
         leaving pausing: Bool = false, probing: Bool = false, patience: Duration = .seconds(60)
     ) async throws {
@@ -28,7 +30,7 @@ extension DaemonProcess {
         }
     }
 
-    /// Jobs that were neither done nor failed when patience ended.
+    /// Jobs that were neither done nor failed when the time was up.
     package struct Stuck: Error, CustomStringConvertible {
         package let jobs: [JobDocument]
 
@@ -40,7 +42,8 @@ extension DaemonProcess {
         }
     }
 
-    /// Asks for all jobs, whatever their state: one that goes back to the queue between two questions would be in neither.
+    /// Asks for jobs in all states: a job that returns to the queue between two requests could be missing from both
+    /// answers.
     private static func unfinished(_ client: ControlClient, leaving pausing: Bool) async throws -> [JobDocument] {
         let ended = [JobState.done, .failed].map(\.rawValue)
         var jobs: [JobDocument] = []
@@ -55,7 +58,7 @@ extension DaemonProcess {
         return jobs
     }
 
-    /// It has a time of its own that has not come yet. A hold of its lane is shown in place of that.
+    /// True if the job waits for a time that has not come yet. For a job of a held lane, `held` is shown instead.
     private static func isPausing(_ job: JobDocument) -> Bool {
         switch job.waiting.flatMap(Waiting.init) {
         case .backoff, .scheduled: true

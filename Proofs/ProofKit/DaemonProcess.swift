@@ -2,14 +2,15 @@ package import FluxqControlClient
 package import FluxqTestSupport
 import Foundation
 
-/// `fluxqd` as a process of a proof. What it keeps and the API that it calls outlive it.
+/// `fluxqd` as a process of a proof. Its state directory and the API that it calls outlive it.
 package final class DaemonProcess: Sendable {
-    /// Where and how it runs, the same for one start after the other.
+    /// Where and how the daemon runs. The same setup serves many starts.
     package struct Setup: Sendable {
-        /// Exists; takes the socket, and what the daemon writes to standard error.
+        /// An existing directory for the socket and the daemon's standard error.
         package var directory: String
         package var stateDirectory: String
-        /// Over `RunningDaemon.baseEnvironment`; `ProofAPI.environment` leads it to the proof's API.
+        /// Variables that override `RunningDaemon.baseEnvironment`; `ProofAPI.environment` directs the daemon to the
+        /// proof's API.
         package var environment: [String: String]
         /// A library that is loaded before all others (`LD_PRELOAD`).
         package var preload: String?
@@ -38,9 +39,9 @@ package final class DaemonProcess: Sendable {
     package let process: ChildProcess
     private let notices: NoticeSocket
 
-    /// Starts it and does not wait.
+    /// Starts the daemon and does not wait.
     ///
-    /// - Parameter environment: of this start alone, over the setup's.
+    /// - Parameter environment: variables of this start only; they override the setup's.
     package init(_ setup: Setup, environment: [String: String] = [:]) throws {
         self.setup = setup
         notices = try NoticeSocket(path: "\(setup.directory)/notify-\(UUID().uuidString.prefix(8))")
@@ -55,9 +56,9 @@ package final class DaemonProcess: Sendable {
             environment: all, directory: setup.directory)
     }
 
-    /// Starts it and waits until it says that it is ready.
+    /// Starts the daemon and waits until it reports that it is ready.
     ///
-    /// - Throws: `ProofFailure` with what it said, where it ends instead.
+    /// - Throws: `ProofFailure` with the daemon's error output if it ends instead.
     package static func started(_ setup: Setup, environment: [String: String] = [:]) async throws -> DaemonProcess {
         let daemon = try DaemonProcess(setup, environment: environment)
         guard case .ready = try await daemon.readiness() else {
@@ -66,9 +67,9 @@ package final class DaemonProcess: Sendable {
         return daemon
     }
 
-    /// Waits until it says that it is ready, or ends.
+    /// Waits until the daemon reports that it is ready, or ends.
     ///
-    /// - Throws: `ProofFailure` where neither happens for a minute.
+    /// - Throws: `ProofFailure` if neither happens within a minute.
     package func readiness() async throws -> Readiness {
         process.notify(whenEnded: { [notices] in notices.endWaiting() })
         if await notices.receive().contains("READY=1") { return .ready }
@@ -79,14 +80,14 @@ package final class DaemonProcess: Sendable {
         return .ended(await process.wait())
     }
 
-    /// Kills it with signal 9 and waits for its end.
+    /// Kills the daemon with signal 9 and waits for its end.
     @discardableResult
     package func kill() async -> ChildProcess.End {
         process.send(SIGKILL)
         return await process.wait()
     }
 
-    /// Asks it to stop, as systemd does, and waits for its end.
+    /// Asks the daemon to stop, as systemd does, and waits for its end.
     @discardableResult
     package func stop() async -> ChildProcess.End {
         process.send(SIGTERM)

@@ -1,7 +1,7 @@
 import FluxqModel
 import FluxqSandbox
 
-/// What the API's ledger says of each job, against what fluxq says of it.
+/// Compares the API's ledger of each job with fluxq's records.
 extension Invariants {
     func callViolations() -> [Violation] {
         let calls = Dictionary(grouping: calls) { $0.prompt ?? "" }
@@ -11,7 +11,7 @@ extension Invariants {
         var violations: [Violation] = []
         for job in state.jobs {
             let own = attempts[job.id, default: []]
-            // A bill for nothing, as for an answer whose items are errors, is none.
+            // A bill for no pictures does not count, as for an answer whose items are errors.
             let theirs = calls[job.prompt, default: []].filter { $0.billed && $0.images > 0 }
             violations += billViolations(job, own, theirs, submits[job.prompt])
             violations += endViolations(job, own)
@@ -30,7 +30,8 @@ extension Invariants {
         var violations: [Violation] = []
         let unknown = own.filter { $0.billing == "unknown" }
 
-        // A further bill needs somebody who asked for it: by hand, or beforehand where the outcome of one was unknown.
+        // A further bill must have been requested: by a retry by hand, or in advance with `retry` for an unknown
+        // outcome.
         let wished = (submit?.retriesAsked ?? 0) + (submit?.onUnknown == .retry ? unknown.count : 0)
         if theirs.count > 1 + wished {
             violations.append(
@@ -39,7 +40,8 @@ extension Invariants {
                     "job \(job.id) was billed \(theirs.count) times (\(theirs.map(\.id))), and \(wished) repetitions were asked for"
                 ))
         }
-        // By fluxq's own account as well: whatever may have been billed is not followed by another call unasked.
+        // The same by fluxq's own ledger: after a call that may have been billed, no other call follows unless it was
+        // requested.
         let perhapsBilled = own.count { ["billed", "unknown", "reserved"].contains($0.billing) }
         let allowed =
             1 + state.retries[job.id, default: 0] + (job.onUnknown == "retry" ? unknown.count : 0)
@@ -57,7 +59,8 @@ extension Invariants {
         let recorded = Set(own.filter { $0.billing == "billed" }.compactMap(\.requestID))
         let unrecorded = theirs.filter { !recorded.contains($0.id) }
         let unsettled = own.count { $0.billing == "reserved" }
-        // Of an answer that was still coming when fluxqd was killed, its pictures alone may have outlived a power cut.
+        // If fluxqd was killed while an answer was arriving, only the pictures of that answer may have survived a power
+        // cut.
         let unnamed = own.filter { $0.billing == "billed" && $0.requestID == nil && $0.message != nil }
         if unrecorded.count > unknown.count + unsettled + unnamed.count {
             violations.append(
@@ -80,8 +83,8 @@ extension Invariants {
                 violations.append(.init(.ledgersAgree, "\(name) is billed, but not by the API"))
                 continue
             }
-            // Where no picture came, how many were paid for is the API's word alone; of an answer that broke off it may be more
-            // than came.
+            // If no picture came, only the API knows how many were paid for. If an answer broke off, more may have been
+            // paid for than came.
             let came = attempt.imagesCame ?? 0
             let mayBeFewer = attempt.outcome == "answered" && attempt.message != nil && came < entry.images
             if entry.images != came, !mayBeFewer, attempt.outcome != "no_image" {
@@ -94,7 +97,8 @@ extension Invariants {
         return violations
     }
 
-    /// A job whose last call nobody knows the outcome of says so, unless it was or will be sent again as somebody wished.
+    /// If the outcome of a job's last call is unknown, the job must say so, unless it was or will be sent again on
+    /// request.
     private func endViolations(_ job: StateSnapshot.Job, _ own: [StateSnapshot.Attempt]) -> [Violation] {
         guard let last = own.last, last.billing == "unknown" else { return [] }
         switch (job.state, job.reason) {

@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
 
-/// The archive, file for file.
+/// Checks each file of the archive.
 extension Invariants {
     private struct File {
         let hash: String
@@ -9,7 +9,7 @@ extension Invariants {
         let isReadOnly: Bool
     }
 
-    /// Blocks.
+    /// Blocks the calling thread.
     func fileViolations() throws -> [Violation] {
         var violations: [Violation] = []
         let files = try archivedFiles(&violations)
@@ -29,7 +29,7 @@ extension Invariants {
         return violations
     }
 
-    /// Every file of the archive by what its bytes are, after a look at its name.
+    /// Every file of the archive by the SHA-256 of its bytes, after a check of its name.
     private func archivedFiles(_ violations: inout [Violation]) throws -> [String: File] {
         let root = "\(stateDirectory)/objects/sha256"
         let manager = FileManager.default

@@ -1,4 +1,4 @@
-/// What killed daemons had read, against what their successors made of it.
+/// Compares the data that killed daemons had received with the records of their successors.
 extension Invariants {
     func killViolations() -> [Violation] {
         killed.flatMap { life -> [Violation] in

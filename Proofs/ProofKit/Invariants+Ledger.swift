@@ -1,4 +1,4 @@
-/// fluxq's ledger against its own sums: the jobs' counters, the users' and the days'.
+/// Compares fluxq's ledger with its own sums: the counters of jobs, users and days.
 extension Invariants {
     /// Outcomes that do not count as attempts: the API never worked on the call.
     private static let deferring = ["not_sent", "account_closed", "rate_limited"]
@@ -56,7 +56,7 @@ extension Invariants {
         var sums: [Day: (images: Int64, spent: Int64)] = [:]
         for attempt in state.attempts {
             guard let uid = owners[attempt.job] else { continue }
-            // A day on which nothing was billed has its row as well: money was set aside on it.
+            // A day on which nothing was billed also has a row, because money was reserved on it.
             let images = attempt.billing == "billed" ? attempt.imagesCounted : 0
             sums[Day(uid: uid, day: attempt.day), default: (0, 0)].images += images
             sums[Day(uid: uid, day: attempt.day), default: (0, 0)].spent += images * (attempt.price ?? 0)

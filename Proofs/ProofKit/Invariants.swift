@@ -1,15 +1,15 @@
 package import FluxqSandbox
 import NIOPosix
 
-/// The promises, checked from outside on what a stopped daemon left: the database by SQL of its own, every archived file
-/// by its own SHA-256, and the API's ledger, which knows best what was billed.
+/// Checks of the promises, made from outside on the state of a stopped daemon. They read the database with their own
+/// SQL, hash every archived file, and use the API's ledger, the authority on bills.
 package struct Invariants: Sendable {
     /// Jobs that may be neither done nor failed.
     package enum Unfinished: Sendable {
         case none
-        /// Those that wait for a time of their own, and those whose time came while the daemon was being stopped.
+        /// Jobs that wait for a time of their own, and jobs that became due while the daemon was stopping.
         case pausing
-        /// All: nobody waited for them.
+        /// Any job: the proof did not wait for the jobs to end.
         case any
     }
 
@@ -20,16 +20,16 @@ package struct Invariants: Sendable {
     let unfinished: Unfinished
     let killed: [KilledLife]
     let stateDirectory: String
-    /// In the order of their numbers.
+    /// Each job's attempts in the order of their numbers.
     let attempts: [Int64: [StateSnapshot.Attempt]]
     let pictures: [Int64: [StateSnapshot.Picture]]
 
-    /// Reads what there is.
+    /// Reads the state directory.
     ///
     /// - Parameters:
     ///   - submitted: every job that the proof's clients ever asked for, acknowledged or not.
-    ///   - calls: of the API's ledger.
-    ///   - killed: lives that ended at a point which tells what had been read by then.
+    /// - calls: the calls in the API's ledger.
+    ///   - killed: lives that ended at a crash point that tells how much had been received by then.
     package init(
         stateDirectory: String, submitted: [SubmittedJob], calls: [SandboxLedger.Entry], unfinished: Unfinished = .none,
         killed: [KilledLife] = []
@@ -46,7 +46,7 @@ package struct Invariants: Sendable {
         pictures = Dictionary(grouping: state.pictures, by: \.job)
     }
 
-    /// Everything that does not hold.
+    /// Returns every violation of the promises.
     package func violations() async throws -> [Violation] {
         let files = try await NIOThreadPool.singleton.runIfActive { try fileViolations() }
         return state.damage.map { Violation(.databaseIsWhole, $0) } + submitViolations() + callViolations()
@@ -92,7 +92,7 @@ package struct Invariants: Sendable {
         }
     }
 
-    /// Every picture of the API is unlike any other's, so bytes that two jobs share went astray.
+    /// Every picture of the API is unique, so bytes that two jobs share went to the wrong job.
     private func pictureViolations() -> [Violation] {
         let saved = state.pictures.filter { $0.state == "saved" }
         return Dictionary(grouping: saved) { $0.hash ?? "" }.compactMap { hash, pictures in

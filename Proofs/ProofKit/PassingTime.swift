@@ -3,9 +3,9 @@ import Foundation
 import GRDB
 import NIOPosix
 
-/// Lets time pass for a state directory whose daemon is stopped, so that nobody has to wait for it.
+/// Simulates the passage of time for the state directory of a stopped daemon, so that a proof need not wait.
 package enum PassingTime {
-    /// Everything that waits for a time of its own is due.
+    /// Makes everything due that waits for a time of its own.
     package static func endPauses(in stateDirectory: String) async throws {
         try await write(in: stateDirectory) { db in
             try db.execute(sql: "UPDATE jobs SET not_before = 0 WHERE state = 'queued' AND not_before IS NOT NULL")
@@ -13,7 +13,7 @@ package enum PassingTime {
         }
     }
 
-    /// An input was brought two days ago, by its row and by its file.
+    /// Sets the age of an input to two days, in its row and in its file.
     package static func makeOld(_ input: ContentHash, in stateDirectory: String) async throws {
         try await write(in: stateDirectory) { db in
             try db.execute(

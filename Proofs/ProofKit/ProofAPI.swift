@@ -9,22 +9,22 @@ package struct ProofAPI: Sendable {
     private let sandbox: Sandbox
 
     /// - Parameters:
-    ///   - directory: of the ledger and the links' secret; made if it is missing.
-    ///   - latency: of a call that is billed.
+    /// - directory: for the ledger and the links' secret; created if it is missing.
+    ///   - latency: the duration of a call that is billed.
     package static func start(directory: String, latency: Duration = .zero) async throws -> ProofAPI {
         var logger = Logger(label: "api")
-        // Connections that a killed daemon leaves are what the proofs are about, and no news.
+        // Broken connections of killed daemons are expected here, so they are not logged.
         logger.logLevel = .critical
         return ProofAPI(
             sandbox: try await Sandbox.start(.init(directory: directory, latency: latency), logger: logger))
     }
 
-    /// Ends every call and every link.
+    /// Ends every call and stops serving every link.
     package func shutdown() async {
         await sandbox.shutdown()
     }
 
-    /// What leads a daemon here.
+    /// The variables that direct a daemon to this API.
     package var environment: [String: String] {
         [
             "FLUXQ_API_BASE_URL": sandbox.baseURL, "FLUXQ_API_KEY": "proof",
@@ -32,12 +32,12 @@ package struct ProofAPI: Sendable {
         ]
     }
 
-    /// Every call that has reached it so far, with what it would have billed.
+    /// Every call that has reached the API so far, with the amount that it would have billed.
     package func ledger() async throws -> [SandboxLedger.Entry] {
         try await NIOThreadPool.singleton.runIfActive { [sandbox] in try sandbox.ledger.entries() }
     }
 
-    /// Empties the ledger, for proofs that begin again and again.
+    /// Empties the ledger, for proofs that start over many times.
     package func forgetCalls() throws {
         guard truncate(sandbox.ledger.path, 0) == 0 else {
             throw ProofFailure("Cannot empty \(sandbox.ledger.path): \(String(cString: strerror(errno)))")

@@ -1,4 +1,4 @@
-/// Why a proof cannot continue, in words for its user.
+/// The reason why a proof cannot continue, for the person who runs it.
 package struct ProofFailure: Error, CustomStringConvertible {
     package let description: String
 

@@ -1,7 +1,7 @@
 package import GRDB
 
-/// What a stopped daemon's database says, read with SQL of the proofs' own so that it agrees with fluxq's for no other
-/// reason than that both are right.
+/// The contents of a stopped daemon's database, read with the proofs' own SQL. They can agree with fluxq's view only if
+/// both are right.
 package struct StateSnapshot: Sendable {
     package struct Job: Sendable, FetchableRecord {
         package let id: Int64
@@ -12,11 +12,11 @@ package struct StateSnapshot: Sendable {
         package let reason: String?
         package let message: String?
         package let onUnknown: String
-        /// Waits for a time of its own.
+        /// The job waits for a time of its own.
         package let isPausing: Bool
-        /// Neither done nor failed.
+        /// The job is neither done nor failed.
         package var isUnfinished: Bool { state == "queued" || state == "running" }
-        /// Calls begun, and those that count as attempts.
+        /// Calls begun, and calls that count as attempts.
         package let attempt: Int
         package let attempts: Int
 
@@ -41,17 +41,17 @@ package struct StateSnapshot: Sendable {
         package let billing: String
         package let outcome: String?
         package let requestID: String?
-        /// What the ledger says beside the outcome.
+        /// The ledger's message, in addition to the outcome.
         package let message: String?
         package let wasSent: Bool
         package let imagesCame: Int?
-        /// Against limits and in the use by day.
+        /// The images that count against limits and in the use by day.
         package let imagesCounted: Int64
-        /// Of one image, in millionths.
+        /// The price of one image, in millionths.
         package let price: Int64?
-        /// On which the call began: days since 1970.
+        /// The day on which the call began, in days since 1970.
         package let day: Int64
-        /// Milliseconds since 1970.
+        /// The time when the call began, in milliseconds since 1970.
         package let begunAt: Int64
 
         package init(row: Row) {
@@ -77,7 +77,7 @@ package struct StateSnapshot: Sendable {
         package let state: String
         package let hash: String?
         package let bytes: Int64?
-        /// It came without a link.
+        /// The picture came without a link.
         package let isInline: Bool
 
         package init(row: Row) {
@@ -91,7 +91,7 @@ package struct StateSnapshot: Sendable {
         }
     }
 
-    /// Content that a row refers to: pictures, inputs, and bytes kept for a person to look at.
+    /// Content that a row refers to: pictures, inputs, and bytes kept for inspection.
     package struct Content: Sendable, FetchableRecord {
         package let hash: String
         package let bytes: Int64?
@@ -105,7 +105,7 @@ package struct StateSnapshot: Sendable {
         }
     }
 
-    /// What a user was billed for on a day.
+    /// The amount billed to a user on a day.
     package struct Usage: Hashable, Sendable, FetchableRecord {
         package let uid: Int64
         package let day: Int64
@@ -125,21 +125,21 @@ package struct StateSnapshot: Sendable {
     }
 
     package let jobs: [Job]
-    /// In the order of their jobs and numbers.
+    /// In the order of job and call numbers.
     package let attempts: [Attempt]
     package let pictures: [Picture]
     package let contents: [Content]
     package let usage: [Usage]
     /// Jobs by user and state, as the database counts them.
     package let counts: [Int64: [String: Int]]
-    /// How often each job was put back by hand.
+    /// The number of retries by hand for each job.
     package let retries: [Int64: Int]
-    /// What SQLite itself finds wrong.
+    /// The errors that SQLite itself reports.
     package let damage: [String]
 
-    /// Blocks.
+    /// Blocks the calling thread.
     ///
-    /// - Parameter path: of a `queue.sqlite` that no daemon has open.
+    /// - Parameter path: the path of a `queue.sqlite` that no daemon has open.
     package init(path: String) throws {
         let queue = try DatabaseQueue(path: path)
         (jobs, attempts, pictures, contents, usage, counts, retries, damage) = try queue.read { db in

@@ -1,15 +1,15 @@
 package import FluxqModel
 
-/// What a proof's client knows of a job: what it asked for and what it was told.
+/// A proof's client's knowledge of a job: the request and the answers.
 package struct SubmittedJob: Sendable {
-    /// Unlike every other job's, so that the API's ledger tells whose call it was.
+    /// Unique among all jobs, so that a call in the API's ledger can be assigned to its job.
     package let prompt: String
     package let onUnknown: OnUnknown
     /// The job's number, once a submit was acknowledged.
     package var acknowledged: Int64?
-    /// Retries by hand that were asked for, whether acknowledged or not.
+    /// Retries by hand that the client requested, whether acknowledged or not.
     package var retriesAsked = 0
-    /// A cancel was granted, so that whatever its call still brings, the job ends as canceled.
+    /// A cancel was acknowledged, so the job ends as canceled whatever its call still returns.
     package var isCancelAcknowledged = false
 
     package init(prompt: String, onUnknown: OnUnknown = .fail) {

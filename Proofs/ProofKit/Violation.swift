@@ -1,4 +1,4 @@
-/// A promise that was not kept, with what shows it.
+/// A broken promise, with the evidence.
 package struct Violation: Hashable, Sendable, CustomStringConvertible {
     package enum Rule: String, CaseIterable, Sendable {
         case acknowledgedIsThere = "every acknowledged submit is there"

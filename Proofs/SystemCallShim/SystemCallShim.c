@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-// The next definition of a function: that of the C library.
+// Finds the next definition of a function: the C library's.
 #define REAL(name) ((__typeof__(&name))real_##name())
 #define DECLARE_REAL(name)                                    \
     static void *real_##name(void) {                          \
@@ -82,12 +82,12 @@ __attribute__((constructor)) static void start(void) {
         if (trace < 0) give_up(trace_path);
         if (getenv("SYSCALL_SHIM_DROP_FSYNC")) dropped = getenv("SYSCALL_SHIM_DROP_FSYNC");
     }
-    // Last: with it everything begins.
+    // This is the last step, because it activates the library.
     snprintf(directory, sizeof directory, "%s", path);
     directory_length = strlen(directory);
 }
 
-// Which file a call is about.
+// The file that a call concerns.
 struct place {
     char path[PATH_MAX]; // relative to the directory
     bool is_directory;
@@ -95,7 +95,7 @@ struct place {
     ino_t inode;
 };
 
-// Cuts the directory off an absolute path; false if it lies outside.
+// Removes the directory from an absolute path; false if the path is outside of it.
 static bool relative(const char *path, char *out) {
     if (strncmp(path, directory, directory_length) != 0) return false;
     path += directory_length;
@@ -150,7 +150,7 @@ static bool place_of_descriptor(int descriptor, struct place *place) {
 
 static bool is_sqlite(const struct place *place) { return strncmp(place->path, "queue.sqlite", 12) == 0; }
 
-// The index that SQLite keeps in memory and rebuilds from its log; nothing of it has to survive anything.
+// True for the index that SQLite keeps in memory and rebuilds from its log. It need not survive anything.
 static bool is_index(const struct place *place) {
     size_t length = strlen(place->path);
     return length >= 4 && strcmp(place->path + length - 4, "-shm") == 0;
@@ -162,11 +162,11 @@ static bool is_of_class(enum shim_class class, bool needs_room) {
 
 enum verdict { PASS, FAIL, HALF, LIE };
 
-// Counts a call, and says whether it is one of those that have to fail.
+// Counts a call, and returns whether it must fail.
 static enum verdict judge(enum shim_class class, bool needs_room, const struct place *place) {
     if (!control || !is_of_class(class, needs_room)) return PASS;
     if (!(control->files & (is_sqlite(place) ? SHIM_SQLITE : SHIM_ARCHIVE))) return PASS;
-    // Of its index's file SQLite says only that it cannot grow, whatever the error was.
+    // For its index file, SQLite only reports that it cannot grow, whatever the error was.
     if (is_index(place) && control->error != ENOSPC) return PASS;
     uint64_t number = __atomic_add_fetch(&control->seen, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&control->lifted, __ATOMIC_SEQ_CST) || number < control->from) return PASS;
@@ -177,7 +177,7 @@ static enum verdict judge(enum shim_class class, bool needs_room, const struct p
     case SHIM_SHORT: return HALF;
     case SHIM_LIE: return LIE;
     case SHIM_KILL:
-        // In a turn of its own, so that no other thread's call has happened and is not in the trace yet.
+        // Under the lock, so that every call of another thread that has happened is also in the trace.
         if (trace >= 0) pthread_mutex_lock(&turn);
         kill(getpid(), SIGKILL);
         while (true) pause();
@@ -226,7 +226,7 @@ static int change(enum shim_kind kind, const struct place *place, const char *ot
     return result;
 }
 
-// Opening, which makes a file or cuts one.
+// Opening, which can create or truncate a file.
 
 static int open_file(int at, const char *path, int flags, mode_t mode) {
     struct place place;
@@ -237,7 +237,7 @@ static int open_file(int at, const char *path, int flags, mode_t mode) {
     default: break;
     }
     begin();
-    // Another thread may have made it since.
+    // Another thread may have created it meanwhile.
     struct stat status;
     makes = (flags & O_CREAT) && fstatat(at, path, &status, AT_SYMLINK_NOFOLLOW) != 0;
     int descriptor = REAL(openat)(at, path, flags, mode);
@@ -287,7 +287,7 @@ static size_t length_of(const struct iovec *data, int pieces) {
     return length;
 }
 
-// Cuts to the first `length` bytes; returns the pieces that are left.
+// Truncates to the first `length` bytes; returns the number of pieces that are left.
 static int cut(struct iovec *data, int pieces, size_t length) {
     for (int i = 0; i < pieces; i++) {
         if (data[i].iov_len >= length) {
@@ -299,7 +299,7 @@ static int cut(struct iovec *data, int pieces, size_t length) {
     return pieces;
 }
 
-// `offset` is -1 for the descriptor's own position.
+// `offset` is -1 for the current position of the descriptor.
 static ssize_t write_file(int descriptor, const struct iovec *data, int pieces, off_t offset) {
     struct place place;
     struct iovec parts[pieces > 0 ? pieces : 1];
@@ -311,7 +311,7 @@ static ssize_t write_file(int descriptor, const struct iovec *data, int pieces, 
         case PASS: break;
         case FAIL: return -1;
         case LIE: return (ssize_t)length;
-        // A write of one byte cannot be cut.
+        // A write of one byte cannot be shortened.
         case HALF: pieces = cut(parts, pieces, length > 1 ? length / 2 : length); break;
         }
         data = parts;
@@ -380,7 +380,7 @@ int ftruncate(int descriptor, off_t length) {
 }
 int ftruncate64(int descriptor, off64_t length) { return ftruncate(descriptor, length); }
 
-// In a trace only what makes a file longer shows.
+// A trace needs only a change that makes a file longer.
 static void append_growth(int descriptor, const struct place *place, off_t before) {
     struct stat status;
     if (fstat(descriptor, &status) == 0 && status.st_size != before)
@@ -427,7 +427,7 @@ static bool is_dropped(const struct place *place) {
     return strcmp(dropped, is_sqlite(place) ? "sqlite" : "archive") == 0;
 }
 
-// A failed sync is told once to each descriptor that was open on the file then, as the kernel does it.
+// A failed sync is reported once to each descriptor that was open on the file then, as by the kernel.
 #define DESCRIPTORS 1024
 static struct {
     _Atomic(ino_t) inode;
@@ -553,7 +553,7 @@ int mkdirat(int at, const char *path, mode_t mode) {
 }
 int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
 
-// What is known of a file besides its bytes.
+// File metadata.
 
 int fchmod(int descriptor, mode_t mode) {
     struct place place;
@@ -570,7 +570,7 @@ int futimens(int descriptor, const struct timespec times[2]) {
     return REAL(futimens)(descriptor, times);
 }
 
-// A server of names that does not answer.
+// Simulates a name server that does not answer.
 static void wait_for_names(void) {
     while (silent_names && access(silent_names, F_OK) == 0) usleep(10 * 1000);
 }

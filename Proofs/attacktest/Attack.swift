@@ -1,61 +1,62 @@
 import ArgumentParser
 
-/// What a user of the host does to harm the others.
+/// An attack by a local user on the other users of the host.
 enum Attack: String, CaseIterable, ExpressibleByArgument {
-    /// As many connections as can be obtained, held without a word.
+    /// Opens as many connections as possible and sends nothing on them.
     case connections
-    /// The same, each as another of the attacker's subordinate uids: one person who looks like 65,536.
+    /// The same, each connection as another of the attacker's subordinate uids: one person who looks like 65,536.
     case subordinates
-    /// Jobs, each as another subordinate uid: past every limit, if each were a user.
+    /// Submits jobs, each as another subordinate uid. If each uid counted as a user, this would exceed every limit.
     case subordinateSubmits = "subordinate-submits"
-    /// Connections as ever more subordinate uids while the user database answers nobody: each would be one lookup more.
+    /// Connects as ever more subordinate uids while the user database does not answer. Each could cause another lookup.
     case lookups
-    /// Connects and goes away, as fast as it can.
+    /// Connects and disconnects as fast as possible.
     case storm
-    /// Requests whose head comes a byte at a time.
+    /// Sends request heads one byte at a time.
     case slowHead = "slow-head"
-    /// Uploads whose body comes a byte at a time.
+    /// Sends upload bodies one byte at a time.
     case slowBody = "slow-body"
-    /// Requests in a row whose answers nobody reads.
+    /// Pipelines requests and reads no answers.
     case unread
-    /// Requests in a row.
+    /// Pipelines requests.
     case pipeline
-    /// Bodies over every limit, with their length said before and without.
+    /// Sends bodies over every limit, with and without a declared length.
     case oversized
-    /// Random bytes, and requests that two readers could take for two things.
+    /// Sends random bytes, and requests that two parsers could read differently.
     case malformed
-    /// JSON that is deep, wide or both, on many connections at once.
+    /// Sends JSON that is deep, wide or both, on many connections at once.
     case json
-    /// Headers that claim to be somebody else.
+    /// Sends headers that claim another identity.
     case forged
-    /// Every verb on another's job.
+    /// Tries every verb on another user's job.
     case others
-    /// Jobs, on many connections at once.
+    /// Submits jobs on many connections at once.
     case submits
-    /// Jobs that are canceled at once, on many connections: no limit on jobs that wait is reached, and each leaves a trace.
+    /// Submits jobs and cancels them immediately, on many connections. No limit on queued jobs is reached, but each job
+    /// leaves records.
     case cancels
-    /// Uploads, on as many connections as can be obtained, whose ends never come.
+    /// Starts uploads on as many connections as possible and never finishes them.
     case uploads
-    /// The dearest lists, on many connections at once.
+    /// Requests the most expensive lists, on many connections at once.
     case lists
-    /// Pictures that a job does not have, on many connections at once.
+    /// Requests pictures that a job does not have, on many connections at once.
     case absent
-    /// A byte of a large picture, on many connections at once.
+    /// Requests one byte of a large picture, on many connections at once.
     case pictures
-    /// Event streams and long polls, half as many as can be obtained, and on the other half jobs, which wake the
-    /// streams.
+    /// Holds event streams and long polls on half of the possible connections. On the other half it submits jobs, which
+    /// wake the streams.
     case waits
-    /// Jobs with the longest prompts for a time far off, none of which is ever canceled: they end nowhere and are never billed.
-    /// The last one, because it leaves most.
+    /// Submits jobs with the longest prompts for a time far in the future and never cancels them. They never end and
+    /// are never billed. This attack is the last one because it leaves the most data.
     case hoard
 
-    /// Whether the attacker is root in a user namespace of its own, with its subordinate uids.
+    /// True if the attacker is root in its own user namespace, with its subordinate uids.
     var hasSubordinates: Bool { [.subordinates, .subordinateSubmits, .lookups].contains(self) }
 
-    /// Whether the user database answers nobody meanwhile.
+    /// True if the user database does not answer during the attack.
     var silencesNames: Bool { self == .lookups }
 
-    /// What the attacker's own job has to be, which is submitted before the time begins.
+    /// The kind of job of the attacker's own that is submitted before the measured time begins; nil for none.
     var own: Own? {
         switch self {
         case .unread, .lists, .absent: .longPrompts
@@ -65,7 +66,7 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     }
 
     enum Own {
-        /// And as many more as a list shows.
+        /// And as many more jobs as a list shows.
         case longPrompts
         case largePicture
     }

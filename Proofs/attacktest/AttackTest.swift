@@ -4,7 +4,7 @@ import FluxqProofKit
 import FluxqTestSupport
 import Foundation
 
-/// Attacks fluxqd as users of its host can, and looks whether another user notices.
+/// Attacks fluxqd as local users can, and measures the effect on another user.
 @main
 struct AttackTest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,7 +39,7 @@ struct Run: AsyncParsableCommand {
     @Option(help: "What random bytes are drawn from (default: at random).")
     var seed = UInt64.random(in: 0 ... .max)
 
-    /// In a mount namespace of its own: `attacktest run` starts itself so.
+    /// Set if this process is already in a mount namespace of its own: `attacktest run` starts itself so.
     @Flag(help: .hidden)
     var onOwnHost = false
 
@@ -51,16 +51,18 @@ struct Run: AsyncParsableCommand {
         let directory = try TemporaryDirectory()
         try await OwnHost.furnish(users: ["victim": Victim.uid], attackers: attackers, files: directory)
         let silence = directory.path("names-are-silent")
-        // The attackers come to the socket; what lies beside it is closed to them.
+        // The attackers can reach the socket, but not the files beside it.
         chmod(directory.path, 0o755)
         let api = try await ProofAPI.start(directory: directory.path("api"))
-        // As the service sets it; and a bound on what each attacker leaves, that the host of a test has room for.
+        // The same environment as in the service, and a limit on the data each attacker leaves, so that it fits on a
+        // test host.
         let environment = api.environment
             .merging(["MALLOC_ARENA_MAX": "2", "FLUXQ_LIMITS_KEPT_BYTES": "128 MiB"]) { $1 }
             .merging(SystemCallShim.silencingNames(while: silence)) { $1 }
         let daemon = try await DaemonProcess.started(
             .init(directory: directory.path, environment: environment, preload: SystemCallShim.path))
-        // What is queued stays ready and in the line, so that a user who looks at it has the line played.
+        // While paused, queued jobs stay ready and in the queue, so a user who looks at one has its queue position
+        // computed.
         try await pause(daemon)
         let job = try await submitVictimsJob(daemon)
         guard let beginning = Vitals(of: daemon.process) else { throw ProofFailure("fluxqd is gone") }
@@ -164,7 +166,7 @@ struct Run: AsyncParsableCommand {
         return verdict
     }
 
-    /// Descriptors that stay, a moment after everybody has gone.
+    /// The number of file descriptors that are still open shortly after all attackers have disconnected.
     private func leftover(_ daemon: DaemonProcess, since beginning: Vitals) async throws -> Int {
         var left = 0
         for _ in 0..<100 {

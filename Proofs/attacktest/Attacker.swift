@@ -2,7 +2,7 @@ import ArgumentParser
 import FluxqTestSupport
 import Glibc
 
-/// One attacker: a process of a user of its own, started by `attacktest run`.
+/// One attacker: a process with a user of its own, started by `attacktest run`.
 struct Attacker: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "attack", shouldDisplay: false)
 
@@ -12,9 +12,9 @@ struct Attacker: ParsableCommand {
     @Option var seed: UInt64
     /// The victim's job.
     @Option var job: Int64
-    /// The attacker's own, where the attack needs one.
+    /// The attacker's own job, if the attack needs one.
     @Option var own: Int64?
-    /// Submits that and prints its number, and does no more.
+    /// Only submits that job and prints its number.
     @Flag var prepare = false
 
     func run() throws {
@@ -51,7 +51,7 @@ private struct Play {
     let own: Int64
     var dice: SplitMix64
     private(set) var cases = 0
-    /// What came back and should not have, such as another's words.
+    /// A response that should not have come, such as another user's text.
     private(set) var failure: String?
 
     init(attack: Attack, socket: String, end: ContinuousClock.Instant, job: Int64, own: Int64, seed: UInt64) {
@@ -117,7 +117,7 @@ private struct Play {
         }
     }
 
-    /// One request, alone on its connection.
+    /// Sends one request on a connection of its own.
     @discardableResult
     private mutating func say(_ request: Request) -> String {
         guard let connection = RawSocket(socket) else { return "" }
@@ -127,12 +127,12 @@ private struct Play {
         return answer
     }
 
-    /// About what eight users can have at once; the rest is refused.
+    /// About as many connections as eight users may have at once; more are refused.
     private static let crowd = 56
 
-    /// A request on each of many connections, all sent before the first answer is read, over and over.
+    /// Repeatedly sends a request on each of many connections, all before the first answer is read.
     ///
-    /// - Parameter statuses: what does the harm; an answer with another one would mean that nothing is attacked.
+    /// - Parameter statuses: the statuses of a working attack. Another status means that nothing is attacked.
     private mutating func crowd(answered statuses: String..., asking request: (inout Play) -> Request) {
         while ContinuousClock.now < end, failure == nil {
             askAtOnce(statuses, request)
@@ -151,7 +151,7 @@ private struct Play {
             look(at: answer)
             let isExpected = statuses.contains { answer.hasPrefix("HTTP/1.1 \($0) ") }
             if isExpected { cases += 1 }
-            // Nobody answers a connection that is turned away.
+            // A refused connection gets no answer.
             if !isExpected, !answer.isEmpty, !answer.contains("over_limit") {
                 failure = "not what this attack is about: \(answer.prefix(400))"
             }
@@ -159,9 +159,9 @@ private struct Play {
         return answers
     }
 
-    /// A job that is ready, with a picture that nobody fetches.
+    /// A request for a job that is ready, with a picture that is never fetched.
     ///
-    /// - Parameter options: of the job, in JSON.
+    /// - Parameter options: the job's options, as JSON.
     private mutating func job(
         image: String = "https://example.org/1.png", prompt: String = "", negative: String = "", options: String = "{}"
     ) -> Request {
@@ -182,9 +182,9 @@ private struct Play {
         }
     }
 
-    /// As many jobs as a list shows, with the longest prompts, of what takes the most room in JSON.
+    /// Submits as many jobs as a list shows, with the longest prompts, of characters that take the most room in JSON.
     ///
-    /// - Returns: the number of one.
+    /// - Returns: the number of one of them.
     private mutating func submitLongPrompts() -> String? {
         let quotes = String(repeating: #"\""#, count: 32_700)
         let answers = (0..<2).flatMap { _ in askAtOnce(["201"]) { $0.job(prompt: quotes, negative: quotes) } }
@@ -195,12 +195,12 @@ private struct Play {
         return number
     }
 
-    /// Of the job in an answer.
+    /// The number of the job in an answer.
     private static func number(in answer: String) -> String? {
         answer.firstMatch(of: /"id":([0-9]+)/).map { String($0.1) }
     }
 
-    /// A large picture and a job with it.
+    /// Uploads a large picture and submits a job with it.
     ///
     /// - Returns: the job's number.
     private mutating func submitPicture() -> String? {
@@ -231,7 +231,7 @@ private struct Play {
         if answer.contains(Victim.canary) { failure = "another's words came back: \(answer.suffix(400))" }
     }
 
-    /// Keeps as many connections as it can get, and keeps saying a little on each.
+    /// Holds as many connections as it can get, and keeps sending a little on each.
     private mutating func hold(_ beginning: String, then more: String = "") {
         var held: [RawSocket] = []
         while ContinuousClock.now < end {
@@ -246,13 +246,13 @@ private struct Play {
         }
     }
 
-    /// Keeps as many connections as it can get, each as another of its subordinate uids.
+    /// Holds as many connections as it can get, each as another of its subordinate uids.
     ///
-    /// - Parameter every: how many come for one that asks, and waits for the answer.
+    /// - Parameter every: one of this many connections sends a request and waits for the answer.
     private mutating func comeAsMany(asking request: Request, each every: Int) {
         var held: [RawSocket] = []
         while ContinuousClock.now < end, failure == nil {
-            // In the user namespace; 0 is the attacker's own number.
+            // The uids are those of the user namespace; 0 is the attacker itself.
             guard seteuid(UInt32.random(in: 1...65535, using: &dice)) == 0 else {
                 failure = "cannot take on a subordinate uid"
                 return
@@ -264,7 +264,7 @@ private struct Play {
             if cases.isMultiple(of: every) {
                 connection.send(request.text)
                 let answer = connection.receiveAll()
-                // Nobody answers a connection that is turned away.
+                // A refused connection gets no answer.
                 if !answer.isEmpty, !answer.contains("not_allowed"), !answer.contains("user_database_silent") {
                     failure = "a number that is nobody's is served: \(answer.prefix(400))"
                 }
@@ -285,7 +285,7 @@ private struct Play {
         }
     }
 
-    /// What is taken has to count against what the attacker may leave, byte for byte at least: else it has no end.
+    /// Accepted data must count against the attacker's limit, byte for byte at least. Otherwise there is no bound.
     private mutating func hoard() {
         let words = String(repeating: "a", count: 32_700)
         var taken = 0
@@ -311,7 +311,7 @@ private struct Play {
                 guard connection.send("PUT /v1/inputs HTTP/1.1\r\nContent-Length: 19999999\r\n\r\n") else { break }
                 held.append((connection, 0))
             }
-            // No more of each than the host of a test has room for.
+            // Keeps the number of each within the memory of a test host.
             for index in held.indices.reversed() where held[index].pieces < 8 {
                 if held[index].connection.send(piece) {
                     held[index].pieces += 1
@@ -356,7 +356,7 @@ private struct Play {
         ]
         var bytes = Array((shapes.randomElement(using: &dice) ?? "").utf8)
         if Bool.random(using: &dice) {
-            // Some of them changed, or nothing but noise.
+            // Mutates some of the shapes; others become pure noise.
             if Int.random(in: 0..<4, using: &dice) == 0 { bytes = [UInt8](repeating: 0, count: 500) }
             for _ in 0..<max(1, bytes.count / 20) {
                 bytes[Int.random(in: bytes.indices, using: &dice)] = UInt8.random(in: 0...255, using: &dice)
@@ -367,7 +367,7 @@ private struct Play {
         look(at: String(decoding: connection.receive(), as: UTF8.self))
     }
 
-    /// As much structure as a body has room for, and as much as is decoded.
+    /// As much structure as fits into a body, and as much as the decoder accepts.
     private static let monstrousJSON = {
         let wide = "[" + String(repeating: "{},", count: 80_000) + "0]"
         return [
@@ -403,14 +403,15 @@ private struct Play {
         say(Request("GET /v1/usage?all=true"))
     }
 
-    /// The answers about another's job and about none are the same, byte for byte. Over a limit neither is told anything.
+    /// The answers about another user's job and about a missing job must be the same, byte for byte. Over a limit,
+    /// neither reveals anything.
     private mutating func compare(_ theirs: String, _ none: String, _ what: String) {
         if theirs.isEmpty || none.isEmpty || theirs.contains("over_limit") || none.contains("over_limit") { return }
         if theirs != none { failure = "\(what) tells a job from none:\n\(theirs)\n\(none)" }
     }
 
     private mutating func waits() {
-        // Half of what a user gets, so that there are places left for what wakes them.
+        // Holds half of a user's connections, so that some remain for the requests that wake them.
         var held: [RawSocket] = []
         guard let job = Self.number(in: say(self.job())) else {
             failure = "no job was taken"
@@ -424,7 +425,7 @@ private struct Play {
         while ContinuousClock.now < end, failure == nil {
             let answer = say(self.job())
             if Self.number(in: answer) != nil { cases += 1 }
-            // Those who are at it read a little.
+            // A random stream reads a little.
             if let connection = held.randomElement(using: &dice) {
                 look(at: String(decoding: connection.receive(waits: false), as: UTF8.self))
             }

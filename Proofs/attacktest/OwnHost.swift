@@ -2,17 +2,17 @@ import FluxqProofKit
 import FluxqTestSupport
 import Foundation
 
-/// The host that is attacked: this one, with users of the test's own who have 65,536 subordinate uids each, as useradd gives
-/// them. Its files are seen by the test and what it starts, and by nobody else.
+/// The attacked host: this one, with users of the test's own that have 65,536 subordinate uids each, as useradd assigns
+/// them. Only the test and the processes that it starts see these files.
 enum OwnHost {
     private static let unshare = "/usr/bin/unshare"
     private static let rangeSize: UInt32 = 65_536
     private static let firstSubordinate: UInt32 = 2_000_000_000
 
-    /// What a user without any right starts a program with, to be root among its own subordinate uids.
+    /// The command with which an unprivileged user starts a program as root among its own subordinate uids.
     static let namespace = [unshare, "--user", "--map-auto", "--map-root-user"]
 
-    /// Starts this program again, in a mount namespace of its own. Does not return.
+    /// Starts this program again in a mount namespace of its own. Does not return.
     static func enter() throws {
         let program = RunningDaemon.executable("attacktest")
         let words = [unshare, "--mount", program] + CommandLine.arguments.dropFirst() + ["--on-own-host"]
@@ -21,9 +21,9 @@ enum OwnHost {
         throw ProofFailure("\(unshare) cannot be started: \(String(cString: strerror(errno)))")
     }
 
-    /// Puts the users into the host's files.
+    /// Adds the users to the host's files.
     ///
-    /// - Parameter files: a directory for what stands in their place.
+    /// - Parameter files: a directory for the replacement files.
     static func furnish(users: [String: UInt32], attackers: Int, files directory: TemporaryDirectory) async throws {
         var all = users
         for number in 0..<attackers { all["attacker-\(number)"] = Victim.uid + 1 + UInt32(number) }

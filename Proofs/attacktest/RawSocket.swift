@@ -1,12 +1,12 @@
 import Glibc
 
-/// A connection to the daemon that says what it wants.
+/// A connection to the daemon that sends arbitrary bytes.
 final class RawSocket {
     private let descriptor: Int32
 
-    /// nil if nobody takes the connection.
+    /// nil if the connection is refused.
     ///
-    /// - Parameter patience: how long a call blocks, in seconds.
+    /// - Parameter patience: how long a call may block, in seconds.
     init?(_ path: String, patience: Int = 2) {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
@@ -29,7 +29,7 @@ final class RawSocket {
 
     deinit { close(descriptor) }
 
-    /// - Returns: whether all of it went; not where the other side has closed or does not read.
+    /// - Returns: true if everything was sent; false if the peer has closed or does not read.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
@@ -47,8 +47,9 @@ final class RawSocket {
         return true
     }
 
-    /// What comes next; empty at the end, and where nothing comes in time.
-    /// - Parameter waits: whether for what has not come yet.
+    /// Receives the next bytes; empty at the end of the stream and after a timeout.
+    ///
+    /// - Parameter waits: whether to wait for bytes that have not arrived yet.
     func receive(waits: Bool = true) -> [UInt8] {
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         let flags = waits ? 0 : Int32(MSG_DONTWAIT)
@@ -57,7 +58,7 @@ final class RawSocket {
         return Array(piece.prefix(max(0, count)))
     }
 
-    /// Everything until the other side closes.
+    /// Receives everything until the peer closes.
     func receiveAll() -> String {
         var all: [UInt8] = []
         while case let piece = receive(), !piece.isEmpty { all += piece }

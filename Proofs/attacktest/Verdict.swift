@@ -1,27 +1,27 @@
-/// How an attack went, and whether that is good enough.
+/// The measurements of an attack, and whether they are within bounds.
 struct Verdict: Sendable {
     struct Bounds: Sendable {
-        /// A look at a job of somebody who is not attacking, at the 99th percentile.
+        /// The 99th percentile of the time that a user who is not attacking needs to look at a job.
         var milliseconds = 100.0
-        /// Over what the daemon takes when it has just begun. A body over a limit is read in pieces; what lies in memory is
-        /// at most a submission without its picture (1 MiB) and what the kernel holds, for each of 512 connections.
+        /// Growth of the daemon's memory since its start. A body over a limit is read in pieces. For each of 512
+        /// connections, at most a submission without its picture (1 MiB) and the kernel's buffers are in memory.
         var mebibytes = 256
-        /// Connections to the database and the like that are opened when they are first needed.
+        /// Connections to the database and similar descriptors, which are opened when they are first needed.
         var descriptors = 16
     }
 
     let attack: Attack
-    /// What the attackers tried.
+    /// The number of attempts that the attackers made.
     var cases = 0
-    /// Microseconds of each look; -1 for one without an answer.
+    /// The time of each look in microseconds; -1 for one without an answer.
     var looks: [Int] = []
-    /// Over the beginning, in KiB, at the most.
+    /// The largest growth since the start, in KiB.
     var memory = 0
-    /// Over the beginning, when all attackers are gone.
+    /// The growth since the start, after all attackers have disconnected.
     var descriptors = 0
     var leaks: [String] = []
 
-    /// Milliseconds.
+    /// In milliseconds.
     func percentile(_ share: Double) -> Double {
         let times = looks.filter { $0 >= 0 }.sorted()
         guard !times.isEmpty else { return .infinity }

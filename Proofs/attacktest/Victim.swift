@@ -1,9 +1,9 @@
 import ArgumentParser
 import Glibc
 
-/// Whose work is attacked, and who measures meanwhile how long a look at it takes: a process of that user.
+/// The victim: a process of another user that measures how long a look at its job takes during the attack.
 struct Victim: ParsableCommand {
-    /// In everything of the victim that others must not see.
+    /// A marker in all of the victim's data that others must not see.
     static let canary = "canary-5d1f3a"
     static let uid: UInt32 = 30_001
     static let noJob: Int64 = 424_242_424
@@ -14,7 +14,7 @@ struct Victim: ParsableCommand {
     @Option var seconds: Double
     @Option var job: Int64
 
-    /// Prints the time of each look in microseconds, a line each; -1 for one that was not answered.
+    /// Prints the time of each look in microseconds, one per line; -1 for one that was not answered.
     func run() throws {
         let end = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < end {
@@ -26,7 +26,7 @@ struct Victim: ParsableCommand {
         }
     }
 
-    /// As `fluxq status` does it: a connection of its own, one request.
+    /// Looks at the job as `fluxq status` does: one request on a connection of its own.
     private func look() -> Bool {
         guard let connection = RawSocket(socket) else { return false }
         connection.send("GET /v1/jobs/\(job) HTTP/1.1\r\nConnection: close\r\n\r\n")

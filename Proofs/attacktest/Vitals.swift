@@ -1,9 +1,9 @@
 import FluxqTestSupport
 import Foundation
 
-/// What a daemon's process takes of the host.
+/// The resources of the host that a daemon's process uses.
 struct Vitals: Sendable {
-    /// Resident, in KiB.
+    /// Resident memory, in KiB.
     var memory: Int
     var descriptors: Int
 

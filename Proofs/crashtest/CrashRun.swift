@@ -2,13 +2,13 @@ import FluxqModel
 import FluxqProofKit
 import Foundation
 
-/// Round after round, on one state directory after the other.
+/// A series of rounds on one state directory after the other.
 struct CrashRun {
-    /// A round after which something does not hold.
+    /// A round that broke a promise.
     struct Broken: Error, CustomStringConvertible {
         let round: Int
         let plan: RoundPlan?
-        /// Kept for a person to look at.
+        /// Kept for inspection.
         let directory: String
         let reasons: [String]
 
@@ -25,7 +25,7 @@ struct CrashRun {
     private let plant: Plant?
     private(set) var tally = Tally()
 
-    /// - Parameter directory: made by the run; only a broken one leaves anything in it.
+    /// - Parameter directory: created by the run. Only a broken round leaves files in it.
     init(planner: RoundPlanner, directory: String, plant: Plant? = nil) {
         self.planner = planner
         self.directory = directory
@@ -56,7 +56,7 @@ struct CrashRun {
             age += 1
             tally.countRound()
             if tally.rounds.isMultiple(of: Self.roundsBetweenNews) {
-                // Beside the report, for people who wait.
+                // On standard error, to show progress without changing the report.
                 FileHandle.standardError.write(Data("round \(tally.rounds): all holds\n".utf8))
             }
         }

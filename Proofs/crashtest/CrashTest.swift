@@ -4,7 +4,7 @@ import FluxqProofKit
 import Foundation
 import UnixSignals
 
-/// Kills fluxqd with signal 9 between any two effects and at random times, and looks whether its promises hold.
+/// Kills fluxqd with signal 9 between any two effects and at random times, and checks that it keeps its promises.
 @main
 struct CrashTest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -38,7 +38,7 @@ struct CrashTest: AsyncParsableCommand {
             "Plant a defect (\(Plant.allCases.map(\.rawValue).joined(separator: ", "))).", valueName: "NAME"))
     var plant: Plant?
 
-    /// From so many turns of each point on, one that was never hit is a failure.
+    /// After this many turns of each point, a point that was never hit is a failure.
     private static let turnsToHit = 3
 
     func validate() throws {
@@ -98,7 +98,7 @@ struct CrashTest: AsyncParsableCommand {
             print("Look into \(broken.directory); the same rounds again: crashtest --seed \(seed)")
             return false
         } catch is CancellationError {
-            // Interrupted: nothing is broken, and there is nothing to look at.
+            // Interrupted: nothing is broken, and there is nothing to inspect.
             try FileManager.default.removeItem(atPath: work)
             print("stopped after \(run.tally.rounds) rounds")
             return false

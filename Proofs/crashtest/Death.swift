@@ -5,11 +5,11 @@ import FluxqWorkers
 
 /// How the life of a daemon ends.
 enum Death: Sendable, CustomStringConvertible {
-    /// By its own hand, when it passes a point for the Nth time.
+    /// The daemon kills itself when it passes a point for the Nth time.
     case point(CrashPoint, passage: Int)
-    /// The same, after it was asked to stop that long after its start.
+    /// The same, after it was asked to stop this long after its start.
     case stopping(CrashPoint, after: Duration)
-    /// By a kill -9 from outside, that long after its start.
+    /// A kill -9 from outside, this long after its start.
     case moment(Duration)
 
     var description: String {
@@ -27,7 +27,7 @@ enum Death: Sendable, CustomStringConvertible {
         }
     }
 
-    /// What had been read of answers when it came as planned, whatever else was on its way.
+    /// The minimum of answer data that had been received if the death came as planned.
     var read: (pictures: Int, answers: Int) {
         switch self {
         case .point(.inlinePictureReceived, let passage), .point(.inlinePictureArchived, let passage): (passage, 0)
@@ -38,12 +38,12 @@ enum Death: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether answers that an earlier life had read may be among them: a start takes those back.
+    /// True if answers that an earlier life had received may be among them, because a start recovers those.
     var mayCountEarlierAnswers: Bool {
         [.inlinePictureArchived, .answerRecorded, .answerForgotten].contains(point)
     }
 
-    /// What tells the daemon.
+    /// The variables that tell the daemon where to die.
     var environment: [String: String] {
         let sentence: String
         switch self {
@@ -57,7 +57,7 @@ enum Death: Sendable, CustomStringConvertible {
 }
 
 extension Death {
-    /// Longer than a start takes, and about as long as a round's jobs.
+    /// From 0 to more than a start takes, about as long as a round's jobs take.
     private static let moments = 0...160
 
     static func moment(_ random: inout SplitMix64) -> Death {
@@ -74,12 +74,12 @@ extension Death {
 }
 
 extension CrashPoint {
-    /// When in a daemon's life a point is passed.
+    /// The stage of a daemon's life in which a point is passed.
     enum Stage {
         /// Only if there is no database yet.
         case firstStart
         case start
-        /// At a start after an input has grown old.
+        /// At a start, if an input has expired.
         case housekeeping
         case work
         case stop
@@ -103,7 +103,7 @@ extension CrashPoint {
         }
     }
 
-    /// How often a round's jobs pass it at least, near enough.
+    /// The approximate minimum of passages in one round.
     var passagesInARound: Int {
         switch self {
         case .transactionWritten, .transactionCommitted: 20

@@ -5,22 +5,22 @@ import FluxqProofKit
 import FluxqSandbox
 import Foundation
 
-/// What one client wants of the daemon, step by step. A step whose acknowledgement a crash swallowed is taken again in the
-/// next life, as a user would.
+/// One client's sequence of requests to the daemon. A step whose acknowledgement was lost in a crash is repeated in the
+/// next life, as a user would repeat it.
 struct Errand: Sendable {
     enum Picture: Sendable {
-        /// Uploaded first.
+        /// The picture is uploaded first.
         case upload(file: String)
-        /// Sent along with the submit.
+        /// The picture is part of the submit.
         case inline(base64: String)
         case link
     }
 
     enum Wish: Sendable {
         case nothing
-        /// As soon as the submit is acknowledged.
+        /// Cancels as soon as the submit is acknowledged.
         case cancel
-        /// Once it has failed.
+        /// Retries once the job has failed.
         case retry
     }
 
@@ -28,11 +28,12 @@ struct Errand: Sendable {
     let words: String
     let n: Int?
     let format: EditRequest.ResponseFormat?
-    /// Without one a submit that was not acknowledged is not repeated: the client could not know whether it made a job.
+    /// Without a key, a submit that was not acknowledged is not repeated: the client cannot know whether it created a
+    /// job.
     let key: String?
     let wish: Wish
     private(set) var job: SubmittedJob
-    /// The uploaded input, once acknowledged.
+    /// The uploaded input, once the upload is acknowledged.
     private var input: EditRequest.Image?
     private var isOver = false
 
@@ -49,13 +50,13 @@ struct Errand: Sendable {
         job = SubmittedJob(prompt: "\(name) sandbox:size=16x16 \(words)", onUnknown: onUnknown)
     }
 
-    /// Continues where it is.
+    /// Resumes at the current step.
     ///
-    /// - Throws: `ControlClientError` where the daemon goes away; `ProofFailure` where it breaks its word.
+    /// - Throws: `ControlClientError` if the daemon goes away; `ProofFailure` if it breaks a promise.
     mutating func go(_ client: ControlClient) async throws {
         if isOver { return }
         if job.acknowledged == nil {
-            // Unkeyed, it is tried once.
+            // A submit without a key is tried once.
             if key == nil { isOver = true }
             try await submit(client)
         }
@@ -67,7 +68,7 @@ struct Errand: Sendable {
         isOver = true
     }
 
-    /// Submits once more under the same key, which must lead to the same job.
+    /// Submits again under the same key, which must return the same job.
     mutating func submitAgain(_ client: ControlClient) async throws {
         if key != nil, job.acknowledged != nil { try await submit(client) }
     }
@@ -105,7 +106,7 @@ struct Errand: Sendable {
             _ = try await client.cancel(id)
             job.isCancelAcknowledged = true
         } catch ControlClientError.problem(let problem) where problem.status == 409 {
-            // It was over before.
+            // The job had already ended.
         }
     }
 
@@ -120,13 +121,13 @@ struct Errand: Sendable {
         do {
             _ = try await client.retry(id)
         } catch ControlClientError.problem(let problem) where problem.status == 409 {
-            // An earlier wish, whose acknowledgement was lost, has been granted meanwhile.
+            // An earlier request, whose acknowledgement was lost, has been granted meanwhile.
         }
     }
 }
 
 extension ControlClient {
-    /// Uploads a file and returns what a job's `image` takes.
+    /// Uploads a file and returns the value for a job's `image`.
     func upload(_ path: String) async throws -> EditRequest.Image {
         let file = try FileHandle(forReadingFrom: URL(filePath: path))
         defer { try? file.close() }

@@ -6,11 +6,11 @@ import FluxqTestSupport
 import Foundation
 import Synchronization
 
-/// A state directory, and the API that its daemons call, over some rounds.
+/// A state directory and the API that its daemons call, over several rounds.
 struct History {
-    /// Clients that are connected at once.
+    /// Clients that are connected at the same time.
     private static let clients = 4
-    /// Between the end of a daemon as its clients see it and as the system does.
+    /// The maximum time between the end of a daemon as its clients see it and the end of its process.
     private static let patience = Duration.seconds(20)
 
     let directory: String
@@ -35,10 +35,11 @@ struct History {
             environment: api.environment.merging(["FLUXQ_PRICES": "black-forest-labs/flux-kontext-max=0.08"]) { $1 })
     }
 
-    /// Lets daemon after daemon die as planned and the last one live until everything has settled and it is stopped.
+    /// Lets each planned death happen to one daemon after the other. Then the last daemon runs until everything has
+    /// settled and it is stopped.
     ///
-    /// - Parameter hasDied: called for each death, with whether it came as planned.
-    /// - Returns: what does not hold then.
+    /// - Parameter hasDied: called for each death, with whether it happened as planned.
+    /// - Returns: the violations that were found.
     mutating func play(
         _ plan: RoundPlan, hasDied: (Death, Bool) -> Void
     ) async throws -> [Violation] {
@@ -63,9 +64,9 @@ struct History {
         return try await check(.pausing).violations()
     }
 
-    /// Lets every pause pass until nothing is left to do.
+    /// Ends every pause until there is nothing left to do.
     ///
-    /// - Returns: the state of things at the end, and what does not hold then.
+    /// - Returns: the final state and the violations in it.
     mutating func end() async throws -> (invariants: Invariants, violations: [Violation]) {
         var errands: [Errand] = []
         while try await check(.any).state.jobs.contains(where: \.isUnfinished) {
@@ -88,11 +89,11 @@ struct History {
     }
 }
 
-/// Lives of daemons.
+/// The lives of daemons.
 extension History {
-    /// A life that ends as planned, or by kill -9 when all is done and the planned end has not come.
+    /// Runs a daemon until it dies as planned, or kills it when all is done before that.
     ///
-    /// - Returns: whether it came.
+    /// - Returns: true if it died as planned.
     private func live(until death: Death, _ errands: inout [Errand]) async throws -> Bool {
         let daemon = try DaemonProcess(setup, environment: death.environment)
         let isKilled = Mutex(false)
@@ -103,7 +104,7 @@ extension History {
         errands = try await withThrowingTaskGroup(of: Void.self) { [errands] group in
             if case .moment(let after) = death {
                 group.addTask {
-                    // Cut short when everything is done before.
+                    // Canceled if everything is done earlier.
                     try? await Task.sleep(for: after)
                     kill()
                 }
@@ -131,7 +132,8 @@ extension History {
         return !isKilled.withLock { $0 }
     }
 
-    /// A whole life: every errand is run to its end, submits are repeated, everything settles, and the daemon is stopped.
+    /// A complete life: every errand runs to its end, submits are repeated, everything settles, and the daemon is
+    /// stopped.
     private func live(_ errands: inout [Errand]) async throws {
         let daemon = try await DaemonProcess.started(setup)
         let loss: ControlClientError?
@@ -159,10 +161,10 @@ extension History {
         }
     }
 
-    /// Runs errands beside each other until they are done and all has settled, or the daemon is gone.
+    /// Runs errands concurrently until they are done and all jobs have settled, or the daemon is gone.
     ///
     /// - Parameter again: whether submits are repeated once they are acknowledged.
-    /// - Returns: the errands as far as they have come, and how the daemon was lost.
+    /// - Returns: the errands in their current state, and the error with which the daemon was lost.
     private func run(
         _ errands: [Errand], on daemon: DaemonProcess, again: Bool = false
     ) async throws -> (errands: [Errand], loss: ControlClientError?) {
@@ -197,13 +199,13 @@ extension History {
         }
     }
 
-    /// - Returns: how the daemon was lost, where it went away meanwhile.
+    /// - Returns: the error with which the daemon was lost, if it went away meanwhile.
     private static func untilLost(_ work: () async throws -> Void) async throws -> ControlClientError? {
         do {
             try await work()
             return nil
         } catch ControlClientError.problem(let problem) where problem.status == 503 {
-            // It is being stopped, and says so.
+            // The daemon is stopping and says so in its answer.
             return .problem(problem)
         } catch ControlClientError.problem(let problem) {
             throw ProofFailure("fluxqd refused: \(problem.status) \(problem.title) \(problem.detail)")
@@ -219,7 +221,7 @@ extension History {
         try await PassingTime.endPauses(in: setup.stateDirectory)
     }
 
-    /// Leaves an input that nobody has used for a day.
+    /// Leaves an input that has not been used for a day.
     private func leaveOldInput(_ name: String) async throws {
         let path = "\(directory)/\(name)-old.jpg"
         try Data(SamplePictures.jpeg.bytes + Array("old \(name)".utf8)).write(to: URL(filePath: path))

@@ -1,14 +1,14 @@
 import ArgumentParser
 import Foundation
 
-/// A defect planted on purpose, to see that the rounds find it.
+/// A defect planted on purpose, to check that the rounds find it.
 enum Plant: String, CaseIterable, ExpressibleByArgument {
-    /// A start finds nothing of the answers that a killed fluxqd had received.
+    /// After a death, the received answers in the spool are deleted, so a start finds none of them.
     case emptyIncoming = "empty-incoming"
-    /// It finds their inline pictures alone.
+    /// The notes are deleted, so a start finds only the inline pictures.
     case forgetNotes = "forget-notes"
 
-    /// To be called after a death.
+    /// Call this after a death.
     func apply(to stateDirectory: String) throws {
         let incoming = "\(stateDirectory)/incoming"
         guard FileManager.default.fileExists(atPath: incoming) else { return }

@@ -4,19 +4,19 @@ import FluxqSandbox
 import FluxqTestSupport
 import Foundation
 
-/// What a round brings: errands, and the deaths of the daemons that are to run them, before the last one may live.
+/// The plan of a round: errands, and the deaths of the daemons that run them, before the last daemon may live.
 struct RoundPlan: Sendable {
     let name: String
     let errands: [Errand]
     let deaths: [Death]
 
-    /// There must be no database yet.
+    /// True if there must be no database yet.
     var needsNewHistory: Bool { deaths.contains { $0.point?.stage == .firstStart } }
 }
 
-/// Draws rounds from a seed. Every point has its turn before any has its second.
+/// Draws rounds from a seed. Every point is used once before any is used again.
 struct RoundPlanner {
-    /// Every so many rounds kill at a random time alone.
+    /// One of this many rounds kills at random times only.
     private static let roundsBetweenMoments = 5
 
     let seed: UInt64
@@ -31,7 +31,7 @@ struct RoundPlanner {
         random = SplitMix64(state: seed)
     }
 
-    /// - Parameter directory: takes the pictures that the round's clients upload.
+    /// - Parameter directory: for the pictures that the round's clients upload.
     mutating func next(in directory: String) throws -> RoundPlan {
         rounds += 1
         let name = "\(seed)-\(rounds)"
@@ -49,14 +49,14 @@ struct RoundPlanner {
         case .start: deaths.insert(deathAtWork(before: point), at: 0)
         case .firstStart, .housekeeping, .work, .stop: break
         }
-        // Now and then the next one does not live long either.
+        // Sometimes the next daemon dies early as well.
         if Int.random(in: 0..<3, using: &random) == 0 {
             deaths.append(Bool.random(using: &random) ? .moment(&random) : deathAtWork())
         }
         return deaths
     }
 
-    /// - Parameter next: a point that the daemon after it may pass only because of what this one leaves.
+    /// - Parameter next: a point that the next daemon may pass only because of the state that this one leaves.
     private mutating func deathAtWork(before next: CrashPoint? = nil) -> Death {
         let points: [CrashPoint] =
             switch next {
@@ -70,7 +70,7 @@ struct RoundPlanner {
 
 /// Errands.
 extension RoundPlanner {
-    /// A few that pass every point of the daemon's work, and some that are drawn.
+    /// A few errands that pass every point of the daemon's work, and some random ones.
     private mutating func errands(_ name: String, in directory: String) throws -> [Errand] {
         var errands = [
             errand("\(name)-link", picture: try upload("\(name)-link", in: directory), n: 2),
@@ -123,7 +123,7 @@ extension RoundPlanner {
         return .upload(file: path)
     }
 
-    /// A picture unlike any other: what stands behind a JPEG's end belongs to the file.
+    /// A unique picture: bytes after a JPEG's end belong to the file.
     private func photograph(_ name: String) -> [UInt8] {
         SamplePictures.jpeg.bytes + Array(name.utf8)
     }

@@ -2,14 +2,14 @@ import FluxqModel
 import FluxqProofKit
 import FluxqSandbox
 
-/// What a run has come to.
+/// The result of a run so far.
 struct Tally {
     private(set) var rounds = 0
     private(set) var histories = 0
-    /// Deaths that came as planned, by point.
+    /// Deaths that happened as planned, by point.
     private(set) var deaths: [CrashPoint: Int] = [:]
     private(set) var moments = 0
-    /// Deaths at a point that the daemon did not pass before all was done.
+    /// Deaths at a point that the daemon did not pass before all was done, by point.
     private(set) var missed: [CrashPoint: Int] = [:]
     private var jobs = 0
     private var acknowledged = 0
@@ -44,7 +44,7 @@ struct Tally {
         points.filter { deaths[$0] == nil }
     }
 
-    /// One line a point.
+    /// A table with one line per point.
     func deathTable(_ points: [CrashPoint]) -> String {
         let width = points.map(\.rawValue.count).max() ?? 0
         func line(_ name: String, _ hits: Int, _ missed: Int) -> String {

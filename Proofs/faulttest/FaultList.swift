@@ -29,29 +29,29 @@ enum FaultList {
 }
 
 extension Fault {
-    /// What a program has to take without anybody noticing.
+    /// True if the program must handle the fault without any visible effect.
     var mustNotShow: Bool {
-        // SQLite does not make an interrupted fsync again: to it the disk has failed.
+        // SQLite does not repeat an interrupted fsync: it treats the disk as failed.
         (failure == .error(EINTR) && calls != .sync) || (failure == .error(EINTR) && files == .archive)
             || failure == .short
     }
 
-    /// Whether fluxqd may take the disk for failed and exit with 74.
+    /// True if fluxqd may consider the disk as failed and exit with 74.
     var mayEndIt: Bool {
         switch failure {
         case .error(EIO), .lie: true
-        // SQLite does not make an interrupted fsync again.
+        // SQLite does not repeat an interrupted fsync.
         case .error(EINTR): calls == .sync && files != .archive
         default: false
         }
     }
 
-    /// Whether it must, as soon as one has failed.
+    /// True if fluxqd must exit as soon as one such call has failed.
     var mustEndIt: Bool { failure == .error(EIO) && (calls == .sync || calls == .write) }
 
-    /// No room, or over a quota.
+    /// True for a disk without space or over a quota.
     var isFullDisk: Bool { failure == .error(ENOSPC) || failure == .error(EDQUOT) }
 
-    /// Whether fluxqd can tell that it is a full disk: SQLite does not say why it could not open a file.
+    /// True if fluxqd can tell that the disk is full: SQLite does not say why it could not open a file.
     var showsFullDisk: Bool { isFullDisk && !(calls == .open && files == .sqlite) }
 }

@@ -7,12 +7,12 @@ import FluxqProofKit
 import FluxqTestSupport
 import Foundation
 
-/// One scene during which one call, or all from one on, fail.
+/// One scene in which one call, or all calls from one on, fail.
 struct FaultRun {
     struct Outcome: Sendable {
         var seen: Int
         var injected: Int
-        /// Ends of the daemon with 74, or at a start.
+        /// How often the daemon exited with 74, or at a start.
         var exits: Int
         /// Requests that were answered with 507.
         var refusals: Int
@@ -32,7 +32,7 @@ struct FaultRun {
 
     /// - Parameters:
     ///   - directory: empty.
-    ///   - template: a state directory to begin with.
+    /// - template: a state directory to start with.
     init(_ fault: Fault, from: Int, scene: Scene, directory: String, template: String, api: ProofAPI) throws {
         self.fault = fault
         self.scene = scene
@@ -75,7 +75,7 @@ struct FaultRun {
             seen: control.seen, injected: control.injected, exits: exits, refusals: refusals, violations: violations)
     }
 
-    /// Every job is done, or was in the middle of its call when fluxqd had to exit.
+    /// Every job must be done, unless fluxqd had to exit in the middle of its call.
     private func ends(of state: StateSnapshot) -> [String] {
         state.jobs.compactMap { job in
             if job.state == "done" { return nil }
@@ -103,9 +103,9 @@ struct FaultRun {
         exits += 1
         let isAllowed =
             switch end {
-            // SQLite does not tell why a new database's log could not be set up.
+            // SQLite does not say why a new database's log could not be set up.
             case .exit(EX_IOERR): fault.mayEndIt || (isStart && fault.isFullDisk && fault.files != .archive)
-            // What keeps it from starting is said, and nothing has begun.
+            // The daemon reports why it cannot start, and nothing has begun.
             case .exit(EX_OSERR):
                 isStart && !fault.mustEndIt && (fault.isFullDisk || fault.mayEndIt || fault.failure == .error(EMFILE))
             default: false
@@ -116,7 +116,7 @@ struct FaultRun {
         if fault.isPersistent { control.lift() }
     }
 
-    /// Asks something until it is answered, through the daemon's ends and refusals that the fault allows.
+    /// Repeats a request until it is answered, through exits and refusals that the fault allows.
     private mutating func ask<Answer: Sendable>(
         _ what: String, _ request: (ControlClient) async throws -> Answer
     ) async throws -> Answer {
@@ -153,7 +153,7 @@ struct FaultRun {
         if fault.isPersistent { control.lift() }
     }
 
-    /// While the disk is full reading continues, and the command line says "try later".
+    /// While the disk is full, reads still work, and the command line says "try later".
     private mutating func checkFullDisk() async throws {
         do {
             _ = try await ControlClient.withConnection(to: setup.socket) { client in try await client.queue() }
@@ -165,7 +165,7 @@ struct FaultRun {
         let run = try await RunningDaemon.fluxq(
             ["submit", "--image", "-", prompt], socket: setup.socketPath, directory: setup.directory,
             input: SamplePictures.jpeg.bytes)
-        // It succeeds where only other calls fail than it needs.
+        // It succeeds if the failing calls are ones that it does not need.
         if run.end != .exit(EX_TEMPFAIL), run.end != .exit(0) {
             violations.append("fluxq submit on a full disk ended with \(run.end): \(run.errors)")
         }
@@ -200,7 +200,7 @@ struct FaultRun {
         }
     }
 
-    /// Waits for the jobs. If the fault keeps them from ending it is lifted, and they have to continue by themselves.
+    /// Waits for the jobs. If the fault prevents their end, it is lifted, and they must continue without help.
     private mutating func finish() async throws {
         for _ in 0..<20 {
             guard let daemon else { return }

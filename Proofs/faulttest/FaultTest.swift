@@ -5,7 +5,7 @@ import FluxqTestSupport
 import Foundation
 import Synchronization
 
-/// Proves that fluxqd keeps its promises whichever system call fails.
+/// Proves that fluxqd keeps its promises if any system call fails.
 @main
 struct FaultTest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -76,7 +76,7 @@ struct FaultTest: AsyncParsableCommand {
     }
 }
 
-/// What is still to be done, for several to take from.
+/// The remaining work, which several workers share.
 private final class WorkQueue: Sendable {
     private let waiting: Mutex<ArraySlice<(Fault, Scene)>>
 
@@ -95,7 +95,7 @@ private struct Worker: Sendable {
     let call: Int?
     let tally: Tally
 
-    /// From the first call on, until a run has no fault left.
+    /// Makes runs with the fault at the first call, the second and so on, until a run is over before its fault.
     func runAll(_ fault: Fault, _ scene: Scene) async throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let api = try await ProofAPI.start(directory: "\(directory)/api")

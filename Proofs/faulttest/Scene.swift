@@ -2,11 +2,11 @@ import FluxqModel
 import FluxqTestSupport
 import Foundation
 
-/// What happens while calls fail.
+/// The activity during which calls fail.
 enum Scene: String, CaseIterable, Sendable {
     /// In a directory that does not exist yet: one job.
     case firstStart = "first start"
-    /// In one that an earlier daemon has left: an upload, links, inline pictures.
+    /// In a directory that an earlier daemon has left: an upload, links, inline pictures.
     case work
 
     struct Order: Sendable {
@@ -14,7 +14,7 @@ enum Scene: String, CaseIterable, Sendable {
         let picture: SamplePicture
         let format: EditRequest.ResponseFormat
         let n: Int
-        /// Sent before as an input, or inside of the job.
+        /// True if the picture is uploaded first as an input, false if it is part of the job.
         let isUploaded: Bool
     }
 

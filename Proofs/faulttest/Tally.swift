@@ -2,7 +2,7 @@ import FluxqDiskFaults
 import Foundation
 import Synchronization
 
-/// Counts runs and faults by kind, and tells what failed.
+/// Counts runs and faults by kind, and reports failures.
 final class Tally: Sendable {
     private struct Sum {
         var runs = 0

@@ -3,16 +3,16 @@ import FluxqDiskFaults
 import FluxqProofKit
 import Foundation
 
-/// What somebody outside of the daemon knew at a point of the trace, and what must therefore be on the disk.
+/// An observation from outside of the daemon at a point of the trace. It tells what must be on the disk.
 struct Mark: Codable, Sendable {
     enum Seen: Codable, Sendable {
         /// A submit was acknowledged.
         case submitted(prompt: String, job: Int64)
-        /// An upload was.
+        /// An upload was acknowledged.
         case input(hash: String)
-        /// A watcher was told.
+        /// A watcher received an event.
         case event(EventDocument)
-        /// A client was shown a job that has ended, and fetched what it made.
+        /// A client was shown a job that has ended, and fetched its pictures.
         case ended(job: Int64, state: String, reason: String?, pictures: [String])
     }
 
@@ -34,13 +34,13 @@ struct Mark: Codable, Sendable {
     }
 }
 
-/// Puts marks into a trace, each with the API's ledger as it stands.
+/// Puts marks into a trace, each with the current size of the API's ledger.
 struct Marker: Sendable {
     let api: ProofAPI
     let marks: TraceMarks
 
     func saw(_ seen: Mark.Seen) async throws {
-        // The count first: what the mark says of the API is then true of every later moment as well.
+        // The count is read first, so that it is also true of every later moment.
         let calls = try await api.ledger().count
         try marks.add(try Mark(calls: calls, seen: seen).text)
     }

@@ -1,14 +1,14 @@
 import FluxqDiskFaults
 import Synchronization
 
-/// The moments around every boundary of a trace, one after the other: just before the sync, when nothing since the last one
-/// is certain, and when the next call is about to be made, with all that anybody was told meanwhile.
+/// The moments around every boundary of a trace, in order. One is just before the sync, when nothing since the last one
+/// is certain. The other is before the next call, with all marks that were made meanwhile.
 final class Moments: Sendable {
     private struct State {
         var disk = Disk()
-        /// Records that the disk has.
+        /// The number of records that the disk has.
         var applied = 0
-        /// Boundaries passed.
+        /// The number of boundaries passed.
         var passed = 0
         var waiting: [Moment] = []
     }
@@ -26,7 +26,7 @@ final class Moments: Sendable {
         self.stride = stride
     }
 
-    /// nil after the last. Different losses that leave the same are one moment.
+    /// Returns nil after the last moment. Cuts that leave the same contents count as one moment.
     func next() throws -> Moment? {
         try state.withLock { state in
             while state.waiting.isEmpty {

@@ -6,7 +6,7 @@ import FluxqTestSupport
 import Foundation
 import Synchronization
 
-/// Proves that fluxqd keeps its promises wherever the power goes.
+/// Proves that fluxqd keeps its promises whenever the power fails.
 @main
 struct PowerTest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -84,7 +84,7 @@ struct PowerTest: AsyncParsableCommand {
         if failed > 0 { throw ExitCode(1) }
     }
 
-    /// A kill that falls between a call and its record spoils a recording; the next seed's falls elsewhere.
+    /// A kill between a call and its record spoils a recording. With the next seed, the kill falls elsewhere.
     private func record(seed: UInt64, in work: TemporaryDirectory) async throws -> Recording {
         for attempt in 0..<5 as Range<UInt64> {
             let directory = work.path("r\(attempt)")

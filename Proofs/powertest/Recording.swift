@@ -9,26 +9,27 @@ import FluxqTestSupport
 import Foundation
 import Synchronization
 
-/// A daemon's working lives with every change that they made to its directory: a first start that is killed, concurrent
-/// submitters, all kinds of answers, an orderly restart with its checkpoint, kills between a write and its sync, and an end.
+/// A daemon's working lives with every change that they made to its directory. They include a first start that is
+/// killed, concurrent submitters, all kinds of answers, an orderly restart with its checkpoint, kills between a write
+/// and its sync, and an end.
 struct Recording: Sendable {
     struct Plan: Sendable {
         var submitters: Int
-        /// Of each submitter in each life.
+        /// The jobs of each submitter in each life.
         var jobs: Int
         var seed: UInt64
         var dropping: SystemCallShim.DroppedSyncs?
     }
 
     let trace: Trace
-    /// Every job that was asked for, without what was acknowledged: that depends on the moment.
+    /// Every job that was submitted, without acknowledgements, because those depend on the moment.
     let submitted: [SubmittedJob]
-    /// The API's, whole.
+    /// The API's complete ledger.
     let calls: [SandboxLedger.Entry]
-    /// Still serves its links.
+    /// The API still serves its links.
     let api: ProofAPI
 
-    /// - Throws: `Unfaithful` where the trace does not give the directory that the daemon left.
+    /// - Throws: `Unfaithful` if the trace does not lead to the directory that the daemon left.
     static func make(_ plan: Plan, in directory: String) async throws -> Recording {
         let api = try await ProofAPI.start(directory: "\(directory)/api", latency: .milliseconds(20))
         do {
@@ -53,7 +54,7 @@ struct Recording: Sendable {
         }
     }
 
-    /// The trace is not what happened: a call went past the library, or a kill fell between a call and its record.
+    /// The trace is not faithful: a call bypassed the library, or a kill fell between a call and its record.
     struct Unfaithful: Error, CustomStringConvertible {
         let differences: [String]
         var description: String {
@@ -67,23 +68,23 @@ struct Recording: Sendable {
         do {
             for record in records { try disk.apply(record) }
         } catch let contradiction as Disk.Contradiction {
-            // What a later life does to a file whose making was not recorded.
+            // A later life changed a file whose creation was not recorded.
             throw Unfaithful(differences: [contradiction.description])
         }
         var there = try DirectoryImage(reading: directory)
-        // SQLite keeps it in memory and rebuilds it; it is not recorded.
+        // SQLite keeps this file in memory and rebuilds it; it is not recorded.
         there.files["queue.sqlite-shm"] = nil
         let differences = disk.current.differences(from: there)
         guard differences.isEmpty else { throw Unfaithful(differences: differences) }
     }
 }
 
-/// Those who use the recorded daemon.
+/// The clients of the recorded daemon.
 private final class Clients: Sendable {
     enum End: Sendable {
-        /// After the work.
+        /// Stops the daemon after the work.
         case stop
-        /// Before one of the calls of a kind.
+        /// Kills the daemon before one of the calls of a kind.
         case kill(Fault.Calls, Fault.Files, from: Int)
 
         static func lives(seed: UInt64) -> [End] {
@@ -110,7 +111,7 @@ private final class Clients: Sendable {
 
     var submitted: [SubmittedJob] { jobs.withLock { $0 } }
 
-    /// One daemon from its start to its end. A kill falls into the middle of the work, or of the start.
+    /// Runs one daemon from its start to its end. A kill falls into the middle of the work, or of the start.
     func live(_ life: Int, end: End) async throws {
         guard case .kill(let calls, let files, let from) = end else { return try await finish(life) }
         let control = try FaultControl(
@@ -119,10 +120,10 @@ private final class Clients: Sendable {
         let daemon = try DaemonProcess(setup, environment: SystemCallShim.environment(of: control))
         if case .ready = try await daemon.readiness() {
             do { try await work(life, daemon) } catch is ControlClientError {
-                // What a client of a killed daemon sees.
+                // The error that a client of a killed daemon gets.
             }
         }
-        // Where all the work was done before the kill came.
+        // If all the work was done before the kill.
         await daemon.kill()
     }
 
@@ -149,7 +150,7 @@ private final class Clients: Sendable {
         }
     }
 
-    /// Marks every event as it comes, until the daemon ends.
+    /// Marks every event when it arrives, until the daemon ends.
     private func watch() async throws {
         do {
             try await ControlClient.withConnection(to: setup.socket) { client in
@@ -159,9 +160,9 @@ private final class Clients: Sendable {
                 }
             }
         } catch is ControlClientError {
-            // The daemon's end.
+            // The daemon has ended.
         } catch is CancellationError {
-            // The work's.
+            // The work has ended.
         }
     }
 
@@ -171,7 +172,7 @@ private final class Clients: Sendable {
                 let kind = (life + submitter + number) % 4
                 let picture = SamplePictures.all[(life * 5 + submitter * plan.jobs + number) % SamplePictures.all.count]
                 var draft = EditRequest.Draft()
-                // Every inline answer of several pictures breaks off in every other life.
+                // In every other life, every inline answer with several pictures breaks off.
                 let isCut = kind == 3 && life % 2 == 1
                 let prompt =
                     "power \(life)-\(submitter)-\(number) sandbox:size=48x\(32 + 16 * kind)"
@@ -190,7 +191,7 @@ private final class Clients: Sendable {
                 jobs.withLock { $0.append(SubmittedJob(prompt: prompt)) }
                 let job = try await client.submit(.init(request: draft, options: .init(key: prompt))).document
                 try await marker.saw(.submitted(prompt: prompt, job: job.id))
-                // The others are watched by nobody.
+                // Nothing watches the other jobs.
                 if number % 3 != 2 { try await end(of: job.id, client) }
             }
         }

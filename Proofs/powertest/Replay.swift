@@ -7,31 +7,31 @@ import FluxqTestSupport
 import Foundation
 import GRDB
 
-/// One moment at which the power goes.
+/// One moment at which the power fails.
 struct Moment: Sendable {
-    /// Records before it.
+    /// The number of records before it.
     let index: Int
-    /// Such as "before fsync 17".
+    /// A name such as "before fsync 17".
     let name: String
     let cut: PowerCut
     let image: DirectoryImage
 }
 
-/// Starts the daemon on what a power cut has left, lets it finish, and checks the promises.
+/// Starts the daemon on the contents that a power cut has left, lets it finish, and checks the promises.
 struct Replayer: Sendable {
     let recording: Recording
-    /// Takes the calls of the replays alone.
+    /// Serves only the calls of the replays.
     let api: ProofAPI
-    /// Of this replayer's own; made again for each replay.
+    /// This replayer's own directory; created again for each replay.
     let directory: String
-    /// By their place in the trace.
+    /// Each mark with its index in the trace.
     let marks: [(index: Int, mark: Mark)]
 
-    /// - Returns: what does not hold.
+    /// - Returns: the violations.
     func replay(_ moment: Moment) async throws -> [String] {
         try moment.image.write(to: "\(directory)/state")
         var setup = DaemonProcess.Setup(directory: directory, environment: api.environment)
-        // Links of answers that came before the cut lead to the API that gave them.
+        // Links of answers from before the cut lead to the API that gave them.
         let hosts = [api, recording.api].compactMap { $0.environment["FLUXQ_DOWNLOADS_TRUSTED_HOSTS"] }
         setup.environment["FLUXQ_DOWNLOADS_TRUSTED_HOSTS"] = hosts.joined(separator: ",")
         try api.forgetCalls()
@@ -70,15 +70,15 @@ struct Replayer: Sendable {
 
     /// The API's ledger as it was at the cut, and the replay's own calls.
     ///
-    /// What came between the marks before and after the cut may have come on either side of it. Such a call belongs to
-    /// the past exactly where the database knows its number, or its pictures.
+    /// A call between the marks before and after the cut may belong to either side of it. It belongs to the past
+    /// exactly if the database has its number or its pictures.
     private func calls(at moment: Moment, _ before: [Mark], _ database: String) async throws -> [SandboxLedger.Entry] {
         let certain = before.last?.calls ?? 0
         let possible = marks.first { $0.index >= moment.index }?.mark.calls ?? recording.calls.count
         let (known, unnamed) = try await DatabaseQueue(path: database).read { db in
             (
                 Set(try String.fetchAll(db, sql: "SELECT request_id FROM attempts WHERE request_id IS NOT NULL")),
-                // Its pictures were found, and its number was lost in the cut.
+                // Its pictures were found, but its number was lost in the cut.
                 Set(
                     try String.fetchAll(
                         db,
@@ -95,7 +95,7 @@ struct Replayer: Sendable {
             + (try await api.ledger())
     }
 
-    /// What somebody was told before the cut and what is not so any more.
+    /// Returns the facts that a client was told before the cut and that are no longer true.
     private func lost(_ marks: [Mark], _ state: StateSnapshot, _ database: String) async throws -> [String] {
         let events = try await DatabaseQueue(path: database).read { db in
             try Row.fetchAll(db, sql: "SELECT id, at, job, uid, actor, kind, state FROM events").map { row in

@@ -2,7 +2,7 @@ import FluxqDiskFaults
 import Foundation
 import Synchronization
 
-/// Counts replays, tells how it goes, and keeps what failed.
+/// Counts replays, reports progress, and keeps the failures.
 final class Tally: Sendable {
     private let state = Mutex((replays: 0, failed: 0))
 

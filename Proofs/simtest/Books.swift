@@ -2,24 +2,24 @@ import FluxqModel
 import Foundation
 import GRDB
 
-/// A look at fluxq's database past its store, on a read-only connection of its own.
+/// Reads fluxq's database directly, without its store, on a separate read-only connection.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Books: @unchecked Sendable {
     struct Event {
         let id: Int64
-        /// nil if it is about the whole queue.
+        /// nil if the event concerns the whole queue.
         let job: JobID?
         let actor: UInt32?
         let kind: String
         let state: String?
     }
 
-    /// What keeps calls from beginning.
+    /// The gates that prevent calls from beginning.
     struct Gates: Hashable {
         var isPaused = false
         var lanes: [Lane: LaneGate] = [:]
-        /// When the latest call of each endpoint began.
+        /// The time when the latest call of each endpoint began.
         var lastCallAt: [String: Timestamp] = [:]
     }
 
@@ -39,10 +39,10 @@ final class Books: @unchecked Sendable {
         let images: Int
     }
 
-    /// What counts against a user's limits on one day.
+    /// The amounts that count against a user's limits on one day.
     struct Use {
         let images: Int64
-        /// Millionths.
+        /// In millionths.
         let spent: Int64
     }
 
@@ -57,13 +57,13 @@ final class Books: @unchecked Sendable {
         let link: String?
         let hash: ContentHash?
         let nextTry: Timestamp?
-        /// Tries since its deadline.
+        /// Tries since the picture's deadline.
         let overdueTries: Int
     }
 
     private let connection: DatabaseQueue
     private var version: Int64 = -1
-    /// All rows as of that version, once somebody asked for them.
+    /// All rows as of that version; nil until they are read.
     private var allJobs: [JobRow]?
     private var allPictures: [PictureRow]?
     private var allOpenAttempts: [AttemptRow]?
@@ -79,9 +79,9 @@ final class Books: @unchecked Sendable {
         try connection.close()
     }
 
-    /// To be called after whatever may have written.
+    /// Call this after anything that may have written.
     ///
-    /// - Returns: whether the store has committed anything since the last look.
+    /// - Returns: true if the store has committed anything since the last look.
     func lookForCommit() throws -> Bool {
         let current: Int64 = try value("PRAGMA data_version") ?? 0
         guard current != version else { return false }
@@ -90,7 +90,7 @@ final class Books: @unchecked Sendable {
         return true
     }
 
-    /// The first rule that is broken, and by whom.
+    /// The first rule that is broken, with the values that break it; nil if there is none.
     func brokenRule() throws -> String? {
         try connection.inDatabase { db in
             for rule in TableRule.all {
@@ -168,7 +168,7 @@ final class Books: @unchecked Sendable {
         return rows
     }
 
-    /// The open attempts of the jobs that have this prompt.
+    /// The open attempts of the jobs with this prompt.
     func openAttempts(prompt: String) throws -> [AttemptID] {
         let sql = """
             SELECT job, number FROM attempts JOIN jobs ON id = job
@@ -179,7 +179,7 @@ final class Books: @unchecked Sendable {
         }
     }
 
-    /// Of the calls that began on the day of that time, all but those that are known not to be billed.
+    /// Counts the calls that began on the day of that time, except those that are known not to be billed.
     func use(of uid: UInt32, on time: Timestamp) throws -> Use {
         let sql = """
             SELECT coalesce(sum(images), 0), coalesce(sum(spent), 0) FROM (
@@ -196,7 +196,7 @@ final class Books: @unchecked Sendable {
         }
     }
 
-    /// Billed or perhaps billed, on all days, whatever was forgotten since.
+    /// Images billed or perhaps billed on all days, including those of forgotten jobs.
     func imagesCounted(for uid: UInt32) throws -> Int64 {
         try connection.inDatabase { db in
             try Int64.fetchOne(
@@ -228,7 +228,7 @@ final class Books: @unchecked Sendable {
         return rows
     }
 
-    /// Every content that a row speaks of.
+    /// Every content that a row refers to.
     func contents() throws -> [ContentHash] {
         if let allContents { return allContents }
         let sql = "SELECT hash FROM inputs UNION SELECT hash FROM pictures WHERE hash IS NOT NULL"
@@ -247,7 +247,7 @@ final class Books: @unchecked Sendable {
         return try value(sql, [prompt]) ?? 0
     }
 
-    /// Writes past the store, as nobody may: for a planted defect alone.
+    /// Writes directly to the database, which is never allowed: only for a planted defect.
     static func forgeState(path: String) throws {
         try write(
             """
@@ -260,12 +260,12 @@ final class Books: @unchecked Sendable {
         try write("UPDATE queue SET paused_at = NULL, paused_by = NULL", to: path)
     }
 
-    /// Every lane is open again, as if nothing had ever happened.
+    /// Opens every lane again and deletes its history.
     static func forgetHolds(path: String) throws {
         try write("DELETE FROM lanes", to: path)
     }
 
-    /// From now on a forgotten call gives back what it has cost.
+    /// Makes the database deduct the cost of each call that is forgotten from now on.
     static func refundForgotten(path: String) throws {
         try write(
             """
@@ -277,13 +277,13 @@ final class Books: @unchecked Sendable {
 
     private static func write(_ sql: String, to path: String) throws {
         let connection = try DatabaseQueue(path: path)
-        // The first start makes the tables.
+        // The first start creates the tables.
         let isMade = try connection.read { db in try db.tableExists("queue") }
         if isMade { try connection.write { db in try db.execute(sql: sql) } }
         try connection.close()
     }
 
-    /// What SQLite itself finds wrong with the file; empty if nothing is.
+    /// The errors that SQLite itself reports in the file; empty if there are none.
     func damage() throws -> [String] {
         try connection.inDatabase { db in
             try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }

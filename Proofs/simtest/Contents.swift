@@ -2,7 +2,7 @@ import Crypto
 import FluxqModel
 import FluxqTestSupport
 
-/// What a link or an inline picture can hold.
+/// The bytes that a link or an inline picture can hold.
 struct Contents: Sendable {
     let bytes: [UInt8]
     let hash: ContentHash
@@ -15,7 +15,7 @@ struct Contents: Sendable {
     }
 
     static let pictures = SamplePictures.all.map { Contents($0.bytes, isPicture: true) }
-    /// A gateway's page, nothing, and a picture that ends early though it came whole.
+    /// A gateway's page, an empty file, and a picture that ends early although the transfer was complete.
     static let junk = [
         Contents(Array("<html>502</html>".utf8), isPicture: false), Contents([], isPicture: false),
         Contents(Array(SamplePictures.jpeg.bytes.dropLast(9)), isPicture: false),
@@ -24,6 +24,6 @@ struct Contents: Sendable {
 }
 
 extension ContentHash {
-    /// Where the archive of a state directory has that content.
+    /// The path of the content in the archive of a state directory.
     func path(in directory: String) -> String { "\(directory)/objects/sha256/\(hex.prefix(2))/\(hex)" }
 }

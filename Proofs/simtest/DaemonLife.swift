@@ -11,7 +11,7 @@ import ServiceLifecycleTestKit
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class DaemonLife: @unchecked Sendable {
-    /// What holds for every life of a seed.
+    /// The settings for every life of a seed.
     struct Rules {
         var policy = StorePolicy()
         var settings = Workers.Settings()
@@ -32,7 +32,7 @@ final class DaemonLife: @unchecked Sendable {
             }
             policy.limits.standard[.queuedJobs] = dice.pick([nil, 4])
             policy.limits.standard[.runningJobs] = dice.pick([nil, nil, nil, 1, 2])
-            // A call asks for four images at most: every job can be called some day.
+            // A call asks for four images at most, so every job can be called eventually.
             policy.limits.standard[.imagesPerDay] = dice.pick([nil, nil, nil, 4, 12])
             policy.limits.standard[.spendPerDay] = dice.pick([nil, nil, nil, 4 * 40_000, 9 * 40_000])
             let perMinute = dice.pick([nil, nil, nil, 30, 1])
@@ -45,14 +45,14 @@ final class DaemonLife: @unchecked Sendable {
     let store: Store
     let archive: LocalArchive
     private(set) var isServing = false
-    /// It has been told to stop.
+    /// True if it has been told to stop.
     private(set) var isStopping = false
-    /// Until when calls in flight must be waited for; nil while there is no such time.
+    /// The time until which calls in flight must be waited for; nil if it is not stopping.
     private(set) var drainEnds: Int64?
     private(set) var isOver = false
-    /// Whether an answer of it still reaches anybody.
+    /// False if its answers no longer reach anyone, because it was killed.
     private(set) var isReachable = true
-    /// Why it ended without being told to.
+    /// The error that ended it without a request to stop.
     private(set) var failure: (any Error)?
     private var workers: Task<Void, Never>?
     private var shutdown: GracefulShutdownTestTrigger?
@@ -61,7 +61,7 @@ final class DaemonLife: @unchecked Sendable {
     private let clock: SimulatedClock
     private let drainTime: Duration
     private(set) var visitsUnderWay = 0
-    /// How many wait for each job.
+    /// The number of waiting clients for each job.
     private(set) var waited: [JobID: Int] = [:]
 
     init(
@@ -95,7 +95,7 @@ final class DaemonLife: @unchecked Sendable {
             logger: Logger(label: "fluxqd", factory: { _ in TraceLog(trace: trace) }))
         workers = Task(executorPreference: executor) {
             do {
-                // As the daemon starts: nobody is served before the calls of a dead process have got their end.
+                // As at a daemon's start, nothing is served before the calls of a dead process are settled.
                 if plant != .skipRecovery {
                     let answered = Set(parts.archive.spool.leftAnswers.map(\.call))
                     let interrupted = try await parts.store.recover(keeping: answered)
@@ -114,7 +114,7 @@ final class DaemonLife: @unchecked Sendable {
         }
     }
 
-    /// Somebody comes to the control socket.
+    /// Simulates a request at the control socket.
     func visit(_ executor: SimulatedExecutor, _ work: @escaping @Sendable () async -> Void) {
         visitsUnderWay += 1
         visits.append(
@@ -124,7 +124,7 @@ final class DaemonLife: @unchecked Sendable {
             })
     }
 
-    /// Somebody waits for a job to be over, until it is or fluxqd stops.
+    /// Simulates a client that waits until a job is over or fluxqd stops.
     func wait(for job: JobID, of owner: Owner, _ executor: SimulatedExecutor, _ trace: Trace) {
         waits.append(
             Task(executorPreference: executor) { [store] in
@@ -132,7 +132,7 @@ final class DaemonLife: @unchecked Sendable {
                 while !Task.isCancelled {
                     let seen = store.signal.count
                     do {
-                        // One that is forgotten is none.
+                        // A forgotten job no longer exists.
                         guard let state = try await store.job(job, uid: owner.uid)?.lifecycle.state else { break }
                         if [.done, .failed].contains(JobState(state)) { break }
                     } catch {
@@ -144,7 +144,7 @@ final class DaemonLife: @unchecked Sendable {
             })
     }
 
-    /// SIGTERM.
+    /// Simulates SIGTERM.
     func drain() {
         isStopping = true
         drainEnds = drainEnds ?? clock.elapsed + drainTime.milliseconds
@@ -152,7 +152,7 @@ final class DaemonLife: @unchecked Sendable {
         shutdown?.triggerGracefulShutdown()
     }
 
-    /// A second SIGTERM.
+    /// Simulates a second SIGTERM.
     func giveUp() {
         isStopping = true
         drainEnds = clock.elapsed
@@ -160,7 +160,7 @@ final class DaemonLife: @unchecked Sendable {
         workers?.cancel()
     }
 
-    /// It is dead; what its tasks still do happens to nobody.
+    /// Simulates kill -9; later results of its tasks are ignored.
     func kill() {
         isReachable = false
         giveUp()

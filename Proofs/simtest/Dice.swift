@@ -1,10 +1,11 @@
-/// One stream of random draws; the same seed gives the same stream on every machine.
+/// A stream of random draws; the same seed gives the same stream on every machine.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Dice: RandomNumberGenerator, @unchecked Sendable {
     private var state: UInt64
 
-    /// - Parameter stream: tells streams of one seed apart, so that a draw more in one does not shift the others.
+    /// - Parameter stream: distinguishes the streams of one seed, so that an additional draw in one does not shift the
+    ///   others.
     init(seed: UInt64, stream: UInt64) {
         state = seed &* 0x9E37_79B9_7F4A_7C15 ^ stream &* 0xD1B5_4A32_D192_ED03
         _ = next()
@@ -27,7 +28,7 @@ final class Dice: RandomNumberGenerator, @unchecked Sendable {
         range.lowerBound + Int(next() % UInt64(range.count))
     }
 
-    /// Short ones as often as long ones: even in the number of digits.
+    /// Draws a pause whose number of digits is uniform, so that short pauses are as frequent as long ones.
     func pause(upTo milliseconds: Int) -> Duration {
         var limit = milliseconds
         while limit > 1, chance(0.5) { limit /= 4 }
@@ -38,7 +39,7 @@ final class Dice: RandomNumberGenerator, @unchecked Sendable {
         elements[roll(0...elements.count - 1)]
     }
 
-    /// One of the elements, by their weights; at least one weight is above zero.
+    /// Draws one of the elements by weight; at least one weight must be above zero.
     func pick<Element>(_ weights: [(Element, Int)]) -> Element {
         var left = roll(1...weights.reduce(0) { $0 + $1.1 })
         for (element, weight) in weights {

@@ -1,4 +1,4 @@
-/// What a run of seeds amounted to.
+/// The totals of a run of seeds.
 struct Figures {
     var seeds = 0
     var steps = 0
@@ -12,9 +12,9 @@ struct Figures {
     var fullDisks = 0
     var clockJumps = 0
     var pauses = 0
-    /// Jobs by how they ended: done, or the reason why they failed.
+    /// Jobs by their end: done, or the reason why they failed.
     var ends: [String: Int] = [:]
-    /// Seeds that were run a second time and came out the same, step for step.
+    /// Seeds that were run a second time with the same result, step for step.
     var replayed = 0
 
     static func + (left: Figures, right: Figures) -> Figures {

@@ -1,4 +1,4 @@
-/// How every call of a job ends that can never be done, while others are served.
+/// The way in which every call of an impossible job ends, while other jobs are served.
 enum Hostility: String, CaseIterable, Sendable {
     case refused, moderated, rejected, rateLimited, patientlyRateLimited, uploadReset, lost, gateway, serverError, empty
     case junk, deadLinks, wrongAddress, webPage

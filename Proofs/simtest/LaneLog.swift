@@ -1,23 +1,23 @@
 import FluxqModel
 
-/// What the API has told fluxq about one lane, and what that says of the lane to anybody who listens.
+/// The API's answers to fluxq about one lane, and the state of the lane that they show.
 struct LaneLog {
-    /// Why nothing but a probe may begin.
+    /// The reason why nothing but a probe may begin.
     enum Closure: Hashable {
-        /// An outage that costs nothing, or a web page: from the first one on.
+        /// An outage that costs nothing, or a web page: closes the lane on the first one.
         case refused
-        /// The calls of three jobs in a row have failed with no success between.
+        /// The calls of three jobs in a row failed without a success between them.
         case failing
-        /// The pictures of three calls could not be fetched, and none could since.
+        /// The pictures of three calls could not be fetched, and none has been fetched since.
         case undeliverable
     }
 
-    /// Something that went wrong, one entry for each job or call.
+    /// A failure, one entry for each job or call.
     private struct Trouble: Hashable {
         let owner: UInt32
-        /// Of the job or the call, as the closure counts.
+        /// The number of the job or of the call, depending on the closure.
         let number: Int64
-        /// The number of the call that showed it, and when it began.
+        /// The number of the call that failed, and the time when it began.
         let call: Int
         let begunAt: Int64
 
@@ -26,8 +26,8 @@ struct LaneLog {
         }
     }
 
-    /// So many show that a lane is out, if several owners met them: one owner's alone may be that owner's own, which fluxq may know
-    /// from an earlier outage.
+    /// The numbers of failures that show that a lane is out. If only one owner met them, they may be that owner's own
+    /// fault, which fluxq may know from an earlier outage.
     private struct Enough {
         let news: Int
         let all: Int
@@ -37,42 +37,42 @@ struct LaneLog {
         .refused: .init(news: 1, all: 3), .failing: .init(news: 3, all: 5), .undeliverable: .init(news: 3, all: 5),
     ]
 
-    /// How much later fluxq may learn what has shown that a lane is closed, in milliseconds.
+    /// The time in milliseconds that fluxq may take to learn that a lane is closed.
     private static let delay: Int64 = 1000
 
     private var troubles: [Closure: [Trouble]] = [:]
-    /// Owners of whom fluxq may think that what they meet is their own.
+    /// Owners whose failures fluxq may attribute to the owners themselves.
     private var suspects: Set<UInt32> = []
-    /// Owners who were refused by chance or by their own doing since the API last answered: another's success makes them
-    /// suspects.
+    /// Owners whose calls were refused by chance or through their own fault since the API last answered. A success of
+    /// another owner makes them suspects.
     private var refusedByChance: Set<UInt32> = []
-    /// When something that was wrong was last found to be over: what was in flight then says nothing any more.
+    /// The time when a failure was last found to be over. Calls that were in flight then prove nothing.
     private var clearedAt: Int64 = 0
-    /// No call on it has ever been told that there were too many at once.
+    /// True if a call on the lane has ever been rate-limited.
     private(set) var hasBeenLimited = false
-    /// What was told last was a success, or nothing has been told.
+    /// True if the last answer was a success, or there was none.
     private(set) var isClean = true
-    /// A picture could be obtained after the last one that could not, of any owner.
+    /// True if a picture of any owner was obtained after the last one that could not be.
     private(set) var isDelivering = true
     /// The calls whose pictures could not be fetched since, of any owner and for any cause.
     private var undelivered: Set<Int> = []
-    /// When they were enough for fluxq to close the lane.
+    /// The time when there were enough of them for fluxq to close the lane.
     private var undeliverableSince: Int64?
-    /// When something else was told last.
+    /// The time of the last answer that was not a success.
     private var soiledAt: Int64 = -1
-    /// Whose calls were told something else since the last success: fluxq may think that any of them closed the lane.
+    /// Owners of calls that did not succeed since the last success: fluxq may think that any of them closed the lane.
     private(set) var troubled: Set<UInt32> = []
     private(set) var troubledSince: Int64?
 
     var closure: Closure? { [.undeliverable, .refused, .failing].first(where: isShown) }
 
-    /// It is shown by owners of whom fluxq cannot think that it is their own: so it is closed for everybody.
+    /// True if owners who are not suspects show the closure, so the lane is closed for all owners.
     var isForEverybody: Bool { closure.map { isShown($0, by: \.news, isFresh) } ?? false }
 
-    /// Whose calls show that it is closed, for whatever cause: one may follow another.
+    /// The owners whose calls show a closure, for any cause: one closure may follow another.
     var concerned: Set<UInt32> { Set(Self.enough.keys.filter(isShown).flatMap { troubles[$0] ?? [] }.map(\.owner)) }
 
-    /// How often an owner has met what closes the lane now.
+    /// The number of times that an owner has met the current closure.
     func troubles(of owner: UInt32) -> Int {
         closure.flatMap { troubles[$0]?.count { $0.owner == owner } } ?? 0
     }
@@ -88,9 +88,9 @@ struct LaneLog {
         return troubles.count(where: counts) >= enough[keyPath: number]
     }
 
-    /// A call has ended, and fluxq was told how.
+    /// Notes a call that has ended and whose result fluxq has received.
     mutating func note(_ call: SimulatedCall, at time: Int64) {
-        // A success of a call that began before something went wrong says nothing about what is now.
+        // A success of a call that began before the failure says nothing about the current state.
         let isUsable = (call.inline.isEmpty || !call.whole.isEmpty) && call.report?.outcome.kind != .noImage
         if call.plan != .pictures || call.isTooMany || call.report?.outcome.billing != .billed || !isUsable {
             (isClean, soiledAt) = (false, time)
@@ -101,7 +101,8 @@ struct LaneLog {
             (troubled, troubledSince) = ([], nil)
         }
         if call.isTooMany || call.plan.isRateLimit { hasBeenLimited = true }
-        // The workers know why it ended, and that it says nothing about the lane; what had come by then says that it works.
+        // The workers know why it ended, and that this says nothing about the lane. Pictures that had come by then show
+        // that it works.
         if call.isGivenUp, call.inline.isEmpty { return }
         switch (call.cause, call.plan) {
         case (.outage(let outage), _) where outage.isFree || outage == .webPage:
@@ -109,7 +110,7 @@ struct LaneLog {
                 break
             }
             add(.refused, Trouble(call, number: Int64(call.number)))
-        // The host has answered, and knows the account. What an outage would have done, a limit came before.
+        // The host has answered and knows the account. The rate limit came before the outage could take effect.
         case (_, .tooMany),
             (.outage, _) where call.isFailure && call.isTooMany:
             end(.refused, by: call, at: time)
@@ -117,20 +118,21 @@ struct LaneLog {
             if call.begunAt >= clearedAt {
                 add(.failing, Trouble(call, number: call.attempt.job.rawValue))
             }
-            // The API was there.
+            // The API was reachable.
             end(.refused, by: call, at: time)
-        // What others bring on themselves, or chance does, neither closes a lane for certain nor opens it.
+        // Failures by an owner's own fault or by chance neither certainly close a lane nor open it.
         case (_, .refused), (_, .connectionFails), (_, .uploadFails), (_, .wrongAddress), (_, .webPage):
             refusedByChance.insert(call.owner)
         case (.hostility, _) where call.isFailure:
-            // The API has answered, though not with what was asked for, or with something that is no picture.
+            // The API has answered, though with something else than was requested, or with something that is no
+            // picture.
             if let kind = call.report?.outcome.kind, [.noImage, .answered, .serverError].contains(kind) {
                 end(.refused, by: call, at: time)
             }
         default:
             end(.refused, by: call, at: time)
             end(.failing, by: call, at: time)
-            // What comes inline was delivered.
+            // Inline pictures were delivered.
             if !call.inline.isEmpty { isDelivering = true }
             if !call.inline.isEmpty, troubles[.undeliverable]?.allSatisfy({ $0.owner != call.owner }) == true {
                 end(.undeliverable, at: time)
@@ -151,7 +153,7 @@ struct LaneLog {
     mutating func noteDownload(at time: Int64) {
         isDelivering = true
         if let since = undeliverableSince {
-            // What was in flight when that closed the lane was no news while it was closed.
+            // Calls that were in flight when this closed the lane proved nothing while it was closed.
             for closure in [Closure.refused, .failing] {
                 troubles[closure]?.removeAll { $0.begunAt <= since + Self.delay }
             }
@@ -160,11 +162,11 @@ struct LaneLog {
         end(.undeliverable, at: time)
     }
 
-    /// fluxq has died, and need not know any more what it had not written down or drawn no conclusion from.
+    /// Notes that fluxq has died. It may lose what it had not recorded or not yet drawn a conclusion from.
     ///
     /// - Parameters:
-    ///   - unrecorded: calls whose end it had not written down: a start records them, and draws no conclusion from them.
-    ///   - hadCalls: some were in flight, whose ends it takes for unknown.
+    ///   - unrecorded: calls whose end was not recorded. A start records them, and draws no conclusion from them.
+    ///   - hadCalls: true if calls were in flight, whose outcome it takes for unknown.
     mutating func losePeer(unrecorded: Set<Int>, hadCalls: Bool, at time: Int64) {
         if hadCalls || !unrecorded.isEmpty { (isClean, soiledAt) = (false, time) }
         for closure in [Closure.refused, .failing] {
@@ -174,14 +176,14 @@ struct LaneLog {
     }
 
     private mutating func add(_ closure: Closure, _ trouble: Trouble) {
-        // What mallory meets may be her own as well.
+        // Mallory's failures may be her own fault.
         guard trouble.owner != Scene.mallory.uid else { return }
         if !troubles[closure, default: []].contains(where: { $0.number == trouble.number }) {
             troubles[closure, default: []].append(trouble)
         }
     }
 
-    /// A success of a call that began before those that closed the lane says nothing about what is now.
+    /// A success of a call that began before those that closed the lane says nothing about the current state.
     private mutating func end(_ closure: Closure, by call: SimulatedCall, at time: Int64) {
         if closure == .refused {
             suspects.formUnion(refusedByChance)
@@ -199,7 +201,7 @@ struct LaneLog {
 }
 
 extension SimulatedCall {
-    /// It counts towards three in a row.
+    /// True if it counts towards three failures in a row.
     fileprivate var isFailure: Bool {
         switch plan {
         case .nothing, .junk, .serverError, .lostBilled, .lostUnbilled, .gatewayFails: true

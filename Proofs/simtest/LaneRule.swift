@@ -1,43 +1,45 @@
 import FluxqModel
 import FluxqStore
 
-/// A lane that has shown itself to be out gets one probe at a time, with growing pauses, and opens soon after it works
-/// again. A lane that works gets its calls, whatever the others do.
+/// A lane that is out gets one probe at a time, with growing pauses, and opens soon after it works again. A lane that
+/// works gets its calls, whatever the other lanes do.
 ///
-/// It goes by what the API has told fluxq, not by what fluxq has written down about it.
+/// The rule uses the API's answers to fluxq, not fluxq's records of them.
 final class LaneRule {
-    /// What everybody must know about a lane: as of a moment at which nothing could run, so that nobody is about to learn it.
+    /// The state of a lane that all of fluxq must know: as of a moment at which nothing could run, so that no part is
+    /// about to learn it.
     private struct Known {
         var closure: LaneLog.Closure
-        /// What was closed for those who met it alone, and is everybody's now, is a hold of its own.
+        /// If a lane was closed only for the owners who met the failures, and is now closed for everybody, that counts
+        /// as a new hold.
         var isForEverybody: Bool
-        /// When the first call that shows it had ended.
+        /// The time when the first call that shows it had ended.
         var since: Int64
-        /// When fluxq may have closed it at the earliest.
+        /// The earliest time when fluxq may have closed it.
         var mayBeSince: Int64
-        /// Probes begun since.
+        /// Probes that have begun since then.
         var probes = 0
     }
 
-    /// How long it may take until everybody knows what was told.
+    /// The time that an answer may take until all of fluxq knows it.
     private static let rounding: Int64 = 1000
-    /// How much later than its time something may begin: calls in flight end first.
+    /// The delay allowed after something is due, because calls in flight end first.
     private static let grace: Int64 = 120_000
 
     private let clock: SimulatedClock
     private let api: SimulatedAPI
     private let policy: StorePolicy
     private var known: [Lane: Known] = [:]
-    /// Somebody has told fluxq to try at once, and no probe has begun since.
+    /// Lanes for which an immediate probe was requested and has not begun.
     private var tryWanted: Set<Lane> = []
-    /// Owners with a job that could be called, when nothing could run last.
+    /// Owners with a job that could be called, as of the last moment when nothing could run.
     private var ready: [Lane: Set<UInt32>] = [:]
-    /// Since when a lane works and has a ready job, and no call of it has begun.
+    /// The time since when a lane works and has a ready job, and no call of it has begun.
     private var waitingSince: [Lane: Int64] = [:]
-    /// When an answer of a lane had not been written down last, for want of room. Until a later call has ended, fluxq may go by
-    /// older news than the API has told.
+    /// The time when an answer of a lane was last not recorded, for lack of space. Until a later call has ended, fluxq
+    /// may use older information than the API has given.
     private var late: [Lane: Int64] = [:]
-    /// The wall clock was set: pauses by it may end early.
+    /// True if the wall clock was set: pauses by it may end early.
     var isClockWrong = false
 
     init(clock: SimulatedClock, api: SimulatedAPI, policy: StorePolicy) {
@@ -46,25 +48,25 @@ final class LaneRule {
         self.policy = policy
     }
 
-    /// An administrator wants calls to begin again.
+    /// Notes that an administrator resumed the queue.
     func resumed() {
         tryWanted = Set(api.lanes)
     }
 
-    /// fluxq has ended or died: nobody waits for it.
+    /// Notes that fluxq has ended or died, so it need not act.
     func lifeEnds() {
         waitingSince = [:]
         ready = [:]
-        // A probe that was cut short has told nobody anything, and is not counted.
+        // A probe that was cut short has shown nothing, and is not counted.
         resumed()
         for (lane, probes) in known.mapValues(\.probes) where probes > 0 { known[lane]?.probes = probes - 1 }
     }
 
     /// - Parameters:
     ///   - ready: owners with a job that could be called, by lane.
-    ///   - places: calls that an endpoint has still room for.
-    ///   - canOnlyWait: lanes of which something that was bought can still be fetched.
-    ///   - isHindered: something else may keep calls from beginning: a pause, the disk, the clock, a stop.
+    /// - places: calls that may still begin at an endpoint.
+    ///   - canOnlyWait: lanes with bought pictures that can still be fetched.
+    ///   - isHindered: true if something else may prevent calls from beginning: a pause, the disk, the clock, a stop.
     func atRest(
         ready: [Lane: Set<UInt32>], places: [String: Int], canOnlyWait: Set<Lane>, isHindered: Bool
     ) throws {
@@ -72,7 +74,7 @@ final class LaneRule {
         for lane in api.lanes {
             let log = api.log(of: lane)
             if api.hasUnrecorded(lane) {
-                // What the disk has no room for yet, fluxq may not go by.
+                // fluxq may not act on an answer that the disk has no room for yet.
                 known[lane] = nil
                 late[lane] = clock.elapsed
             } else if let closure = log.closure {
@@ -86,7 +88,7 @@ final class LaneRule {
                 known[lane] = nil
                 tryWanted.remove(lane)
             }
-            // What mallory waits for may be what her own calls were told.
+            // Mallory's jobs may be waiting because of answers to her own calls.
             let isReady = !ready[lane, default: []].subtracting([Scene.mallory.uid]).isEmpty && !isHindered
             if isReady, log.isClean, log.isDelivering, !log.hasBeenLimited, !isLate(lane),
                 places[lane.endpoint, default: 0] > 0
@@ -95,8 +97,8 @@ final class LaneRule {
                     description: "\(lane) works, \(places[lane.endpoint] ?? 0) calls more could be in flight, jobs of "
                         + "\(ready[lane, default: []].sorted()) are ready, and nobody calls")
             }
-            // Calls of the endpoint's other lanes may have all places.
-            // Nothing is bought if pictures that were bought cannot be fetched yet.
+            // Calls of the endpoint's other lanes may take all places. Nothing is bought if bought pictures cannot be
+            // fetched yet.
             let mustWait = !log.isDelivering && canOnlyWait.contains(lane)
             try checkOpening(of: lane, isReady: isReady && places[lane.endpoint, default: 0] > 0 && !mustWait)
         }
@@ -107,7 +109,7 @@ final class LaneRule {
         return !api.calls.contains { $0.lane == lane && $0.begunAt > since && $0.endedAt != nil && $0.isRecorded }
     }
 
-    /// Once an outage is over, the next probe finds it out.
+    /// Checks that the next probe notices the end of an outage.
     private func checkOpening(of lane: Lane, isReady: Bool) throws {
         let begun = api.lastBegun[lane]
         if let since = waitingSince[lane], isReady {
@@ -130,15 +132,15 @@ final class LaneRule {
     /// - Parameters:
     ///   - owner: of the claimed job.
     ///   - stillReady: owners who still have a queued job of that lane.
-    ///   - canOnlyWait: something that was bought on the lane can still be fetched.
+    /// - canOnlyWait: true if bought pictures of the lane can still be fetched.
     func check(
         _ claim: AttemptID, on lane: Lane, of owner: UInt32, stillReady: Set<UInt32>, canOnlyWait: Bool
     ) throws {
         let log = api.log(of: lane)
         guard var known = known[lane], log.closure == known.closure else { return }
-        // What nobody has found out about an owner yet is news.
+        // A closure that this owner has not shown yet is news.
         let isNews = !log.concerned.contains(owner)
-        // As long as others alone have met it often enough, fluxq may think that it is theirs.
+        // As long as only others have met it often enough, fluxq may consider it as their own fault.
         if !log.isForEverybody, log.troubles(of: owner) < 3 { return }
         let what = "\(claim) was claimed, though \(lane) is known to be \(known.closure)"
         let mayTellAtOnce = isNews && log.concerned.count == 1
@@ -156,7 +158,7 @@ final class LaneRule {
             throw Violation(description: "\(what) by this owner's calls, and others had ready jobs to probe with")
         }
         let pause = policy.pauses.probe.ceiling(failures: known.probes + 1).milliseconds / 2 - Self.rounding
-        // Calls that were in flight when it closed prove nothing.
+        // Calls that were in flight when the lane closed prove nothing.
         let probed = api.calls.last { $0.lane == lane && $0.begunAt > known.since && $0.endedAt != nil }?.endedAt
         let passed = clock.elapsed - (probed ?? known.mayBeSince)
         if passed < pause, !tryWanted.contains(lane), !isClockWrong, !mayTellAtOnce {

@@ -1,9 +1,9 @@
-/// What the world may do between two steps of the daemon.
+/// A change in the daemon's environment between two of its steps.
 enum Move: String, CaseIterable {
     case letTimePass, submit, submitAgain, bringInput, cancel, retry, wait
     case turnOutage, turnCeiling, setClock, fillDisk, pause, resume, crash, drain, giveUp, forget
 
-    /// How likely each is in a seed: many seeds leave some kinds out, so that the others are seen alone.
+    /// The likelihood of each move in a seed. Many seeds leave some kinds out, so that the others are tested alone.
     static func weights(_ scene: Scene.Kind, _ dice: Dice) -> [(Move, Int)] {
         let disturbs = scene == .storm || dice.chance(0.2)
         return allCases.map { move in

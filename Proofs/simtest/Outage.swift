@@ -1,4 +1,4 @@
-/// An outage of a lane, for all callers: at least one of every row of the table of holds.
+/// An outage of a lane, for all callers: at least one for every row of the table of holds.
 enum Outage: String, CaseIterable, Sendable {
     case connectionRefused, noNetwork
     case keyRefused, unpaid, forbidden, spendCap
@@ -6,7 +6,7 @@ enum Outage: String, CaseIterable, Sendable {
     case badGateway, gatewayTimeout, internalError, hangUp, empty, junk
     case deadLinks
 
-    /// The cause by which a lane is held.
+    /// The cause for which a lane is held.
     enum Row: String, Sendable {
         case account, unreachable, wrongAddress, failing, undeliverable
     }
@@ -21,7 +21,7 @@ enum Outage: String, CaseIterable, Sendable {
         }
     }
 
-    /// It costs nobody anything: what is called meanwhile goes back to where it was.
+    /// True if it costs no attempt: a job that is called meanwhile returns to its former state.
     var isFree: Bool {
         switch row {
         case .account, .unreachable, .wrongAddress: self != .webPage
@@ -29,7 +29,7 @@ enum Outage: String, CaseIterable, Sendable {
         }
     }
 
-    /// How a call ends meanwhile.
+    /// The end of a call during the outage.
     var plan: SimulatedCall.Plan {
         switch self {
         case .connectionRefused, .noNetwork: .connectionFails

@@ -1,12 +1,12 @@
 import FluxqModel
 
-/// An outage, however often it comes back, costs no job and no attempt: a job that is called meanwhile and is not billed
-/// goes back to where it was.
+/// An outage, however often it returns, costs no job and no attempt: a job that is called meanwhile and is not billed
+/// returns to its former state.
 ///
-/// What an outage with unknown or billed ends may cost, `LaneRule` bounds: three jobs, those in flight, and the probes.
+/// `LaneRule` bounds the cost of an outage with unknown or billed ends: three jobs, those in flight, and the probes.
 final class OutageRule {
     private let api: SimulatedAPI
-    /// Strikes that a job may have by now: one for each call since its submit or retry that was no outage's.
+    /// The strikes that a job may have: one for each call since its submit or retry that was not affected by an outage.
     private var deserved: [JobID: Int] = [:]
 
     init(api: SimulatedAPI) {
@@ -15,19 +15,19 @@ final class OutageRule {
 
     func retried(_ job: JobID) { deserved[job] = 0 }
 
-    /// A call has got its end in the ledger.
+    /// Checks a call whose end was recorded in the ledger.
     ///
     /// - Parameters:
-    ///   - events: of its job, in the same commit.
-    ///   - reason: why the job has failed, if it has.
+    /// - events: the events of its job in the same commit.
+    ///   - reason: the reason why the job has failed; nil if it has not.
     func settled(_ row: Books.AttemptRow, events: [Books.Event], reason: String?) throws {
         let attempt = row.id
-        // Of what was told to a process that died before it could write it down nobody knows anything.
+        // If a process died before it could record an answer, the answer is lost.
         guard row.billing == "not_billed", let call = api.callOfAttempt[attempt], let outage = call.freeOutage else {
             return deserved[attempt.job, default: 0] += 1
         }
         if call.isHostile { deserved[attempt.job, default: 0] += 1 }
-        // A retry in the same commit has taken the reason away.
+        // A retry in the same commit has removed the reason.
         let isCanceled = reason == "canceled" || call.isGivenUp && events.contains { $0.kind == "retried" }
         guard !call.isHostile, !isCanceled else { return }
         guard events.contains(where: { $0.kind == "deferred" }) else {
@@ -52,10 +52,10 @@ final class OutageRule {
 extension SimulatedCall {
     fileprivate var isHostile: Bool { owner == Scene.mallory.uid }
 
-    /// The outage that it met, if nobody was billed for it.
+    /// The outage that the call met, if the call was not billed.
     var freeOutage: Outage? {
         guard case .outage(let outage) = cause, outage.isFree, let kind = report?.outcome.kind else { return nil }
-        // It may have been given up before it came to that.
+        // The call may have been given up before it met the outage.
         return [.notSent, .accountClosed, .wrongAddress].contains(kind) ? outage : nil
     }
 }

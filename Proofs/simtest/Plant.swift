@@ -4,40 +4,40 @@ import FluxqModel
 import FluxqStore
 import Synchronization
 
-/// A defect planted on purpose, to see that the simulation finds it.
+/// A defect planted on purpose, to check that the simulation finds it.
 enum Plant: String, CaseIterable, ExpressibleByArgument {
     /// An unknown outcome is sent again under the same attempt.
     case sendTwice = "send-twice"
-    /// What was answered is told to the workers as unknown.
+    /// An answered call is reported to the workers as unknown.
     case forgetAnswer = "forget-answer"
-    /// A call that broke off after it was sent is told to the workers as never sent.
+    /// A call that broke off after it was sent is reported to the workers as never sent.
     case denySending = "deny-sending"
-    /// The calls of a dead process get no end at the next start.
+    /// The calls of a dead process are not settled at the next start.
     case skipRecovery = "skip-recovery"
-    /// A start empties incoming/ of the pictures that a dead process had received and not recorded.
+    /// A start deletes from incoming/ the pictures that a dead process had received and not recorded.
     case emptyIncoming = "empty-incoming"
-    /// A picture's file is gone from the archive.
+    /// A picture's file is deleted from the archive.
     case losePicture = "lose-picture"
-    /// One call more at once than is allowed.
+    /// One more concurrent call than allowed is made.
     case oneTooMany = "one-too-many"
     /// Pauses end a minute late.
     case oversleep
-    /// The store's clock is now and then an hour fast, so that a hold or a rate limit is not waited out.
+    /// The store's clock is sometimes an hour fast, so that a hold or a rate limit ends too early.
     case hastyClock = "hasty-clock"
-    /// A job's state is written past the store.
+    /// A job's state is written without the store.
     case forgeState = "forge-state"
-    /// A start begins with a queue that nobody has paused.
+    /// A start finds the queue not paused.
     case forgetPause = "forget-pause"
-    /// A gate that closes for everybody: what one owner's call is refused for the next call of another is told, too.
+    /// A refusal of one owner's call is also reported for the next call of another, so the gate closes for all owners.
     case spreadRefusals = "spread-refusals"
-    /// A breaker that never closes: a lane that was held is tried again after days.
+    /// A held lane is probed only after days.
     case neverProbe = "never-probe"
-    /// A breaker that never opens: a start begins with every lane open.
+    /// A start finds every lane open.
     case forgetHolds = "forget-holds"
-    /// An outage that costs attempts: a refusal of the account is told as an error of the server.
+    /// An outage costs attempts: a refusal of the account is reported as a server error.
     case chargeOutages = "charge-outages"
 
-    /// What a user forgets is given back: the calls of forgotten jobs count no more.
+    /// Calls of forgotten jobs no longer count against the limits.
     case refundForgotten = "refund-forgotten"
 
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
@@ -57,7 +57,7 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
         return policy
     }
 
-    /// What it does to a database that is about to be opened.
+    /// Applies the defect to a database that is about to be opened.
     func apply(toDatabase path: String) throws {
         switch self {
         case .forgetPause: try Books.forgetPause(path: path)
@@ -95,7 +95,7 @@ private struct PlantedAPI: ImagesAPI {
     }
 }
 
-/// Tells the first call of a model after a refused one the same, without making it.
+/// After a refused call, returns the same refusal for the next call of the model without making it.
 private struct SpreadingAPI: ImagesAPI {
     let api: any ImagesAPI
     private let refusal = Refusal()

@@ -2,7 +2,7 @@ import FluxqModel
 
 /// Jobs that could be called if their lane were open.
 extension Referee {
-    /// Owners with such a job, by lane: one that is due, and whose owner has no limit reached.
+    /// Owners with such a job, by lane: the job is due, and no limit of its owner is reached.
     func ready(at now: Timestamp) throws -> [Lane: Set<UInt32>] {
         var ready: [Lane: Set<UInt32>] = [:]
         let due = try books.jobs().filter { $0.state == "queued" && ($0.notBefore.map { $0 <= now } ?? true) }
@@ -18,7 +18,7 @@ extension Referee {
         return ready
     }
 
-    /// Calls that each endpoint has still room for.
+    /// The number of further calls that each endpoint admits.
     var places: [String: Int] {
         Dictionary(
             uniqueKeysWithValues: users.scene.catalog.endpoints.map { endpoint in

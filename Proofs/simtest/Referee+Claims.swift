@@ -1,11 +1,11 @@
 import FluxqModel
 import FluxqStore
 
-/// Whether a call was allowed to begin.
+/// Checks whether a call was allowed to begin.
 extension Referee {
     /// - Parameters:
-    ///   - events: of the same commit, before the claim.
-    ///   - gates: as they were before that commit.
+    /// - events: the events of the same commit before the claim.
+    ///   - gates: the gates before that commit.
     func checkClaim(of job: JobID, after events: ArraySlice<Books.Event>, gates: Books.Gates) throws {
         let row = try books.jobs().first { $0.id == job }
         guard let claim = try books.attempts(of: job).last, let row else { return }
@@ -16,7 +16,7 @@ extension Referee {
         if spacing(of: row.lane.endpoint, gates).next(after: now) != nil {
             throw Violation(description: "\(claim.id) was claimed sooner after another than the rate allows")
         }
-        // What another call or a download brought just before may have opened the lane, or somebody with a word.
+        // Another call, a download or a user's request in the same commit may have opened the lane just before.
         let silent: Set = ["submitted", "claimed", "cancel_requested"]
         if !events.allSatisfy({ silent.contains($0.kind) }) { return }
         let gate = gates.lanes[row.lane] ?? LaneGate()
@@ -33,13 +33,13 @@ extension Referee {
             lastCallAt: gates.lastCallAt[endpoint])
     }
 
-    /// Something that was bought on a lane can still be fetched.
+    /// True if bought pictures of a lane can still be fetched.
     func canOnlyWait(_ lane: Lane) throws -> Bool {
         let jobs = Set(try books.jobs().filter { $0.lane == lane && $0.phase == "archiving" }.map(\.id))
         return try books.pictures().contains { $0.state == "pending" && jobs.contains($0.attempt.job) }
     }
 
-    /// No claim passes a limit of its owner.
+    /// Checks that a claim exceeds no limit of its owner.
     func checkLimits(_ claim: AttemptID) throws {
         let jobs = try books.jobs()
         guard let uid = jobs.first(where: { $0.id == claim.job })?.uid else { return }
@@ -55,23 +55,23 @@ extension Referee {
         }
     }
 
-    /// Nothing is called on a lane that is known to be out, but probes.
+    /// Checks that only probes are called on a lane that is known to be out.
     func checkLane(_ claim: AttemptID) throws {
         let jobs = try books.jobs()
         guard let job = jobs.first(where: { $0.id == claim.job }) else { return }
         let lane = job.lane
-        // A claim just before may have been the last that an owner's limits allow.
+        // A preceding claim may have used up an owner's limits.
         let stillReady = try ready(at: clock.now())[lane] ?? []
         try lanes.check(claim, on: lane, of: job.uid, stillReady: stillReady, canOnlyWait: canOnlyWait(lane))
     }
 }
 
-/// Calls of an endpoint begin at least so far from one another.
+/// The minimum time between the starts of two calls of an endpoint.
 struct EndpointSpacing {
     let perMinute: Int?
     let lastCallAt: Timestamp?
 
-    /// When the next call may begin, if that is not yet.
+    /// The time when the next call may begin; nil if it may begin now.
     func next(after now: Timestamp) -> Timestamp? {
         guard let perMinute, let lastCallAt else { return nil }
         let next = lastCallAt + Duration.seconds(60) / perMinute

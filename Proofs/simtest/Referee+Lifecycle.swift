@@ -1,7 +1,7 @@
 import FluxqModel
 import FluxqStore
 
-/// The event log against the lifecycle's drawing, and the ledger against what the API knows.
+/// Compares the event log with the lifecycle's drawing, and the ledger with the API's records.
 extension Referee {
     func follow(_ event: Books.Event) {
         switch event.kind {
@@ -13,7 +13,7 @@ extension Referee {
         }
     }
 
-    /// The event log, held against the lifecycle's drawing.
+    /// Checks an event against the lifecycle's drawing.
     func follow(_ event: Books.Event, of job: JobID) throws {
         let known = watched[job]
         var next = known ?? Watched()
@@ -51,7 +51,8 @@ extension Referee {
         if event.kind == "forgotten" { try forget(job) }
     }
 
-    /// A job that its owner forgets waits for nothing that was paid for. What it has cost `TableRule` keeps counted.
+    /// Checks that a forgotten job has no bought picture still to be fetched. `TableRule` checks that its cost stays
+    /// counted.
     private func forget(_ job: JobID) throws {
         if pending[job, default: 0] > 0 {
             throw Violation(
@@ -61,7 +62,7 @@ extension Referee {
         users.noteForgotten(job)
     }
 
-    /// What the ledger says of a job's calls, held against what the API knows.
+    /// Compares the ledger's entries of a job with the API's records.
     func checkLedger(of job: JobID, events: [Books.Event]) throws {
         for attempt in try books.attempts(of: job) where attempt.billing != "reserved" && settled[attempt.id] == nil {
             settled[attempt.id] = attempt.billing
@@ -80,7 +81,7 @@ extension Referee {
                         + (call.isBilled ? "billed it" : "did not bill it"))
             }
             try checkWhole(call, attempt)
-            // With what had come of its pictures the bill is known, however the rest ended.
+            // If pictures had come, the bill is known, however the rest ended.
             guard call.life == api.life, let report = call.report,
                 call.inline.isEmpty || report.outcome.kind == .answered
             else { continue }
@@ -93,7 +94,8 @@ extension Referee {
         }
     }
 
-    /// A picture that came to the end of its text is there, however the call and the process ended.
+    /// Checks that a picture that was received to the end of its text is stored, however the call and the process
+    /// ended.
     func checkWhole(_ call: SimulatedCall, _ attempt: Books.AttemptRow) throws {
         let kept = try books.pictures(of: attempt.id.job).filter { $0.attempt == attempt.id }.compactMap(\.hash)
         guard let lost = call.whole.first(where: { !kept.contains($0) }) else { return }
@@ -109,14 +111,14 @@ extension Referee {
         case .answered(let answer):
             allowed = ["answered"]
             let pictures = try books.pictures(of: attempt.job).count { $0.attempt == attempt }
-            // Pictures that no item spoke of have been paid for too.
+            // Pictures that no item mentions have been paid for too.
             if pictures < answer.items.count || pictures > answer.items.count + inline.count {
                 throw Violation(
                     description: "\(attempt) was answered with \(answer.items.count) pictures, and has \(pictures)")
             }
         case .noImage, .rejected, .moderated: allowed = ["failed"]
         case .notSent, .rateLimited, .wrongAddress: allowed = ["deferred", "failed"]
-        // Where the account works for others, it is the job's own failure.
+        // If the account works for other jobs, it is the job's own failure.
         case .accountClosed: allowed = ["deferred", "attempt_failed", "failed"]
         case .serverError, .unknown, .webPage: allowed = ["attempt_failed", "failed"]
         }

@@ -1,9 +1,9 @@
 import FluxqModel
 import FluxqStore
 
-/// What owners are told, against what the database holds.
+/// Compares the answers to owners with the database.
 extension Referee {
-    /// What the owner is told, held against what the database holds.
+    /// Compares an answer to the owner with the database.
     func check(_ jobs: [Job], _ overview: QueueOverview, of owner: Owner) throws {
         let now = clock.now()
         let rows = try books.jobs().filter { $0.uid == owner.uid }
@@ -33,7 +33,7 @@ extension Referee {
         }
     }
 
-    /// - Parameter limit: that keeps the first of the owner's jobs of that lane from being called, and so all of them.
+    /// - Parameter limit: the limit that blocks the first of the owner's jobs of that lane, and so all of them.
     func waiting(_ row: Books.JobRow, limit: LimitKind?, at now: Timestamp) -> String? {
         guard row.state == "queued" else { return nil }
         if gates.isPaused { return "paused" }

@@ -1,7 +1,7 @@
 import FluxqModel
 import FluxqStore
 
-/// The pictures' rows and files against what the API has given.
+/// Compares the pictures' rows and files with the API's answers.
 extension Referee {
     func checkPictures(of rows: [Books.PictureRow]) throws {
         for row in rows {
@@ -10,7 +10,7 @@ extension Referee {
             else {
                 continue
             }
-            // By a clock that was set wrong its deadline had passed; but that alone decides nothing.
+            // By a wall clock that was set, its deadline had passed. But that alone decides nothing.
             let wasOverdue = clockWasSet && row.overdueTries == rules.policy.overdueTries - 1
             if link.isGood, link.isAlive(at: clock.trueTime), !wasOverdue {
                 throw Violation(description: "\(text) of \(row.attempt) was given up, but its picture is available")

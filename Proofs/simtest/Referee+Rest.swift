@@ -3,11 +3,11 @@ import FluxqStore
 import FluxqWorkers
 import Glibc
 
-/// Whatever is due is under way when nothing can run.
+/// Checks that everything due is in progress when nothing can run.
 extension Referee {
     /// - Parameters:
-    ///   - isServing: it takes work, so that whatever is due has to be under way.
-    ///   - waited: how many wait for each job.
+    /// - isServing: true if the daemon accepts work, so that everything due must be in progress.
+    ///   - waited: the number of waiting clients for each job.
     func atRest(isServing: Bool, waited: [JobID: Int]) throws {
         if let missing = try books.contents().first(where: { access($0.path(in: directory), F_OK) != 0 }) {
             throw Violation(description: "\(missing) is gone from the archive, and a row speaks of it")
@@ -33,7 +33,7 @@ extension Referee {
         if let due = try dueJob(at: now) {
             throw Violation(description: "job \(due) can be called now, and nobody does: a wake-up was lost")
         }
-        // Every picture waits for a time of the wall clock.
+        // All pictures wait for a time of the wall clock.
         if isClockExcused { return }
         let pictures = try books.pictures()
         if api.downloads.count < rules.settings.downloads,
@@ -75,19 +75,19 @@ extension Referee {
         return nil
     }
 
-    /// Whether the wall clock decides when a lane may call, or when an owner's limits are renewed.
+    /// True if the wall clock decides when a lane may call, or when an owner's limits are renewed.
     func isTimed(_ gate: LaneGate, _ endpoint: ModelCatalog.Endpoint) -> Bool {
         let limits = rules.policy.limits.standard
         return gate.hold != nil || gate.rateLimit != nil || endpoint.ratePerMinute != nil
             || limits[.imagesPerDay] != nil || limits[.spendPerDay] != nil
     }
 
-    /// Who of an owner's jobs is called first; the others keep behind it.
+    /// The owner's job that is called first; the others wait behind it.
     func first(of jobs: [Books.JobRow], uid: UInt32) -> Books.JobRow? {
         jobs.filter { $0.uid == uid }.max { ($0.priority, $1.id) < ($1.priority, $0.id) }
     }
 
-    /// The limit of its owner that keeps a job from being called now.
+    /// The limit of its owner that blocks a job now.
     func obstacle(to job: Books.JobRow, at now: Timestamp) throws -> LimitKind? {
         let limits = rules.policy.limits.standard
         let use = try books.use(of: job.uid, on: now)
@@ -99,7 +99,7 @@ extension Referee {
         return nil
     }
 
-    /// When something becomes due next that is not yet; nil if nothing does by itself.
+    /// The next time when something becomes due; nil if nothing becomes due by itself.
     func nextDue() throws -> Int64? {
         var times: [Timestamp] = []
         if !gates.isPaused {

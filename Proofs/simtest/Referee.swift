@@ -3,11 +3,11 @@ import FluxqStore
 import FluxqWorkers
 import Glibc
 
-/// Holds what happens against the promises: after every step, after every commit, and whenever nothing can run.
+/// Checks the promises after every step, after every commit, and whenever nothing can run.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Referee: @unchecked Sendable {
-    /// Where the event log says that a job is.
+    /// The state of a job according to the event log.
     enum Place: String {
         case queued, calling, archiving, done, failed
     }
@@ -17,7 +17,7 @@ final class Referee: @unchecked Sendable {
         var isCanceled = false
     }
 
-    /// For how long after a full disk the workers may still wait before they try again.
+    /// The time that the workers may still wait after a full disk before they try again.
     static let patience: Int64 = 6000
 
     let clock: SimulatedClock
@@ -31,16 +31,17 @@ final class Referee: @unchecked Sendable {
     var watched: [JobID: Watched] = [:]
     var settled: [AttemptID: String] = [:]
     var gates = Books.Gates()
-    /// By the event log.
+    /// According to the event log.
     var isPaused = false
-    /// Contents that were found whole in the present directory.
+    /// Contents that were found intact in the current directory.
     var verified: Set<ContentHash> = []
     var lost: Set<String> = []
-    /// How many pictures of a job were still to be fetched after its latest event.
+    /// The number of pictures of a job that were still to be fetched after its latest event.
     var pending: [JobID: Int] = [:]
-    /// Nothing is late that waits for room on the disk.
+    /// Until this time, work that waits for disk space is not late.
     var diskExcusedUntil: Int64 = 0
-    /// Nothing is late that waits for a time of the wall clock, until that is looked at again.
+    /// Until this time, work that waits for a time of the wall clock is not late, because the clock is checked again by
+    /// then.
     var clockExcusedUntil: Int64 = 0
     var clockWasSet = false
     let lanes: LaneRule
@@ -63,7 +64,7 @@ final class Referee: @unchecked Sendable {
         shares = ShareRule(scene: users.scene, lane: Scene.contested)
     }
 
-    /// A new life of the daemon begins on that directory.
+    /// Starts a new life of the daemon on that directory.
     func turn(to books: Books, directory: String) throws {
         self.books = books
         self.directory = directory
@@ -79,19 +80,19 @@ final class Referee: @unchecked Sendable {
         }
     }
 
-    /// The disk is full, or was until now.
+    /// Notes that the disk is full, or was until now.
     func diskIsFull() {
         diskExcusedUntil = max(diskExcusedUntil, clock.elapsed + Self.patience)
     }
 
-    /// Who waits by the wall clock notices after a while that somebody has set it.
+    /// Notes that the wall clock was set. Sleepers by the wall clock notice it after a while.
     func clockIsSet() {
         clockWasSet = true
         lanes.isClockWrong = true
         clockExcusedUntil = clock.elapsed + SimulatedClock.longestSleep + Self.patience
     }
 
-    /// The disk was full a moment ago, so that somebody may still be told so.
+    /// True if the disk was full a moment ago, so that a refusal may still come.
     var mayDiskRefuse: Bool { clock.elapsed < diskExcusedUntil }
 
     var isClockExcused: Bool { clock.elapsed < clockExcusedUntil }
@@ -148,7 +149,7 @@ final class Referee: @unchecked Sendable {
 
     // MARK: - At a life's end and at the seed's
 
-    /// The workers have ended in order.
+    /// Checks the state after the workers have ended in order.
     func atStop() throws {
         guard !mayDiskRefuse, let open = try books.openAttempts().first else { return }
         throw Violation(description: "fluxqd stopped in order and left \(open.id) open")

@@ -1,53 +1,53 @@
 import FluxqModel
 import FluxqStore
 
-/// What a seed is about. Each leaves most kinds of trouble out, so that what it is for is seen clearly.
+/// The subject of a seed. Each scene leaves out most kinds of trouble, so that its own subject is tested clearly.
 struct Scene {
     enum Kind {
-        /// Everything at once, as bad as it comes.
+        /// Everything at once, in the worst form.
         case storm
-        /// Lanes fail in every way, one after the other and together; fluxq itself mostly runs undisturbed.
+        /// Lanes fail in every way, one after the other and together. fluxq itself mostly runs undisturbed.
         case outages
-        /// One owner's jobs fail, and the others' are served: who gets how many calls is measured.
+        /// One owner's jobs fail, and the others' are served. The calls of each owner are counted.
         case rivalry
     }
 
-    /// How calls and their links end while no outage is on.
+    /// The way in which calls and their links end without an outage.
     struct Habits {
         var plans: [(SimulatedCall.Plan, Int)] = [(.pictures, 1)]
         var links: [(SimulatedLink.Behaviour, Int)] = [(.good, 1)]
-        /// Milliseconds of a call, at most.
+        /// The maximum duration of a call, in milliseconds.
         var latency: Int
-        /// Every call takes exactly that long.
+        /// True if every call takes exactly that long.
         var isSteady = false
-        /// Answers may have fewer pictures than were asked for, errors in their place, and broken ones.
+        /// True if answers may have fewer pictures than were requested, errors in their place, and broken ones.
         var isSloppy = false
         var inlineShare: Double
     }
 
-    /// The owner whose jobs can never be done.
+    /// The owner whose jobs always fail.
     static let mallory = Owner(uid: 1009, name: "mallory")
     private static let others = ["alice", "bob", "carol"].enumerated().map { Owner(uid: 1000 + UInt32($0), name: $1) }
-    /// Has six jobs of the model with the small quota.
+    /// An owner with six jobs of the model with the small quota.
     static let dave = Owner(uid: 1008, name: "dave")
-    /// Of a model whose quota is used up: every call is answered 429.
+    /// The lane of a model whose quota is used up: every call is answered 429.
     static let small = Lane(endpoint: "east", model: "small")
 
-    /// Where the share of each owner is measured.
+    /// The lane on which the share of each owner is measured.
     static let contested = Lane(endpoint: "east", model: "m")
 
     let kind: Kind
     let catalog: ModelCatalog
-    /// Whose jobs are served.
+    /// The owners whose jobs are served.
     let owners: [Owner]
-    /// In which ways mallory's jobs fail; empty if there is nobody of that name.
+    /// The ways in which mallory's jobs fail; empty if the scene has no mallory.
     let ways: [Hostility]
     let habits: Habits
     let weights: [(Move, Int)]
     let moves: Int
-    /// How often the world moves while something could run.
+    /// The probability of a move while something could run.
     let restlessness: Double
-    /// Milliseconds that a step takes at most.
+    /// The maximum duration of a step, in milliseconds.
     let slowness: Int
 
     init(_ dice: Dice) {
@@ -94,7 +94,7 @@ struct Scene {
         catalog.lane(for: model) ?? Lane(endpoint: Lane.defaultEndpoint, model: model)
     }
 
-    /// Calls at once at an endpoint.
+    /// The number of concurrent calls at an endpoint.
     func concurrency(of endpoint: String) -> Int {
         catalog.endpoints.first { $0.name == endpoint }?.concurrency ?? 1
     }

@@ -1,38 +1,40 @@
 import FluxqModel
 
-/// Whatever one owner's jobs bring on themselves, every other owner keeps 80 % of its fair share of the calls.
+/// However one owner's jobs fail through that owner's own fault, every other owner keeps 80 % of its fair share of the
+/// calls.
 ///
 /// ```
-/// fair share        = calls at once of the endpoint / seconds of a call / owners with jobs there
-/// 40 calls in a row begin within 40 / (0.8 · fair share), and what mallory's news may cost: a closing for each way to fail
+/// fair share        = concurrent calls of the endpoint / seconds of a call / owners with jobs there
+/// 40 calls in a row begin within 40 / (0.8 · fair share), plus the cost of mallory's failures: one closure for each
+/// way
 /// ```
 ///
-/// Windows of 40 calls, so that a single wait does not decide; every call takes equally long, so that the share is known.
+/// The window is 40 calls, so that a single wait does not decide. Every call takes equally long, so the share is known.
 final class ShareRule {
     private static let window = 40
     private static let kept = 0.8
-    /// Until the first probe of a closing, at most, and what the timers round.
+    /// The maximum time until the first probe of a closure, with the rounding of the timers.
     private static let firstPause: Int64 = 5500
-    /// Until somebody else's call tries whether a limit is everybody's.
+    /// The maximum time until another owner's call tests whether a limit applies to all owners.
     private static let longestLimit: Int64 = 20_000
 
     private struct Owner {
         let readySince: Int64
-        /// Not called before that.
+        /// The number of jobs that had not been called before.
         let jobs: Int
-        /// When each was called first.
+        /// The time of each job's first call.
         var begun: [Int64] = []
     }
 
     private let scene: Scene
     private let lane: Lane
     private var owners: [UInt32: Owner] = [:]
-    /// First calls of each owner's jobs.
+    /// The number of first calls of each owner's jobs.
     private var calls: [UInt32: Int] = [:]
-    /// When each way to fail was met first.
+    /// The time when each way to fail first occurred.
     private var met: [Hostility: Int64] = [:]
     private var rivals = 0
-    /// Jobs that take turns of the owner elsewhere at the endpoint.
+    /// Jobs in other lanes of the endpoint that use the owners' turns.
     private var elsewhere = 0
 
     init(scene: Scene, lane: Lane) {
@@ -40,11 +42,11 @@ final class ShareRule {
         self.lane = lane
     }
 
-    /// From now on that owner has so many jobs that can be called, all of the lane.
+    /// Starts the measurement of an owner that now has this many callable jobs, all in the lane.
     ///
     /// - Parameters:
-    ///   - rivals: owners with jobs at the endpoint, this one included.
-    ///   - elsewhere: jobs that all measured owners have in other lanes.
+    /// - rivals: the number of owners with jobs at the endpoint, including this one.
+    /// - elsewhere: the number of jobs that all measured owners have in other lanes.
     func begin(_ uid: UInt32, jobs: Int, rivals: Int, elsewhere: Int, at time: Int64) {
         self.elsewhere = elsewhere
         owners[uid] = Owner(readySince: time, jobs: jobs - calls[uid, default: 0])
@@ -58,7 +60,7 @@ final class ShareRule {
         owners[call.owner]?.begun.append(call.begunAt)
     }
 
-    /// Every job that is measured has been called.
+    /// True if every measured job has been called.
     var isOver: Bool { owners.values.allSatisfy { $0.begun.count >= $0.jobs } }
 
     func check(at now: Int64) throws {
@@ -80,19 +82,19 @@ final class ShareRule {
     private func most(calls: Int, since: Int64, for owner: Owner) -> Int64 {
         let latency = Double(scene.habits.latency)
         let share = Double(scene.concurrency(of: lane.endpoint)) / latency / Double(rivals)
-        // It may have begun before the window; and before others had calls, nothing showed that it was hers alone.
+        // The failure may have begun before the window. Before others had calls, nothing showed that it was only hers.
         let news = met.filter { max($0.value, owner.readySince) + cost(of: $0.key) >= since }
             .reduce(0) { $0 + cost(of: $1.key) }
         return Int64(Double(calls + rivals + elsewhere) / (Self.kept * share)) + news
     }
 
-    /// What it costs everybody, once, that mallory's jobs fail in that way.
+    /// The time that all owners lose, once, when mallory's jobs fail in that way.
     private func cost(of way: Hostility) -> Int64 {
         let twoCalls = 2 * Int64(scene.habits.latency)
         switch way {
-        // The API's own word is believed until it has proved three times to concern one owner alone.
+        // The API's own statement is believed until it has proved three times to concern one owner alone.
         case .rateLimited, .patientlyRateLimited: return 3 * (Self.longestLimit + twoCalls)
-        // The calls in flight end, the first pause, a probe.
+        // The end of the calls in flight, the first pause, and a probe.
         default: return Self.firstPause + twoCalls
         }
     }

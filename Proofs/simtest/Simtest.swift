@@ -14,7 +14,7 @@ struct Simtest: ParsableCommand {
             fails again: --seed N runs that one alone and prints all that happens.
             """)
 
-    /// One seed of so many is run twice, to see that both runs are the same.
+    /// One of this many seeds is run twice, to check that both runs are the same.
     private static let replayEvery: UInt64 = 50
 
     @Option(help: "How many seeds to run.")
@@ -47,7 +47,7 @@ struct Simtest: ParsableCommand {
         }
         let progress = Mutex(Progress(next: first, end: first + seeds))
         let began = ContinuousClock.now
-        // A simulation never leaves its thread, so that several can run beside each other.
+        // A simulation never leaves its thread, so several can run concurrently.
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             do {
                 try onSmallDisk { disk in
@@ -69,13 +69,13 @@ struct Simtest: ParsableCommand {
         Report.line("No promise was broken in \((ContinuousClock.now - began).components.seconds) s: \(sum.words).")
     }
 
-    /// Seeds that are still to be run, and the figures of the others.
+    /// The seeds that are still to be run, and the totals of the finished ones.
     private struct Progress {
         var next: UInt64
         let end: UInt64
         var sum = Figures()
         var failure: (any Error)?
-        /// Some seed has broken a promise, and the others still run.
+        /// Set if a seed has broken a promise while others still run.
         var broken: ExitCode?
 
         mutating func take() -> UInt64? {
@@ -122,7 +122,7 @@ struct Simtest: ParsableCommand {
         }
     }
 
-    /// The order of sets and dictionaries must not vary from process to process.
+    /// The iteration order of sets and dictionaries must not vary between processes.
     private static func restartWithFixedHashing() throws {
         let variable = "SWIFT_DETERMINISTIC_HASHING"
         if getenv(variable) != nil { return }
@@ -133,7 +133,7 @@ struct Simtest: ParsableCommand {
     }
 
     private static func makeDirectory() throws -> String {
-        // In memory, so that a seed costs milliseconds.
+        // In memory, so that a seed takes only milliseconds.
         let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         guard let template = strdup("\(place)/fluxq-simtest-XXXXXX"), let path = mkdtemp(template) else {
             throw SmallFile.Failure(description: "cannot make a directory: \(String(cString: strerror(errno)))")

@@ -2,9 +2,9 @@ import FluxqImagesAPI
 import FluxqModel
 import NIOCore
 
-/// What answers bring: inline pictures, and links with what they give.
+/// The contents of answers: inline pictures and links with their targets.
 extension SimulatedAPI {
-    /// Makes the answer's items and sends those that come inline.
+    /// Creates the answer's items and sends the inline ones.
     func deliver(
         _ call: SimulatedCall, _ request: EditRequest, _ receiver: any PictureReceiver
     ) async throws -> Answer {
@@ -20,7 +20,7 @@ extension SimulatedAPI {
                 item.inline = ordinal
                 try await send(ordinal, call, to: receiver)
                 ordinal += 1
-                // The answer continues when the next picture is there.
+                // The answer continues when the next picture is ready.
                 if !scene.habits.isSteady, dice.chance(0.5) {
                     try await clock.sleep(for: dice.pause(upTo: scene.habits.latency))
                 }
@@ -34,7 +34,7 @@ extension SimulatedAPI {
 
     private func comesInline(_ call: SimulatedCall) -> Bool {
         if call.plan == .junk { return true }
-        // What is to be fetched cannot come inline.
+        // A picture that must be fetched cannot come inline.
         if call.plan == .deadLinks || call.cause == .outage(.deadLinks) { return false }
         return dice.chance(scene.habits.inlineShare)
     }
@@ -86,7 +86,7 @@ extension SimulatedAPI {
         if life == self.life {
             downloads.remove(link)
             trace.say("download \(link) (\(found.behaviour)) → \(outcome)")
-            // What fluxq breaks off itself says nothing about the link.
+            // A download that fluxq breaks off itself says nothing about the link.
             if outcome != .failed(message: Self.brokenOff) { noteDownload(of: found, outcome) }
         }
         return outcome

@@ -2,14 +2,14 @@ import FluxqImagesAPI
 import FluxqModel
 import NIOCore
 
-/// An images API that answers as its seed says, and keeps books of its own of what it was asked and what it billed.
+/// An images API that answers as its seed determines, and records its own requests and bills.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedAPI: @unchecked Sendable {
-    /// How things stand with a lane; they change while it runs.
+    /// The condition of a lane; it changes during a run.
     struct Weather: Hashable {
         var outage: Outage?
-        /// Calls at once before it says "too many".
+        /// The number of concurrent calls above which it answers "too many".
         var ceiling: Int?
     }
 
@@ -18,28 +18,28 @@ final class SimulatedAPI: @unchecked Sendable {
     let dice: Dice
     let scene: Scene
     private(set) var weather: [Lane: Weather] = [:]
-    /// Nothing goes wrong any more.
+    /// True if nothing fails any more.
     private(set) var isFair = false
     private(set) var calls: [SimulatedCall] = []
     private(set) var callOfAttempt: [AttemptID: SimulatedCall] = [:]
-    /// What fluxq was told about each lane.
+    /// The answers to fluxq about each lane.
     private(set) var logs: [Lane: LaneLog] = [:]
-    /// When a call of a lane began last.
+    /// The time when the latest call of each lane began.
     private(set) var lastBegun: [Lane: Int64] = [:]
     private var unfinished: [SimulatedCall] = []
     var links: [String: SimulatedLink] = [:]
     var downloads: Set<String> = []
-    /// The life of the daemon that is connected; what an earlier one still does has no effect.
+    /// The connected life of the daemon. Actions of an earlier one have no effect.
     var life = 0
-    /// Looks up the attempt that is open for a prompt: the intent that has to be on the disk before the call.
+    /// Finds the attempt that is open for a prompt: the intent that must be on the disk before the call.
     var openAttempt: (_ prompt: String) -> [AttemptID] = { _ in [] }
-    /// Whose job has that prompt, and how it fails, if it always does.
+    /// The owner of the job with that prompt, and the way in which it fails, if it always does.
     var order: (_ prompt: String) -> (owner: UInt32, way: Hostility?) = { _ in (0, nil) }
-    /// Told of every call that begins.
+    /// Called for every call that begins.
     var begun: (SimulatedCall) -> Void = { _ in }
-    /// Whether the daemon may hang up on a call by now.
+    /// True if the daemon may break off a call now.
     var mayGiveUp: () -> Bool = { true }
-    /// Asked whenever a call is billed; says how often its prompt may have been billed by now.
+    /// Called whenever a call is billed. Returns how often its prompt may have been billed by now.
     var billsAllowed: (SimulatedCall) -> Int = { _ in 1 }
 
     init(clock: SimulatedClock, trace: Trace, dice: Dice, scene: Scene) {
@@ -52,7 +52,7 @@ final class SimulatedAPI: @unchecked Sendable {
 
     var lanes: [Lane] { scene.catalog.lanes }
 
-    /// Whether whatever is called on it is served.
+    /// True if every call on the lane is served.
     func works(_ lane: Lane) -> Bool {
         guard let weather = weather[lane] else { return false }
         return weather.outage == nil && weather.ceiling == nil && (isFair || scene.kind != .storm)
@@ -70,7 +70,7 @@ final class SimulatedAPI: @unchecked Sendable {
         trace.say("\(lane): \(ceiling.map { "\($0) calls at once" } ?? "any number of calls")")
     }
 
-    /// Nothing goes wrong any more, and what was promised for long can be obtained.
+    /// Ends all failures. Links that should have lived longer work again.
     func mend() {
         isFair = true
         for lane in lanes { weather[lane] = Weather() }
@@ -80,10 +80,10 @@ final class SimulatedAPI: @unchecked Sendable {
         }
     }
 
-    /// Calls of the daemon's present life that have not ended.
+    /// Calls of the daemon's current life that have not ended.
     var inFlight: [SimulatedCall] { unfinished.filter { !$0.isOver && $0.life == life } }
 
-    /// What the daemon holds of it in one of its lives, for one endpoint.
+    /// The API as one life of the daemon uses it, for one endpoint.
     func connection(life: Int, endpoint: String) -> Connection { Connection(api: self, life: life, endpoint: endpoint) }
 
     struct Connection: ImagesAPI {
@@ -102,12 +102,12 @@ final class SimulatedAPI: @unchecked Sendable {
         }
     }
 
-    /// A call has been answered, and its end is not written down yet.
+    /// True if a call has been answered and its end is not recorded yet.
     func hasUnrecorded(_ lane: Lane) -> Bool {
         calls.contains { $0.lane == lane && $0.life == life && $0.endedAt != nil && !$0.isRecorded }
     }
 
-    /// The daemon has died. What it had sent may still be worked on, and billed.
+    /// Notes that the daemon has died. The calls that it had sent may still be processed and billed.
     func losePeer() {
         for lane in lanes {
             let unrecorded = calls.filter { $0.lane == lane && $0.life == life && !$0.isRecorded }.map(\.number)
@@ -181,7 +181,7 @@ final class SimulatedAPI: @unchecked Sendable {
         return call
     }
 
-    /// A pause on the way, unless calls are to take exactly as long as each other.
+    /// Delays the request, unless all calls take the same time.
     private func dawdle(upTo milliseconds: Int) async throws {
         if !scene.habits.isSteady { try await clock.sleep(for: dice.pause(upTo: milliseconds)) }
     }
@@ -216,7 +216,7 @@ final class SimulatedAPI: @unchecked Sendable {
             report = try await work(call, request, receiver)
         } catch {
             if error is CancellationError { noteHangUp(call) }
-            // It hung up, or could not take what came. The work continues all the same, and may be billed.
+            // The caller hung up, or could not store the pictures. The API continues, and may bill the call.
             if call.life == life, !call.isBilled, call.isBillable, dice.chance(0.5) { bill(call) }
             report = CallReport(outcome: .unknown(APIError(message: "given up: \(type(of: error))")))
         }
@@ -231,7 +231,7 @@ final class SimulatedAPI: @unchecked Sendable {
         }
     }
 
-    /// Takes the request's picture, a piece at a time.
+    /// Reads the request's picture in pieces.
     private func read(_ picture: (any PictureSource)?) async -> CallReport? {
         guard let picture else { return nil }
         var bytes: [UInt8] = []
@@ -250,7 +250,8 @@ final class SimulatedAPI: @unchecked Sendable {
         return nil
     }
 
-    /// The call after its request has come in full. - Throws: where the caller is gone or cannot take the answer.
+    /// Processes the call after its request has been received completely. - Throws: if the caller is gone or cannot
+    /// store the answer.
     private func work(
         _ call: SimulatedCall, _ request: EditRequest, _ receiver: any PictureReceiver
     ) async throws -> CallReport {
@@ -313,7 +314,7 @@ final class SimulatedAPI: @unchecked Sendable {
         switch outcome {
         case .complete where link.contents.isPicture:
             logs[link.lane, default: LaneLog()].noteDownload(at: clock.elapsed)
-        // The disk's fault, and the caller's.
+        // The caller's disk failed.
         case .complete, .notStored: break
         default:
             logs[link.lane, default: LaneLog()].noteUndelivered(of: link.call, at: clock.elapsed)
@@ -325,7 +326,7 @@ final class SimulatedAPI: @unchecked Sendable {
 }
 
 extension SimulatedCall.Plan {
-    /// The API itself answers, so that it may say "too many" instead.
+    /// True if the API itself answers, so that it may answer "too many" instead.
     fileprivate var isAnswer: Bool {
         switch self {
         case .refused, .wrongAddress, .webPage, .gatewayFails, .tooMany, .connectionFails, .uploadFails: false

@@ -1,6 +1,6 @@
 import FluxqModel
 
-/// Which attempt of which job.
+/// A job and the number of its attempt.
 struct AttemptID: Hashable, CustomStringConvertible {
     let job: JobID
     let number: Int
@@ -8,28 +8,28 @@ struct AttemptID: Hashable, CustomStringConvertible {
     var description: String { "job \(job), attempt \(number)" }
 }
 
-/// One call in the books of the simulated API.
+/// One call in the records of the simulated API.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedCall: @unchecked Sendable {
-    /// What the API means to make of it.
+    /// The result that the API intends for the call.
     enum Plan: Hashable, Sendable {
         case pictures, nothing, rejected, moderated, serverError
-        /// Billed, and what comes is no picture, or a link that never gives one.
+        /// Billed, but the answer contains no picture, or a link that never gives one.
         case junk, deadLinks
         /// The connection ends without an answer, after the work was done and billed, or before.
         case lostBilled, lostUnbilled
-        /// A gateway answers in the API's place.
+        /// A gateway answers instead of the API.
         case gatewayFails(Int)
         case connectionFails, uploadFails
-        /// The account, or what the key may do.
+        /// Refused because of the account or the permissions of the key.
         case refused(Int, code: String)
         case wrongAddress(Int), webPage
         case tooMany(Duration?)
 
         var isRateLimit: Bool { if case .tooMany = self { true } else { false } }
 
-        /// What a call can meet by chance, with nobody to blame.
+        /// Results that can happen by chance, without anyone's fault.
         static let byChance: [Plan] = [
             .pictures, .nothing, .junk, .rejected, .moderated, .serverError, .lostBilled, .lostUnbilled,
             .gatewayFails(502), .connectionFails, .uploadFails, .wrongAddress(404), .webPage,
@@ -47,29 +47,29 @@ final class SimulatedCall: @unchecked Sendable {
     let prompt: String
     let owner: UInt32
     let lane: Lane
-    /// Which of the daemon's lives made it.
+    /// The life of the daemon that made the call.
     let life: Int
     let plan: Plan
     let cause: Cause
-    /// On the simulation's clock.
+    /// Times are those of the simulation's clock.
     let begunAt: Int64
-    /// When the workers were told how.
+    /// The time when the workers received the result.
     var endedAt: Int64?
-    /// The request's last byte has come.
+    /// True once the request's last byte has arrived.
     var isSent = false
     var isBilled = false
-    /// It was one too many of those at once.
+    /// True if it exceeded the limit of concurrent calls.
     var isTooMany = false
-    /// What the workers were told; nil while the call is in flight or when they died meanwhile.
+    /// The report to the workers; nil while the call is in flight or if they died meanwhile.
     var report: CallReport?
     var isOver = false
-    /// The workers hung up before its end: they know why, and it tells them nothing about the lane.
+    /// True if the workers broke it off: they know why, and it tells them nothing about the lane.
     var isGivenUp = false
-    /// Its end has been written down by those who made it.
+    /// True once its callers have recorded its end.
     var isRecorded = false
-    /// Inline pictures that came whole, by what they are.
+    /// Inline pictures that were received completely, by hash.
     var inline: [ContentHash] = []
-    /// Those of them that are pictures in base64 to the end of their text.
+    /// Those of them that are pictures in base64, complete to the end of their text.
     var whole: [ContentHash] = []
 
     init(

@@ -1,13 +1,14 @@
 import FluxqModel
 import FluxqWorkers
 
-/// A clock that stands still until the simulation moves it: the time that truly passes, and a wall clock that can be set wrong.
+/// A clock that stands still until the simulation moves it. It has the elapsed time and a wall clock that can be set
+/// wrong.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class SimulatedClock: WorkClock, @unchecked Sendable {
     private enum End {
-        /// The wall clock's word, as `SystemClock` reads it: again after at most five minutes, and at the latest when so much
-        /// time has truly passed as there was left at first.
+        /// A time of the wall clock, read as `SystemClock` reads it: again after at most five minutes. The sleep ends
+        /// at the latest when the initially remaining time has really passed.
         case wall(Timestamp, atLatest: Int64)
         case elapsed(Int64)
     }
@@ -15,25 +16,25 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
     private struct Sleeper {
         let number: Int
         let end: End
-        /// How wrong the wall clock was when the sleep began.
+        /// The error of the wall clock when the sleep began.
         let error: Int64
         var begun: Int64
-        /// When it looks at the clock again.
+        /// The time when it looks at the clock again.
         var checkAt: Int64
         let continuation: CheckedContinuation<Void, any Error>
     }
 
-    /// As `SystemClock`'s longest uninterrupted sleep: how late a wall clock that was set is noticed.
+    /// As `SystemClock`'s longest uninterrupted sleep: the maximum time until a change of the wall clock is noticed.
     static let longestSleep: Int64 = 300_000
-    /// As `SystemClock`'s: by so much a wall clock may be set without being noticed.
+    /// As `SystemClock`'s: the change of the wall clock that is not noticed.
     private static let correction: Int64 = 1000
     private static let start = Timestamp(secondsSinceEpoch: 1_750_000_000)
 
-    /// Milliseconds since the seed's beginning.
+    /// Milliseconds since the start of the seed.
     private(set) var elapsed: Int64 = 0
-    /// How wrong the wall clock is, in milliseconds.
+    /// The error of the wall clock, in milliseconds.
     private(set) var error: Int64 = 0
-    /// Planted: how late a sleep by the wall clock ends.
+    /// A planted defect: the delay with which a sleep by the wall clock ends.
     private let oversleep: Duration
     private var sleepers: [Sleeper] = []
     private var lastSleeper = 0
@@ -44,10 +45,10 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
 
     func now() -> Timestamp { trueTime + .milliseconds(error) }
 
-    /// What the API's clock shows.
+    /// The time of the API's clock.
     var trueTime: Timestamp { Self.start + .milliseconds(elapsed) }
 
-    /// When the wall clock will show that, should nobody set it.
+    /// The elapsed time at which the wall clock will show that time, unless it is set.
     func elapsed(at wall: Timestamp) -> Int64 { wall.rawValue - Self.start.rawValue - error }
 
     func sleep(until time: Timestamp) async throws {
@@ -56,14 +57,14 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
 
     private func wall(_ time: Timestamp) -> End { .wall(time, atLatest: elapsed(at: time)) }
 
-    /// The time that truly passes.
+    /// The elapsed time, independent of the wall clock.
     func uptime() -> Duration { .milliseconds(elapsed) }
 
     func sleep(for duration: Duration) async throws {
         try await sleep(to: .elapsed(elapsed + duration.milliseconds))
     }
 
-    /// When the next sleeper wakes.
+    /// The time when the next sleeper wakes.
     var nextWake: Int64? { sleepers.map(\.checkAt).min() }
 
     func advance(to time: Int64) {
@@ -71,7 +72,7 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
         for sleeper in sleepers where sleeper.checkAt <= elapsed {
             guard let index = sleepers.firstIndex(where: { $0.number == sleeper.number }) else { continue }
             let checkAt = checkAt(of: sleeper.end)
-            // `SystemClock` too looks no further once somebody has set the wall clock.
+            // `SystemClock` also ends the sleep if the wall clock was set.
             let isSet = if case .wall = sleeper.end { abs(error - sleeper.error) > Self.correction } else { false }
             if checkAt > elapsed && !isSet {
                 (sleepers[index].begun, sleepers[index].checkAt) = (elapsed, checkAt)
@@ -81,7 +82,7 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
         }
     }
 
-    /// Somebody sets the wall clock.
+    /// Sets the wall clock.
     func set(wrongBy milliseconds: Int64) {
         error = milliseconds
         for index in sleepers.indices {

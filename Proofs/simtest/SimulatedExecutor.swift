@@ -1,9 +1,9 @@
 import Glibc
 
-/// Runs every task and all blocking work on one thread, each piece when the simulation says so.
+/// Runs all tasks and all blocking work on one thread, each piece when the simulation chooses it.
 ///
-/// The thread is verified at every hand-over: work that escaped to another thread would make a seed worthless.
-/// That is also why `@unchecked Sendable` is right here.
+/// The thread is verified at every hand-over, because work on another thread would make a seed worthless. That is also
+/// why `@unchecked Sendable` is correct here.
 final class SimulatedExecutor: TaskExecutor, @unchecked Sendable {
     private enum Piece {
         /// A task between two of its suspensions.
@@ -14,7 +14,7 @@ final class SimulatedExecutor: TaskExecutor, @unchecked Sendable {
     private let thread = pthread_self()
     private var runnable: [Piece] = []
 
-    /// Pieces that could run now.
+    /// The number of pieces that could run now.
     var count: Int { runnable.count }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -29,7 +29,7 @@ final class SimulatedExecutor: TaskExecutor, @unchecked Sendable {
 
     /// Runs one piece to its end or its next suspension.
     ///
-    /// - Returns: whether it was blocking work, which alone can change the disk.
+    /// - Returns: true if it was blocking work; only such work can change the disk.
     func run(at index: Int) -> Bool {
         switch runnable.remove(at: index) {
         case .task(let job):

@@ -1,21 +1,21 @@
 import FluxqModel
 
-/// A link that an answer handed out.
+/// A link in an answer.
 struct SimulatedLink: Sendable {
     enum Behaviour: String, CaseIterable, Sendable {
         case good
-        /// Fails or breaks off some times, then gives the picture.
+        /// Fails or breaks off several times, then gives the picture.
         case flaky, cut
         /// Never gives a picture.
         case dead, refused, impossible, junk
     }
 
-    /// The call that it answers.
+    /// The number of the call that it answers.
     let call: Int
     let lane: Lane
     let behaviour: Behaviour
     let contents: Contents
-    /// When it dies by the API's clock; nil if it lives for a week.
+    /// The time on the API's clock when it expires; nil if it lives for a week.
     let expires: Timestamp?
     let made: Timestamp
     var failuresLeft: Int
@@ -24,10 +24,10 @@ struct SimulatedLink: Sendable {
         time < (expires ?? made + .seconds(7 * 86_400))
     }
 
-    /// Whether it gives the picture to somebody who asks often enough.
+    /// True if repeated requests eventually get the picture.
     var isGood: Bool { [.good, .flaky, .cut].contains(behaviour) }
 
-    /// The same link once nothing goes wrong any more.
+    /// The same link after all failures have ended.
     var mended: SimulatedLink {
         SimulatedLink(
             call: call, lane: lane, behaviour: .good,

@@ -1,21 +1,21 @@
 import FluxqModel
 import FluxqStore
 
-/// The scene in which one owner's jobs fail, and the others' share of the calls is measured.
+/// The scene in which one owner's jobs fail, and the other owners' share of the calls is measured.
 extension Simulation {
     private enum Numbers {
-        /// Of each owner whose share is measured.
+        /// The number of jobs of each measured owner.
         static let jobs = 60
         static let jobsElsewhere = 4
-        /// Of the model whose every call is answered 429.
+        /// The number of jobs of the model whose every call is answered 429.
         static let jobsOfSmallModel = 6
-        /// That mallory has at once, and in all.
+        /// The number of mallory's concurrent jobs, and of all her jobs.
         static let malloryAtOnce = 8
         static let mallory = 150
         static let steps = 200_000
     }
 
-    /// Runs until everybody's jobs but mallory's and those of the small model have been called.
+    /// Runs until all jobs have been called, except those of mallory and of the small model.
     func compete() throws {
         let headStart = clock.elapsed + dice.pick([0, 30_000, 600_000])
         let hasDave = dice.chance(0.4)

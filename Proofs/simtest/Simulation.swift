@@ -4,19 +4,19 @@ import FluxqTestSupport
 import FluxqWorkers
 import Glibc
 
-/// One seed: the daemon's lives on one state directory, from an empty queue until everything that was asked for is over.
+/// One seed: the daemon's lives on one state directory, from an empty queue until every submitted job is over.
 ///
 /// ```
-/// step:  something can run ──> one piece of it, by the dice      (tasks and blocking work, in any order)
-///        now and then      ──> a move of the world               (people, outages, the clock, the disk, a crash)
+/// step:  something can run ──> one random piece of it            (tasks and blocking work, in any order)
+///        sometimes         ──> a move of the world               (people, outages, the clock, the disk, a crash)
 ///        nothing can run   ──> a move, or time passes until something wakes or becomes due
 /// ```
 ///
-/// The referee looks after every step. When the moves are used up, all that was wrong is mended, and every job has to end.
+/// The referee checks after every step. After the last move, all failures are ended, and every job must end.
 final class Simulation {
     private enum Limits {
         static let steps = 500_000
-        /// For everything to end once all is mended; links live a week.
+        /// The time in which everything must end after that; links live a week.
         static let mended: Int64 = 60 * 86_400_000
         static let dyingSteps = 20_000
     }
@@ -39,7 +39,7 @@ final class Simulation {
     let referee: Referee
     private(set) var figures = Figures()
 
-    /// - Parameter isPrinted: the trace goes to standard output while it runs.
+    /// - Parameter isPrinted: true prints the trace to standard output during the run.
     init(seed: UInt64, disk: SmallDisk, plant: Plant?, isPrinted: Bool) throws {
         self.disk = disk
         disk.mayRefuse = false
@@ -59,7 +59,7 @@ final class Simulation {
         movesLeft = scene.moves
         let directory = "\(root)/1"
         try SmallFile.makeDirectory(directory)
-        // The archive's many directories are made once and used by seed after seed.
+        // The archive's many directories are created once and reused by each seed.
         if access(Self.emptyArchive(disk), F_OK) == 0 {
             try SmallFile.move(Self.emptyArchive(disk), to: "\(directory)/objects")
         }
@@ -78,7 +78,7 @@ final class Simulation {
         api.order = { [unowned users] prompt in
             users.edit(prompt).map { ($0.order.owner.uid, $0.way) } ?? (0, nil)
         }
-        // What the API asks is answered as of now: the referee turns from life to life.
+        // The closures ask the referee, which switches from life to life, for the current state.
         api.openAttempt = { [unowned referee, trace] prompt in
             do { return try referee.books.openAttempts(prompt: prompt) } catch { trace.violate("\(error)") }
             return []
@@ -97,7 +97,7 @@ final class Simulation {
     var digest: UInt64 { trace.digest }
     var lastLines: [String] { trace.lastLines }
 
-    /// - Throws: `Violation` where a promise was broken.
+    /// - Throws: `Violation` if a promise was broken.
     func run() throws {
         defer { cleanUp() }
         if scene.kind == .rivalry { try compete() }
@@ -158,7 +158,7 @@ final class Simulation {
         if let violation = trace.violation { throw violation }
     }
 
-    /// Plants the defects that are none of the daemon's parts.
+    /// Plants the defects that are outside of the daemon.
     private func sow() throws {
         switch plant {
         case .losePicture: SmallFile.removeFiles(in: "\(life.directory)/objects/sha256")
@@ -168,13 +168,13 @@ final class Simulation {
         }
     }
 
-    /// Nothing can run: what is due must be under way, and a daemon that has ended starts again.
+    /// Nothing can run: everything due must be in progress, and a daemon that has ended is started again.
     private func rest() throws {
         if life.isOver { return try startAgain() }
         try referee.atRest(
             isServing: life.isServing && !life.isStopping && !disk.isFull, waited: life.waited)
         if movesLeft == 0, referee.isPaused, life.isServing, !life.isStopping { return users.resume(in: life) }
-        // Now and then somebody looks.
+        // Sometimes a user looks at the queue.
         guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
         let owner = dice.pick(users.owners)
         let (jobs, overview) = try ask { [store = life.store] in
@@ -183,7 +183,7 @@ final class Simulation {
         try referee.check(jobs, overview, of: owner)
     }
 
-    /// Asks the store something while nothing else can run.
+    /// Queries the store while nothing else can run.
     private func ask<Value: Sendable>(_ question: @escaping @Sendable () async throws -> Value) throws -> Value {
         let answer = Answer<Value>()
         Task(executorPreference: executor) {
@@ -205,13 +205,13 @@ final class Simulation {
         }
         let before = clock.elapsed
         clock.advance(to: dice.chance(0.2) ? before + max(0, next - before) / 2 : next)
-        // The archive goes by the kernel's clock, which nobody moves: so the files get older instead.
+        // The archive uses the kernel's clock, which is not simulated, so the files are made older instead.
         if clock.elapsed - before >= 60_000 {
             SmallFile.age(Contents.byHash.keys.map { $0.path(in: life.directory) }, by: (clock.elapsed - before) / 1000)
         }
     }
 
-    /// Everything has ended: every job, every visit, every call.
+    /// True if everything has ended: every job, every visit, every call.
     private func isOver() throws -> Bool {
         try executor.count == 0 && !life.isOver && life.isServing && !life.isStopping && life.visitsUnderWay == 0
             && referee.isEverythingOver
@@ -251,7 +251,7 @@ final class Simulation {
         }
     }
 
-    /// Outages begin, end, and turn into one another, of one lane or of all.
+    /// Starts, ends and changes outages, of one lane or of all.
     private func turnOutage() {
         let outage = dice.pick(Outage.allCases)
         let lanes = dice.chance(0.2) ? api.lanes : [dice.pick(api.lanes)]
@@ -294,7 +294,7 @@ final class Simulation {
 
     // MARK: - Lives
 
-    /// kill -9, or the power is cut: what is on the disk at this moment is what the next start finds.
+    /// Simulates kill -9 or a power cut: the next start finds the current contents of the disk.
     private func crash() throws {
         trace.say("fluxqd is killed")
         figures.crashes += 1
@@ -319,7 +319,7 @@ final class Simulation {
         try begin(next)
     }
 
-    /// The daemon has ended in order, or could not continue for want of room.
+    /// Restarts a daemon that has ended in order, or could not continue for lack of space.
     private func startAgain() throws {
         if let failure = life.failure {
             guard disk.mayRefuse else { throw Violation(description: "fluxqd could not start: \(failure)") }
@@ -371,7 +371,7 @@ final class Simulation {
             trace: trace, api: api, plant: plant)
     }
 
-    /// Ends what a violation has left running, so that the next seed begins with nothing.
+    /// Ends everything that a violation has left running, so that the next seed starts cleanly.
     private func cleanUp() {
         disk.makeRoom()
         api.life = 0
@@ -381,7 +381,7 @@ final class Simulation {
             _ = executor.run(at: 0)
             steps += 1
         }
-        // What cannot be closed any more is part of the violation that is being reported.
+        // An error while closing is part of the violation that is being reported.
         try? endLife()
         for hash in Contents.byHash.keys { unlink(hash.path(in: life.directory)) }
         try? SmallFile.move("\(life.directory)/objects", to: Self.emptyArchive(disk))

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A file system in memory of a thread's own, whose size can be cut down to what is used: a full disk is a real one.
-/// Where the process may not mount, it is a plain directory, and never full.
+/// A file system in memory for one thread. Its size can be reduced to the used space, which makes the disk really full.
+/// If the process may not mount, it is a plain directory and never full.
 final class SmallDisk {
     private static let bytes = 128 << 20
     private static let page = 4096
@@ -9,27 +9,27 @@ final class SmallDisk {
     let directory: String
     let canFill: Bool
     private(set) var isFull = false
-    /// A refusal for want of room may be true: it is full, or was a moment ago.
+    /// True if an out-of-space error may be correct: the disk is full, or was a moment ago.
     var mayRefuse = false
 
-    /// - Parameter directory: one that exists and is empty.
+    /// - Parameter directory: an existing, empty directory.
     init(directory: String) {
         self.directory = directory
-        // In a mount namespace of its own, so that the mount goes with the process.
+        // In a mount namespace of its own, so that the mount ends with the process.
         canFill =
             Self.leaveMountNamespace()
             && mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil) == 0
             && mount("tmpfs", directory, "tmpfs", 0, "size=\(Self.bytes)") == 0
     }
 
-    /// The overlay of the system's library leaves `unshare(CLONE_NEWNS)` out.
+    /// The Swift overlay of the C library does not include `unshare(CLONE_NEWNS)`.
     private static func leaveMountNamespace() -> Bool {
         guard let address = dlsym(dlopen(nil, RTLD_NOW), "unshare") else { return false }
         let unshare = unsafeBitCast(address, to: (@convention(c) (CInt) -> CInt).self)
         return unshare(0x0002_0000) == 0
     }
 
-    /// Takes all room but so many pages.
+    /// Fills the disk except for this many pages.
     func fill(leavingPages pages: Int) {
         guard canFill else { return }
         var status = statvfs()

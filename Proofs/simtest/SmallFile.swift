@@ -1,6 +1,6 @@
 import Glibc
 
-/// Files of the simulation's size: read, copied and removed as a whole.
+/// Reads, copies and removes small files as a whole.
 enum SmallFile {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -27,7 +27,7 @@ enum SmallFile {
         }
     }
 
-    /// The names in a directory, in order.
+    /// The names in a directory, sorted.
     static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }
@@ -47,9 +47,10 @@ enum SmallFile {
         }
     }
 
-    /// A state directory as a dead daemon leaves it: the database and its log as they are at this moment, and the archive.
+    /// Copies the state directory of a dead daemon: the database and its log with their current contents, and the
+    /// archive.
     ///
-    /// The archive moves, because that is quick: what the dead one's tasks still want to put there fails.
+    /// The archive is moved, because that is fast. Later writes of the dead daemon's tasks to it fail.
     static func takeState(from: String, to: String) throws {
         try makeDirectory(to)
         for name in ["queue.sqlite", "queue.sqlite-wal"] { try copy("\(from)/\(name)", to: "\(to)/\(name)") }
@@ -62,7 +63,7 @@ enum SmallFile {
         }
     }
 
-    /// Sets back when the files were changed last; those that are not there are left out.
+    /// Sets the modification times of the files back; missing files are skipped.
     static func age(_ paths: [String], by seconds: Int64) {
         for path in paths {
             var status = stat()
@@ -72,14 +73,14 @@ enum SmallFile {
         }
     }
 
-    /// Removes the files of a directory's directories.
+    /// Removes the files in a directory's subdirectories.
     static func removeFiles(in directory: String) {
         for name in names(in: directory) {
             for file in names(in: "\(directory)/\(name)") { unlink("\(directory)/\(name)/\(file)") }
         }
     }
 
-    /// Removes a directory with all that is in it.
+    /// Removes a directory with all its contents.
     static func removeTree(_ path: String) {
         for name in names(in: path) where unlink("\(path)/\(name)") != 0 { removeTree("\(path)/\(name)") }
         rmdir(path)

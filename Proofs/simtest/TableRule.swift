@@ -1,4 +1,4 @@
-/// A rule that the database keeps after every commit: the query finds what breaks it, one value a row.
+/// A rule that the database must satisfy after every commit. The query returns the violating values, one per row.
 struct TableRule: Sendable {
     let rule: String
     let sql: String

@@ -1,12 +1,12 @@
 import FluxqModel
 import Logging
 
-/// What a rule says that was broken.
+/// A broken promise, with its description.
 struct Violation: Error, Hashable, CustomStringConvertible {
     let description: String
 }
 
-/// What happened, in order. Two runs of a seed are the same when their digests are.
+/// The sequence of all events. Two runs of a seed are the same if their digests are equal.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Trace: @unchecked Sendable {
@@ -25,7 +25,7 @@ final class Trace: @unchecked Sendable {
         self.isPrinted = isPrinted
     }
 
-    /// One step of the simulation: which of the runnable pieces was chosen.
+    /// Records one step of the simulation: the index of the chosen runnable piece.
     func choose(_ index: Int, of count: Int) {
         step += 1
         mix(UInt64(index) << 32 | UInt64(count))
@@ -38,12 +38,12 @@ final class Trace: @unchecked Sendable {
         keep(line)
     }
 
-    /// A line that two runs of a seed need not have in common, such as one with a path.
+    /// Adds a line that may differ between two runs of a seed, such as one with a path.
     func remark(_ line: String) {
         keep(line)
     }
 
-    /// Ends the seed; the first violation counts.
+    /// Ends the seed; only the first violation counts.
     func violate(_ rule: String) {
         if violation == nil { violation = Violation(description: rule) }
     }
@@ -60,7 +60,7 @@ final class Trace: @unchecked Sendable {
     }
 }
 
-/// Puts the workers' log into the trace.
+/// Writes the workers' log into the trace.
 struct TraceLog: LogHandler {
     let trace: Trace
     var metadata: Logger.Metadata = [:]

@@ -4,16 +4,16 @@ import FluxqStore
 import FluxqTestSupport
 import NIOCore
 
-/// An edit that somebody has asked for, and what they were told about it.
+/// An edit that a user submitted, and the answers that the user got.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Edit: @unchecked Sendable {
     let order: Store.Order
-    /// How its calls always fail, if they do.
+    /// The way in which its calls always fail; nil if they do not.
     let way: Hostility?
-    /// Its number, once that was told; nil again once the job is forgotten.
+    /// The number of its job, once a client got it; nil again once the job is forgotten.
     var job: JobID?
-    /// Its jobs that the owner has forgotten.
+    /// The jobs for this edit that the owner has forgotten.
     fileprivate(set) var forgotten: Set<JobID> = []
     /// Retries by hand that were granted, or may have been when fluxqd died.
     var retries = 0
@@ -26,7 +26,7 @@ final class Edit: @unchecked Sendable {
     var prompt: String { order.request.prompt }
 }
 
-/// People who submit, cancel, retry and bring pictures, each through the store's own verbs.
+/// Users who submit, cancel, retry and fetch pictures through the store's own verbs.
 ///
 /// Used on the simulation's one thread alone, which `SimulatedExecutor` verifies: hence unchecked.
 final class Users: @unchecked Sendable {
@@ -35,10 +35,10 @@ final class Users: @unchecked Sendable {
     private let clock: SimulatedClock
     private let trace: Trace
     private let executor: SimulatedExecutor
-    /// Whether a refusal for want of room is true.
+    /// True if an out-of-space error may be correct.
     private let diskMayBeFull: () -> Bool
     let scene: Scene
-    /// Everybody who submits.
+    /// All users who submit.
     let owners: [Owner]
     private(set) var edits: [Edit] = []
     private var inputs: [(owner: Owner, hash: ContentHash)] = []
@@ -92,7 +92,7 @@ final class Users: @unchecked Sendable {
         submit(edit, to: life)
     }
 
-    /// The plainest job of a lane, for what is measured.
+    /// Submits a minimal job on a lane, for measurements.
     func submit(on lane: Lane, by owner: Owner, to life: DaemonLife) throws {
         var draft = EditRequest.Draft()
         draft.prompt = "edit \(edits.count + 1)"
@@ -104,10 +104,10 @@ final class Users: @unchecked Sendable {
         submit(edit, to: life)
     }
 
-    /// How many that owner has asked for.
+    /// The number of edits that the owner has submitted.
     func edits(of owner: Owner) -> Int { edits.count { $0.order.owner == owner } }
 
-    /// Somebody who got no answer, or does not believe it, submits under the same key again.
+    /// Submits again under the same key, as a client does that got no answer.
     func submitAgain(to life: DaemonLife) {
         let keyed = edits.filter { $0.order.key != nil }
         if !keyed.isEmpty { submit(dice.pick(keyed), to: life) }
@@ -122,10 +122,10 @@ final class Users: @unchecked Sendable {
                 if let known = edit.job, known != job.id {
                     trace.violate("\"\(edit.prompt)\" was job \(known), and now is job \(job.id)")
                 }
-                // It may have been forgotten since it was looked for.
+                // The job may have been forgotten since it was found.
                 if !edit.forgotten.contains(job.id) { edit.job = job.id }
                 trace.say("job \(job.id) is \"\(edit.prompt)\"")
-            // The input has been forgotten meanwhile, or the owner has enough in the queue.
+            // The input has been forgotten meanwhile, or the owner's queue is full.
             case .unknownInput, .overLimit: break
             case .keyReused: trace.violate("\"\(edit.prompt)\" was refused as another's key")
             case .keyForgotten(let job):
@@ -165,7 +165,8 @@ final class Users: @unchecked Sendable {
         }
     }
 
-    /// Whatever its state is: only a job that has ended may be forgotten, and none with a picture that is still to be fetched.
+    /// Tries jobs in every state: only a job that has ended may be forgotten, and none with a picture still to be
+    /// fetched.
     func forget(in life: DaemonLife) {
         guard let edit = anyEdit(), let job = edit.job else { return }
         let owner = edit.order.owner
@@ -175,7 +176,7 @@ final class Users: @unchecked Sendable {
         }
     }
 
-    /// The event log says that a job was forgotten. Under its key another may be submitted, if it has cost nothing.
+    /// Notes a forgotten job from the event log. Another job may be submitted under its key if it has cost nothing.
     func noteForgotten(_ job: JobID) {
         guard let edit = edits.first(where: { $0.job == job }) else { return }
         edit.job = nil
@@ -209,7 +210,7 @@ final class Users: @unchecked Sendable {
         return known.isEmpty ? nil : dice.pick(known)
     }
 
-    /// An answer of a daemon that died before it was given is heard by nobody.
+    /// False if the daemon died before it could give an answer.
     private func isHeard(_ life: DaemonLife) -> Bool { life.isReachable }
 
     private func visit(_ life: DaemonLife, _ what: String, _ work: @escaping @Sendable () async throws -> Void) {
