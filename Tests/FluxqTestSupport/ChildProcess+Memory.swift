@@ -1,9 +1,9 @@
 import Foundation
 
 extension ChildProcess {
-    /// What Linux counts of its memory, in KiB.
+    /// The process's memory in KiB, as Linux counts it.
     ///
-    /// - Parameter field: of `/proc/PID/status`: `VmRSS` is what is resident now, `VmHWM` the most so far.
+    /// - Parameter field: a field of `/proc/PID/status`: `VmRSS` is the resident memory, `VmHWM` its peak.
     package func memory(_ field: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8)
         guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("\(field):") }),

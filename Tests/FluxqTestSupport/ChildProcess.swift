@@ -1,13 +1,13 @@
 package import Foundation
 import Synchronization
 
-/// A real process of a test's own. Its output goes to files, so that it never waits for a reader.
+/// A real process of one test. Its output goes to files, so that it never blocks on a reader.
 package final class ChildProcess: Sendable {
     package struct Failure: Error {
         package let what: String
     }
 
-    /// How a process ended: what a shell would show as `$?`, or the signal that ended it.
+    /// The end of a process: the status that a shell would show as `$?`, or the signal that ended it.
     package enum End: Hashable, Sendable {
         case exit(Int32)
         case signal(Int32)
@@ -18,10 +18,10 @@ package final class ChildProcess: Sendable {
     private let errorPath: String
     private let end = Mutex<End?>(nil)
 
-    /// Starts it.
+    /// Starts the process.
     /// - Parameters:
-    ///   - environment: all of it.
-    ///   - input: what it reads from standard input.
+    /// - environment: the complete environment.
+    /// - input: the bytes of standard input.
     package init(
         _ executable: String, _ arguments: [String], environment: [String: String], directory: String,
         input: [UInt8] = []
@@ -40,7 +40,7 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         Self.keepDescriptors()
 
-        // Signals are the test runner's own business; a child starts with none blocked or ignored.
+        // The test runner's signal settings do not apply to a child: it starts with no signal blocked or ignored.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -62,7 +62,8 @@ package final class ChildProcess: Sendable {
         id = child
     }
 
-    /// A child gets nothing but its three streams: a listening socket of another test would stay open in it.
+    /// Marks all descriptors but the three streams as close-on-exec. Otherwise a listening socket of another test would
+    /// stay open in a child.
     private static func keepDescriptors() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             guard let descriptor = Int32(name), descriptor > 2 else { continue }
@@ -78,19 +79,19 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Does nothing once it has ended: its number may be another's by then.
+    /// Does nothing if the process has ended: another process may have its id by then.
     package func send(_ signal: Int32) {
         end.withLock { if $0 == nil { kill(id, signal) } }
     }
 
-    /// Waits for its end. Several may wait at once.
+    /// Waits for the end of the process. Several tasks may wait at once.
     @discardableResult
     package func wait() async -> End {
         if let end = end.withLock({ $0 }) { return end }
         return await OwnThread.run { self.reap() }
     }
 
-    /// Calls `body` once it has ended, from a thread of its own that does not keep this object alive.
+    /// Calls `body` once the process has ended, from a thread of its own that does not keep this object alive.
     package func notify(whenEnded body: @escaping @Sendable () -> Void) {
         OwnThread.start { [id] in
             Self.waitForEnd(of: id)
@@ -98,13 +99,13 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Blocks; leaves the status for `reap` to take.
+    /// Blocks the calling thread; leaves the status for `reap`.
     private static func waitForEnd(of id: pid_t) {
         var info = siginfo_t()
         while waitid(P_PID, id_t(id), &info, Int32(WEXITED | WNOWAIT)) < 0, errno == EINTR {}
     }
 
-    /// Whether it is over, without waiting for it.
+    /// True if the process has ended. Does not wait.
     package var hasEnded: Bool {
         end.withLock { end in
             if end != nil { return true }
@@ -127,10 +128,10 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// What it has written to standard output so far.
+    /// The standard output so far.
     package var output: String { text(outputPath) }
 
-    /// What it has written to standard error so far.
+    /// The standard error so far.
     package var errors: String { text(errorPath) }
 
     private func text(_ path: String) -> String {

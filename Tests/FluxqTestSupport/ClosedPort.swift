@@ -1,7 +1,7 @@
 import Foundation
 
-/// A port of 127.0.0.1 at which nobody listens, and which nobody else gets: a port that was merely given back may be
-/// another test's a moment later.
+/// A port of 127.0.0.1 that is reserved, but on which nothing listens. A port that was merely released may belong to
+/// another test a moment later.
 package final class ClosedPort: Sendable {
     package let number: Int
     private let descriptor: Int32
@@ -16,7 +16,7 @@ package final class ClosedPort: Sendable {
     }
 }
 
-/// Gives a socket a free port of 127.0.0.1.
+/// Binds a socket to a free port of 127.0.0.1.
 func bindToLoopback(_ descriptor: Int32) throws -> Int {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

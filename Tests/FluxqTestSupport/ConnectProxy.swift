@@ -2,8 +2,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// An HTTP proxy on 127.0.0.1 that takes CONNECT and nothing else. It knows names that nobody else knows: what was asked
-/// for as `api.test:80` leads to a port of this host.
+/// An HTTP proxy on 127.0.0.1 that accepts only CONNECT. It has its own table of names: `api.test:80`, for example,
+/// leads to a port of this host.
 package final class ConnectProxy: Sendable {
     package let port: Int
     private let listener: Int32
@@ -11,8 +11,8 @@ package final class ConnectProxy: Sendable {
     private let isStopped = Mutex(false)
 
     /// - Parameters:
-    ///   - routes: ports of this host by `host:port`; anything else is answered with 502.
-    ///   - refusal: the status line of the answer to everything; nil opens connections.
+    /// - routes: ports of this host by `host:port`; the answer to any other target is 502.
+    ///   - refusal: the status line of the answer to every request; nil opens connections.
     package init(routes: [String: Int], refusal: String? = nil) throws {
         let socket = try LoopbackListener()
         listener = socket.descriptor
@@ -26,15 +26,15 @@ package final class ConnectProxy: Sendable {
         }.start()
     }
 
-    /// Of each request, without its empty line.
+    /// The head of each request, without its empty line.
     package var requests: [String] { heads.withLock { $0 } }
 
-    /// What was asked for, as `host:port`, in the order of coming.
+    /// The requested targets as `host:port`, in the order of arrival.
     package var targets: [String] {
         requests.compactMap { $0.wholeMatch(of: /CONNECT ([^ ]+) HTTP\/1\.1\r\n(?s:.*)/).map { String($0.1) } }
     }
 
-    /// Listens no more. May be called again.
+    /// Stops listening. May be called again.
     package func stop() {
         isStopped.withLock { isStopped in
             if !isStopped {
@@ -66,7 +66,7 @@ package final class ConnectProxy: Sendable {
         back.wait()
     }
 
-    /// Until the one side has ended, which the other is told.
+    /// Copies bytes until the source has ended, and then ends the target's input.
     private static func pass(from source: Int32, to target: Int32) {
         var piece = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -85,7 +85,7 @@ package final class ConnectProxy: Sendable {
         shutdown(target, Int32(SHUT_WR))
     }
 
-    /// Byte by byte: what follows the head is the tunnel's.
+    /// Reads byte by byte, because the bytes after the head belong to the tunnel.
     private static func readHead(_ client: Int32) -> String? {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0

@@ -1,7 +1,7 @@
 package import FluxqModel
 
 extension EditRequest.Draft {
-    /// As `validated(by:drawSeed:)` with a catalog that offers whatever the draft asks for, by its usual rules.
+    /// Like `validated(by:drawSeed:)`, with a catalog that offers every requested model under its usual rules.
     package func validated(
         defaultModel: String, drawSeed: () -> Int64
     ) -> Result<EditRequest, EditRequest.Invalid> {

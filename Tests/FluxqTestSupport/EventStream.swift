@@ -1,13 +1,13 @@
 import Foundation
 
 extension RunningDaemon {
-    /// Waits until the event log tells of something, of whomever, from its beginning on.
+    /// Waits until the event log, read from its beginning, has an event of that kind by any user.
     ///
     /// - Parameters:
-    ///   - kind: such as `claimed`.
-    ///   - count: how many times.
+    /// - kind: a kind such as `claimed`.
+    ///   - count: the number of events to wait for.
     package func waitForEvent(_ kind: String, count: Int = 1) async throws {
-        // `curl` is a full client. In a mere pipe it would live until the event after the one that is waited for.
+        // `curl` is a full client. In a plain pipe it would live until the event after the expected one.
         let script = """
             pipe=$(mktemp -u) && mkfifo "$pipe" || exit 2
             curl -sN --max-time 1500 --unix-socket '\(socket)' 'http://fluxq/v1/events?since=0&all=true' >"$pipe" &

@@ -1,6 +1,6 @@
 package import FluxqModel
 
-/// Every state × event cell of a job's life. The pure function and the database are both held against it.
+/// Every state × event cell of a job's life. Both the pure function and the database are compared with it.
 package enum LifecycleTable {
     package enum From: String, CaseIterable, Sendable {
         case queued, calling, archiving, done, failed
@@ -9,7 +9,7 @@ package enum LifecycleTable {
         case failedCanceled = "failed: canceled"
     }
 
-    /// Of a job that asks for two pictures.
+    /// An event of a job that requests two pictures.
     package enum Event: String, CaseIterable, Sendable {
         case claimed, answered, deferred, attemptFailed, rejected, moderated, noImage, outcomeUnknown
         case settledWhole = "settled, both saved"
@@ -21,7 +21,7 @@ package enum LifecycleTable {
         case struck = "struck for a refusal of its own"
     }
 
-    /// What the event leads to: the next state, what it is about, and the ledger's word.
+    /// The result of an event: the next state with its details, and the billing in the ledger.
     package struct Outcome: Hashable, Sendable, CustomStringConvertible {
         package var state: JobState
         package var phase: Phase?
@@ -113,7 +113,7 @@ package enum LifecycleTable {
 }
 
 extension LifecycleTable.Outcome {
-    /// A state as the table speaks of it.
+    /// A state in the form that the table uses.
     package init(_ state: Lifecycle.State, effects: [Lifecycle.Effect] = []) {
         switch state {
         case .queued: self.init(.queued)

@@ -5,7 +5,7 @@ package struct LoopbackListener: Sendable {
     package let descriptor: Int32
     package let port: Int
 
-    /// - Parameter receiveBufferBytes: of its connections; nil leaves it to the system.
+    /// - Parameter receiveBufferBytes: the buffer size of its connections; nil leaves it to the system.
     package init(receiveBufferBytes: Int32? = nil) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var bytes = receiveBufferBytes {

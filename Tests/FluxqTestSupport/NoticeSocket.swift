@@ -1,12 +1,12 @@
 import Foundation
 
-/// Receives what a daemon tells its service manager.
+/// Receives a daemon's notices to its service manager.
 package final class NoticeSocket: Sendable {
     package struct Failure: Error {
         package let what: String
     }
 
-    /// A daemon that hangs leaves the socket silent: only then does anybody wait for so long.
+    /// The full wait happens only if a daemon hangs and sends nothing.
     private static let patienceSeconds = 1500
 
     package let path: String
@@ -35,7 +35,7 @@ package final class NoticeSocket: Sendable {
         }
     }
 
-    /// Ends a `receive` with nothing, as when the sender is dead.
+    /// Ends a `receive` with an empty notice, for example because the sender is dead.
     package func endWaiting() {
         _ = withAddress { sendto(descriptor, "", 0, Int32(MSG_DONTWAIT), $0, $1) }
     }

@@ -4,10 +4,10 @@ import Foundation
 package enum OtherUser {
     package static let setpriv = "/usr/bin/setpriv"
 
-    /// Only root can become somebody else.
+    /// Only root can change to another user.
     package static var isPossible: Bool { getuid() == 0 && FileManager.default.isExecutableFile(atPath: setpriv) }
 
-    /// What makes `setpriv` run a program as that user, in that user's own group alone.
+    /// The options that make `setpriv` run a program as that user, in that user's own group only.
     package static func options(_ uid: UInt32) -> [String] {
         ["--reuid=\(uid)", "--regid=\(uid)", "--clear-groups"]
     }

@@ -1,7 +1,7 @@
 package import Logging
 import Synchronization
 
-/// Keeps what is logged, and hands it on line by line.
+/// Records log lines and delivers them one by one.
 package final class RecordedLog: LogHandler, Sendable {
     private let lines = Mutex<[String]>([])
     private let (stream, coming) = AsyncStream<String>.makeStream()
@@ -29,7 +29,8 @@ package final class RecordedLog: LogHandler, Sendable {
 
     package var text: String { lines.withLock { $0.joined(separator: "\n") } }
 
-    /// Returns when such a line has come. One task at a time waits; lines before that one are not waited for again.
+    /// Returns when a line with that text has been logged. Only one task may wait at a time; earlier lines are not
+    /// found again.
     package func line(containing text: String) async {
         for await line in stream where line.contains(text) { return }
     }

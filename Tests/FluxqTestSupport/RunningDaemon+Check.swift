@@ -1,7 +1,7 @@
 import Foundation
 
 extension RunningDaemon {
-    /// What `fluxqd check --json` says of a state directory.
+    /// The result of `fluxqd check --json` for a state directory.
     package struct Check: Sendable {
         package struct Finding: Decodable, Sendable {
             package let kind: String
@@ -14,7 +14,7 @@ extension RunningDaemon {
         package let findings: [Finding]
         package let errors: String
 
-        /// Nothing is damaged and nothing is left over.
+        /// True if nothing is damaged and nothing is left over.
         package var isClean: Bool { end == .exit(0) && findings.isEmpty }
     }
 
@@ -24,7 +24,7 @@ extension RunningDaemon {
 
     /// Runs `fluxqd check` on this daemon's state, whether the daemon runs or not.
     ///
-    /// - Parameter arguments: such as `--repair`.
+    /// - Parameter arguments: arguments such as `--repair`.
     package func check(_ arguments: String...) async throws -> Check {
         let process = try ChildProcess(
             Self.executable("fluxqd"), ["check", "--json", "--state-directory", directory.path("state")] + arguments,

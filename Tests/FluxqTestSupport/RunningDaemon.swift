@@ -6,7 +6,7 @@ package final class RunningDaemon: Sendable {
         package let what: String
     }
 
-    /// What one run of `fluxq` came to.
+    /// The result of one run of `fluxq`.
     package struct Run: Sendable {
         package let end: ChildProcess.End
         package let output: String
@@ -25,7 +25,7 @@ package final class RunningDaemon: Sendable {
         package let status: Int?
         package let billed: Bool
         package let images: Int
-        /// When the request's head arrived, by a clock that only goes forward.
+        /// The time when the request's head arrived, by a monotonic clock.
         package let receivedMonotonicNanoseconds: Int64
 
         private enum CodingKeys: String, CodingKey {
@@ -39,13 +39,13 @@ package final class RunningDaemon: Sendable {
     package let socket: String
     private let notices: NoticeSocket
 
-    /// Starts it and returns when it says that it is ready.
+    /// Starts the daemon and returns when it reports that it is ready.
     ///
     /// - Parameters:
-    ///   - directory: what an earlier daemon left, or a new one.
-    ///   - environment: over a quick sandbox's defaults.
+    /// - directory: a new directory, or one that an earlier daemon left.
+    ///   - environment: variables that override the defaults of a fast sandbox.
     ///   - isSandboxed: false if the environment names another API.
-    ///   - api: another daemon's sandbox to call, over the network as any API; nil has a sandbox of its own.
+    ///   - api: another daemon's sandbox, called over the network like any API; nil starts a sandbox of its own.
     package init(
         in directory: TemporaryDirectory? = nil, environment: [String: String] = [:], arguments: [String] = [],
         isSandboxed: Bool = true, api: SandboxAddress? = nil
@@ -57,7 +57,7 @@ package final class RunningDaemon: Sendable {
         var all = Self.baseEnvironment
         all["NOTIFY_SOCKET"] = notices.path
         all["FLUXQ_SANDBOX_LATENCY_SECONDS"] = "0"
-        // Tests come as uids without an entry.
+        // Tests connect with uids that have no entry in the user database.
         all["FLUXQ_ACCESS_UNKNOWN_USERS"] = "allow"
         all.merge(api?.environment ?? [:]) { $1 }
         all.merge(environment) { $1 }
@@ -73,12 +73,12 @@ package final class RunningDaemon: Sendable {
         }
     }
 
-    /// What it tells its service manager next; empty if that is nothing.
+    /// The daemon's next notice to its service manager; empty if none comes.
     package func nextNotice() async -> String {
         await notices.receive()
     }
 
-    /// Where the sandbox of a daemon is, which a restarted daemon in the same directory takes again.
+    /// The address of a daemon's sandbox. A restarted daemon in the same directory uses it again.
     package struct SandboxAddress: Sendable {
         package let port: Int
 
@@ -90,7 +90,7 @@ package final class RunningDaemon: Sendable {
         }
     }
 
-    /// Of this daemon's sandbox.
+    /// The address of this daemon's sandbox.
     package func sandboxAddress() throws -> SandboxAddress {
         let text = String(
             decoding: FileManager.default.contents(atPath: directory.path("state/sandbox/port")) ?? Data(),
@@ -111,10 +111,10 @@ package final class RunningDaemon: Sendable {
         return (tests as NSString).deletingLastPathComponent + "/" + name
     }
 
-    /// What it tells its service manager next, after `READY=1`; empty if nothing comes.
+    /// The daemon's next notice to its service manager after `READY=1`; empty if none comes.
     package func notice() async -> String { await notices.receive() }
 
-    /// Runs `fluxq` as another user, which only root can.
+    /// Runs `fluxq` as another user; only root can do this.
     package func fluxq(as uid: UInt32, _ arguments: [String], input: [UInt8] = []) async throws -> Run {
         var environment = Self.baseEnvironment
         environment["FLUXQ_SOCKET"] = socket
@@ -145,7 +145,7 @@ package final class RunningDaemon: Sendable {
         return Run(end: end, output: process.output, errors: process.errors)
     }
 
-    /// What the stand-in of the API would have billed.
+    /// The calls that the stand-in of the API would have billed.
     package func ledger() throws -> [LedgerEntry] {
         let path = directory.path("state/sandbox/ledger.jsonl")
         guard let data = FileManager.default.contents(atPath: path) else { return [] }
@@ -154,12 +154,12 @@ package final class RunningDaemon: Sendable {
         }
     }
 
-    /// Lets the calls of `sandbox:until=NAME` be answered.
+    /// Answers the calls of `sandbox:until=NAME`.
     package func letSandboxAnswer(_ name: String) throws {
         try Data().write(to: URL(filePath: directory.path("state/sandbox/\(name)")))
     }
 
-    /// The most memory that it has had in use so far, in bytes.
+    /// The daemon's peak memory so far, in bytes.
     package func peakMemory() throws -> Int {
         try process.memory("VmHWM") * 1024
     }

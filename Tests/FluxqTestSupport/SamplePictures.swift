@@ -3,10 +3,10 @@ import Foundation
 
 /// A small real picture, made by a common encoder of its format.
 package struct SamplePicture: Sendable, CustomStringConvertible {
-    /// Such as "a progressive JPEG".
+    /// A name such as "a progressive JPEG".
     package let name: String
     package let format: PictureFormat
-    /// Pixels.
+    /// The size in pixels.
     package let width: Int
     package let height: Int
     package let bytes: [UInt8]

@@ -1,14 +1,14 @@
 import Foundation
 import Synchronization
 
-/// The other end of a Unix socket, doing exactly what a test says, byte for byte: for daemons that misbehave.
+/// A server on a Unix socket that sends exactly the bytes of a test's script, to simulate daemons that misbehave.
 package final class ScriptedDaemon: Sendable {
     package typealias Script = @Sendable (ScriptedPeer) throws -> Void
 
     package let path: String
     private let listener: Int32
 
-    /// Listens at once and then plays one script for each connection, in order; afterwards nobody listens.
+    /// Listens immediately and plays one script for each connection, in order. After the last one it closes the socket.
     package init(_ path: String, _ scripts: [Script]) throws {
         self.path = path
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -27,7 +27,7 @@ package final class ScriptedDaemon: Sendable {
                 let connection = accept(listener, nil, nil)
                 guard connection >= 0 else { return }
                 let peer = ScriptedPeer(connection)
-                // A client that goes away ends the script; what the client made of it is what tests look at.
+                // A client that disconnects ends the script. Tests check the client's behaviour.
                 do { try script(peer) } catch {}
                 peer.close()
             }
@@ -49,13 +49,13 @@ package final class ScriptedPeer: Sendable {
         self.connection = connection
     }
 
-    /// What a request's head says of its body, in bytes; 0 if it says nothing.
+    /// The length of a request's body according to its head, in bytes; 0 if the head has no length.
     package static func bodyLength(in head: String) -> Int {
         let field = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
         return field?.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
-    /// A request's head up to and without its empty line.
+    /// Reads a request's head, without its empty line.
     package func readHead() throws -> String {
         let end = Array("\r\n\r\n".utf8)
         return try unread.withLock { bytes in
@@ -70,7 +70,7 @@ package final class ScriptedPeer: Sendable {
         }
     }
 
-    /// Exactly so many bytes.
+    /// Reads exactly that many bytes.
     package func readBody(_ count: Int) throws -> [UInt8] {
         try unread.withLock { bytes in
             while bytes.count < count { try receive(into: &bytes) }
@@ -79,7 +79,7 @@ package final class ScriptedPeer: Sendable {
         }
     }
 
-    /// Reads so many bytes and keeps none.
+    /// Reads that many bytes and discards them.
     package func skip(_ count: Int) throws {
         try unread.withLock { bytes in
             var left = count
@@ -92,7 +92,7 @@ package final class ScriptedPeer: Sendable {
         }
     }
 
-    /// A chunked body, its chunks put together.
+    /// Reads a chunked body and joins its chunks.
     package func readChunks() throws -> [UInt8] {
         var body: [UInt8] = []
         while true {
@@ -109,7 +109,7 @@ package final class ScriptedPeer: Sendable {
         return String(decoding: line.dropLast(2), as: UTF8.self)
     }
 
-    /// Until the client closes.
+    /// Reads until the client closes.
     package func readToEnd() {
         unread.withLock { bytes in
             do {
@@ -136,13 +136,13 @@ package final class ScriptedPeer: Sendable {
         }
     }
 
-    /// A whole answer with a body of a known length.
+    /// Sends a complete answer with a body of a known length.
     package func answer(_ status: String, _ body: String, type: String = "application/json") throws {
         try send(
             "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
     }
 
-    /// Nothing more will be sent; what the client sends can still be read.
+    /// Ends the sending direction; data from the client can still be read.
     package func endSending() {
         _ = shutdown(connection, Int32(SHUT_WR))
     }
@@ -154,7 +154,7 @@ package final class ScriptedPeer: Sendable {
         }
     }
 
-    /// The port that the client has connected to.
+    /// The port to which the client has connected.
     package func localPort() throws -> Int {
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -165,15 +165,15 @@ package final class ScriptedPeer: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
-    /// Ends the connection under whatever its script is doing.
+    /// Closes the connection even while its script runs.
     package func hangUp() {
         isClosed.withLock { if !$0 { _ = shutdown(connection, Int32(SHUT_RDWR)) } }
     }
 
-    /// Waits that long.
+    /// Waits for that time.
     /// - Throws: `Gone` as soon as the client has closed its side.
     package func pause(seconds: Double) throws {
-        // POLLRDHUP, which the C library hides from Swift.
+        // POLLRDHUP, which the C library does not export to Swift.
         var state = pollfd(fd: connection, events: 0x2000, revents: 0)
         guard poll(&state, 1, Int32(seconds * 1000)) == 0 else { throw Gone() }
     }

@@ -1,8 +1,9 @@
 import Foundation
 import Synchronization
 
-/// A TCP server on 127.0.0.1 that does exactly what a test says, byte for byte, on a thread for each connection: for APIs
-/// and hosts that misbehave. It waits where the other side does not read, so that nothing piles up here.
+/// A TCP server on 127.0.0.1 that does exactly what a test's script says, byte for byte, with a thread for each
+/// connection. It simulates APIs and hosts that misbehave. It blocks if the peer does not read, so that no data is
+/// buffered here.
 package final class ScriptedServer: Sendable {
     package let port: Int
     private let listener: Int32
@@ -16,7 +17,7 @@ package final class ScriptedServer: Sendable {
         func hangUp() { for peer in peers.withLock({ $0 }) { peer.hangUp() } }
     }
 
-    /// - Parameter serve: one connection; what it throws ends that connection.
+    /// - Parameter serve: serves one connection; an error ends that connection.
     package init(_ serve: @escaping @Sendable (ScriptedPeer) throws -> Void) throws {
         let socket = try LoopbackListener()
         listener = socket.descriptor
@@ -35,7 +36,7 @@ package final class ScriptedServer: Sendable {
         }.start()
     }
 
-    /// Ends every connection and listens no more.
+    /// Ends every connection and stops listening.
     package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         connections.hangUp()

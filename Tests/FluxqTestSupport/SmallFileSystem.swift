@@ -1,10 +1,10 @@
 import Foundation
 
-/// A real file system of a fixed size, mounted on a directory until it is let go.
+/// A real file system of a fixed size, mounted on a directory until this object is released.
 package final class SmallFileSystem: Sendable {
     package let path: String
 
-    /// - Parameter options: of tmpfs.
+    /// - Parameter options: the mount options of tmpfs.
     package init(on path: String, options: String) throws {
         self.path = path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -30,7 +30,7 @@ package final class SmallFileSystem: Sendable {
 
     private var ballast: String { "\(path)/ballast" }
 
-    /// Fills it until so many bytes are left, or nothing.
+    /// Fills it until that many bytes are left; 0 fills it completely.
     package func fill(leaving free: Int = 0) throws {
         let descriptor = open(ballast, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }

@@ -1,7 +1,7 @@
 package import FluxqModel
 package import FluxqStore
 
-// An owner's own view, for tests that are about something else than who asks.
+// Calls with an owner's own view, for tests that do not depend on the caller.
 extension Store {
     package func job(_ id: JobID, uid: UInt32) async throws(StoreError) -> Job? {
         try await job(id, for: Caller(uid: uid, name: "owner"))

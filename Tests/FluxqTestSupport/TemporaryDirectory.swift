@@ -1,15 +1,15 @@
 import Foundation
 
-/// A directory of one test's own, gone when the test lets go of it.
+/// The directory of one test, removed when the test releases it.
 package final class TemporaryDirectory: Sendable {
     package let path: String
 
-    /// - Throws: where the system's temporary directory takes no new one.
+    /// - Throws: if no directory can be created in the system's temporary directory.
     package init() throws {
         let url = FileManager.default.temporaryDirectory.appending(path: "fluxq-test-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
-        // Tests go into it as other users, under whatever umask they run.
+        // Tests enter it as other users, whatever umask they run under.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     }
 
@@ -21,9 +21,9 @@ package final class TemporaryDirectory: Sendable {
 }
 
 extension TemporaryDirectory {
-    /// Files in `incoming/` that are needed, without those that are only kept to be written again.
+    /// Files in `incoming/` that are in use, without those that are only kept for reuse.
     ///
-    /// - Parameter state: the state directory in this one.
+    /// - Parameter state: the state directory, relative to this directory.
     package func incoming(ofState state: String = ".") throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: path("\(state)/incoming"))
             .filter { !$0.hasPrefix("spare-") }
