@@ -4,7 +4,8 @@ import FluxqModel
 import FluxqSandbox
 import Glibc
 
-/// From a submit's acknowledgement in the client's hands to the request's head in the API's, one job after the other.
+/// The time from a submit's acknowledgement at the client to the arrival of the request's head at the API, one job
+/// after the other.
 enum ArrivalLatency {
     static func measure(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
         try await TestDaemon.run(in: work) { daemon in
@@ -36,7 +37,7 @@ enum ArrivalLatency {
         }
     }
 
-    /// The clock of the sandbox's ledger, which every process of the host shares.
+    /// Reads the clock of the sandbox's ledger, which all processes of the host share.
     private static func monotonicNanoseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

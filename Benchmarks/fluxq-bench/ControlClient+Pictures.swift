@@ -4,7 +4,7 @@ import FluxqModel
 import Glibc
 
 extension ControlClient {
-    /// Uploads a picture of that many bytes and returns what a job's `image` takes.
+    /// Uploads a picture of that many bytes and returns the value for a job's `image`.
     func upload(bytes: Int, in work: WorkDirectory) async throws -> EditRequest.Image {
         let path = work.path("input-\(bytes).png")
         try StoredPNG.write(bytes: bytes, to: path)

@@ -1,7 +1,7 @@
 import Glibc
 import NIOPosix
 
-/// What the disk can do at best: appends of 4 KiB with fdatasync, one after the other.
+/// The disk's maximum speed: appends of 4 KiB with fdatasync, one after the other.
 enum DiskSpeed {
     static func measure(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
         let path = work.path("syncs")

@@ -1,4 +1,4 @@
-/// What keeps a measurement from being made.
+/// The reason why a measurement cannot be made.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 

@@ -3,6 +3,6 @@ struct Figure: Sendable {
     var name: String
     var value: Double
     var unit: String
-    /// What has to be known to read it.
+    /// A note that is needed to understand the figure.
     var note = ""
 }

@@ -1,4 +1,4 @@
-/// Figures in aligned columns, numbers to the right.
+/// Figures in aligned columns, with numbers aligned to the right.
 struct FigureTable {
     let figures: [Figure]
 
@@ -17,7 +17,7 @@ struct FigureTable {
 
     private static func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
 
-    /// Three digits that matter, or all of a large number's before its point.
+    /// Formats a number with three significant digits, or with all digits before the point if it is large.
     private static func number(_ value: Double) -> String {
         let decimals = abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 1 ? 2 : 3
         let scale = (0..<decimals).reduce(1) { scale, _ in scale * 10 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Measures fluxq as its users meet it: the release build's own programs, as processes, over the real socket.
+/// Measures fluxq as users see it: the release build's own programs, as processes, over the real socket.
 @main
 struct FluxqBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,8 @@
-/// What a daemon takes that has just started and has nothing to do.
+/// The memory of a daemon that has just started and is idle.
 enum IdleMemory {
     static func measure(_ work: WorkDirectory) async throws -> [Figure] {
         try await TestDaemon.run(in: work) { daemon in
-            // Whatever a start leaves to be done soon after it.
+            // Lets the work finish that a start leaves for later.
             try await Task.sleep(for: .seconds(1))
             return [
                 Figure(

@@ -2,7 +2,8 @@ import FluxqControl
 import FluxqControlClient
 import FluxqModel
 
-/// Jobs from submit to picture in the archive. The sandbox answers at once and shares the process and its processors.
+/// Jobs from the submit to the picture in the archive. The sandbox answers immediately and shares the process and its
+/// processors.
 enum JobThroughput {
     private static let clients = 16
 

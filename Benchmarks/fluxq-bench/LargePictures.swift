@@ -3,7 +3,7 @@ import FluxqControlClient
 import FluxqModel
 import Glibc
 
-/// The most memory that a daemon takes while a 20 MiB picture goes in and through and four 20 MiB results come out at once.
+/// The daemon's peak memory while a 20 MiB picture is uploaded and sent, and four 20 MiB results are received at once.
 enum LargePictures {
     private static let pictureBytes = 20 << 20
     private static let results = 4
@@ -49,7 +49,7 @@ enum LargePictures {
         ]
     }
 
-    /// Everything at once, as impatient users would.
+    /// Fetches all pictures concurrently.
     private static func fetchAll(_ job: JobDocument, from daemon: TestDaemon) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for image in job.images {

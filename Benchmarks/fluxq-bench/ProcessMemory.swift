@@ -5,10 +5,10 @@ import Glibc
 struct ProcessMemory {
     let process: pid_t
 
-    /// MB (10⁶ bytes) now.
+    /// The current value in MB (10⁶ bytes).
     var resident: Double { get throws { try field("VmRSS:") } }
 
-    /// The most since the process began, or since `forgetPeak()`; MB (10⁶ bytes).
+    /// The peak since the process began, or since `forgetPeak()`; in MB (10⁶ bytes).
     var peak: Double { get throws { try field("VmHWM:") } }
 
     func forgetPeak() throws {

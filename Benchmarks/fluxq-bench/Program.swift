@@ -6,10 +6,10 @@ import NIOPosix
 struct Program: Sendable {
     let id: pid_t
 
-    /// Starts it with nothing to read.
+    /// Starts the program with an empty standard input.
     ///
     /// - Parameters:
-    ///   - environment: all of it.
+    /// - environment: the complete environment.
     ///   - log: the file for standard error; standard output is dropped.
     init(_ name: String, _ arguments: [String], environment: [String: String], log: String) throws {
         var actions = posix_spawn_file_actions_t()
@@ -42,7 +42,7 @@ struct Program: Sendable {
         kill(id, signal)
     }
 
-    /// Waits for its end and returns how `waitpid` puts it: 0 is an orderly one.
+    /// Waits for the end and returns the status of `waitpid`; 0 is an orderly end.
     func wait() -> Int32 {
         var status: Int32 = 0
         while waitpid(id, &status, 0) < 0, errno == EINTR {}

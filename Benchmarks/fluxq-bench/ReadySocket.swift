@@ -1,7 +1,7 @@
 import Glibc
 import NIOPosix
 
-/// Hears the daemon tell its service manager that it is ready.
+/// Receives the daemon's readiness notice to its service manager.
 final class ReadySocket: Sendable {
     private static let patienceSeconds = 60
 
@@ -28,7 +28,7 @@ final class ReadySocket: Sendable {
         close(descriptor)
     }
 
-    /// False if the daemon says nothing for too long.
+    /// False if the daemon sends nothing before the timeout.
     func isReady() async throws -> Bool {
         try await NIOThreadPool.singleton.runIfActive { [descriptor] in
             var buffer = [UInt8](repeating: 0, count: 4096)

@@ -1,4 +1,4 @@
-/// Times that were measured one by one.
+/// Times that were measured individually.
 struct Samples: Sendable {
     private let sorted: [Duration]
 
@@ -10,7 +10,7 @@ struct Samples: Sendable {
     var median: Double { milliseconds(at: 0.5) }
     var percentile99: Double { milliseconds(at: 0.99) }
 
-    /// The smallest time that so large a share of all does not exceed.
+    /// The smallest time that this share of all samples does not exceed.
     private func milliseconds(at share: Double) -> Double {
         let rank = Int((share * Double(sorted.count)).rounded(.up))
         return sorted[max(0, rank - 1)] / .milliseconds(1)

@@ -1,11 +1,11 @@
-/// How much is measured.
+/// The extent of the measurements.
 struct Scale: Sendable {
-    /// Of each count of clients.
+    /// The duration of the measurement for each number of clients.
     var submitSeconds: Int
     var latencyJobs: Int
     var throughputJobs: Int
     var statusRuns: Int
-    /// Jobs in the store when claims and queries are timed.
+    /// The numbers of jobs in the store for which claims and queries are timed.
     var storeJobs: [Int]
     var storeSamples: Int
     var syncs: Int

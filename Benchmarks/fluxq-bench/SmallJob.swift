@@ -1,11 +1,11 @@
 import FluxqControl
 import FluxqModel
 
-/// What the measurements submit: an edit of a small picture whose result the sandbox draws in no time.
+/// The job that the measurements submit: an edit of a small picture whose result costs the sandbox no time.
 enum SmallJob {
     static let inputBytes = 20_000
 
-    /// 2100-01-01: a job that is not to run while something else is measured.
+    /// 2100-01-01, for jobs that must not run during a measurement.
     private static let farFuture = Timestamp(secondsSinceEpoch: 4_102_444_800)
 
     static func submission(_ prompt: String, image: EditRequest.Image, runs: Bool = true) -> JobSubmission {

@@ -3,7 +3,7 @@ import FluxqControlClient
 import FluxqModel
 import NIOPosix
 
-/// `fluxq status` as a shell runs it: a whole process, from its start to its end.
+/// `fluxq status` as a shell runs it: a complete process, from its start to its end.
 enum StatusTime {
     private static let queuedJobs = 20
     private static let doneJobs = 20

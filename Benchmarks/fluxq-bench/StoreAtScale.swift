@@ -2,14 +2,14 @@ import FluxqModel
 import FluxqStore
 import Glibc
 
-/// What a submit, a claim and the queries of `fluxq status` take with few and with many jobs queued, of one user and of
-/// many, some of whom may not run: the job database alone.
+/// The times of a submit, a claim and the queries of `fluxq status`, with the job database alone. They are measured
+/// with few and with many queued jobs, of one user and of many, some of whom are at their limits.
 enum StoreAtScale {
     private static let owner = Owner(uid: 1000, name: "bench")
-    /// Submits at once, so that each commit holds many.
+    /// The number of concurrent submits, so that each commit has many.
     private static let submitters = 512
 
-    /// At their limit all the time.
+    /// Users who are always at their limit.
     private static let locked = (0..<1000).map { Owner(uid: UInt32(10_000 + $0), name: "locked\($0)") }
     private static let crowd = (0..<1000).map { Owner(uid: UInt32(20_000 + $0), name: "user\($0)") }
 
@@ -52,7 +52,7 @@ enum StoreAtScale {
         return try await figures + measureLanes(scale, work)
     }
 
-    /// The same claim with all jobs in one lane and in twenty, with few jobs and with many.
+    /// Times the same claim with all jobs in one lane and in twenty, with few jobs and with many.
     private static func measureLanes(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
         var figures: [Figure] = []
         for lanes in [1, 20] {
@@ -77,13 +77,13 @@ enum StoreAtScale {
         return figures
     }
 
-    /// A thousand more users with jobs, then a thousand that have jobs and are at their limits.
+    /// Adds a thousand users with jobs, then a thousand whose jobs are blocked by their limits.
     private static func measureUsers(_ store: Store, _ scale: Scale, _ size: String) async throws -> [Figure] {
         var figures: [Figure] = []
         try await submit(crowd.count * 2, of: crowd, to: store)
         let many = try await timeClaims(store, count: scale.storeSamples)
         try await submit(locked.count * 2, of: locked, to: store)
-        // Each of them gets its one picture, and is found at its limit once.
+        // Each of them gets its one picture, and its limit is noticed once.
         let uids = Set(locked.map(\.uid))
         guard let hash = ContentHash(hex: String(repeating: "a", count: 64)) else { throw Failure("no hash") }
         let picture = StoredPicture(hash: hash, mediaType: "image/png", width: 1, height: 1, bytes: 1)
@@ -130,7 +130,7 @@ enum StoreAtScale {
         }
     }
 
-    /// Each job that is claimed is also ended, so that the next claim finds as few running as a daemon would.
+    /// Each claimed job is also ended, so that the number of running jobs stays as small as in a daemon.
     private static func timeClaims(_ store: Store, count: Int) async throws -> Samples {
         var times: [Duration] = []
         for _ in 0..<count {

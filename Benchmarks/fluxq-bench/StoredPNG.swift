@@ -3,13 +3,13 @@ import Glibc
 
 /// Writes real PNG files of an exact size in bytes: grey noise in stored deflate blocks, piece by piece.
 struct StoredPNG {
-    /// Bytes of a row: its filter and its pixels. A row is one stored block of one IDAT chunk of its own.
+    /// The bytes of a row: its filter and its pixels. A row is one stored block in an IDAT chunk of its own.
     private static let rowBytes = 8192
     private static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
     private let descriptor: Int32
 
-    /// - Parameter bytes: of the whole file; what the rows leave over is filled with a chunk of text.
+    /// - Parameter bytes: the size of the complete file. A text chunk fills the bytes that the rows leave over.
     static func write(bytes: Int, to path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         guard descriptor >= 0 else { throw Failure("Cannot write \(path) (errno \(errno)).") }
@@ -18,7 +18,7 @@ struct StoredPNG {
     }
 
     private func write(bytes: Int) throws {
-        // Signature, IHDR, the zlib header's and checksum's chunks, IEND; and a text chunk that takes what is left.
+        // Signature, IHDR, the chunks of the zlib header and checksum, IEND; and a text chunk for the remaining bytes.
         let frame = 8 + (12 + 13) + (12 + 2) + (12 + 4) + 12
         let emptyText = 12 + Self.textKey.count
         let chunk = 12 + 5 + Self.rowBytes
@@ -81,7 +81,7 @@ private struct Adler32 {
     var value: UInt32 { high << 16 | low }
 }
 
-/// The same noise every time.
+/// A generator that gives the same noise every time.
 private struct SplitMix {
     var state: UInt64
 

@@ -2,7 +2,7 @@ import FluxqControl
 import FluxqControlClient
 import FluxqModel
 
-/// Submits that are acknowledged as durable, over the socket, one connection for each client. Nothing runs meanwhile.
+/// Submits that are acknowledged as durable, over the socket, one connection for each client. No jobs run meanwhile.
 enum SubmitThroughput {
     static func measure(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
         try await TestDaemon.run(in: work) { daemon in

@@ -10,7 +10,7 @@ struct TestDaemon: Sendable {
     let socket: ControlSocket
     let ledger: SandboxLedger
 
-    /// Starts it, gives it to `body` once it says that it is ready, and stops it.
+    /// Starts the daemon, calls `body` once it is ready, and stops it.
     static func run<Result: Sendable>(
         in work: WorkDirectory, environment: [String: String] = [:], _ body: (TestDaemon) async throws -> Result
     ) async throws -> Result {

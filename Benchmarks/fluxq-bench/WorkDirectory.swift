@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// A directory of one measurement's own.
+/// The directory of one measurement.
 struct WorkDirectory: Sendable {
     let path: String
 
