@@ -6,9 +6,9 @@ import Synchronization
 @testable import FluxqFormats
 @testable import FluxqImagesAPI
 
-/// An answer is the same in pieces, holds what a decoder that sees all of it at once reads, and brings no more than it may.
+/// An answer gives the same result in pieces, agrees with a decoder that reads it whole, and stays within the limits.
 enum AnswerTarget {
-    /// Small, so that an input can go beyond it.
+    /// Small, so that an input can exceed it.
     static let maxPictureBytes: Int64 = 300
 
     static func check(_ input: [UInt8]) {
@@ -33,7 +33,7 @@ enum AnswerTarget {
         refused.read(input)
     }
 
-    /// What an item stands for, its picture by its bytes.
+    /// The content of an item, with its picture's bytes.
     private struct Meaning: Equatable {
         var link: String?
         var picture: [UInt8]?
@@ -79,7 +79,7 @@ enum AnswerTarget {
         do { return Redactor(hiding: [try APIKey("sk-fuzz-0123456789")]) } catch { fatalError("\(error)") }
     }()
 
-    /// Reads the answer again, all at once and with everything in it: what stands in `data` in the vendor's own form comes.
+    /// Reads the whole answer with a plain decoder: every picture in `data` in the vendor's own form must be found.
     private static func checkPlain(_ input: [UInt8], _ reading: Reading) {
         guard input.first == UInt8(ascii: "{"), let plain = JSONValue(bounded: input),
             case .object(let members) = plain, members.count == 1, case .array(let elements) = members["data"],
@@ -97,11 +97,11 @@ enum AnswerTarget {
         }
     }
 
-    /// Keeps the pictures that come.
+    /// Keeps the received pictures.
     private final class Album: PictureReceiver, PictureSink {
         struct Page {
             var bytes: [UInt8] = []
-            /// Nil while it has not ended.
+            /// nil if it has not ended.
             var isValid: Bool?
         }
 
@@ -130,7 +130,7 @@ enum AnswerTarget {
         let value = Mutex<Value?>(nil)
     }
 
-    /// libFuzzer calls from outside of any task and wants to continue when all is done.
+    /// Waits for the task, because libFuzzer calls from outside of any task and expects a synchronous result.
     private static func runToEnd<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
         let result = Result<Value>()
         let isDone = DispatchSemaphore(value: 0)

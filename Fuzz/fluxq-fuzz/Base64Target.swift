@@ -1,6 +1,7 @@
 @testable import FluxqFormats
 
-/// Base64 in one piece and in many gives the same bytes or the same failure, those of a slow decoder of another kind.
+/// Base64 in one piece and in many gives the same bytes or the same failure, and the bytes of a slow independent
+/// decoder.
 enum Base64Target {
     static func check(_ input: [UInt8]) {
         let whole = decode([input[...]])
@@ -10,7 +11,7 @@ enum Base64Target {
         guard case .success(let bytes) = whole else { return }
         expect(tolerant.bytes == bytes && tolerant.damagedAt == nil, "a tolerant decoder reads what is whole as it is")
         expect(bytes.count <= input.count * 3 / 4, "four letters carry no more than three bytes")
-        // After the comma of a prefix; base64 has none.
+        // The letters after the comma of a prefix; base64 itself has no comma.
         let letters = input.lastIndex(of: UInt8(ascii: ",")).map { input[($0 + 1)...] } ?? input[...]
         expect(bytes == slowlyDecode(letters), "another decoder reads the same")
     }
@@ -41,7 +42,7 @@ enum Base64Target {
         return .success(decoded)
     }
 
-    /// Bit by bit, whatever is no letter left out.
+    /// Decodes bit by bit, and skips every character that is no letter.
     private static func slowlyDecode(_ text: ArraySlice<UInt8>) -> [UInt8] {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var bytes: [UInt8] = []

@@ -1,10 +1,10 @@
-/// What reads bytes that come from outside. Each target says what has to hold for any bytes at all.
+/// Parsers of bytes from outside. Each target defines what must be true for any bytes.
 enum FuzzTarget: String, CaseIterable {
     case picture, answer, base64, submission
 
     static let chosen = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.init(rawValue:))
 
-    /// Ends the process where something does not hold; libFuzzer keeps the input then.
+    /// Ends the process if a rule is broken; libFuzzer then keeps the input.
     func check(_ input: [UInt8]) {
         switch self {
         case .picture: PictureTarget.check(input)
@@ -15,12 +15,13 @@ enum FuzzTarget: String, CaseIterable {
     }
 }
 
-/// - Parameter rule: what has to hold, in words.
+/// - Parameter rule: a description of the rule.
 func expect(_ holds: Bool, _ rule: @autoclosure () -> String) {
     if !holds { fatalError("does not hold: \(rule())") }
 }
 
-/// The input in pieces, some of them empty, whose lengths follow from the input: a corpus then holds whole inputs only.
+/// Splits the input into pieces, some of them empty. Their lengths depend on the input only, so that a corpus has whole
+/// inputs only.
 func pieces(of input: [UInt8]) -> [ArraySlice<UInt8>] {
     var state = input.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     let longest = [1, 3, 16, 64][Int(state >> 60 & 3)]

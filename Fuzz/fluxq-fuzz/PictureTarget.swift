@@ -2,9 +2,9 @@ import LibFuzzer
 
 @testable import FluxqFormats
 
-/// A picture is the same however it is read, its size is possible, and one that is whole ends where it says.
+/// A picture is the same in every way of reading it, its size is possible, and a complete one ends at its end mark.
 enum PictureTarget {
-    /// Gives the head whole and everything after it in small pieces.
+    /// Returns the head whole and everything after it in small pieces.
     private struct DrippingSource: ByteSource {
         let bytes: [UInt8]
         let pieceLength: Int
@@ -40,7 +40,7 @@ enum PictureTarget {
         return result
     }
 
-    /// Looks for an end: where one byte less is no whole picture any more.
+    /// Finds the shortest complete prefix and checks its end.
     private static func checkEnd(of input: [UInt8], _ info: PictureInfo) {
         var (cut, whole) = (0, input.count)
         while whole - cut > 1 {
@@ -60,7 +60,7 @@ enum PictureTarget {
         case .webp:
             let length = input[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
             expect(whole == 8 + length, "a WebP has the length of its RIFF")
-        case .avif: break  // Ends with whichever box holds the last of its data.
+        case .avif: break  // Ends with the box that has the last of its data.
         }
         guard info.format != .avif else { return }
         switch inspect(end.dropLast()) {
@@ -71,7 +71,7 @@ enum PictureTarget {
         }
     }
 
-    /// The offset behind the first chunk with that name.
+    /// The offset after the first IEND chunk.
     private static func endOfPNG(_ input: [UInt8]) -> Int {
         var offset = 8
         while true {
@@ -85,7 +85,7 @@ enum PictureTarget {
         (offset..<offset + 4).reduce(0) { $0 << 8 | Int(bytes[$1]) }
     }
 
-    /// Puts the checksums of a PNG's chunks right, which no mutation would hit by chance.
+    /// Corrects the checksums of a PNG's chunks, which mutations practically never hit by chance.
     static func mendChecksums(_ bytes: UnsafeMutableBufferPointer<UInt8>) {
         guard bytes.count > 8, bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) else { return }
         var offset = 8
@@ -102,7 +102,7 @@ enum PictureTarget {
     }
 }
 
-/// libFuzzer calls this, where it is there, for every new input.
+/// libFuzzer calls this function, if it is defined, for every new input.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func mutate(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, _ limit: Int, _ seed: UInt32) -> Int {
     let count = LLVMFuzzerMutate(bytes, count, limit)

@@ -4,7 +4,7 @@ import Foundation
 @testable import FluxqControl
 @testable import FluxqFormats
 
-/// The body of `POST /v1/jobs` is the same in pieces, and is what a decoder that sees all of it at once reads.
+/// The body of `POST /v1/jobs` gives the same result in pieces, and agrees with a decoder that reads it whole.
 enum SubmissionTarget {
     static func check(_ input: [UInt8]) {
         let whole = read([input[...]])
@@ -13,7 +13,7 @@ enum SubmissionTarget {
         expect(whole.remainder == dripped.remainder, "in pieces the rest is what it is whole")
 
         guard let json = JSONValue(bounded: whole.markedRemainder) else {
-            // JSONDecoder guesses UTF-16 and UTF-32 from zero bytes; nobody else does.
+            // JSONDecoder guesses UTF-16 and UTF-32 from zero bytes; no other decoder does.
             if !input.contains(0) {
                 expect(JSONValue(bounded: input) == nil, "what is JSON stays JSON without its picture")
             }
@@ -63,7 +63,7 @@ enum SubmissionTarget {
         return body
     }
 
-    /// Read without taking the picture out, the fields are the same.
+    /// The fields are the same if the body is read without extracting the picture.
     private static func checkPlain(
         _ input: [UInt8], _ submission: JobSubmission, _ wrong: [EditRequest.FieldError], images: [[UInt8]]
     ) {

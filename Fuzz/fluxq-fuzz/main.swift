@@ -10,7 +10,7 @@ guard FuzzTarget.chosen != nil else {
     exit(64)
 }
 
-// libFuzzer takes its options from the first argument on.
+// libFuzzer treats the first argument like a program name.
 var count = CommandLine.argc - 1
 var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 1
 exit(
