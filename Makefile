@@ -1,4 +1,4 @@
-# fluxq. `make demo` and `make test` need nothing but Swift and a Debian 12 to install what is missing.
+# fluxq. `make demo` and `make test` need only Swift and a Debian 12 on which missing packages can be installed.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,7 +35,7 @@ help:
 	@echo "make hosttest install that package on Debian 12 in a container and use it as a user would (as root)"
 	@echo "make format   format the sources;  make lint  check them"
 
-# Packages that the build and the tests need besides Swift; installed if missing.
+# Packages that the build and the tests need in addition to Swift; missing ones are installed.
 packages:
 	@scripts/install-packages
 
@@ -74,8 +74,8 @@ deb: release
 	fakeroot debian/rules binary DEB_OUTPUT="$(CURDIR)/build"
 	@echo "build/fluxq_$(VERSION)_$$(dpkg --print-architecture).deb"
 
-# The modules' tests first, two for each processor at a time; then those that start programs, one at a time. All at once
-# would wait for each other's processor time.
+# The modules' tests run first, two for each processor at a time. Then those that start programs run one at a time,
+# because concurrent ones would compete for processor time.
 test: packages
 	swift build --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$$(( 2 * $$(nproc) )) swift test --skip-build --skip 'FluxqEndToEndTests|FluxqSimulationTests|FluxqProofTests'
@@ -90,8 +90,8 @@ bench: release
 	swift build $(RELEASE) --product fluxq-bench
 	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-bench" $(BENCH)
 
-# Built apart, with every branch of our modules reporting to libFuzzer. SECONDS and RUNS are for all targets together; what
-# is found new is kept in .build-fuzz/found, what breaks a rule in .build-fuzz/broken.
+# A separate build in which every branch of our modules reports to libFuzzer. SECONDS and RUNS are for all targets
+# together. New inputs are kept in .build-fuzz/found, and inputs that break a rule in .build-fuzz/broken.
 TARGETS ?= picture answer base64 submission
 fuzz: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),$(if $(RUNS),0,20))
 fuzz: packages
@@ -106,13 +106,13 @@ fuzz: packages
 	        $(if $(RUNS),-runs=$$(( $(RUNS) / $(words $(TARGETS)) ))) \
 	        .build-fuzz/found/$$target Fuzz/corpus/$$target; done
 
-# Optimised, because a seed is a thousand steps; SEED=n prints all that happens in that one.
+# Optimised, because a seed has a thousand steps. SEED=n prints every step of that seed.
 simtest: packages
 	swift build $(RELEASE) --product fluxq-simtest
 	"$$(swift build $(RELEASE) --show-bin-path)/fluxq-simtest" $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-# The proofs need the daemon, the library that is preloaded into it, and a quick file system for what they wear out:
-# none of what they prove depends on the disk. With CI=true they take a sample, in about a minute; whole they take half an hour.
+# The proofs need the daemon, the preloaded library, and a fast file system: their results do not depend on the disk.
+# With CI=true they take a sample, in about a minute; a full run takes half an hour.
 PROOF_DIRECTORY ?= $(shell test -d /dev/shm -a -w /dev/shm && echo /dev/shm || echo /tmp)
 
 faulttest: packages
@@ -125,20 +125,21 @@ powertest: packages
 	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/powertest" \
 	    --stride $(or $(STRIDE),$(if $(CI),15,1)) --variants $(or $(VARIANTS),$(if $(CI),4,6)) $(if $(SEED),--seed $(SEED))
 
-# Optimised: what is measured is what runs. Root, because the attackers are users of their own, with subordinate uids.
+# Optimised, to measure the program as it is released. Root, because each attacker is a separate user with subordinate
+# uids.
 attacktest: packages
 	@scripts/install-packages uidmap
 	for product in fluxqd fluxq attacktest FluxqSystemCallShim; do swift build $(RELEASE) --product $$product; done
 	"$$(swift build $(RELEASE) --show-bin-path)/attacktest" --seconds $(or $(SECONDS),$(if $(CI),3,10)) \
 	    $(if $(LIMIT),--limit $(LIMIT)) $(if $(ONLY),--only "$(ONLY)") $(if $(SEED),--seed $(SEED))
 
-# The same SEED draws the same rounds.
+# The same SEED gives the same rounds.
 crashtest: packages
 	swift build
 	TMPDIR="$(PROOF_DIRECTORY)" "$$(swift build --show-bin-path)/crashtest" \
 	    --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-# schemathesis comes from PyPI, into .build/schemathesis; a debug build of fluxqd is held.
+# schemathesis comes from PyPI, into .build/schemathesis; a debug build of fluxqd is tested.
 apitest: packages
 	for product in fluxqd fluxq-sandbox; do swift build --product $$product; done
 	scripts/apitest "$$(swift build --show-bin-path)/fluxqd" $(or $(EXAMPLES),$(if $(CI),20,100)) $(SEED)
@@ -149,7 +150,7 @@ format:
 lint:
 	swift format lint --strict --recursive $(SOURCES)
 
-# Root, and some 300 MB below build/.
+# Needs root, and about 300 MB below build/.
 hosttest: deb
 	@scripts/install-packages debootstrap systemd-container
 	swift build --product fluxq-sandbox
