@@ -1,29 +1,29 @@
 package import FluxqModel
 import Synchronization
 
-/// Wakes those who wait for committed changes, so that nobody polls.
+/// Wakes tasks that wait for committed changes, so that nothing polls.
 ///
 /// ```
 /// var seen = signal.count
-/// while !(look at the store; is it what we wait for?) { seen = await signal.change(of: .job(id), after: seen) }
+/// while !(read the store; is the awaited state reached?) { seen = await signal.change(of: .job(id), after: seen) }
 /// ```
 package final class ChangeSignal: Sendable {
     package enum Topic: Hashable, Sendable {
-        /// Something may have become callable, or the queue opened.
+        /// A job may have become callable, or the queue was opened.
         case calls
-        /// A picture may have become fetchable.
+        /// A picture may have become due for a download.
         case downloads
-        /// An input came.
+        /// An input was added.
         case inputs
         case job(JobID)
-        /// Something in that owner's event log.
+        /// An event was added to that owner's event log.
         case owner(uid: UInt32)
-        /// Something in anybody's event log.
+        /// An event was added to any owner's event log.
         case everybody
-        /// Something in the event log about the whole queue.
+        /// An event about the whole queue was added to the event log.
         case queue
 
-        /// One of the few that somebody always waits for.
+        /// True for the few topics that always have a waiter.
         fileprivate var isStanding: Bool {
             switch self {
             case .calls, .downloads, .inputs, .everybody, .queue: true
@@ -34,12 +34,12 @@ package final class ChangeSignal: Sendable {
 
     private struct State {
         var count: UInt64 = 0
-        /// The numbers of the latest changes of standing topics.
+        /// The number of the latest change of each standing topic.
         var latest: [Topic: UInt64] = [:]
         var nextWaiter: UInt64 = 0
         var waiters: [Topic: [UInt64: CheckedContinuation<Void, Never>]] = [:]
 
-        /// Nobody keeps the numbers for each job and each owner: any change may have been theirs.
+        /// Numbers are not kept for each job and each owner: any change may have been theirs.
         func hasChanged(_ topic: Topic, since seen: UInt64) -> Bool {
             topic.isStanding ? latest[topic, default: 0] > seen : count > seen
         }
@@ -55,14 +55,14 @@ package final class ChangeSignal: Sendable {
 
     package init() {}
 
-    /// How many changes there have been.
+    /// The number of changes so far.
     package var count: UInt64 { state.withLock { $0.count } }
 
-    /// Tasks that wait now.
+    /// The number of tasks that wait now.
     var waiting: Int { state.withLock { $0.waiters.values.reduce(0) { $0 + $1.count } } }
 
-    /// Returns once something of the topic has changed since `seen`; of a job or an owner, at once if anything has, so the
-    /// caller looks again. Returns at once when the task is canceled.
+    /// Returns once the topic has changed since `seen`. For a job or an owner it returns immediately if anything has
+    /// changed, so the caller must check again. Returns immediately when the task is canceled.
     package func change(of topic: Topic, after seen: UInt64) async -> UInt64 {
         let waiter = state.withLock { state in
             state.nextWaiter += 1
@@ -83,7 +83,7 @@ package final class ChangeSignal: Sendable {
         return count
     }
 
-    /// Says that a commit has changed something of these topics.
+    /// Reports that a commit has changed these topics.
     package func notify(_ topics: Set<Topic>) {
         guard !topics.isEmpty else { return }
         let woken = state.withLock { state in

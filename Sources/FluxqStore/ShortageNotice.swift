@@ -1,14 +1,14 @@
 import FluxqModel
 import Synchronization
 
-/// Holds what the workers know of the room on the disk, for everybody who looks at a job or at the queue. It is not in the
-/// database, which a full disk may keep from being written.
+/// The workers' current information about the disk space, for everyone who looks at a job or the queue. It is not in
+/// the database, because a full disk may prevent writes to it.
 final class ShortageNotice: Sendable {
     private let state = Mutex<Shortage?>(nil)
 
     var present: Shortage? { state.withLock { $0 } }
 
-    /// - Returns: what there was before.
+    /// - Returns: the previous value.
     func replace(_ shortage: Shortage?) -> Shortage? {
         state.withLock { state in
             defer { state = shortage }

@@ -3,13 +3,13 @@ import Synchronization
 
 /// The job database. Its verbs are its whole interface: no SQL and no type of the database library leaves this module.
 ///
-/// One connection writes and checkpoints; readers have their own and see the last commit. A verb returns when what it
-/// wrote is on the disk. Verbs are named after what happens to a job; there is no way to set a state.
+/// One connection writes and checkpoints; readers have their own and see the last commit. A verb returns when its
+/// writes are on the disk. Verbs are named after events of a job; there is no way to set a state.
 package final class Store: Sendable {
     package let signal = ChangeSignal()
     private let reloadable: Reloadable<StorePolicy>
     let memory = LineMemory()
-    /// The wall clock by which it writes.
+    /// The wall clock whose times the store writes.
     package let clock: @Sendable () -> Timestamp
     let shortage = ShortageNotice()
     private let random: @Sendable () -> UInt64
@@ -18,15 +18,15 @@ package final class Store: Sendable {
     private let onFatal: @Sendable (StoreError) -> Void
     private let onLaneNews = Mutex<(@Sendable (LaneNews) -> Void)?>(nil)
 
-    /// Opens the database, makes it if there is none, and brings its schema up to date.
+    /// Opens the database, creates it if there is none, and brings its schema up to date.
     ///
     /// - Parameters:
-    ///   - path: of `queue.sqlite`.
+    /// - path: the path of `queue.sqlite`.
     ///   - now: the wall clock.
     ///   - random: 64 evenly distributed bits, for the jitter of pauses.
-    ///   - lockPatience: how long somebody else's lock on the database is waited for.
-    ///   - blocking: runs what blocks; nil is on threads of its own.
-    ///   - onFatal: called once or more when the disk has failed; the process has to end.
+    /// - lockPatience: the time to wait for another program's lock on the database.
+    ///   - blocking: runs blocking work; nil uses the database library's own threads.
+    ///   - onFatal: called once or more when the disk has failed; the process must then end.
     package init(
         path: String, policy: StorePolicy = .init(), now: @escaping @Sendable () -> Timestamp,
         random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) },
@@ -43,21 +43,21 @@ package final class Store: Sendable {
             engine: engine, signal: signal, onRollback: { [memory] in memory.forget() }, onFatal: onFatal)
     }
 
-    /// Writes a page that says what it said before.
+    /// Writes a page without changing its contents.
     static let writingNothingNew = "UPDATE queue SET id = id"
 
-    /// Returns when a write has succeeded: there is room for one again.
+    /// Returns when a write has succeeded, which shows that there is room again.
     package func tryWriting() async throws(StoreError) {
         try await write { transaction in _ = try transaction.execute(Self.writingNothingNew) }
     }
 
-    /// Each piece of work reads it once.
+    /// Each unit of work reads it once.
     var policy: StorePolicy { reloadable.current }
 
     /// Applies new settings to transactions that begin from now on.
     package func reload(_ policy: StorePolicy) {
         reloadable.replace(with: policy)
-        // What kept a job waiting may do so no longer.
+        // Jobs that were blocked may be callable now.
         signal.notify([.calls, .downloads, .inputs])
     }
 
@@ -66,7 +66,7 @@ package final class Store: Sendable {
         try engine.close()
     }
 
-    /// Has somebody told of every lane that is closed or opened, once it is on the disk.
+    /// Sets the function that is called for every lane that was closed or opened, once that is on the disk.
     package func tellLaneNews(_ hear: @escaping @Sendable (LaneNews) -> Void) {
         onLaneNews.withLock { $0 = hear }
     }
@@ -100,7 +100,7 @@ package final class Store: Sendable {
     }
 }
 
-/// Turns the store's source of random bits into what the standard library draws from.
+/// Adapts the store's source of random bits to the standard library.
 struct DrawnBits: RandomNumberGenerator {
     let draw: @Sendable () -> UInt64
 

@@ -1,10 +1,10 @@
-/// Why the store could not do what it was asked. Nothing was written.
+/// The reason why the store could not perform an operation. Nothing was written.
 package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// No room or no inode in the file system, or over a quota; continues when there is room.
+    /// The file system has no space or no inodes, or a quota is reached. The store works again when there is room.
     case full
     /// Another program has held the database's lock for longer than fluxqd waits.
     case locked(by: LockHolder?)
-    /// The disk failed. What the system's cache holds can no longer be believed: the daemon has to exit and recover.
+    /// The disk failed. The system's cache can no longer be trusted: the daemon must exit and recover.
     case failedDisk(String)
     /// The file is no database, or a damaged one.
     case damaged(String)
@@ -16,7 +16,7 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case readOnly(path: String)
     case other(String)
 
-    /// After this error nothing may be believed but what a new start reads from the disk.
+    /// True if only the data that a new start reads from the disk can be trusted.
     package var isFatal: Bool {
         if case .failedDisk = self { true } else { false }
     }

@@ -1,10 +1,10 @@
 package import FluxqModel
 
-/// The rules by which the store moves jobs: configuration, and what only tests change.
+/// The rules by which the store moves jobs: the configuration, and values that only tests change.
 package struct StorePolicy: Sendable {
-    /// The price of one image of a model when a call of it is claimed.
+    /// The price of one image of a model at the time of a claim.
     package struct Price: Hashable, Sendable {
-        /// Millionths of the currency's unit.
+        /// In millionths of the currency's unit.
         package var micros: Int64
         package var currency: String
 
@@ -16,19 +16,21 @@ package struct StorePolicy: Sendable {
 
     /// `workers.max_attempts`.
     package var maxAttempts = 5
-    /// Between attempts that were answered with a server error.
+    /// The pause between attempts that ended with a server error.
     package var attemptBackoff = Backoff(base: .seconds(2), cap: .seconds(300))
-    /// Between tries to fetch a link.
+    /// The pause between tries to fetch a link.
     package var downloadBackoff = Backoff(base: .seconds(2), cap: .seconds(3600))
-    /// Between tries to fetch a link whose deadline has passed, and how many that its host answered without the picture
-    /// decide that it is dead. The deadline alone does not: it may be the clock that is wrong.
+    /// The pause between tries to fetch a link whose deadline has passed, and the number of answers without the picture
+    /// after which the link counts as dead. The deadline alone does not decide, because the clock may be wrong.
     package var overdueBackoff = Backoff(base: .seconds(2), cap: .seconds(60))
     package var overdueTries = 4
-    /// How long after its deadline a link is tried whose host cannot be reached: it may be the network here that is down.
+    /// The time after its deadline for which a link with an unreachable host is tried, because the local network may be
+    /// down.
     package var unreachableGrace = Duration.seconds(7 * 86_400)
-    /// A canceled job waits no more for a link whose host has said for so long that it does not give the picture.
+    /// The time after which a canceled job stops waiting for a link whose host says that it does not give the picture.
     package var goneAfterCancel = Duration.seconds(120)
-    /// Whole bodies that are no picture and never the same: the last of so many is kept, and no more are asked for.
+    /// The number of complete bodies that are no picture and all different after which the last one is kept, and no
+    /// more are fetched.
     package var unusableTries = 8
     package var pauses = LaneGate.Pauses()
     /// `prices` by model.
@@ -37,16 +39,16 @@ package struct StorePolicy: Sendable {
     package var retention = Retention()
     /// `limits`.
     package var limits = LimitRules()
-    /// An input that no job has used for so long is removed.
+    /// The time after which an unused input is removed.
     package var inputLifetime = Duration.seconds(24 * 3600)
-    /// Events older than that are pruned.
+    /// The age at which events are pruned.
     package var eventLifetime = Duration.seconds(30 * 24 * 3600)
 
-    /// A job that this host keeps from being called, such as for an input that cannot be opened, is tried for so long before
-    /// each further try counts as a failed attempt.
+    /// The time for which a job is tried that this host cannot call, for example because its input cannot be opened.
+    /// After that, each further try counts as a failed attempt.
     package var localPatience = Duration.seconds(3600)
 
-    /// What can be called, and where.
+    /// The models that can be called, and their endpoints.
     package var catalog = ModelCatalog(
         endpoints: [.init(name: Lane.defaultEndpoint, models: [])], defaultModel: EditRequest.modelThatRequiresImage)
 

@@ -1,13 +1,13 @@
 import FluxqModel
 
-// What downloads say about the lane that bought the pictures.
+// Conclusions from downloads about the lane that bought the pictures.
 extension Transaction {
-    /// A picture of that job was downloaded.
+    /// Notes that a picture of that job was downloaded.
     func noteDelivery(of job: JobID) throws {
         try note(job) { gate, party in gate.recordDelivered(party) }
     }
 
-    /// A picture of that job could not be downloaded, for whatever reason, or can never be.
+    /// Notes that a picture of that job could not be downloaded, for any reason, or never can be.
     func noteUndelivered(_ job: JobID, message: String) throws {
         try note(job) { gate, party in
             gate.recordUndelivered(
@@ -15,8 +15,8 @@ extension Transaction {
         }
     }
 
-    /// A job that has ended had its pictures once: one that is fetched again, because it was found damaged, says little about
-    /// what is bought now.
+    /// An ended job is ignored: its picture is fetched again because it was found damaged, which says little about
+    /// current calls.
     private func note(_ job: JobID, _ change: (inout LaneGate, LaneGate.Party) -> Void) throws {
         guard
             let row = try row(

@@ -1,12 +1,12 @@
 import FluxqModel
 
-// What jobs hold in the database, counted for each owner: `limits.kept_bytes`.
+// The size of jobs in the database, counted for each owner: `limits.kept_bytes`.
 extension Transaction {
-    /// What the event that tells of a forgotten job counts, until it is pruned: else one who submits, cancels and forgets
-    /// again and again would leave something that counts nowhere.
+    /// The size that counts for the event of a forgotten job until the event is pruned. Otherwise a user who submits,
+    /// cancels and forgets again and again would leave data that counts nowhere.
     static let forgottenEventBytes: Int64 = 128
 
-    /// Counts a job that has just come into the queue or ended. While it runs it counts what it did before: its calls are
+    /// Counts a job that was just queued or has just ended. A running job keeps its earlier count: its calls are
     /// counted at their end.
     func recount(_ job: JobID) throws {
         let counted = try row(
@@ -24,9 +24,9 @@ extension Transaction {
         try execute("UPDATE owners SET kept_bytes = kept_bytes + ? WHERE uid = ?", [change, uid])
     }
 
-    /// Events are about to be pruned: those of forgotten jobs count no more.
+    /// Subtracts the events of forgotten jobs that are about to be pruned.
     ///
-    /// - Parameter ids: a query of their numbers.
+    /// - Parameter ids: a query for their numbers.
     func discountForgotten(eventsIn ids: String, _ arguments: Arguments) throws {
         let rows = try db.rows(
             """

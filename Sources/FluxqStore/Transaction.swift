@@ -1,6 +1,6 @@
 import FluxqModel
 
-/// One verb's part of an open write transaction: the database, one reading of the clock, and what has changed.
+/// One verb's part of an open write transaction: the database, one reading of the clock, and the changes.
 final class Transaction {
     let db: any Connection
     let policy: StorePolicy
@@ -40,9 +40,9 @@ final class Transaction {
         try db.value(Value.self, sql, arguments)
     }
 
-    /// Adds a line to the event log and wakes those who wait for the job.
+    /// Adds an event to the log and wakes tasks that wait for the job.
     ///
-    /// - Parameter actor: who did it; nil is fluxqd itself.
+    /// - Parameter actor: the user who caused it; nil is fluxqd itself.
     func log(_ kind: EventKind, job: JobID, uid: UInt32, state: JobState, actor: UInt32? = nil) throws {
         try execute(
             """
@@ -52,30 +52,30 @@ final class Transaction {
         changes.formUnion([.job(job), .owner(uid: uid), .everybody])
     }
 
-    /// Adds a line about the whole queue to the event log.
+    /// Adds an event about the whole queue to the log.
     ///
-    /// - Parameter actor: who did it; nil is fluxqd itself.
+    /// - Parameter actor: the user who caused it; nil is fluxqd itself.
     func logQueue(_ kind: EventKind, actor: UInt32?) throws {
         try execute("INSERT INTO events (at, actor, kind) VALUES (?, ?, ?)", [now, actor, kind.rawValue])
         changes.formUnion([.queue, .everybody])
     }
 
-    /// Adds a line to the log of the daemon, once it is on the disk.
+    /// Reports a lane's change, which is logged once it is on the disk.
     func tell(_ news: LaneNews) {
         laneNews.append(news)
     }
 
-    /// Something may have become callable.
+    /// Wakes the workers, because a job may have become callable.
     func wakeCalls() {
         changes.insert(.calls)
     }
 
-    /// A picture may have become fetchable.
+    /// Wakes the downloads, because a picture may have become due.
     func wakeDownloads() {
         changes.insert(.downloads)
     }
 
-    /// Wakes who forgets what nobody uses.
+    /// Wakes the housekeeper.
     func wakeHousekeeper() {
         changes.insert(.inputs)
     }

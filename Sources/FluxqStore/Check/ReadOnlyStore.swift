@@ -1,35 +1,35 @@
 package import FluxqModel
 
-/// The database for those who look at it from another process, whether the daemon runs or not.
+/// Read access to the database for another process, whether the daemon runs or not.
 ///
 /// The connection is read-only, so it can neither write nor checkpoint: closing it leaves the write-ahead log as it is.
-/// Its reads see one commit each. The files that SQLite shares between processes (`-shm`, an empty `-wal`) get the
-/// owner and mode of the database, even where root looks.
+/// Each read sees one commit. The files that SQLite shares between processes (`-shm`, an empty `-wal`) get the owner
+/// and mode of the database, even if root reads it.
 package final class ReadOnlyStore: Sendable {
-    /// Something that is wrong with the database.
+    /// A defect of the database.
     package enum Defect: Hashable, Sendable {
-        /// What `PRAGMA integrity_check` says.
+        /// A message of `PRAGMA integrity_check`.
         case integrity(String)
-        /// A row of the table refers to one that is not there.
+        /// A row of the table refers to a row that does not exist.
         case reference(table: String, row: Int64?, parent: String)
-        /// A rule between rows does not hold.
+        /// A rule between rows is broken.
         case records(rule: String, detail: String)
     }
 
-    /// How much there is of what.
+    /// The number of rows of each kind.
     package struct Size: Hashable, Sendable {
         package let jobs: Int
         package let calls: Int
         package let users: Int
     }
 
-    /// How long a look waits for a daemon that is just recovering the log.
+    /// The time to wait for a daemon that is recovering the log.
     private static let patience = Duration.seconds(10)
 
     let engine: SQLiteEngine
 
-    /// - Parameter path: of `queue.sqlite`, which exists.
-    /// - Throws: `.newerSchema` or `.olderSchema` where another version of fluxq has to look.
+    /// - Parameter path: the path of an existing `queue.sqlite`.
+    /// - Throws: `.newerSchema` or `.olderSchema` if the database needs another version of fluxq.
     package init(path: String) throws(StoreError) {
         engine = try SQLiteEngine(readingOnly: path, patience: Self.patience)
     }
@@ -38,10 +38,10 @@ package final class ReadOnlyStore: Sendable {
         try engine.close()
     }
 
-    /// Everything that is wrong with the database, each part as of one commit. Takes as long as reading all of it.
+    /// Returns all defects of the database; each part sees one commit. Takes as long as reading the whole database.
     package func defects() async throws(StoreError) -> [Defect] {
         let defects = try await engine.defects()
-        // If the pages themselves are damaged, what they hold says nothing.
+        // If the pages themselves are damaged, their rows prove nothing.
         if defects.contains(where: { if case .integrity = $0 { true } else { false } }) { return defects }
         return try await defects
             + read { db in
@@ -60,17 +60,17 @@ package final class ReadOnlyStore: Sendable {
         }
     }
 
-    /// Content that rows refer to; see `ContentReference.all`.
+    /// Returns content that rows refer to; see `ContentReference.all`.
     package func references(in bucket: UInt8) async throws(StoreError) -> [ContentReference] {
         try await read { db in try ContentReference.all(in: bucket, db) }
     }
 
-    /// What expects a content to be whole in its place.
+    /// Returns the rows that expect a content to be intact in the archive.
     package func uses(of hash: ContentHash) async throws(StoreError) -> [ContentUse] {
         try await read { db in try ContentUse.all(of: hash, damaged: false, db) }
     }
 
-    /// What knows that a content is damaged.
+    /// Returns the rows that record a content as damaged.
     package func losses(of hash: ContentHash) async throws(StoreError) -> [ContentUse] {
         try await read { db in try ContentUse.all(of: hash, damaged: true, db) }
     }

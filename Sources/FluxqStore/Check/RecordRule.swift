@@ -1,13 +1,13 @@
 import FluxqModel
 
-/// What must hold between the rows of a sound database, beyond what its schema can say.
+/// A rule between the rows of a sound database that the schema cannot express.
 struct RecordRule: Sendable {
-    /// In words, as what is wrong when it does not hold.
+    /// A description of the defect.
     let name: String
-    /// Gives one line of text for each thing that breaks it, `limit` at most.
+    /// Returns one line of text for each violation, at most `limit`.
     let breaches: @Sendable (any Connection) throws -> [String]
 
-    /// How many breaches are told at most; a rule that is broken everywhere is one defect.
+    /// The maximum number of reported violations; a rule that is broken everywhere is one defect.
     static let limit = 20
 
     init(name: String, breaches: @escaping @Sendable (any Connection) throws -> [String]) {
@@ -15,7 +15,7 @@ struct RecordRule: Sendable {
         self.breaches = breaches
     }
 
-    /// - Parameter sql: gives a column of text.
+    /// - Parameter sql: a query with one text column.
     init(name: String, sql: String) {
         self.init(name: name) { db in try db.values(String.self, "\(sql) LIMIT \(Self.limit)") }
     }

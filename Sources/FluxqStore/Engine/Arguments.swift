@@ -1,4 +1,4 @@
-/// What stands for the parameters of a statement: by their order for `?` and `?1`, or by their names for `:name`.
+/// The values of a statement's parameters: by position for `?` and `?1`, or by name for `:name`.
 struct Arguments: ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, Sendable {
     enum Storage: Sendable {
         case ordered([SQLValue])
@@ -22,7 +22,7 @@ struct Arguments: ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, Sen
         storage = .ordered(elements.map(\.sqlValue))
     }
 
-    /// Both go by order, or both by names.
+    /// Joins two sets of arguments; both must be by position, or both by name.
     static func + (one: Arguments, other: Arguments) -> Arguments {
         var sum = one
         sum += other

@@ -1,8 +1,8 @@
 import FluxqModel
 
-/// What can stand in a column.
+/// A type that a column can store.
 protocol ColumnValue: Sendable {
-    /// - Returns: nil for a value that says nothing of this kind, NULL among them.
+    /// - Returns: nil if the value is of another kind, including NULL.
     init?(_ value: SQLValue)
 
     var sqlValue: SQLValue { get }

@@ -1,29 +1,31 @@
 import FluxqModel
 
-/// An open transaction of the database. Not to be used when it is over.
+/// An open transaction of the database. It must not be used after its end.
 ///
-/// Statements are text that SQLite and PostgreSQL both understand, with parameters as SQLite has them: `?`, `?1` or `:name`,
-/// of one kind in each text. They are prepared once for each connection, so their texts should be few.
+/// Statements are text that SQLite and PostgreSQL both understand. Parameters have SQLite's forms: `?`, `?1` or
+/// `:name`, with only one form in each text. Statements are prepared once for each connection, so the number of texts
+/// should be small.
 ///
-/// Every function throws `StoreError`, or what a body that it was given throws.
+/// Every function throws `StoreError`, or the error of a body that it was given.
 protocol Connection: AnyObject {
-    /// The time by the clock that the database is written by.
+    /// The time of the clock that the database uses for its writes.
     var now: Timestamp { get }
 
-    /// false if the database has taken back the whole transaction after a failure: what follows must not run outside of it.
+    /// false if the database has rolled back the whole transaction after a failure: later statements must not run
+    /// outside of it.
     var isInTransaction: Bool { get }
 
-    /// - Returns: how many rows it changed, without those that triggers changed.
+    /// - Returns: the number of rows that it changed, without rows that triggers changed.
     @discardableResult
     func execute(_ sql: String, _ arguments: Arguments) throws -> Int
 
-    /// Runs `body` with one row after the other, until it returns false.
+    /// Calls `body` with one row after the other, until it returns false.
     func forEachRow(_ sql: String, _ arguments: Arguments, _ body: (Row) throws -> Bool) throws
 
-    /// The next row of a table that numbers its rows gets a number that is so much higher.
+    /// Increases the next row number of a table with automatic numbers by that count.
     func skipNumbers(_ count: Int64, of table: String) throws
 
-    /// Takes back what `body` wrote if it throws.
+    /// Rolls back the writes of `body` if it throws.
     func savepoint(_ body: () throws -> Void) throws
 }
 
@@ -40,7 +42,7 @@ extension Connection {
         return rows
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row; nil if there is none.
     func row(_ sql: String, _ arguments: Arguments = []) throws -> Row? {
         var first: Row?
         try forEachRow(sql, arguments) { row in
@@ -50,7 +52,7 @@ extension Connection {
         return first
     }
 
-    /// The first column of all rows. A NULL there is a mistake of ours.
+    /// Returns the first column of all rows. NULL is a programming error.
     func values<Value: ColumnValue>(_ type: Value.Type, _ sql: String, _ arguments: Arguments = []) throws -> [Value] {
         try rows(sql, arguments).map { row in
             guard let value = Value(row.first) else { preconditionFailure("a row does not hold a \(Value.self)") }
@@ -58,7 +60,7 @@ extension Connection {
         }
     }
 
-    /// The first column of the first row; nil if there is none, or for NULL.
+    /// Returns the first column of the first row; nil if there is none, or for NULL.
     func value<Value: ColumnValue>(_ type: Value.Type, _ sql: String, _ arguments: Arguments = []) throws -> Value? {
         try row(sql, arguments).flatMap { Value($0.first) }
     }

@@ -1,24 +1,25 @@
 import Glibc
 
-/// The files that SQLite keeps a database in, as a start has to find and leave them. Every call blocks.
+/// The files of an SQLite database, and their treatment at a start. Every call blocks.
 enum DatabaseFiles {
-    /// Makes durable what an earlier process has written, and has the system forget what it remembers of the files, so that
-    /// SQLite reads what the disk holds.
+    /// Makes the writes of an earlier process durable, and drops the system's cache of the files, so that SQLite reads
+    /// the contents of the disk.
     ///
-    /// A process that was killed between its write and its fsync left a commit that SQLite takes for one, and that nobody
-    /// may be told of before it is durable. After an fsync that failed, what the system remembers and what the disk holds
-    /// are not the same. To be called before SQLite opens the database, because a close of its file drops SQLite's locks.
+    /// A process that was killed between a write and its fsync left a commit that SQLite accepts, but that no client
+    /// may see before it is durable. After a failed fsync, the cache and the disk may differ. Call this before SQLite
+    /// opens the database, because closing a descriptor of its file drops SQLite's locks.
     static func settle(_ path: String) throws(StoreError) {
         for file in [path, "\(path)-wal"] where access(file, F_OK) == 0 {
             let descriptor = try open(file, O_RDONLY)
             defer { close(descriptor) }
             try sync(descriptor, file)
-            // Only advice: a file system without a disk below it keeps what it has.
+            // This is only advice: a file system without a disk, such as tmpfs, keeps the data.
             _ = posix_fadvise(descriptor, 0, 0, CInt(POSIX_FADV_DONTNEED))
         }
     }
 
-    /// Whether there is no room for one more small file beside the database. SQLite does not say why it could not make one.
+    /// True if there is no room for another small file beside the database. SQLite does not say why it could not create
+    /// one.
     static func isFull(beside path: String) -> Bool {
         let probe = "\(path)-probe"
         let descriptor = Glibc.open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -32,12 +33,11 @@ enum DatabaseFiles {
         return count < 0 && (errno == ENOSPC || errno == EDQUOT) || (0..<bytes.count).contains(count)
     }
 
-    /// The directory of a database, to make the entries durable of what SQLite makes in it. SQLite does that too, but
-    /// continues
-    /// where it fails.
+    /// The directory of a database, open so that the entries which SQLite creates in it can be made durable. SQLite
+    /// syncs them too, but continues if that fails.
     ///
-    /// To be opened before SQLite opens the database: the system tells of a failed fsync once, but to each descriptor that
-    /// was open then.
+    /// Open it before SQLite opens the database: the system reports a failed fsync once to each descriptor that was
+    /// open at that time.
     struct Directory: ~Copyable {
         private let path: String
         private let descriptor: CInt
@@ -64,7 +64,8 @@ enum DatabaseFiles {
         return descriptor
     }
 
-    /// At a start nothing has been told yet that a full disk could belie, so it is no reason to distrust the disk.
+    /// At a start nothing has been acknowledged yet that a full disk could invalidate, so a full disk is no reason to
+    /// distrust it.
     private static func sync(_ descriptor: CInt, _ path: String) throws(StoreError) {
         while fsync(descriptor) != 0 {
             switch errno {
@@ -75,7 +76,7 @@ enum DatabaseFiles {
         }
     }
 
-    /// Takes `errno`.
+    /// Describes the failure by `errno`.
     private static func failure(_ call: String, _ path: String) -> String {
         "\(call) \(path): \(String(cString: strerror(errno)))"
     }

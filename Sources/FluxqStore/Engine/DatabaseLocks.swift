@@ -4,7 +4,7 @@ import Synchronization
 /// A program that holds a lock.
 package struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     package let processID: Int32
-    /// As the kernel has it; nil if the process may not be looked at.
+    /// The name that the kernel reports; nil if the process may not be inspected.
     package let name: String?
 
     package init(processID: Int32, name: String?) {
@@ -12,17 +12,17 @@ package struct LockHolder: Hashable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
-    /// `process 123 (sqlite3)`.
+    /// For example `process 123 (sqlite3)`.
     package var description: String { "process \(processID)" + (name.map { " (\($0))" } ?? "") }
 }
 
-/// Finds out who else holds SQLite's locks on a database. Every call blocks, for no longer than the kernel takes.
+/// Finds another process that holds SQLite's locks on a database. Every call blocks, but only for a system call.
 ///
-/// The descriptors are opened when they are first needed and never closed: a close of any descriptor of a file drops all
-/// locks that the process holds on it, and with them those of SQLite.
+/// The descriptors are opened when they are first needed and never closed: closing any descriptor of a file drops all
+/// locks that the process holds on it, and so those of SQLite.
 final class DatabaseLocks: Sendable {
-    /// Where SQLite locks bytes: in the index of the write-ahead log the writer's and the recovery's, in the database what
-    /// a program holds that writes without the log.
+    /// The bytes that SQLite locks. In the index of the write-ahead log these are the writer's and the recovery's
+    /// locks; in the database, the lock of a program that writes without the log.
     private enum Region {
         static let log: [(start: Int, length: Int)] = [(120, 1), (122, 1)]
         static let database = (start: 0x4000_0000, length: 512)
@@ -36,7 +36,7 @@ final class DatabaseLocks: Sendable {
         index = OpenedOnce(path: "\(path)-shm")
     }
 
-    /// nil if nobody holds one any more, or the kernel does not say who.
+    /// The process that holds a lock; nil if there is none any more, or the kernel does not report it.
     func holder() -> LockHolder? {
         for region in Region.log {
             if let found = index.holder(of: F_WRLCK, region.start, region.length) { return found }
@@ -54,7 +54,7 @@ private final class OpenedOnce: Sendable {
         self.path = path
     }
 
-    /// - Parameter type: of the lock that somebody keeps others from.
+    /// - Parameter type: the type of lock that the holder's lock conflicts with.
     func holder(of type: CInt, _ start: Int, _ length: Int) -> LockHolder? {
         guard let descriptor = opened() else { return nil }
         var lock = flock()

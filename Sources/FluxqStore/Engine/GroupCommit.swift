@@ -1,24 +1,24 @@
 import FluxqModel
 import Synchronization
 
-/// What a transaction changed, for those who wait; told after the commit.
+/// The topics that a transaction changed; waiting tasks are notified after the commit.
 typealias Changes = Set<ChangeSignal.Topic>
 
 /// Runs the writes of concurrent callers in one transaction with one fsync. Every caller is answered after the commit
-/// that holds its write; one whose write fails is rolled back alone.
+/// that contains its write. A write that fails is rolled back alone.
 final class GroupCommit: Sendable {
-    /// Writes in one transaction at most, so that the first caller does not wait for the ten-thousandth.
+    /// The maximum number of writes in one transaction, so that the first caller does not wait for the ten-thousandth.
     private static let largestGroup = 512
 
     /// One caller's part of a transaction.
     private struct Write: Sendable {
-        /// Runs inside the open transaction, in a savepoint of its own. Returns why it was rolled back, if it was.
+        /// Runs inside the open transaction, in a savepoint of its own. Returns the error if it was rolled back.
         let run: @Sendable (any Connection, inout Changes) -> StoreError?
-        /// Answers the caller: with the error of the transaction where that failed, else with what `run` came to.
+        /// Answers the caller with the error of the transaction if that failed, otherwise with the result of `run`.
         let answer: @Sendable (StoreError?) -> Void
     }
 
-    /// Carries what a write came to from its run to its answer.
+    /// Carries the result of a write from its run to its answer.
     private final class Outcome<Value: Sendable>: Sendable {
         let result = Mutex<Result<Value, StoreError>>(.failure(.other("the write was not run")))
     }
@@ -34,7 +34,7 @@ final class GroupCommit: Sendable {
     private let onFatal: @Sendable (StoreError) -> Void
     private let queue = Mutex(Queue())
 
-    /// - Parameter onRollback: called when what a write had done was taken back, before anybody hears of it.
+    /// - Parameter onRollback: called when a write was rolled back, before any caller is answered.
     init(
         engine: any Engine, signal: ChangeSignal, onRollback: @escaping @Sendable () -> Void = {},
         onFatal: @escaping @Sendable (StoreError) -> Void
@@ -45,7 +45,8 @@ final class GroupCommit: Sendable {
         self.onFatal = onFatal
     }
 
-    /// Runs `body` in a transaction of the one writing connection and returns its value when that is on the disk.
+    /// Runs `body` in a transaction of the one writing connection and returns its value when its writes are on the
+    /// disk.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection, inout Changes) throws -> Value
     ) async throws(StoreError) -> Value {
@@ -75,7 +76,7 @@ final class GroupCommit: Sendable {
         return try result.get()
     }
 
-    /// Writes that wait for the connection.
+    /// The number of writes that wait for the connection.
     var waiting: Int { queue.withLock { $0.waiting.count } }
 
     private func enqueue(_ write: Write) {
@@ -88,7 +89,7 @@ final class GroupCommit: Sendable {
         engine.enqueue { [self] in drain() }
     }
 
-    /// Commits group after group until nobody waits; callers who come during an fsync form the next group.
+    /// Commits group after group until no write waits. Writes that arrive during an fsync form the next group.
     private func drain() {
         while true {
             let group = queue.withLock { queue in
@@ -120,7 +121,7 @@ final class GroupCommit: Sendable {
             failure = error
             onRollback()
         }
-        // Before anybody hears of it, and before the next group could be told that it is on a disk that cannot be believed.
+        // This comes before any answer, and before the next group could be acknowledged on a disk that has failed.
         if let failure, failure.isFatal { onFatal(failure) }
         if failure == nil { signal.notify(changes) }
         for write in group { write.answer(failure) }

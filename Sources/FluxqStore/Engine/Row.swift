@@ -1,13 +1,13 @@
 import FluxqModel
 import FoundationEssentials
 
-/// A row that a statement gave: a copy, which outlives it.
+/// A row of a result: a copy, which outlives the statement.
 struct Row: Sendable {
     private let columns: [String]
     private let values: [SQLValue]
 
     /// - Parameters:
-    ///   - columns: their names; of several of one name the first counts.
+    /// - columns: the names of the columns; if several have the same name, the first one is used.
     ///   - values: one for each column.
     init(columns: [String], values: [SQLValue]) {
         self.columns = columns
@@ -17,7 +17,7 @@ struct Row: Sendable {
     /// The value of the first column.
     var first: SQLValue { values.first ?? .null }
 
-    /// A column that the statement gives and that is not NULL; anything else is a mistake of ours.
+    /// A column of the result that is not NULL; anything else is a programming error.
     subscript<Value: ColumnValue>(_ column: String) -> Value {
         guard let value = Value(self[sql: column]) else {
             preconditionFailure("column \(column) does not hold a \(Value.self)")
@@ -28,7 +28,8 @@ struct Row: Sendable {
     /// nil for NULL.
     subscript<Value: ColumnValue>(_ column: String) -> Value? { Value(self[sql: column]) }
 
-    /// By the column's place, from 0: for rows of which many are read, because a name is looked for in each.
+    /// The value of the column at this position, from 0. This is for queries with many rows, because a name is looked
+    /// up in each row.
     subscript<Value: ColumnValue>(_ place: Int) -> Value {
         guard let value = Value(values[place]) else {
             preconditionFailure("column \(columns[place]) does not hold a \(Value.self)")
@@ -47,7 +48,7 @@ struct Row: Sendable {
         return values[index]
     }
 
-    /// A column that the schema's CHECKs keep to a closed set.
+    /// A column whose values the schema's CHECKs restrict to a closed set.
     func choice<Choice: RawRepresentable<String>>(_ column: String, _ type: Choice.Type = Choice.self) throws -> Choice
     {
         try Self.choice(self[column], of: column)
@@ -80,7 +81,7 @@ func decodedJSON<Value: Decodable>(_ text: String, of column: String, _ type: Va
     }
 }
 
-/// JSON text with its keys in a fixed order.
+/// Encodes a value as JSON text with its keys in a fixed order.
 func jsonText(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

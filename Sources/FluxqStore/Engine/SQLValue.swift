@@ -1,4 +1,4 @@
-/// A value of a column, as every engine has it.
+/// A column value, independent of the engine.
 enum SQLValue: Hashable, Sendable {
     case null
     case integer(Int64)

@@ -5,7 +5,7 @@ import GRDB
 import GRDBSQLite
 import Glibc
 
-/// A database in a file of this host, in SQLite. The one file that knows the database library.
+/// An SQLite database in a file of this host. No other file uses the database library.
 ///
 /// One connection writes and checkpoints; readers have their own and see the last commit.
 final class SQLiteEngine: Engine {
@@ -15,13 +15,13 @@ final class SQLiteEngine: Engine {
     private let path: String
     private let locks: DatabaseLocks?
 
-    /// Opens the database, makes it if there is none, and brings its schema up to date.
+    /// Opens the database, creates it if there is none, and brings its schema up to date.
     ///
     /// - Parameters:
-    ///   - path: of `queue.sqlite`.
+    /// - path: the path of `queue.sqlite`.
     ///   - clock: the wall clock.
-    ///   - lockPatience: how long somebody else's lock on the database is waited for.
-    ///   - blocking: runs what blocks; nil is on threads of its own.
+    /// - lockPatience: the time to wait for another program's lock on the database.
+    ///   - blocking: runs blocking work; nil uses the library's own threads.
     init(
         path: String, clock: @escaping @Sendable () -> Timestamp, lockPatience: Duration, blocking: BlockingWork?
     ) throws(StoreError) {
@@ -36,11 +36,11 @@ final class SQLiteEngine: Engine {
         self.locks = locks
     }
 
-    /// Opens a database for reading alone, which neither writes nor checkpoints: closing it leaves the write-ahead log as it
-    /// is.
+    /// Opens a database only for reading. It neither writes nor checkpoints: closing it leaves the write-ahead log as
+    /// it is.
     ///
-    /// - Parameter patience: how long a look waits for a daemon that is just recovering the log.
-    /// - Throws: `.newerSchema` or `.olderSchema` if another version of fluxq has to look.
+    /// - Parameter patience: the time to wait for a daemon that is recovering the log.
+    /// - Throws: `.newerSchema` or `.olderSchema` if the database needs another version of fluxq.
     init(readingOnly path: String, patience: Duration) throws(StoreError) {
         do {
             var configuration = Configuration()
@@ -69,9 +69,10 @@ final class SQLiteEngine: Engine {
             var configuration = Configuration()
             configuration.label = "fluxq"
             configuration.maximumReaderCount = 4
-            // The default asks for a priority that an unprivileged service may not have, and is told so in its log.
+            // The default requests a priority that an unprivileged service may not have, which causes a message in its
+            // log.
             configuration.qos = .default
-            // fluxqd's one writer waits for nobody: what keeps it waiting is another program, such as an administrator's.
+            // fluxqd's one writer never waits for itself, only for another program such as an administrator's.
             configuration.busyMode = .timeout(lockPatience / Duration.seconds(1))
             pool = try DatabasePool(path: path, configuration: configuration)
         } catch {
@@ -86,11 +87,11 @@ final class SQLiteEngine: Engine {
     }
 
     private static func prepare(_ pool: DatabasePool, path: String) throws {
-        // An acknowledged commit survives a power cut. Set on the one writing connection after it was opened, because
-        // opening it is what makes the library set NORMAL.
+        // An acknowledged commit must survive a power cut. This is set on the one writing connection after it was
+        // opened, because the library sets NORMAL when it opens it.
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
-            // The library does not hear of it if the commit that makes this a WAL database fails.
+            // The library does not report it if the commit that makes this a WAL database fails.
             guard try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
                 throw wasFull(db)
                     ? StoreError.full
@@ -101,11 +102,11 @@ final class SQLiteEngine: Engine {
         CrashPoint.databaseOpened.pass()
         try migrate(pool, path: path)
         CrashPoint.databaseMigrated.pass()
-        // What undoes a single statement is kept in a temporary file otherwise, made and removed for almost each one. Set
-        // after the schema, whose indexes of many rows may need such files.
+        // Otherwise the undo data of single statements is in a temporary file that is created and removed for almost
+        // each one. This is set after the migration, because indexes of many rows may need such files.
         try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
-        // If SQLite could open the file that readers and the writer share for reading only, it says so to the first
-        // who writes, and to everybody after: better now than to those who submit.
+        // If SQLite could open the shared-memory file for reading only, it fails at the first write and at every later
+        // one. It is better to fail here than at a user's submit.
         try pool.write { db in try db.execute(sql: Store.writingNothingNew) }
     }
 
@@ -117,12 +118,13 @@ final class SQLiteEngine: Engine {
                 CrashPoint.migrationWritten.pass()
             }
         }
-        // On the writing connection: a reader that is opened before the migration would prepare statements by the old schema.
+        // On the writing connection: a reader that is opened before the migration would prepare statements for the old
+        // schema.
         _ = try pool.writeWithoutTransaction { db in try knownMigrations(in: db, path: path) }
         try migrator.migrate(pool)
     }
 
-    /// How many migrations the database has had, which this version knows all.
+    /// The number of migrations that were applied to the database. This version must know all of them.
     private static func knownMigrations(in db: Database, path: String) throws -> Int {
         let applied = try DatabaseMigrator().appliedIdentifiers(db)
         let newer = applied.subtracting(Migration.all.map(\.name)).sorted()
@@ -185,13 +187,13 @@ final class SQLiteEngine: Engine {
 
     // MARK: - What SQLite alone has
 
-    /// What `PRAGMA integrity_check` says, and the rows that refer to one that is not there. Takes as long as reading all of
-    /// it.
+    /// Returns the messages of `PRAGMA integrity_check`, and the rows that refer to a missing row. Takes as long as
+    /// reading the whole database.
     func defects() async throws(StoreError) -> [ReadOnlyStore.Defect] {
         do {
             return try await pool.read { db in
                 let report = try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
-                // If the pages themselves are damaged, what they hold says nothing.
+                // If the pages themselves are damaged, their rows prove nothing.
                 guard report.isEmpty else { return report.map(ReadOnlyStore.Defect.integrity) }
                 return try GRDB.Row.fetchAll(db, sql: "PRAGMA foreign_key_check").map { row in
                     ReadOnlyStore.Defect.reference(table: row["table"], row: row["rowid"], parent: row["parent"])
@@ -202,18 +204,18 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    /// Writes the last commit into a new database that knows itself as a backup; see `Store.recover`. It is not synced.
+    /// Writes the last commit into a new database that is marked as a backup; see `Store.recover`. It is not synced.
     ///
     /// - Parameters:
-    ///   - path: where nothing is yet.
-    ///   - time: when the backup is made.
+    /// - path: a path at which no file exists yet.
+    /// - time: the time of the backup.
     func copy(to path: String, at time: Timestamp) async throws(StoreError) {
         do {
-            // One statement is one snapshot, whatever the daemon writes meanwhile; it reads alone.
+            // One statement sees one snapshot, whatever the daemon writes meanwhile; it only reads.
             try await pool.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [path]) }
             let copy = try DatabaseQueue(path: path)
             try await copy.writeWithoutTransaction { db in
-                // One file, so that it is whole wherever it is carried.
+                // A single file, so that a copy of it is always complete.
                 try db.execute(sql: "PRAGMA journal_mode = DELETE")
                 try db.execute(
                     sql: "UPDATE queue SET backed_up_at = ?, restored_at = NULL", arguments: [time.rawValue])
@@ -226,7 +228,8 @@ final class SQLiteEngine: Engine {
 
     // MARK: - Errors
 
-    /// Why a start failed: what neither SQLite nor the connection says, a file beside the database may.
+    /// The reason why a start failed. If neither SQLite nor the connection knows it, a file beside the database may
+    /// show it.
     private static func failureToOpen(_ failure: StoreError, _ path: String) -> StoreError {
         switch failure {
         case .readOnly, .failedDisk: DatabaseFiles.isFull(beside: path) ? .full : failure
@@ -234,11 +237,11 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    /// What an error of the database library means here.
+    /// Converts an error of the database library.
     ///
     /// - Parameters:
-    ///   - db: the connection that has just failed: it knows the system's own error.
-    ///   - locks: of the database, to tell who holds one.
+    /// - db: the connection that has just failed: it knows the system's error.
+    ///   - locks: the database's locks, to find the holder.
     fileprivate static func failure(
         _ error: any Error, on db: Database? = nil, locks: DatabaseLocks? = nil, path: String
     ) -> StoreError {
@@ -249,10 +252,11 @@ final class SQLiteEngine: Engine {
         switch error.resultCode {
         case .SQLITE_FULL: return .full
         case .SQLITE_BUSY: return .locked(by: locks?.holder())
-        // The file that readers and the writer share could not grow.
+        // The shared-memory file could not grow.
         case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: return .full
-        // SQLite calls a full disk one only if a write said ENOSPC: not a quota, and not what a sync finds out. What such
-        // a sync may have dropped is written again by the next transaction, for this one has not happened.
+        // SQLite reports a full disk only if a write failed with ENOSPC, but not for a quota or if a sync finds it out.
+        // Data that such a sync may have dropped is written again by the next transaction, because this one has not
+        // happened.
         case .SQLITE_IOERR where isFull, .SQLITE_CANTOPEN where isFull: return .full
         case .SQLITE_IOERR: return .failedDisk("\(detail), SQLite error \(error.extendedResultCode.rawValue)")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(detail)
@@ -261,18 +265,19 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    /// Whether the connection's trouble with its files was for want of room.
+    /// True if the connection's file error was caused by a lack of space.
     ///
-    /// The connection's own word is not enough: SQLite does not set it if a commit fails. Each file knows its latest error,
-    /// which stays when it is over. One that is no want of room decides: such an error ends fluxqd, so it cannot be old.
+    /// The connection's own error code is not enough: SQLite does not set it if a commit fails. Each file keeps its
+    /// latest error, even after the error is over. An error other than a lack of space is decisive: it ends fluxqd, so
+    /// it cannot be old.
     private static func wasFull(_ db: Database) -> Bool {
         let files = [SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER].map { latestError(of: $0, db) }
         let codes = [sqlite3_system_errno(db.sqliteConnection)] + files
         return !codes.contains(EIO) && codes.contains { $0 == ENOSPC || $0 == EDQUOT }
     }
 
-    /// - Parameter pointer: asks for the database's file, or for the write-ahead log.
-    /// - Returns: 0 if there was none, or the file is not open.
+    /// - Parameter pointer: selects the database's file or the write-ahead log.
+    /// - Returns: 0 if there was no error, or the file is not open.
     private static func latestError(of pointer: CInt, _ db: Database) -> CInt {
         var file: UnsafeMutablePointer<sqlite3_file>?
         guard sqlite3_file_control(db.sqliteConnection, "main", pointer, &file) == SQLITE_OK, let file,
@@ -365,7 +370,7 @@ extension SQLValue {
         }
     }
 
-    /// The schema's tables are STRICT and have integers and text alone.
+    /// The schema's tables are STRICT and have only integers and text.
     fileprivate init(_ value: DatabaseValue) {
         switch value.storage {
         case .null: self = .null

@@ -1,23 +1,24 @@
 import FluxqModel
 
-/// Start-time fair queueing between the owners of an endpoint's jobs (Goyal, Vin, Cheng 1996): every call has a start tag in
-/// virtual time, and the smallest goes first.
+/// Start-time fair queueing between the owners of an endpoint's jobs (Goyal, Vin, Cheng 1996): every call has a start
+/// tag in virtual time, and the smallest goes first.
 ///
 /// ```
-/// start tag of an owner's next call = max(endpoint's virtual time, end of its call before)
+/// start tag of an owner's next call = max(endpoint's virtual time, end of the owner's previous call)
 /// end of a call                     = its start tag + images / weight
-/// endpoint's virtual time           = start tag of the call that was claimed last
+/// endpoint's virtual time           = start tag of the last claimed call
 /// ```
 ///
-/// An owner who comes into the line, or back from a limit or from a lane that was closed, begins at the endpoint's virtual
-/// time: before everybody who was served since, and with no credit for the time away. What was claimed is never given back,
-/// not even for a call that was not billed: an owner whose calls all fail would else stay first for ever.
+/// An owner who joins the queue, or returns from a limit or a closed lane, starts at the endpoint's virtual time. That
+/// is before all owners who were served since, and without credit for the absence. A claimed turn is never returned,
+/// not even for a call that was not billed: an owner whose calls all fail would otherwise stay first forever.
 struct FairShare: Hashable {
-    /// An owner's place among the others; the smallest goes first, of equal ones who was served longest ago.
+    /// An owner's position among the others. The smallest goes first; among equal ones, the one that was served longest
+    /// ago.
     struct Turn: Hashable, Comparable {
-        /// The end of the owner's call before.
+        /// The end of the owner's previous call.
         var virtualTime: Int64
-        /// The number of that call among everybody's.
+        /// The number of that call among all owners' calls.
         var lastTurn: Int64
         let uid: UInt32
 
@@ -26,16 +27,16 @@ struct FairShare: Hashable {
         }
     }
 
-    /// What one image moves the virtual time of an owner of weight 1.
+    /// The virtual time of one image for an owner of weight 1.
     private static let imageTime: Int64 = 1_000_000
 
     var virtualTime: Int64
-    /// Calls so far.
+    /// The number of calls so far.
     var turns: Int64
 
-    /// An owner is served: moves the virtual time.
+    /// Serves an owner, which moves the virtual time.
     ///
-    /// - Returns: the owner's turn after it.
+    /// - Returns: the owner's turn after the call.
     mutating func serve(_ turn: Turn, images: Int, weight: Int) -> Turn {
         let start = max(virtualTime, turn.virtualTime)
         virtualTime = start

@@ -1,28 +1,28 @@
 import FluxqModel
 
-/// Holds owners' use against their limits, in whatever transaction it is asked.
+/// Compares owners' use with their limits, in any transaction.
 struct LimitsReader {
     let db: any Connection
     let policy: StorePolicy
     let now: Timestamp
-    /// What the claim has found out already; nil for nothing.
+    /// The claim's cached results; nil for none.
     var memory: LineMemory?
 
-    /// Owners whose first jobs in a lane the claim passes by, for a limit that keeps them.
+    /// Owners whose first jobs in a lane the claim skips, because a limit blocks them.
     func marks(in lane: Lane) -> [UInt32: LineMemory.Mark] { memory?.marks(in: lane) ?? [:] }
 
-    /// What counts against an owner's limits now.
+    /// The use that counts against an owner's limits now.
     func use(of owner: OwnerRow) throws -> UserUse {
         let calls = try UseByCalls(db.row(Self.useByCalls, period + [currency ?? "", owner.uid]))
         return owner.use(on: UTCDay(now)).with(calls)
     }
 
-    /// A statement cannot have any number of parameters.
+    /// The number of owners in one query, because a statement has a maximum number of parameters.
     static let mostAtOnce = 1024
 
-    /// What the calls of each of these owners count now, read in one query.
+    /// Returns the current use by the calls of each of these owners, read in one query.
     ///
-    /// - Parameter uids: not empty, and not more than `mostAtOnce`; the same one may stand there twice.
+    /// - Parameter uids: at least one and at most `mostAtOnce`; duplicates are allowed.
     func useByCalls(of uids: [UInt32]) throws -> [UInt32: UseByCalls] {
         var uses: [UInt32: UseByCalls] = [:]
         let sql = Self.useByCalls(ofMany: uids.count)
@@ -33,7 +33,7 @@ struct LimitsReader {
         return uses
     }
 
-    /// What the owner has spent this month in every currency; of calls without a price there is nothing to say.
+    /// Returns the owner's spending of this month in every currency. Calls without a price are not included.
     func money(of uid: UInt32) throws -> [CurrencyUse] {
         try db.rows(Self.currencies, period + [uid]).map { row in
             CurrencyUse(
@@ -48,7 +48,7 @@ struct LimitsReader {
         return [today.rawValue, today.firstOfMonth.rawValue, today.firstOfNextMonth.rawValue]
     }
 
-    /// Pictures of all calls; money in the currency of the present prices alone, for no two currencies add up.
+    /// Pictures of all calls, but only money in the currency of the current prices, because currencies cannot be added.
     private static let useByCalls = """
         SELECT \(sumsInCurrency), (SELECT count(*) FROM jobs WHERE phase = 'calling' AND jobs.uid = ?5)
         FROM usage WHERE uid = ?5 AND \(month)
@@ -74,9 +74,9 @@ struct LimitsReader {
 
     private static let month = "day >= ?2 AND day < ?3"
 
-    /// Of today, then of the month, each in the order of a tally.
+    /// The sums of today, then of the month, each in the order of a tally.
     ///
-    /// - Parameter money: which rows' money counts; nil for all.
+    /// - Parameter money: a condition on the rows whose money counts; nil for all.
     private static func sums(money: String?) -> String {
         func sums(_ columns: [String], _ conditions: [String?]) -> [String] {
             let conditions = conditions.compactMap(\.self)
@@ -88,13 +88,13 @@ struct LimitsReader {
         }.joined(separator: ", ")
     }
 
-    /// The limit that keeps a job of the owner, of so many images, from being called now.
+    /// The limit that blocks a call of the owner with that many images now.
     func obstacle(toCalling images: Int, in lane: Lane, of owner: OwnerRow) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
         return limits.concernCalls ? try obstacle(to: call(images, in: lane), of: owner, limits) : nil
     }
 
-    /// The limit that keeps the owner's first job in a lane, and with it all that are ready there, from being called now.
+    /// The limit that blocks the owner's first job in a lane now, and so all ready jobs of the owner there.
     func obstacle(toFirstJobOf owner: OwnerRow, in lane: Lane) throws -> LimitReached? {
         let limits = try owner.limits(policy.limits)
         guard limits.concernCalls else { return nil }
@@ -111,14 +111,14 @@ struct LimitsReader {
         priced(limits.obstacle(to: call, use: try use(of: owner), now: now))
     }
 
-    /// With the currency that its numbers are in.
+    /// Adds the currency of its amounts.
     func priced(_ reached: LimitReached?) -> LimitReached? {
         guard var reached, reached.kind.unit == .money else { return reached }
         reached.currency = currency
         return reached
     }
 
-    /// Of all prices; nil if there are none.
+    /// The currency of all prices; nil if there are none.
     var currency: String? { policy.prices.values.first?.currency }
 
     func call(_ images: Int, in lane: Lane) -> LimitedCall {
@@ -127,12 +127,12 @@ struct LimitsReader {
 }
 
 extension Transaction {
-    /// The limit that keeps one more job of an owner, of so many images, from being queued.
+    /// The limit that prevents another job of the owner, with that many images, from being queued.
     func obstacle(toQueueing images: Int, in lane: Lane, of owner: OwnerRow) throws -> LimitReached? {
         try obstacle(images, lane, owner) { limits, call, use in limits.obstacle(toQueueing: call, use: use) }
     }
 
-    /// The limit that keeps a failed job from being queued again: its owner's, even if an administrator asks.
+    /// The limit that prevents a failed job from being queued again: its owner's, even if an administrator asks.
     func obstacle(toRetrying job: JobRow) throws -> LimitReached? {
         guard let owner = try owner(job.uid) else { return nil }
         return try obstacle(job.images, job.lane, owner) { limits, call, use in
@@ -147,19 +147,19 @@ extension Transaction {
         let limits = try owner.limits(policy.limits)
         if limits.areNone { return nil }
         let reader = LimitsReader(db: db, policy: policy, now: now)
-        // The use by day is looked up only where a limit counts it.
+        // The use by day is read only if a limit counts it.
         let use = limits.concernCalls ? try reader.use(of: owner) : owner.use(on: UTCDay(now))
         return reader.priced(obstacle(limits, reader.call(images, in: lane), use))
     }
 }
 
 extension UserUse.Tally {
-    /// Of the table `usage`.
+    /// Columns of the table `usage`.
     static let imageColumns = ["images", "reserved_images", "unknown_images"]
     static let moneyColumns = ["spent", "reserved", "unknown"]
     static let columnCount = imageColumns.count + moneyColumns.count
 
-    /// - Parameter first: the place of the first of its columns.
+    /// - Parameter first: the position of the first column of the tally.
     fileprivate init(_ row: Row, from first: Int) {
         self.init(
             images: row[first], reservedImages: row[first + 1], unknownImages: row[first + 2],
@@ -167,7 +167,7 @@ extension UserUse.Tally {
     }
 }
 
-/// What an owner's calls count against limits: those that are being made, and what this day's and this month's have taken.
+/// The use of an owner's calls that counts against limits: current calls, and the sums of today and this month.
 struct UseByCalls {
     fileprivate static let columnCount = 2 * UserUse.Tally.columnCount + 1
 
@@ -189,7 +189,7 @@ struct UseByCalls {
 }
 
 extension UserUse {
-    /// With what calls count, beside what the owner's row counts.
+    /// Adds the use by calls to the use from the owner's row.
     func with(_ calls: UseByCalls) -> UserUse {
         var use = self
         use.running = calls.running

@@ -1,10 +1,9 @@
 import FluxqModel
 import Synchronization
 
-/// Who waits in which lane, in the order of their turns, and who of them is kept back by a limit: what the claim would else
-/// have to seek among all owners each time. It is made from the rows and can be made again at any time, so it is
-/// forgotten when a write is taken back, and does not survive a restart.
-///
+/// The owners who wait in each lane, in the order of their turns, and those that a limit blocks. Without it, the claim
+/// would search all owners each time. It is built from the rows and can be rebuilt at any time. It is therefore dropped
+/// when a write is rolled back, and does not survive a restart.
 /// Only the one writing connection changes it; readers ask for marks.
 final class LineMemory: Sendable {
     /// The first ready job of an owner in a lane.
@@ -15,24 +14,25 @@ final class LineMemory: Sendable {
         func precedes(_ other: FirstJob) -> Bool { (-priority, id) < (-other.priority, other.id) }
     }
 
-    /// A limit keeps the first job waiting: the claim passes by until then, or until something changes about the owner.
+    /// A limit blocks an owner's first job. The claim skips the owner until then, or until a change of the owner's
+    /// rows.
     struct Mark: Hashable {
         let since: Timestamp
-        /// When the limit is renewed, or another job's time comes, which may go first and be within it.
+        /// The time when the limit is renewed, or another job becomes due that may go first and be within the limit.
         let until: Timestamp?
     }
 
     struct Waiter: Hashable {
         var turn: FairShare.Turn
-        /// When the first of the jobs that are not ready becomes due.
+        /// The time when the first of the jobs that are not ready becomes due.
         var timedAt: Timestamp?
-        /// nil until somebody asks.
+        /// The owner's first ready job; nil until it is needed.
         var first: FirstJob?
     }
 
-    /// Who has ready jobs in a lane.
+    /// The owners with ready jobs in a lane.
     struct Line {
-        /// In the order of their turns; without those who are kept back.
+        /// The turns in order, without blocked owners.
         private(set) var order: [FairShare.Turn] = []
         private(set) var waiters: [UInt32: Waiter] = [:]
         private(set) var marks: [UInt32: Mark] = [:]
@@ -84,7 +84,7 @@ final class LineMemory: Sendable {
             order.remove(at: place)
         }
 
-        /// The first that is not smaller.
+        /// The index of the first turn that is not smaller.
         private func place(of turn: FairShare.Turn) -> Int { order.partitioningIndex { $0 >= turn } }
     }
 
@@ -100,21 +100,21 @@ final class LineMemory: Sendable {
     }
 
     struct State {
-        /// nil until it has been made.
+        /// nil until it has been built.
         var lines: [Lane: Line]?
         var gates: [Lane: LaneGate] = [:]
-        /// The number of the latest call of each lane. It outlives what is forgotten: those calls may be in flight.
+        /// The number of the latest call of each lane. `forget()` keeps it, because those calls may be in flight.
         var calls: [Lane: Int] = [:]
         var endpoints: [String: Endpoint] = [:]
-        /// Whose rows have changed since they were looked at.
+        /// Owners and lanes whose rows have changed since they were read.
         var touched: Set<Place> = []
-        /// What decides about marks and lanes.
+        /// The settings that the marks and lanes depend on.
         var basis: LimitBasis?
         var catalog: ModelCatalog?
-        /// The earliest end of a mark, and the latest beginning: nothing has to be looked at before or after.
+        /// The earliest end of a mark, and the latest start. Between them no mark has to be checked.
         var marksEnd: Timestamp?
         var marksBegan: Timestamp?
-        /// Of the endpoint whose turn it is among the endpoints.
+        /// The index of the endpoint whose turn it is.
         var nextEndpoint = 0
     }
 
@@ -122,7 +122,7 @@ final class LineMemory: Sendable {
 
     func forget() { state.withLock { $0 = State(nextEndpoint: $0.nextEndpoint, calls: $0.calls) } }
 
-    /// The rows of that owner in that lane have changed.
+    /// Notes that the rows of that owner in that lane have changed.
     func touch(_ lane: Lane, _ uid: UInt32) {
         state.withLock { state in
             state.touched.insert(Place(lane: lane, uid: uid))
@@ -130,18 +130,18 @@ final class LineMemory: Sendable {
         }
     }
 
-    /// What limits go by has changed for that owner.
+    /// Notes that data which that owner's limits depend on has changed.
     func touch(_ uid: UInt32) {
         state.withLock { $0.lift(uid) }
     }
 
-    /// Owners of whose first jobs in that lane the claim has found a limit that keeps them.
+    /// Owners whose first jobs in that lane are blocked by a limit, as the claim has found.
     func marks(in lane: Lane) -> [UInt32: Mark] { state.withLock { $0.lines?[lane]?.marks ?? [:] } }
 
-    /// How many owners are marked.
+    /// The number of marks.
     var marks: Int { state.withLock { $0.lines?.values.reduce(0) { $0 + $1.marks.count } ?? 0 } }
 
-    /// The body must not touch anybody.
+    /// The body must not call `touch`.
     func use<Value>(_ body: (inout State) throws -> Value) rethrows -> Value {
         try state.withLock { state throws in try body(&state) }
     }
@@ -167,8 +167,8 @@ extension LineMemory.State {
         marksBegan = nil
     }
 
-    /// Owners whose limit is renewed come back; those marked in what is now the future, too: the clock was set back, and
-    /// with it the day may be another.
+    /// Lifts the marks of limits that are renewed. It also lifts marks whose start is now in the future: the clock was
+    /// set back, so the day may be another.
     mutating func liftMarks(at now: Timestamp) {
         guard marksEnd.map({ $0 <= now }) ?? false || marksBegan.map({ $0 > now }) ?? false else { return }
         marksEnd = nil
@@ -195,7 +195,7 @@ extension LineMemory.State {
     }
 }
 
-/// By what an owner is marked as kept back by a limit.
+/// The settings on which the marks for limits are based.
 struct LimitBasis: Hashable, Sendable {
     private let limits: LimitRules
     private let prices: [String: StorePolicy.Price]

@@ -1,8 +1,8 @@
 extension Array {
-    /// The place of the first element that the condition holds for; the count if there is none. Takes as many looks as the
-    /// count has binary digits.
+    /// The index of the first element for which the condition is true; the count if there is none. This is a binary
+    /// search.
     ///
-    /// - Parameter isSecond: holds for no element before one that it does not hold for.
+    /// - Parameter isSecond: false for all elements before the index and true for all after it.
     func partitioningIndex(where isSecond: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

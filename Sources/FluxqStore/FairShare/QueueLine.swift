@@ -1,8 +1,8 @@
 import FluxqModel
 
-/// The order in which the ready jobs of an endpoint would be claimed if nothing else came: fair share played forward from the
-/// rows as they are. It reads at most `QueuePlace.furthest` jobs of each lane, however many wait. Jobs of owners at their limits
-/// are not in the line, nor are those of closed lanes.
+/// The order in which the ready jobs of an endpoint will be claimed if nothing changes: fair share simulated from the
+/// current rows. It reads at most `QueuePlace.furthest` jobs of each lane, however many wait. Jobs of owners at their
+/// limits and jobs of closed lanes are not in the line.
 struct QueueLine {
     struct Entry {
         let job: JobID
@@ -22,15 +22,15 @@ struct QueueLine {
         var next = 0
         var isRead = false
 
-        /// Twice as many at each time: few for many owners, and few reads for one.
+        /// Reads twice as many jobs each time: few for many owners, and few queries for one.
         ///
-        /// - Parameter isKept: whether a limit keeps a call of so many images from being made, which no claim has come upon yet.
+        /// - Parameter isKept: true if a limit blocks a call of that many images, which no claim has noticed yet.
         mutating func read(
             of uid: UInt32, _ db: any Connection, unless isKept: (Lane, _ images: Int) throws -> Bool
         ) throws {
             guard next == jobs.count, !isRead else { return }
             let before = jobs.count
-            // Where not even the smallest call may be made, no job has to be looked at.
+            // If not even the smallest call is allowed, no job has to be read.
             if before == 0, try isKept(lane, 1) {
                 isRead = true
                 return
@@ -47,8 +47,8 @@ struct QueueLine {
         }
     }
 
-    /// What counts against the limits of those in the line, read for many of them at once: of a thousand one by one, it would
-    /// take a thousand queries.
+    /// The use that counts against the limits of owners in the line. It is read for many owners at once, because a
+    /// thousand owners would otherwise take a thousand queries.
     private struct Uses {
         private static let fewest = 8
         let reader: LimitsReader
@@ -56,35 +56,35 @@ struct QueueLine {
 
         init(_ reader: LimitsReader) { self.reader = reader }
 
-        /// - Parameter next: who else may be asked about, the next one last.
+        /// - Parameter next: the owners that may be needed later, the next one last.
         mutating func use(of uid: UInt32, next: [FairShare.Turn]) throws -> UseByCalls {
             if let use = known[uid] { return use }
-            // Twice as many at each time: a line that is played to its first job reads few.
+            // Reads twice as many each time: a line that ends at its first job reads few.
             let wanted = min(max(known.count, Self.fewest), LimitsReader.mostAtOnce)
             var uids = [uid]
             for turn in next.reversed() where known[turn.uid] == nil {
                 uids.append(turn.uid)
                 if uids.count == wanted { break }
             }
-            // So that there are few texts of statements.
+            // Pads the list, so that there are few different statements.
             uids += repeatElement(uid, count: wanted - uids.count)
             known.merge(try reader.useByCalls(of: uids)) { $1 }
             return known[uid] ?? UseByCalls()
         }
     }
 
-    /// What holds for all rows of a lane, which come together.
+    /// The values that are the same for all rows of a lane, which are adjacent.
     private struct LaneLook {
         let lane: Lane
         let isPlayed: Bool
         let marks: [UInt32: LineMemory.Mark]
     }
 
-    /// One owner on the way through the line.
+    /// One owner in the simulation.
     private final class Party {
         let owner: OwnerRow
         let limits: UserLimits
-        /// One of the limits can keep a job from being called.
+        /// True if one of the limits can block a call.
         let isLimited: Bool
         var sources: [Source] = []
 
@@ -94,7 +94,7 @@ struct QueueLine {
             isLimited = limits.concernCalls
         }
 
-        /// The owner's next job in any lane.
+        /// Takes the owner's next job in any lane.
         func takeNext(_ db: any Connection, unless isKept: (Lane, _ images: Int) throws -> Bool) throws -> Entry? {
             var first: (source: Int, entry: Entry)?
             for index in sources.indices {
@@ -111,11 +111,11 @@ struct QueueLine {
     }
 
     /// - Parameters:
-    ///   - own: a lane that is played whether it is open or not.
-    ///   - end: plays no further than to this job.
+    /// - own: a lane that is included whether it is open or not.
+    ///   - end: the simulation stops at this job.
     init(_ reader: LimitsReader, endpoint: String, own: Lane? = nil, upTo end: JobID? = nil) throws {
         var share = try Self.share(of: endpoint, reader.db)
-        // The next one last.
+        // The next turn is the last element.
         let (parties, turns) = try Self.parties(reader, endpoint, own)
         var order = turns
         var uses = Uses(reader)
@@ -140,7 +140,7 @@ struct QueueLine {
         return FairShare(virtualTime: row?["virtual_time"] ?? 0, turns: row?["turns"] ?? 0)
     }
 
-    /// Who has ready jobs in lanes that are played, and their turns, the next one last.
+    /// The owners with ready jobs in the included lanes, and their turns, the next one last.
     private static func parties(
         _ reader: LimitsReader, _ endpoint: String, _ own: Lane?
     ) throws -> ([UInt32: Party], [FairShare.Turn]) {
@@ -179,8 +179,8 @@ struct QueueLine {
         return (parties, turns.sorted { $1 < $0 })
     }
 
-    /// An owner's ready jobs in a lane in the claim's order: the uid, the lane, how many, and after how many. Read from the
-    /// index alone: what a job asks for stands behind prompts of up to 64 KiB.
+    /// An owner's ready jobs in a lane in the claim's order: the uid, the lane, the count and the offset. It reads only
+    /// the index, because the rows have prompts of up to 64 KiB before the other columns.
     static let jobsOfOwner = """
         SELECT id, priority, images FROM jobs
         WHERE uid = ? AND endpoint = ? AND model = ? AND state = 'queued' AND not_before IS NULL
@@ -189,7 +189,7 @@ struct QueueLine {
 }
 
 extension GateReader {
-    /// Whether calls of a lane may begin as far as its own gate goes.
+    /// True if the lane's own gate allows calls.
     fileprivate func isOpen(_ lane: Lane) throws -> Bool {
         guard policy.catalog.endpoint(lane.endpoint)?.offers(lane.model) ?? false else { return false }
         let gate = try gate(of: lane)
@@ -197,7 +197,7 @@ extension GateReader {
     }
 }
 
-/// How long calls take, from the latest that were answered.
+/// The durations of calls, from the latest answered ones.
 struct CallDurations {
     private static let sample = 50
 
@@ -217,7 +217,7 @@ struct CallDurations {
             """, [Self.sample])
         for row in rows {
             let (begun, settled): (Timestamp, Timestamp) = (row["begun_at"], row["settled_at"])
-            // A clock that was set in the middle of a call has measured nothing.
+            // A clock that was set during a call makes its duration meaningless.
             guard begun <= settled else { continue }
             let (model, images): (String, Int) = (row["model"], row["images"])
             for kind in [
@@ -229,7 +229,8 @@ struct CallDurations {
         }
     }
 
-    /// The mean of the same model and number of images; if there is none, of the model; else of all. nil: none at all.
+    /// The mean for the same model and number of images; without samples, for the model; then for all calls. nil
+    /// without any samples.
     func expected(model: String?, images: Int) -> Duration? {
         let kinds = [
             Kind(model: model, images: images), Kind(model: model, images: nil), Kind(model: nil, images: nil),
@@ -239,7 +240,7 @@ struct CallDurations {
 }
 
 extension LimitsReader {
-    /// Where a ready job stands among those of its endpoint, and when its turn comes.
+    /// The position of a ready job among those of its endpoint, and the expected time of its call.
     func place(of id: JobID, in lane: Lane, gate: QueueGate) throws -> QueuePlace? {
         let line = try QueueLine(self, endpoint: lane.endpoint, own: lane, upTo: id)
         guard line.entries.last?.job == id else {
@@ -248,7 +249,8 @@ extension LimitsReader {
         return QueuePlace(place: line.entries.count, startsAt: try start(of: line, in: lane, gate: gate))
     }
 
-    /// When the last of the line begins: as many calls at once as the endpoint allows, each as long as its like have taken.
+    /// The time when the last job of the line starts. It assumes the endpoint's concurrency, and the mean duration of
+    /// similar calls.
     private func start(of line: QueueLine, in lane: Lane, gate: QueueGate) throws -> Timestamp? {
         let durations = try CallDurations(db)
         let own = try GateReader(db: db, policy: policy, now: now).gate(of: lane)
@@ -262,7 +264,7 @@ extension LimitsReader {
             FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt
             WHERE phase = 'calling' AND endpoint = ?
             """, [lane.endpoint])
-        // When each place becomes free.
+        // The time when each place becomes free.
         var free = calls.map { row in
             max(opening, row["begun_at"] + (durations.expected(model: row["model"], images: row["images"]) ?? .zero))
         }

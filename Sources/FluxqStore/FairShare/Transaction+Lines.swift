@@ -1,7 +1,7 @@
 import FluxqModel
 
 extension LineMemory.State {
-    /// Lanes of an endpoint in which somebody may be called.
+    /// Lanes of an endpoint with owners who may be called.
     func lanesWithWork(of endpoint: ModelCatalog.Endpoint) -> [Lane] {
         (lines ?? [:]).compactMap { lane, line in
             lane.endpoint == endpoint.name && endpoint.offers(lane.model) && !line.order.isEmpty ? lane : nil
@@ -9,17 +9,17 @@ extension LineMemory.State {
     }
 }
 
-// The lines of owners, as the claim knows them.
+// The lines of owners for the claim.
 extension Transaction {
-    /// Jobs that are moved to another lane in one claim at most, so that no transaction is long.
+    /// The maximum number of jobs that one claim moves to another lane, so that no transaction is long.
     private static let mostMoved = 1000
-    /// Jobs of one owner that a claim moves into the line at most, and owners.
+    /// The maximum number of jobs of one owner that a claim moves into the line, and of owners.
     private static let mostJobsAdmitted = 100
     private static let mostOwnersAdmitted = 32
 
-    /// Makes the lines if there are none, and applies the configuration.
+    /// Builds the lines if there are none, and applies the configuration.
     ///
-    /// - Returns: whether there are more jobs to be moved to another lane.
+    /// - Returns: true if more jobs have to be moved to another lane.
     func prepareLines() throws -> Bool {
         let basis = LimitBasis(policy)
         var hasMoreToMove = false
@@ -28,7 +28,7 @@ extension Transaction {
             if !hasMoreToMove { memory.use { $0.catalog = policy.catalog } }
         }
         let isMade = memory.use { state in
-            // Marks of before a reload say nothing about these limits.
+            // Marks from before a reload say nothing about these limits.
             if state.basis != basis { state.clearLimitBlocks() }
             state.basis = basis
             state.liftMarks(at: now)
@@ -54,7 +54,7 @@ extension Transaction {
         }
     }
 
-    /// Looks again at those whose rows have changed.
+    /// Reads the changed rows again.
     func refreshLines() throws {
         let touched = memory.use { state in
             defer { state.touched = [] }
@@ -79,7 +79,7 @@ extension Transaction {
         }
     }
 
-    /// When an owner comes into a line by itself.
+    /// The next time when an owner joins a line without any other change.
     func nextOwnerComes() throws -> Timestamp? {
         let due = try value(
             Timestamp.self, "SELECT min(timed_at) FROM lines WHERE ready = 0 AND timed_at IS NOT NULL")
@@ -91,14 +91,15 @@ extension Transaction {
         ORDER BY timed_at LIMIT ?
         """
 
-    /// Owners who had nothing ready in a lane and whose first job's time has come. One who has much due takes no other's
-    /// place: with one job ready it is in the line, and what else is due follows when its turn comes.
+    /// Admits owners who had nothing ready in a lane and whose first job is now due. An owner with many due jobs takes
+    /// no place from others: one ready job is enough to be in the line, and the other due jobs follow when its turn
+    /// comes.
     func admitDueOwners() throws {
         let due = try db.rows(Self.dueOwners, [now, Self.mostOwnersAdmitted])
         for row in due { try admitDueJobs(of: row["uid"], in: Lane(row)) }
     }
 
-    /// Jobs whose time has come join the ready ones at their number's place.
+    /// Makes due jobs ready; they get the place of their number.
     func admitDueJobs(of uid: UInt32, in lane: Lane) throws {
         try execute(
             """
@@ -110,9 +111,10 @@ extension Transaction {
         memory.touch(lane, uid)
     }
 
-    /// Jobs of lanes that are configured no longer move to the first endpoint that offers their model; others wait.
+    /// Moves jobs of lanes that are no longer configured to the first endpoint that offers their model. Other jobs of
+    /// such lanes wait.
     ///
-    /// - Returns: whether there are more of them.
+    /// - Returns: true if there are more of them.
     private func moveHome() throws -> Bool {
         let lanes = try db.rows(GateReader.lanesWithJobs).map(Lane.init)
         var left = Self.mostMoved
@@ -132,7 +134,7 @@ extension Transaction {
                 """, [home.endpoint, lane.endpoint, lane.model, left])
             if left <= 0 { break }
         }
-        // Whose jobs they were is not asked one by one.
+        // All lines are rebuilt instead of each owner's.
         if left < Self.mostMoved { memory.forget() }
         return left <= 0
     }
@@ -152,7 +154,7 @@ extension Transaction {
         return CallSpacing(interval: interval, lastCallAt: try self.endpoint(endpoint.name).lastCallAt)
     }
 
-    /// Moves the virtual times by a call that is claimed, and remembers when it began.
+    /// Moves the virtual times for a claimed call, and records when it began.
     func takeTurn(_ owner: OwnerRow, in lane: Lane, images: Int) throws {
         let weight = try owner.limits(policy.limits).weight
         var endpoint = try endpoint(lane.endpoint)
@@ -182,20 +184,20 @@ extension Transaction {
 }
 
 extension LineMemory.Waiter {
-    /// From a row of `lines` and `shares`.
+    /// Reads a row of `lines` and `shares`.
     fileprivate init(_ row: Row) {
         self.init(turn: FairShare.Turn(row), timedAt: row["timed_at"], first: nil)
     }
 }
 
 extension FairShare.Turn {
-    /// From a row of `shares`.
+    /// Reads a row of `shares`.
     init(_ row: Row) {
         self.init(virtualTime: row["virtual_time"], lastTurn: row["last_turn"], uid: row["uid"])
     }
 }
 
 extension ModelCatalog.Endpoint {
-    /// Between the beginnings of two calls at least; nil for none.
+    /// The minimum time between the starts of two calls; nil for none.
     var callInterval: Duration? { ratePerMinute.map { .seconds(60) / $0 } }
 }

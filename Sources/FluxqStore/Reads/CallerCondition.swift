@@ -1,16 +1,16 @@
 import FluxqModel
 
-// Whose jobs a caller may touch, as a condition of every query on `jobs`. It stands in the WHERE and nowhere else: a job
-// that it leaves out is not there.
+// The jobs that a caller may use, as a condition in the WHERE of every query on `jobs`, and nowhere else. For the
+// caller, a job that does not match does not exist.
 extension Caller {
-    /// For one job by its number: its owner's, or an administrator's. Takes `reachArguments`.
+    /// The condition for one job by its number: the caller is its owner or an administrator. It needs `reachArguments`.
     static let reach = "(jobs.uid = ? OR ?)"
 
     var reachArguments: Arguments { [uid, isAdministrator] }
 
-    /// For a list: the caller's own, by the owner's index; an administrator may ask for everybody's.
+    /// The condition for a list: the caller's own jobs, through the index of owners; an administrator may request all.
     ///
-    /// - Parameter column: the owner's number.
+    /// - Parameter column: the column with the owner's uid.
     func listCondition(everybody: Bool, column: String) -> (sql: String, arguments: Arguments) {
         everybody && isAdministrator ? ("TRUE", []) : ("\(column) = ?", [uid])
     }

@@ -1,23 +1,24 @@
 package import FluxqModel
 
-// What rows remember of content: the view `content_in_use` says it once, for repair, housekeeping, scrubbing and backups.
+// The rows' references to content. The view `content_in_use` defines them for repair, housekeeping, scrubbing and
+// backups.
 
 /// Content of the archive that rows refer to.
 package struct ContentReference: Hashable, Sendable {
     package let hash: ContentHash
-    /// As the rows have it; nil if only what came instead of a picture refers to it.
+    /// The size according to the rows; nil if the content is only referenced as bytes that came instead of a picture.
     package let bytes: Int64?
-    /// Whether it should be whole in its place; false if every row that refers to it knows it as damaged.
+    /// True if it should be intact in the archive; false if every row that refers to it records it as damaged.
     package let isExpected: Bool
 }
 
-/// What refers to a content.
+/// A row that refers to a content.
 package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
     /// A picture that was bought.
     case picture(JobID, index: Int)
-    /// One that was found damaged, and is fetched again from its link.
+    /// A picture that was found damaged, and is fetched again from its link.
     case refetched(JobID, index: Int)
-    /// What came instead of a picture, kept for a person to look at.
+    /// Bytes that came instead of a picture, kept for inspection.
     case unusable(JobID, index: Int)
     /// A picture to be edited.
     case input(uid: UInt32)
@@ -32,7 +33,7 @@ package enum ContentUse: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ContentReference {
-    /// All content of one bucket of the archive that rows remember in any form, each once, in order.
+    /// Returns all content of one bucket of the archive that any row refers to, each once, in order.
     ///
     /// - Parameter bucket: the first byte of the hashes.
     static func all(in bucket: UInt8, _ db: any Connection) throws -> [ContentReference] {
@@ -55,9 +56,9 @@ extension ContentReference {
 }
 
 extension ContentUse {
-    /// Everything that refers to a content.
+    /// Returns everything that refers to a content.
     ///
-    /// - Parameter damaged: what knows it as damaged, or what expects it to be whole.
+    /// - Parameter damaged: true for rows that record it as damaged, false for rows that expect it to be intact.
     static func all(of hash: ContentHash, damaged: Bool, _ db: any Connection) throws -> [ContentUse] {
         let sql = """
             SELECT kind, job, position, uid FROM content_in_use WHERE hash = ? AND is_damaged = ?
@@ -74,7 +75,7 @@ extension ContentUse {
         }
     }
 
-    /// Whether any row remembers a content in any form. What is in use is never deleted.
+    /// True if any row refers to the content in any form. Content in use is never deleted.
     static func isInUse(_ hash: ContentHash, _ db: any Connection) throws -> Bool {
         let sql = "SELECT 1 FROM content_in_use WHERE hash = ? LIMIT 1"
         return try db.row(sql, [hash]) != nil

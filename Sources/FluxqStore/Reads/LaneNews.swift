@@ -1,8 +1,8 @@
 package import FluxqModel
 
-/// A lane was closed, or is open again.
+/// A lane that was closed, or opened again.
 package struct LaneNews: Hashable, Sendable {
     package let lane: Lane
-    /// nil: it is open.
+    /// nil: the lane is open.
     package let hold: LaneGate.Hold?
 }

@@ -1,31 +1,32 @@
 import FluxqModel
 
-/// A row of `owners`, as the limits see it.
+/// A row of `owners`, with the columns that limits need.
 struct OwnerRow {
-    /// What a query has to name first. They are read by their places: a column's name is looked for in each row again.
+    /// The columns that a query has to name first. They are read by position, because a column's name is looked up in
+    /// each row.
     static let columns = """
         owners.uid, owners.name, owners.came_as IS NOT NULL, owners.queued, owners.running, owners.archive_bytes, \
         owners.unused_input_bytes, owners.kept_bytes, owners.groups, owners.retries, owners.retried_on
         """
 
-    /// The place of what a query names after them.
+    /// The position of the query's first column after them.
     static let columnCount = 11
 
     static let byNumber = "SELECT \(columns) FROM owners WHERE uid = ?"
 
     let uid: UInt32
     let name: String
-    /// Nobody knows whose the number is.
+    /// True if the number came under another name, so it is unknown whose it is.
     let isHeldBack: Bool
     let queued: Int64
     let running: Int64
     let archiveBytes: Int64
     let unusedInputBytes: Int64
     let keptBytes: Int64
-    /// Those by hand on `retriedOn`.
+    /// The retries by hand on `retriedOn`.
     private let retries: Int64
     private let retriedOn: Int64
-    /// As of the last visit; JSON text.
+    /// The groups at the last visit; JSON text.
     let groups: String
 
     init(_ row: Row) {
@@ -42,7 +43,7 @@ struct OwnerRow {
         retriedOn = row[10]
     }
 
-    /// What is counted in the row itself; of the calls of that day nothing.
+    /// The use that the row itself counts, without the calls of that day.
     func use(on day: UTCDay) -> UserUse {
         UserUse(
             queued: queued, retriesToday: retriedOn == day.rawValue ? retries : 0, unusedInputBytes: unusedInputBytes,
@@ -50,7 +51,7 @@ struct OwnerRow {
     }
 
     func limits(_ rules: LimitRules) throws -> UserLimits {
-        // Memberships are only read where they can matter.
+        // Memberships are read only if they can matter.
         let groups = rules.groups.isEmpty ? [] : try decodedJSON(groups, of: "groups", [UInt32].self)
         return rules.limits(uid: uid, groups: groups)
     }
@@ -59,7 +60,7 @@ struct OwnerRow {
 extension Transaction {
     func owner(_ uid: UInt32) throws -> OwnerRow? { try row(OwnerRow.byNumber, [uid]).map(OwnerRow.init) }
 
-    /// Counts one more retry by hand of an owner's jobs.
+    /// Counts another retry by hand of an owner's jobs.
     func countRetry(of uid: UInt32) throws {
         try execute(
             "UPDATE owners SET retries = CASE WHEN retried_on = ?1 THEN retries ELSE 0 END + 1, retried_on = ?1 "

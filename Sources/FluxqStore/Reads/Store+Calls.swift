@@ -1,16 +1,16 @@
 package import FluxqModel
 
 extension Store {
-    /// Calls that a job's own document has at most, the latest.
+    /// The maximum number of calls in a job's own document; the latest are included.
     package static let callsInDocument = 100
-    /// What they, or a page of calls, may hold together of messages and answers: a list ends early, though not before its
-    /// first call.
+    /// The maximum total size of messages and answers in them, or in a page of calls. A list ends early, though not
+    /// before its first call.
     package static let callTextBytes = 1 << 20
 
     /// A job's calls, newest first.
     ///
-    /// - Parameter before: only those with a smaller number.
-    /// - Returns: nil if there is no such job, or it is somebody else's.
+    /// - Parameter before: returns only calls with a smaller number.
+    /// - Returns: nil if there is no such job, or it belongs to another user.
     package func calls(
         of id: JobID, before: Int?, limit: Int, for caller: Caller
     ) async throws(StoreError) -> [LedgerEntry]? {

@@ -4,27 +4,27 @@ package import FluxqModel
 package struct Event: Hashable, Sendable {
     package let id: Int64
     package let at: Timestamp
-    /// nil: it is about the whole queue.
+    /// nil: the event concerns the whole queue.
     package let job: JobID?
-    /// Whose job it is.
+    /// The job's owner.
     package let uid: UInt32?
-    /// Who did it; nil is fluxqd itself.
+    /// The user who caused it; nil is fluxqd itself.
     package let actor: UInt32?
     package let kind: EventKind
-    /// The job's state after it.
+    /// The job's state after the event.
     package let state: JobState?
 }
 
 extension Store {
-    /// What has happened to the caller's jobs and to the whole queue after the event numbered `since`, oldest first.
+    /// Returns the events after the one numbered `since` about the caller's jobs and the whole queue, oldest first.
     ///
-    /// - Parameter everybody: also to everybody else's, for an administrator.
+    /// - Parameter everybody: includes the events of all users, if the caller is an administrator.
     package func events(
         for caller: Caller, everybody: Bool = false, since: Int64, limit: Int
     ) async throws(StoreError) -> [Event] {
         let owner = caller.listCondition(everybody: everybody, column: "uid")
         return try await read { db, _ in
-            // Each half reads no more than a page of its index.
+            // Each half reads at most one page of its index.
             let page = "AND id > ? ORDER BY id LIMIT ?"
             let sql = """
                 SELECT * FROM (SELECT * FROM events WHERE \(owner.sql) AND uid IS NOT NULL \(page)) AS own
@@ -41,19 +41,19 @@ extension Store {
         }
     }
 
-    /// The number of the newest event of anybody: where somebody who wants only news begins.
+    /// The number of the newest event of any user: the start for a client that wants only new events.
     package func newestEvent() async throws(StoreError) -> Int64 {
         try await read { db, _ in
             try db.value(Int64.self, "SELECT max(id) FROM events") ?? 0
         }
     }
 
-    /// Forgets events older than `StorePolicy.eventLifetime`, a batch at a time.
+    /// Deletes events older than `StorePolicy.eventLifetime`, one batch at a time.
     ///
-    /// - Returns: how many; 0 once the oldest ones are younger.
+    /// - Returns: the number of deleted events; 0 once the oldest ones are younger.
     package func pruneEvents(limit: Int = 1000) async throws(StoreError) -> Int {
         try await write { transaction in
-            // In the order of their numbers, which is that of their times unless somebody has set the clock: an index of times
+            // In the order of their numbers, which is that of their times unless the clock was set. An index of times
             // would cost a page for each event.
             let old = "SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?2) AS oldest WHERE at <= ?1"
             let arguments: Arguments = [transaction.now + (.zero - transaction.policy.eventLifetime), limit]

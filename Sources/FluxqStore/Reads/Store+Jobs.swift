@@ -1,15 +1,15 @@
 package import FluxqModel
 
-/// Which jobs, newest first.
+/// A selection of jobs, newest first.
 package struct JobQuery: Hashable, Sendable {
     package var state: JobState?
     package var label: String?
-    /// Only jobs with a smaller number: the next page.
+    /// Includes only jobs with a smaller number: the next page.
     package var before: JobID?
     package var limit: Int
-    /// A list ends early, though not before its first job, where the jobs' requests and errors would be longer together.
+    /// The maximum total size of the jobs' requests and errors. A list ends early, though not before its first job.
     package var textBytes: Int
-    /// Not the caller's alone, for an administrator.
+    /// Includes the jobs of all users, if the caller is an administrator.
     package var everybody: Bool
 
     package init(
@@ -25,16 +25,15 @@ package struct JobQuery: Hashable, Sendable {
     }
 }
 
-/// What a query found.
+/// The result of a query.
 package struct JobList: Hashable, Sendable {
     package var jobs: [Job] = []
-    /// There are more, with smaller numbers.
+    /// True if there are more jobs, with smaller numbers.
     package var isCut = false
 }
 
 extension Store {
-    /// The caller's job of that number, or anybody's for an administrator; nil if there is none or it is somebody
-    /// else's.
+    /// The job of that number; nil if there is none, or it belongs to another user and the caller is no administrator.
     package func job(_ id: JobID, for caller: Caller) async throws(StoreError) -> Job? {
         let policy = policy
         return try await read { [shortage, memory] db, now in
@@ -52,7 +51,7 @@ extension Store {
         }
     }
 
-    /// What a submission under its key has already become; nil if the key is new.
+    /// The result of an earlier submission under the same key; nil if the key is new.
     package func submission(under key: Order.Key, of owner: Owner) async throws(StoreError) -> Submission? {
         let policy = policy
         return try await read { [shortage] db, now in
@@ -75,7 +74,7 @@ extension Store {
         }
     }
 
-    /// The picture that a job edits which the caller may see, where it is in the archive.
+    /// The picture that a job edits, if the caller may see the job and the picture is in the archive.
     package func input(of id: JobID, for caller: Caller) async throws(StoreError) -> StoredPicture? {
         try await read { db, _ in
             let sql = """
@@ -98,21 +97,21 @@ extension Transaction {
 }
 
 extension StoredPicture {
-    /// From a row of `pictures` or `inputs`.
+    /// Reads a row of `pictures` or `inputs`.
     init(_ row: Row) {
         self.init(
             hash: row["hash"], mediaType: row["media_type"], width: row["width"], height: row["height"],
             bytes: row["bytes"])
     }
 
-    /// From a row of `pictures`, whose message tells the flaw of one that is saved.
+    /// Reads a row of `pictures`; the message of a saved picture describes its flaw.
     fileprivate init(pictures row: Row) {
         self.init(row)
         flaw = row["message"]
     }
 }
 
-/// Puts jobs together from their rows. Every query has the caller in its WHERE.
+/// Builds jobs from their rows. Every query has the caller in its WHERE.
 private struct JobReader {
     let db: any Connection
     let policy: StorePolicy
@@ -151,15 +150,15 @@ private struct JobReader {
 
     private var limits: LimitsReader { LimitsReader(db: db, policy: policy, now: now, memory: memory) }
 
-    /// What several jobs of a list share.
+    /// Values that several jobs of a list share.
     private struct Sight {
         let gate: QueueGate
         var lanes: [Lane: (gate: LaneGate?, spacing: CallSpacing?)] = [:]
-        /// To the first of an owner's ready jobs in a lane, and so to all of them.
+        /// The limits that block the first of an owner's ready jobs in a lane, and so all of them.
         var obstacles: [LineMemory.Place: LimitReached?] = [:]
     }
 
-    /// nil for a job that waits for something of its own.
+    /// nil for a job that waits for its own time or limit.
     func place(of job: Job) throws -> QueuePlace? {
         guard case .queued(let notBefore, _) = job.lifecycle.state, notBefore.map({ $0 <= now }) ?? true,
             job.limit == nil
@@ -172,7 +171,7 @@ private struct JobReader {
         var sql = "SELECT \(JobRow.document) FROM jobs JOIN owners USING (uid) WHERE \(owner.sql)"
         var arguments = owner.arguments
         if let state = query.state {
-            // Of the jobs of a label few are looked at; of those of a state there may be a million.
+            // A label has few jobs, but a state may have a million, so this uses the index of labels.
             sql += " AND \(query.label == nil ? "jobs.state" : "(jobs.state || '')") = ?"
             arguments += [state.rawValue]
         }
@@ -185,7 +184,7 @@ private struct JobReader {
             arguments += [before]
         }
         sql += " ORDER BY jobs.id DESC LIMIT ?"
-        // One more than asked for, to know whether there are more.
+        // One more than requested, to know whether there are more.
         arguments += [query.limit + 1]
         var sight = Sight(gate: try gate)
         var list = JobList()
@@ -235,7 +234,7 @@ private struct JobReader {
         return obstacle
     }
 
-    /// The gate is nil for a lane that is configured no longer.
+    /// The gate is nil for a lane that is no longer configured.
     private func lane(_ lane: Lane) throws -> (gate: LaneGate?, spacing: CallSpacing?) {
         let reader = GateReader(db: db, policy: policy, now: now)
         guard policy.catalog.home(of: lane) != nil else { return (nil, nil) }
@@ -268,7 +267,7 @@ private struct JobReader {
         }
     }
 
-    /// What the latest call that brought anything said.
+    /// The data of the latest call that returned any.
     private func answer(of id: JobID) throws -> AnswerRecord? {
         let sql = """
             SELECT request_id, api_created, usage FROM attempts

@@ -1,20 +1,22 @@
 package import FluxqModel
 
-/// What anybody may know of a job that is somebody else's: whose it is, that it waits or runs, and where it stands.
+/// The data of a job that any other user may see: its owner, whether it waits or runs, and its queue position.
 package struct OthersJob: Hashable, Sendable {
     package let owner: Owner
-    /// `queued` or `running`: what has ended is its owner's business alone.
+    /// `queued` or `running`: ended jobs are visible only to their owners.
     package let state: JobState
-    /// From 1, the next to be called; nil for a job that is not in the line, or too far back to be counted.
+    /// The queue position, 1 for the next to be called; nil for a job that is not in the line, or too far back to be
+    /// counted.
     package let place: Int?
 }
 
 extension Store {
-    /// Jobs of others than the caller that run or wait: those that run first, then the line in its order, then the rest.
+    /// Returns running and waiting jobs of other users: first those that run, then the line in its order, then the
+    /// rest.
     ///
     /// - Parameters:
     ///   - state: nil for both.
-    ///   - limit: of all.
+    /// - limit: the maximum number of all jobs.
     package func othersJobs(
         than caller: Caller, state: JobState?, limit: Int
     ) async throws(StoreError) -> [OthersJob] {
@@ -49,7 +51,7 @@ extension OthersJob {
     static let waits = "jobs.state = 'queued'"
     static let isNumber = "jobs.id = ?"
 
-    /// Read from the index of states, which has no more of them than run and wait: what has ended is never looked at.
+    /// It is read from the index of states, which contains only running and waiting jobs: ended jobs are never read.
     static func query(_ condition: String) -> String {
         """
         SELECT jobs.id, jobs.uid, jobs.state, owners.name FROM jobs JOIN owners USING (uid)

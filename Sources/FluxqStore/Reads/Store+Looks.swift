@@ -1,7 +1,8 @@
 package import FluxqModel
 
 extension Store {
-    /// Tells the owners of jobs that an administrator has looked at them, or fetched their pictures. One's own are left out.
+    /// Logs for the owners of jobs that an administrator has viewed them or fetched their pictures. The administrator's
+    /// own jobs are skipped.
     package func noteLooks(
         at jobs: [JobID], _ kind: EventKind, by administrator: Caller
     ) async throws(StoreError) {

@@ -1,27 +1,27 @@
 package import FluxqModel
 
-/// What one user has used, and may.
+/// A user's use and limits.
 package struct OwnerUsage: Hashable, Sendable {
     package var owner: Owner
     package var limits: UserLimits
     package var use: UserUse
-    /// Of the money in `use`, which alone counts against limits; nil if nothing has a price.
+    /// The currency of the money in `use`, the only one that counts against limits; nil if there are no prices.
     package var currency: String?
-    /// Money of this month in every currency, by its name: also in those in which prices were before.
+    /// The money of this month in every currency, by its name, including the currencies of earlier prices.
     package var money: [CurrencyUse] = []
-    /// When the day and the month of `use` end.
+    /// The times when the day and the month of `use` end.
     package var dayEnds: Timestamp
     package var monthEnds: Timestamp
 }
 
 extension Store {
-    /// A user's own use; of somebody who has never submitted anything, all zeros.
+    /// Returns a user's own use; all zeros for a user who has never submitted anything.
     package func usage(of owner: Owner) async throws(StoreError) -> OwnerUsage {
         let policy = policy
         return try await read { db, now in try LimitsReader(db: db, policy: policy, now: now).usage(of: owner) }
     }
 
-    /// Everybody's use, by number: for administrators.
+    /// Returns the use of all users by uid, for administrators.
     package func usageOfAll() async throws(StoreError) -> [OwnerUsage] {
         let policy = policy
         return try await read { db, now in
@@ -35,7 +35,8 @@ extension Store {
         }
     }
 
-    /// What limits a user's uploads, and what counts against that now, without those on their way; less to look up than `usage`.
+    /// Returns a user's limits and the use that uploads count against, without uploads in progress; cheaper than
+    /// `usage`.
     package func archiveUse(
         of owner: Owner
     ) async throws(StoreError) -> (limits: UserLimits, use: UserUse) {
@@ -46,9 +47,9 @@ extension Store {
         }
     }
 
-    /// Whether a user has an input of so many bytes.
+    /// True if a user has an input of that many bytes.
     ///
-    /// - Parameter orMore: or of more.
+    /// - Parameter orMore: true also accepts larger inputs.
     package func hasInput(ofBytes bytes: Int64, orMore: Bool, uid: UInt32) async throws(StoreError) -> Bool {
         try await read { db, _ in
             let sql = "SELECT 1 FROM inputs WHERE uid = ? AND bytes \(orMore ? ">=" : "=") ? LIMIT 1"
@@ -56,7 +57,7 @@ extension Store {
         }
     }
 
-    /// The limit that would keep an input of so many bytes from being taken; `addInput` has the last word.
+    /// The limit that would reject an input of that many bytes; `addInput` checks again.
     package func obstacle(
         toInput hash: ContentHash, bytes: Int64, of owner: Owner
     ) async throws(StoreError) -> LimitReached? {
@@ -66,7 +67,7 @@ extension Store {
         }
     }
 
-    /// Users whose groups decide about limits although they may not come again: those with jobs that wait or run.
+    /// Users whose groups affect limits even if they do not connect again: those with waiting or running jobs.
     package func ownersWithWork() async throws(StoreError) -> [Owner] {
         try await read { db, _ in
             try db.rows("SELECT uid, name FROM owners WHERE queued > 0 OR running > 0 ORDER BY uid").map {
@@ -75,13 +76,13 @@ extension Store {
         }
     }
 
-    /// Records a user's groups, and the name of one who is new.
+    /// Records a user's groups, and the name of a new user.
     package func recordOwner(_ owner: Owner) async throws(StoreError) {
         _ = try await write { transaction in try transaction.remember(owner) }
     }
 }
 
-/// What was spent in one currency.
+/// The money that was spent in one currency.
 package struct CurrencyUse: Hashable, Sendable {
     package var currency: String
     package var today: UserUse.Tally
@@ -95,7 +96,8 @@ package struct CurrencyUse: Hashable, Sendable {
 }
 
 extension LimitsReader {
-    /// One that the owner has already adds nothing, so it is always taken; no answer tells what others have.
+    /// An input that the owner already has adds nothing, so it is always accepted. No answer reveals which inputs
+    /// others have.
     func obstacle(toInput hash: ContentHash, _ bytes: Int64, of owner: Owner) throws -> LimitReached? {
         let known = try db.row("SELECT 1 FROM inputs WHERE uid = ? AND hash = ?", [owner.uid, hash])
         if known != nil { return nil }
@@ -108,7 +110,7 @@ extension LimitsReader {
         return try usage(of: owner, use: try row.owner.map(use) ?? UserUse(), limits: row.limits)
     }
 
-    /// A user's row, nil for one who has never been seen, and the limits by the groups of now.
+    /// A user's row, nil for an unknown user, and the limits for the current groups.
     func row(of owner: Owner) throws -> (owner: OwnerRow?, limits: UserLimits) {
         let row = try db.row(OwnerRow.byNumber, [owner.uid]).map(OwnerRow.init)
         let limits =

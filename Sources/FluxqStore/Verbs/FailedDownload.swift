@@ -1,18 +1,18 @@
 package import FluxqModel
 
-/// How a try to fetch a picture failed.
+/// The result of a failed try to fetch a picture.
 package enum FailedTry: Hashable, Sendable {
-    /// Its host was not reached, or said nothing: that tells nothing about the link.
+    /// Its host was not reached, or sent no answer. That says nothing about the link.
     case noAnswer
     /// Its host answered without the picture, or fluxq must not ask it.
     case answered
     /// Its host answered that it does not give the picture.
     case gone
-    /// Its host gave whole bytes that are no picture which fluxq knows; they are durable in the archive.
+    /// Its host sent a complete body that is no picture known to fluxq; the bytes are durable in the archive.
     case came(KeptBytes)
 }
 
-/// Bytes in the archive that are no picture which fluxq knows.
+/// Bytes in the archive that are no picture known to fluxq.
 package struct KeptBytes: Hashable, Sendable {
     package let hash: ContentHash
     package let bytes: Int64
@@ -23,23 +23,23 @@ package struct KeptBytes: Hashable, Sendable {
     }
 }
 
-/// What a pending picture's row says of its failed tries.
+/// The failed tries of a pending picture, from its row.
 struct FailedDownload {
     let isCanceled: Bool
-    /// It was whole once and is fetched again: anything else is not it.
+    /// True if the picture was intact once and is fetched again: other bytes are not the picture.
     let wasDamaged: Bool
     let deadline: Timestamp
     var tries: Int
     var overdueTries: Int
     var nextTryAt: Timestamp
     var message: String?
-    /// The last whole body that was no picture, what it was, and how many there have been.
+    /// The last complete body that was no picture, its description, and the number of such bodies.
     var came: KeptBytes?
     var cameMessage: String?
     var cameTries: Int
     var goneSince: Timestamp?
 
-    /// - Parameter row: of `pictures`, with its job's `cancel_requested`.
+    /// - Parameter row: a row of `pictures`, with its job's `cancel_requested`.
     init(_ row: Row) {
         isCanceled = row["cancel_requested"]
         wasDamaged = !row.isNull("damaged")
@@ -54,9 +54,9 @@ struct FailedDownload {
         goneSince = row["gone_since"]
     }
 
-    /// Takes one more failed try into account.
+    /// Records another failed try.
     ///
-    /// - Returns: whether it was the last.
+    /// - Returns: true if it was the last.
     mutating func note(_ failure: FailedTry, message: String, now: Timestamp, policy: StorePolicy) -> Bool {
         tries += 1
         self.message = message
@@ -64,7 +64,7 @@ struct FailedDownload {
         var isFinal = false
         switch failure {
         case .noAnswer:
-            // Of a clock that was set back since, nothing is left of the grace.
+            // If the clock was set back since, the deadline may be in the future again, and the grace with it.
             return isOverdue && now - deadline >= policy.unreachableGrace
         case .answered:
             goneSince = nil
@@ -76,12 +76,12 @@ struct FailedDownload {
             goneSince = nil
             guard !wasDamaged else { break }
             cameTries += 1
-            // The same bytes again are all that there is.
+            // If the same bytes come again, no other ones are expected.
             isFinal = came == bytes || isCanceled || cameTries >= policy.unusableTries
             came = bytes
             cameMessage = message
         }
-        // Only what its host answers decides, and never one answer alone.
+        // Only the host's answers decide, and never a single answer.
         overdueTries = isOverdue ? overdueTries + 1 : 0
         return isFinal || isOverdue && overdueTries >= policy.overdueTries
     }

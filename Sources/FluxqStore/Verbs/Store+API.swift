@@ -1,13 +1,13 @@
 extension Store {
-    /// Where the calls of a state directory go.
+    /// The kind of API that the calls of a state directory go to.
     package enum APIKind: String, Hashable, Sendable {
         case real, sandbox
     }
 
-    /// Remembers at the first start where the calls go, and says at every other whether they still go there. To be called
-    /// before anything is called.
+    /// At the first start, records where the calls go. At every later start, returns whether they still go there. Must
+    /// be called before any call is made.
     ///
-    /// - Parameter unknown: what is taken of a database with jobs from before this was remembered.
+    /// - Parameter unknown: the kind that is assumed for a database with jobs from before this was recorded.
     package func belongs(to kind: APIKind, ifUnknown unknown: APIKind) async throws(StoreError) -> Bool {
         try await write { transaction in
             if let known = try transaction.value(String.self, "SELECT api FROM queue WHERE api IS NOT NULL") {

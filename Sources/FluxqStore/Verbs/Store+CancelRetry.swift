@@ -2,23 +2,23 @@ package import FluxqModel
 
 /// The result of a cancel or retry, by the job's owner or an administrator.
 package enum ChangeResult: Hashable, Sendable {
-    /// The job after it.
+    /// The job after the change.
     case granted(Job)
     /// The job's state forbids it.
     case forbidden(Job)
-    /// No such job, or somebody else's.
+    /// There is no such job, or it belongs to another user.
     case noSuchJob
-    /// A limit of the owner's keeps it from being queued again.
+    /// A limit of the owner prevents it from being queued again.
     case overLimit(LimitReached)
 }
 
 extension Store {
-    /// Cancels a queued job; marks a running one, whose pictures are still kept because they are paid for.
+    /// Cancels a queued job. A running job is only marked: its pictures are still kept because they are paid for.
     package func cancel(_ id: JobID, by caller: Caller) async throws(StoreError) -> ChangeResult {
         try await write { transaction in
             guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
             if case .running(_, cancelRequested: true) = job.lifecycle.state {
-                // Asked for before: nothing to write.
+                // It was requested before: nothing to write.
                 return try transaction.job(id, for: caller).map(ChangeResult.granted) ?? .noSuchJob
             }
             let result = try transaction.grant(.canceled, to: job, by: caller) { state in
@@ -30,11 +30,11 @@ extension Store {
         }
     }
 
-    /// Puts a failed job back into the queue under its own number; its earlier attempts and pictures are kept.
+    /// Returns a failed job to the queue under its own number; its earlier attempts and pictures are kept.
     package func retry(_ id: JobID, by caller: Caller) async throws(StoreError) -> ChangeResult {
         try await write { transaction in
             guard let job = try transaction.wanted(id, by: caller) else { return .noSuchJob }
-            // What the state forbids, no waiting helps.
+            // If the state forbids it, the limit does not matter.
             if case .failed = job.lifecycle.state, let limit = try transaction.obstacle(toRetrying: job) {
                 return .overLimit(limit)
             }
@@ -46,7 +46,7 @@ extension Store {
 }
 
 extension Transaction {
-    /// nil if there is none or it is somebody else's.
+    /// nil if there is no such job, or it belongs to another user.
     fileprivate func wanted(_ id: JobID, by caller: Caller) throws -> JobRow? {
         try row("SELECT \(JobRow.columns) FROM jobs WHERE id = ? AND \(Caller.reach)", [id] + caller.reachArguments)
             .map(JobRow.init)

@@ -1,6 +1,6 @@
 package import FluxqModel
 
-/// The right to make one call: the intent is on the disk.
+/// The right to make one call; the intent is on the disk.
 package struct Claim: Hashable, Sendable {
     package let job: JobID
     package let uid: UInt32
@@ -8,10 +8,10 @@ package struct Claim: Hashable, Sendable {
     /// The fence: every later write of this call carries it.
     package let attempt: Int
     package let request: EditRequest
-    /// Of the request's picture, if that is in the archive.
+    /// The media type of the request's picture, if that is in the archive.
     package let inputMediaType: String?
     package let begunAt: Timestamp
-    /// Of the call among those of its lane, from 1.
+    /// The number of the call in its lane, from 1.
     package let number: Int
 
     package init(
@@ -32,25 +32,26 @@ package struct Claim: Hashable, Sendable {
 extension Claim {
     package var call: CallID { CallID(job: job, attempt: attempt) }
 
-    /// As the gate of its lane knows it.
+    /// The call in the form that the gate of its lane uses.
     var callInLane: LaneGate.Call { .init(number: number, party: .init(job: job, uid: uid), begunAt: begunAt) }
 }
 
 extension Store {
     package enum ClaimResult: Hashable, Sendable {
         case claimed(Claim)
-        /// Nothing may be called now. `until`: when that changes by itself; nil if only a change of the store can.
+        /// Nothing may be called now. `until`: the time when that changes; nil if only a change of the store can change
+        /// it.
         case nothing(until: Timestamp?)
     }
 
     /// Takes the next job that may be called and commits the intent to call it.
     ///
-    /// - Parameter inFlight: calls of each lane whose answer has not come; nil for those of the database.
+    /// - Parameter inFlight: the number of unanswered calls in each lane; nil uses the database's number.
     package func claim(inFlight: [Lane: Int]? = nil) async throws(StoreError) -> ClaimResult {
         try await write { transaction in try transaction.claim(inFlight: inFlight) }
     }
 
-    /// Whether any endpoint bears one more call, as far as its number of calls at once goes.
+    /// True if any endpoint has a free place for another call.
     package func hasPlace(inFlight: [Lane: Int]) -> Bool {
         policy.catalog.endpoints.contains { endpoint in
             inFlight.reduce(0) { $0 + ($1.key.endpoint == endpoint.name ? $1.value : 0) } < endpoint.concurrency
@@ -59,7 +60,8 @@ extension Store {
 }
 
 extension Transaction {
-    /// Owners found at their limits in one claim at most, so that no transaction is long; the next one continues.
+    /// The maximum number of owners found at their limits in one claim, so that no transaction is long; the next claim
+    /// continues.
     private static let mostPassedBy = 100
 
     fileprivate func claim(inFlight: [Lane: Int]?) throws -> Store.ClaimResult {
@@ -85,7 +87,7 @@ extension Transaction {
             }
             switch try claim(at: endpoint, inFlight: inFlight, mayPassBy: &left) {
             case .claimed(let claim):
-                // No endpoint's quick answers keep another one's places empty.
+                // Rotates the endpoints, so that one with fast answers does not leave another one's places empty.
                 memory.use { $0.nextEndpoint = (index + 1) % endpoints.count }
                 return .claimed(claim)
             case .nothing(let until):
@@ -96,7 +98,7 @@ extension Transaction {
         return .nothing(until: [opening, try nextOwnerComes()].compactMap(\.self).min())
     }
 
-    /// Who would be called next in one lane.
+    /// The owner who is next in one lane.
     private struct Candidate {
         let lane: Lane
         let turn: FairShare.Turn
@@ -119,7 +121,7 @@ extension Transaction {
             }
             guard let next = candidates.min(by: { $0.turn < $1.turn }) else { return .nothing(until: opening) }
 
-            // Whose turn it is; which of the owner's jobs, the owner's priorities say.
+            // The turn decides which owner is next; the owner's priorities decide which of the owner's jobs.
             let uid = next.turn.uid
             var best: (lane: Lane, job: LineMemory.FirstJob)?
             for candidate in candidates {
@@ -142,7 +144,7 @@ extension Transaction {
             let job = try JobRow(row)
             let limits = LimitsReader(db: db, policy: policy, now: now)
             if let reached = try limits.obstacle(toCalling: job.images, in: job.lane, of: owner) {
-                // The mark costs once; until something changes, no claim looks at this owner again.
+                // The mark makes the check happen once: until a change, no claim looks at this owner again.
                 memory.use { state in
                     let timedAt = state.lines?[best.lane]?.waiters[uid]?.timedAt
                     state.mark(
@@ -157,7 +159,8 @@ extension Transaction {
         return .nothing(until: now)
     }
 
-    /// The first in the order of the lane who may call; under a hold, the first of those who would tell most.
+    /// The first owner in the order of the lane who may call; under a hold, the first of those whose call would prove
+    /// most.
     private func candidate(in lane: Lane, _ gate: LaneGate) throws -> Candidate? {
         let order = memory.use { $0.lines?[lane]?.order ?? [] }
         if gate.isOpenToAll(at: now) {
@@ -180,7 +183,7 @@ extension Transaction {
         return try gate(of: lane).fitness(of: .init(job: job.id, uid: uid), at: now)
     }
 
-    /// Whether something that was bought in a lane whose pictures could not be downloaded may still be.
+    /// True if a lane is held because pictures could not be downloaded, and bought pictures of it are still pending.
     private func canOnlyWait(_ lane: Lane, _ gate: LaneGate) throws -> Bool {
         guard gate.hold?.cause == .undeliverable else { return false }
         let pending = try row(
@@ -191,8 +194,8 @@ extension Transaction {
         return pending != nil
     }
 
-    /// By priority among one owner's jobs alone, and the first keeps its place: a smaller one does not slip past it when a
-    /// limit is nearly reached.
+    /// The owner's first job by priority. It keeps its place: a smaller job does not overtake it when a limit is nearly
+    /// reached.
     private func firstJob(of uid: UInt32, in lane: Lane) throws -> LineMemory.FirstJob? {
         func waiter() -> LineMemory.Waiter? {
             memory.use { $0.lines?[lane]?.marks[uid] == nil ? $0.lines?[lane]?.waiters[uid] : nil }
@@ -243,7 +246,7 @@ extension Transaction {
         return Dictionary(uniqueKeysWithValues: rows.map { (Lane($0), $0["calls"]) })
     }
 
-    /// A pause that was set by a clock which has been set back since is over: how much of it is left nobody can tell.
+    /// Ends pauses that were set before the clock was set back, because their remaining time is unknown.
     private func endPausesOfAnotherClock() throws {
         let rows = try db.rows(
             """
@@ -258,7 +261,7 @@ extension Transaction {
 }
 
 extension Lane {
-    /// From a row of `jobs`, `lines` or `lanes`.
+    /// Reads a row of `jobs`, `lines` or `lanes`.
     init(_ row: Row) {
         self.init(endpoint: row["endpoint"], model: row["model"])
     }

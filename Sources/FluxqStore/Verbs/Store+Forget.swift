@@ -1,13 +1,13 @@
 package import FluxqModel
 
-/// Which of a user's ended jobs are meant: all that every given part names.
+/// A selection of a user's ended jobs: those that match every given part.
 package struct ForgetQuery: Hashable, Sendable {
     /// nil for any.
     package var ids: [JobID]?
     package var label: String?
     /// `done` or `failed`; nil for both.
     package var state: JobState?
-    /// Only jobs that ended before then.
+    /// Selects only jobs that ended before this time.
     package var endedBefore: Timestamp
 
     package init(ids: [JobID]? = nil, label: String? = nil, state: JobState? = nil, endedBefore: Timestamp) {
@@ -18,42 +18,42 @@ package struct ForgetQuery: Hashable, Sendable {
     }
 }
 
-/// What is forgotten, or would be.
+/// The total of forgotten jobs, in a preview or a result.
 package struct ForgottenSum: Hashable, Sendable {
     package var jobs: Int64 = 0
-    /// Those in the archive, and what came in a picture's place.
+    /// Pictures in the archive, and contents that came instead of a picture.
     package var pictures: Int64 = 0
-    /// Of the pictures.
+    /// The total size of these pictures and contents.
     package var bytes: Int64 = 0
-    /// In the database.
+    /// The size of the jobs in the database.
     package var textBytes: Int64 = 0
 
     package init() {}
 }
 
-/// Why a job that was named is not forgotten.
+/// The reason why a named job is not forgotten.
 package enum NotForgotten: Hashable, Sendable {
-    /// There is none of that number, or it is somebody else's.
+    /// There is no job of that number, or it belongs to another user.
     case noSuchJob
-    /// It waits or runs.
+    /// The job waits or runs.
     case notEnded(JobState)
     /// A picture that was paid for is still to be fetched.
     case pending
-    /// It ended later than was asked for, or has another label or state.
+    /// It ended later than requested, or has another label or state.
     case notMeant
 }
 
-/// What forgetting would do.
+/// The effect that forgetting would have.
 package struct ForgetPreview: Hashable, Sendable {
     package var sum = ForgottenSum()
-    /// Ended jobs of the query that stay: a picture that was paid for is still to be fetched.
+    /// The number of selected ended jobs that stay, because a picture that was paid for is still to be fetched.
     package var pending: Int64 = 0
-    /// Of the named jobs, those that stay.
+    /// The named jobs that stay, with the reasons.
     package var staying: [JobID: NotForgotten] = [:]
 }
 
 extension Store {
-    /// What `forget` would do now.
+    /// Returns the current effect of `forget`.
     package func previewForgetting(
         _ query: ForgetQuery, of owner: UInt32
     ) async throws(StoreError) -> ForgetPreview {
@@ -84,13 +84,14 @@ extension Store {
         }
     }
 
-    /// Deletes an owner's ended jobs: their rows, their events and, once nothing else refers to it, their content. What they
-    /// cost stays counted, and a key that has cost money stays known. A job with a picture that is still to be fetched stays.
+    /// Deletes an owner's ended jobs: their rows, their events and, once nothing else refers to it, their content.
+    /// Their cost stays counted, and a key that has cost money stays known. A job with a picture still to be fetched
+    /// stays.
     ///
     /// - Parameters:
-    ///   - actor: who wants it; nil is fluxqd itself.
-    ///   - limit: how many at most; each transaction takes a few.
-    /// - Returns: what was forgotten, and whether there may be more.
+    /// - actor: the user who requests it; nil is fluxqd itself.
+    ///   - limit: the maximum number of jobs; each transaction deletes a few.
+    /// - Returns: the total of forgotten jobs, and whether there may be more.
     package func forget(
         _ query: ForgetQuery, of owner: UInt32, by actor: UInt32?, limit: Int = 500
     ) async throws(StoreError) -> (sum: ForgottenSum, isMore: Bool) {
@@ -106,7 +107,7 @@ extension Store {
             let some = ids[start..<min(start + Self.jobsAtOnce, ids.count)]
             sum += try await write { transaction in
                 try some.reduce(into: ForgottenSum()) { sum, id in
-                    // Since it was found it may have been retried, or forgotten by somebody else.
+                    // The job may have been retried or forgotten since it was found.
                     guard try query.obstacle(to: id, of: owner, transaction.db) == nil else { return }
                     sum += try transaction.forget(id, of: owner, by: actor)
                 }
@@ -115,11 +116,10 @@ extension Store {
         return (sum, ids.count == limit)
     }
 
-    /// Jobs that one transaction forgets: nobody else waits long for it.
+    /// The number of jobs that one transaction forgets, so that other writes do not wait long.
     private static let jobsAtOnce = 20
 
-    /// Content that forgotten jobs referred to and that no row remembers in any form any more, in order, for the archive to
-    /// remove.
+    /// Content that forgotten jobs referred to and that no row refers to any more, in order, for the archive to remove.
     package func leftContent(after hash: ContentHash?, limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await read { db, _ in
             try db.values(
@@ -132,7 +132,7 @@ extension Store {
         }
     }
 
-    /// The archive has that content no more. What is in use again by now is nobody's to remove either.
+    /// Notes that the archive has removed that content. Entries whose content is in use again are dropped too.
     package func settleContent(_ removed: [ContentHash]) async throws(StoreError) {
         try await write { transaction in
             for hash in removed { try transaction.execute("DELETE FROM left_content WHERE hash = ?", [hash]) }
@@ -158,7 +158,7 @@ extension ForgetQuery {
     fileprivate static let isPending =
         "EXISTS (SELECT 1 FROM pictures WHERE pictures.job = jobs.id AND pictures.state = 'pending')"
 
-    /// The ended jobs of an owner that are meant, as a condition on `jobs`.
+    /// The condition on `jobs` for the owner's selected ended jobs.
     fileprivate func condition(of owner: UInt32) throws -> (sql: String, arguments: Arguments) {
         var sql =
             "jobs.uid = ? AND jobs.state \(state == nil ? "IN ('done', 'failed')" : "= ?") AND jobs.finished_at < ?"
@@ -176,7 +176,7 @@ extension ForgetQuery {
         return (sql, arguments)
     }
 
-    /// Why a job stays; nil for one that can be forgotten.
+    /// The reason why a job stays; nil if it can be forgotten.
     fileprivate func obstacle(to id: JobID, of owner: UInt32, _ db: any Connection) throws -> NotForgotten? {
         let row = try db.row(
             """
@@ -194,7 +194,7 @@ extension ForgetQuery {
 }
 
 extension Transaction {
-    /// Deletes a job that has ended and waits for no picture. Triggers keep its use in the books and refuse any other job.
+    /// Deletes a job that has ended and waits for no picture. Triggers keep its use counted and refuse any other job.
     fileprivate func forget(_ id: JobID, of uid: UInt32, by actor: UInt32?) throws -> ForgottenSum {
         guard let found = try row("SELECT \(JobRow.columns), key FROM jobs WHERE id = ? AND uid = ?", [id, uid]) else {
             return ForgottenSum()
@@ -226,7 +226,7 @@ extension Transaction {
         try execute("DELETE FROM events WHERE job = ?", [id])
         try execute("DELETE FROM jobs WHERE id = ?", [id])
         if let input = job.input {
-            // From now on as one that no job has used: it goes a day after it was brought.
+            // The input now counts as unused: it is removed a day after its upload.
             try execute(
                 """
                 UPDATE inputs SET used = 0 WHERE uid = ?1 AND hash = ?2 AND used = 1
@@ -235,7 +235,7 @@ extension Transaction {
         }
         try log(.forgotten, job: id, uid: uid, state: JobState(job.lifecycle.state), actor: actor)
         try count(keptBytes: Self.forgottenEventBytes - job.keptBytes, of: uid)
-        // The archive has room again, for which jobs may have waited.
+        // The archive has room again, and jobs may have waited for it.
         memory.touch(uid)
         wakeCalls()
         wakeHousekeeper()

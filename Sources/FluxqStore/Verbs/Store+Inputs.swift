@@ -3,7 +3,7 @@ package import FluxqModel
 extension Store {
     /// Makes a picture that is durable in the archive an input of its owner.
     ///
-    /// - Returns: the limit of the owner's that keeps it from being one; nil if it is one now.
+    /// - Returns: the owner's limit that prevents it; nil if it is now an input.
     @discardableResult
     package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) -> LimitReached? {
         try await write { transaction in
@@ -25,9 +25,9 @@ extension Store {
         }
     }
 
-    /// Forgets inputs that no job has used for `StorePolicy.inputLifetime`, a batch at a time.
+    /// Deletes inputs that no job has used for `StorePolicy.inputLifetime`, one batch at a time.
     ///
-    /// - Returns: content that no row remembers in any form any more, for the archive to remove.
+    /// - Returns: content that no row refers to any more, for the archive to remove.
     package func expireInputs(limit: Int = 100) async throws(StoreError) -> [ContentHash] {
         try await write { transaction in
             let expired = try transaction.db.rows(
@@ -47,7 +47,7 @@ extension Store {
         }
     }
 
-    /// When the next input may have to be forgotten; nil if there is none that no job uses.
+    /// The time when the next input may expire; nil if there is no unused input.
     package func nextInputExpiry() async throws(StoreError) -> Timestamp? {
         try await read { [policy] db, _ in
             let oldest = try db.value(Timestamp.self, "SELECT min(brought_at) FROM inputs WHERE used = 0")

@@ -1,37 +1,39 @@
 package import FluxqModel
 
-/// A number that came under another name than its owner's. It asks for nothing and its jobs wait, until an administrator has
-/// said whose it is.
+/// A uid that came under another name than its owner's. It may request nothing and its jobs wait, until an
+/// administrator has decided whose it is.
 package struct HeldUser: Hashable, Sendable {
     package let uid: UInt32
-    /// When it was last its owner's.
+    /// The name under which its owner was last seen.
     package let name: String
     package let cameAs: String
 }
 
 extension Store {
-    /// What an administrator says of a number that came under another name.
+    /// An administrator's decision about a uid that came under another name.
     package enum Verdict: String, Hashable, Sendable, CaseIterable {
         /// It is the same person under a new name.
         case renamed
-        /// It is another person. What the earlier one left goes to a number that nobody can have.
+        /// It is another person. The data of the earlier one moves to a uid that no user can have.
         case replaced
     }
 
     package enum VerdictResult: Hashable, Sendable {
         case settled
-        /// The number is not held back.
+        /// The uid is not held back.
         case notHeld
         /// Jobs of the earlier owner are still running.
         case running
         case notAllowed
     }
 
-    /// Holds a number back if it comes under another name than its owner's, and no longer if it is its owner's again.
+    /// Holds a uid back if it comes under another name than its owner's, and releases it if it comes under its owner's
+    /// again.
     ///
-    /// A name that is the number itself stands for none: the user database had no entry then, or did not answer.
+    /// A name that is the uid itself means that there is no name: the user database had no entry then, or did not
+    /// answer.
     ///
-    /// - Returns: nil if it is its owner's, or nobody's yet.
+    /// - Returns: nil if the uid is its owner's, or has no owner yet.
     package func recognize(_ uid: UInt32, as name: String) async throws(StoreError) -> HeldUser? {
         let known = try await read { db, _ in try HeldUser.owner(uid, db) }
         guard let known, known.name != name || known.cameAs != nil, name != String(uid) else { return nil }
@@ -47,7 +49,7 @@ extension Store {
         }
     }
 
-    /// Numbers that are held back; the first thousand.
+    /// Returns the uids that are held back, at most a thousand.
     package func heldUsers() async throws(StoreError) -> [HeldUser] {
         try await read { db, _ in
             try db.rows("SELECT uid, name, came_as FROM owners WHERE came_as IS NOT NULL ORDER BY uid LIMIT 1000").map {
@@ -56,7 +58,7 @@ extension Store {
         }
     }
 
-    /// Says whose a number is that is held back.
+    /// Settles whose a uid is that is held back.
     package func settle(
         _ uid: UInt32, _ verdict: Verdict, by caller: Caller
     ) async throws(StoreError) -> VerdictResult {
@@ -84,14 +86,14 @@ extension HeldUser {
 }
 
 extension Transaction {
-    /// Its jobs may be called again.
+    /// Allows calls of the owner's jobs again.
     fileprivate func release(_ uid: UInt32) {
         memory.touch(uid)
         wakeCalls()
     }
 
-    /// Cancels what an owner has queued, and gives everything that is the owner's to a number that nobody can have: it stays in
-    /// the books, and administrators see it.
+    /// Cancels the queued jobs of an owner, and moves all of the owner's data to a uid that no user can have. It stays
+    /// counted, and administrators can see it.
     fileprivate func putAway(_ uid: UInt32, by caller: Caller) throws {
         let queued = try db.rows("SELECT \(JobRow.columns) FROM jobs WHERE uid = ? AND state = 'queued'", [uid])
         for job in try queued.map(JobRow.init) {

@@ -4,17 +4,17 @@ extension Store {
     /// The result of a pause or resume by an administrator.
     package enum QueueChangeResult: Hashable, Sendable {
         case granted
-        /// It was so already.
+        /// The queue was already in that state.
         case unchanged
         case notAllowed
     }
 
-    /// Keeps every new call from beginning, over restarts, until somebody resumes the queue. Calls in flight continue.
+    /// Prevents new calls, across restarts, until an administrator resumes the queue. Calls in flight continue.
     package func pause(by caller: Caller) async throws(StoreError) -> QueueChangeResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
             let gate = try transaction.gate()
-            // The user who paused first stays recorded.
+            // The user who paused first remains recorded.
             guard gate.pause == nil else { return .unchanged }
             try transaction.execute(
                 "UPDATE queue SET paused_at = ?, paused_by = ?", [transaction.now, caller.uid])
@@ -24,7 +24,7 @@ extension Store {
         }
     }
 
-    /// Lets calls begin again; where the API could not be used, one tries at once whether it can be now.
+    /// Allows calls again. If the API could not be used, a probe is made immediately.
     package func resume(by caller: Caller) async throws(StoreError) -> QueueChangeResult {
         try await write { transaction in
             guard caller.isAdministrator else { return .notAllowed }
@@ -41,9 +41,9 @@ extension Store {
 }
 
 extension Transaction {
-    /// Ends the rate limits of all lanes, and has every hold probed at once.
+    /// Ends the rate limits of all lanes, and makes every hold probe immediately.
     ///
-    /// - Returns: whether there was any.
+    /// - Returns: true if there was a hold or a rate limit.
     fileprivate func resumeLanes() throws -> Bool {
         var wasAny = false
         let lanes = try db.rows(
@@ -56,8 +56,8 @@ extension Transaction {
             guard gate != before else { continue }
             wasAny = true
             try write(gate, of: lane)
-            // Jobs whose calls closed the lane wait until it would have opened by itself; without them there may be nothing
-            // to probe with.
+            // Jobs whose calls closed the lane wait until it would have opened by itself; without them there may be no
+            // job for a probe.
             guard let opening = before.opens(after: now) else { continue }
             let waiting = try db.rows(
                 """

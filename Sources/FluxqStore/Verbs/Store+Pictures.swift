@@ -4,15 +4,15 @@ package import FluxqModel
 package struct PendingPicture: Hashable, Sendable {
     package let job: JobID
     package let index: Int
-    /// Where its call was made: links are fetched the way that endpoint is reached.
+    /// The endpoint of its call: a link is fetched through the same route as that endpoint.
     package let endpoint: String
     package let download: Download
 }
 
 extension Store {
-    /// Pictures whose next try is due, soonest to expire first, and when the next one becomes due.
+    /// Returns pictures whose next try is due, the next to expire first, and the time when another one becomes due.
     ///
-    /// - Parameter excluding: those being fetched now.
+    /// - Parameter excluding: pictures that are being fetched now.
     package func duePictures(
         limit: Int, excluding: Set<PictureID> = []
     ) async throws(StoreError) -> (due: [PendingPicture], next: Timestamp?) {
@@ -31,7 +31,7 @@ extension Store {
         }
     }
 
-    /// Pictures that still have to be fetched, up to `limit`.
+    /// Counts the pictures that still have to be fetched, up to `limit`.
     package func pendingPictures(atMost limit: Int) async throws(StoreError) -> Int {
         try await read { db, _ in
             try db.value(
@@ -40,8 +40,8 @@ extension Store {
         }
     }
 
-    /// Each half goes through an index that knows only what is due: the number of all that wait does not matter. A pause
-    /// that was set by a clock which has been set back since is over.
+    /// Each half uses an index that contains only due pictures, so the number of waiting ones does not matter. A pause
+    /// that was set before the clock was set back is over.
     static let dueSQL = """
         SELECT pictures.*, jobs.endpoint FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE (job, position) IN (
             SELECT job, position FROM (
@@ -57,7 +57,7 @@ extension Store {
         SELECT min(next_try_at) FROM pictures WHERE state = 'pending' AND next_try_at > ?
         """
 
-    /// The picture is durable in the archive; ends its job when it was the last.
+    /// Records that the picture is durable in the archive; ends its job if it was the last.
     package func savePicture(_ picture: PendingPicture, as stored: StoredPicture) async throws(StoreError) -> Advance {
         try await write { transaction in
             let changed = try transaction.execute(
@@ -78,22 +78,23 @@ extension Store {
         }
     }
 
-    /// A try to fetch the picture failed: the next one comes after a pause that grows, or there is none any more.
+    /// Records a failed try to fetch the picture. The next one comes after a growing pause, or there is none.
     ///
-    /// The deadline alone never makes a link dead: it may be the clock that is wrong. After it, its host's own word does.
+    /// The deadline alone never makes a link dead, because the clock may be wrong. After the deadline, the host's own
+    /// answer does.
     package func postponePicture(
         _ picture: PendingPicture, message: String, after failure: FailedTry = .answered
     ) async throws(StoreError) -> Advance {
         try await write { transaction in try transaction.postpone(picture, message: message, after: failure) }
     }
 
-    /// The picture can never be fetched; ends its job when it was the last.
+    /// Records that the picture can never be fetched; ends its job if it was the last.
     package func losePicture(_ picture: PendingPicture, message: String) async throws(StoreError) -> Advance {
         try await write { transaction in try transaction.lose(picture, message: message) }
     }
 }
 
-/// Which picture of which job.
+/// The identity of a picture: its job and index.
 package struct PictureID: Hashable, Sendable, CustomStringConvertible {
     package let job: JobID
     package let index: Int
@@ -106,10 +107,10 @@ extension PendingPicture {
 }
 
 extension Transaction {
-    /// Between two tries at least.
+    /// The minimum pause between two tries.
     private static let shortestPause = Duration.seconds(1)
 
-    /// For an UPDATE of a picture that is no longer pending.
+    /// Part of an UPDATE for a picture that is no longer pending.
     static let forgettingWhatCame = "came = NULL, came_bytes = NULL, came_message = NULL"
 
     fileprivate func postpone(
@@ -132,7 +133,7 @@ extension Transaction {
         var pause: Duration
         if left > .zero {
             pause = policy.downloadBackoff.pause(failures: row.tries, using: &generator)
-            // The nearer the link's end, the closer the tries.
+            // The nearer the link's end, the shorter the pauses.
             pause = min(pause, left / 2)
         } else if failure == .noAnswer {
             pause = policy.downloadBackoff.pause(failures: row.tries, using: &generator)
@@ -162,10 +163,10 @@ extension Transaction {
             ])
     }
 
-    /// No more tries: what came whole is kept, and only where nothing did, the picture is lost.
+    /// Ends the tries: a complete body that came is kept; without one the picture is lost.
     private func giveUp(_ row: FailedDownload, _ picture: PendingPicture, because message: String) throws -> Advance {
         guard let kept = row.came, let what = row.cameMessage else {
-            // A host says the same of every link that has ended; what it said before tells why the link did not serve.
+            // A host gives the same answer for every expired link; its earlier answer tells why the link failed.
             let earlier = picture.download.message.flatMap { $0 == message ? nil : " Before that: \($0)" }
             return try lose(picture, message: message + (earlier ?? ""))
         }
@@ -179,8 +180,8 @@ extension Transaction {
         return try settle(picture, changed: changed, .pictureKept)
     }
 
-    /// A job was canceled: it waits for no link any more that its host has long called gone, and keeps what came instead of
-    /// a picture. All others are tried once more at once.
+    /// Hurries the downloads of a canceled job. It no longer waits for a link that its host has long called gone, and
+    /// keeps bytes that came instead of a picture. All other links are tried once more immediately.
     ///
     /// - Returns: nil if pictures are still to be fetched, or there never were any.
     func hurryDownloads(of id: JobID) throws -> Advance? {
@@ -229,7 +230,7 @@ extension Transaction {
         let state: JobState = try row.choice("state")
         try log(kind, job: picture.job, uid: row["uid"], state: state)
         wakeCalls()
-        // One that is fetched again because it was found damaged changes nothing for a job that has long ended.
+        // For an ended job, a picture that is fetched again because it was found damaged changes nothing.
         guard state == .running else { return .advanced(state) }
         return try settleIfComplete(picture.job) ?? .advanced(.running)
     }

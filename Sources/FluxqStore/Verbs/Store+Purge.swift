@@ -1,6 +1,6 @@
 import FluxqModel
 
-/// What keeps a user from being purged.
+/// A user who may be purged, with the jobs that prevent it.
 package struct Purgeable: Hashable, Sendable {
     package var uid: UInt32
     package var name: String
@@ -10,7 +10,7 @@ package struct Purgeable: Hashable, Sendable {
 }
 
 extension Store {
-    /// The owners of that name, or the one of that number.
+    /// Returns the owners with that name or that uid.
     package func owners(calledOrNumbered text: String) async throws(StoreError) -> [UInt32] {
         try await read { db, _ in
             try db.values(
@@ -18,7 +18,7 @@ extension Store {
         }
     }
 
-    /// nil if nobody of that number was ever seen.
+    /// nil if that uid is unknown.
     package func purgeable(_ uid: UInt32) async throws(StoreError) -> Purgeable? {
         let query = ForgetQuery(endedBefore: clock() + .milliseconds(1))
         let preview = try await previewForgetting(query, of: uid)
@@ -31,9 +31,9 @@ extension Store {
         }
     }
 
-    /// Deletes everything that a user without jobs has left, but what the user's calls have cost.
+    /// Deletes all data of a user without jobs, except the cost of the user's calls.
     ///
-    /// - Returns: false if the user has a job yet; nothing was deleted.
+    /// - Returns: false if the user still has a job; nothing was deleted.
     package func purge(_ uid: UInt32) async throws(StoreError) -> Bool {
         try await write { transaction in
             guard try transaction.row("SELECT 1 FROM jobs WHERE uid = ? LIMIT 1", [uid]) == nil else { return false }
@@ -44,7 +44,7 @@ extension Store {
             for table in ["inputs", "events", "forgotten_keys"] {
                 try transaction.execute("DELETE FROM \(table) WHERE uid = ?", [uid])
             }
-            // It counted the events of forgotten jobs.
+            // This counted the events of forgotten jobs.
             try transaction.execute("UPDATE owners SET kept_bytes = 0, groups = '[]' WHERE uid = ?", [uid])
             transaction.memory.forget()
             return true

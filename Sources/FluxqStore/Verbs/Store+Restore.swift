@@ -1,26 +1,27 @@
 import FluxqModel
 import FoundationEssentials
 
-// What the first start in a restored backup does. What was queued when the backup was made may have been called since, by the
-// fluxqd that went on: nobody knows, and nothing of it is sent again by itself. Nor may a number mean two things.
+// The first start in a restored backup. Jobs that were queued at the time of the backup may have been called since by
+// the fluxqd that continued to run. This is unknown, so none of them is sent again automatically. No number may be used
+// twice.
 
 extension Store {
-    /// Jobs that are held back in one transaction: their requests may be 64 KiB each.
+    /// The number of jobs that are held back in one transaction: their requests may be 64 KiB each.
     private static let batch = 100
 
-    /// Leaves out the numbers that may have been given to jobs and events since the backup was made. To be called before
-    /// anything gets a number.
+    /// Skips the numbers that jobs and events may have been given since the backup. Must be called before anything gets
+    /// a number.
     ///
-    /// - Returns: whether the database is a backup whose restoring is not complete.
+    /// - Returns: true if the database is a backup whose restore is not complete.
     func beginRestore() async throws(StoreError) -> Bool {
         try await write { transaction in try transaction.beginRestore() }
     }
 
     /// Ends every job that is queued in a restored backup, with an unknown outcome.
     ///
-    /// Also one that waits for a time still to come: it may have been canceled and called since. Also one that was
-    /// submitted with `on_unknown: retry`: that speaks of a call whose outcome nobody knew, and this one's may have been
-    /// known, delivered and paid.
+    /// This includes jobs that wait for a future time, because they may have been canceled and called since. It also
+    /// includes jobs with `on_unknown: retry`: that option is for a call with an unknown outcome, but the outcome of
+    /// this call may have been known, delivered and paid.
     func holdBackRestored() async throws(StoreError) -> [JobID] {
         var ended: [JobID] = []
         while case let batch = try await write({ try $0.holdBackRestored(limit: Self.batch) }), !batch.isEmpty {
@@ -31,7 +32,7 @@ extension Store {
 }
 
 extension Transaction {
-    /// Numbers left out: more than were ever given in the time.
+    /// The skipped numbers: more than could ever be given in the time.
     private static let leastGap: Int64 = 1_000_000
     private static let gapPerSecond: Int64 = 10
     private static let eventsPerJob: Int64 = 10
@@ -51,7 +52,8 @@ extension Transaction {
         return true
     }
 
-    /// - Returns: the jobs whose outcome is unknown now; none once all are held back, and then the database is no backup.
+    /// - Returns: the jobs whose outcome is now unknown; empty once all are held back, when the database is no longer a
+    ///   backup.
     func holdBackRestored(limit: Int) throws -> [JobID] {
         guard let time = try value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")
         else { return [] }

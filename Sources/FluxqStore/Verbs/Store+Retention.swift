@@ -1,12 +1,12 @@
 package import FluxqModel
 
-/// How long ended jobs stay that their owners do not forget: `retention.*`.
+/// The time for which ended jobs are kept that their owners do not forget: `retention.*`.
 package struct Retention: Hashable, Sendable {
     /// Jobs with pictures, done or failed; nil keeps them forever.
     package var done: Duration?
-    /// Failed jobs that brought nothing.
+    /// Failed jobs without pictures.
     package var failed: Duration?
-    /// Canceled ones that brought nothing.
+    /// Canceled jobs without pictures.
     package var canceled: Duration?
 
     package init(done: Duration? = nil, failed: Duration? = nil, canceled: Duration? = nil) {
@@ -19,13 +19,13 @@ package struct Retention: Hashable, Sendable {
 }
 
 extension Store {
-    /// Whether any ended job is ever forgotten by itself.
+    /// True if no ended job is ever forgotten automatically.
     package var keepsForEver: Bool { policy.retention.keepsAll }
 
-    /// Forgets the jobs of one stretch of numbers that have been there for longer than `retention` says.
+    /// Forgets the jobs in one range of numbers that have been kept for longer than `retention` allows.
     ///
-    /// - Parameter id: the last job of the stretch before; nil at the beginning.
-    /// - Returns: the last job of this stretch; nil after the last one.
+    /// - Parameter id: the last job of the previous range; nil at the start.
+    /// - Returns: the last job of this range; nil after the last one.
     package func forgetOldJobs(after id: JobID?, stretch: Int = 1000) async throws(StoreError) -> JobID? {
         let retention = policy.retention
         let (old, last) = try await read { db, now in
@@ -48,7 +48,7 @@ extension Store {
         var byOwner: [UInt32: [JobID]] = [:]
         for job in old { byOwner[job.uid, default: []].append(job.id) }
         for (uid, ids) in byOwner.sorted(by: { $0.key < $1.key }) {
-            // Retried since, it has not ended; what is still to be fetched stays.
+            // A job that was retried since has not ended; one with a picture still to be fetched stays.
             _ = try await forget(
                 ForgetQuery(ids: ids, endedBefore: clock() + .milliseconds(1)), of: uid, by: nil, limit: ids.count)
         }

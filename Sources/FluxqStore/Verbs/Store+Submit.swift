@@ -1,12 +1,12 @@
 package import FluxqModel
 
 extension Store {
-    /// A checked edit on its way into the queue.
+    /// A validated edit that is to be queued.
     package struct Order: Hashable, Sendable {
-        /// What makes a submit idempotent.
+        /// The key that makes a submit idempotent.
         package struct Key: Hashable, Sendable {
             package var text: String
-            /// The SHA-256 of what was submitted under it.
+            /// The SHA-256 of the submission under this key.
             package var fingerprint: ContentHash
 
             package init(text: String, fingerprint: ContentHash) {
@@ -43,19 +43,19 @@ extension Store {
 
     package enum Submission: Hashable, Sendable {
         case created(Job)
-        /// The same key with the same body came before: this is its job.
+        /// The same key was used before with the same body: this is its job.
         case existing(Job)
-        /// The same key came before with another body.
+        /// The same key was used before with another body.
         case keyReused
-        /// A job came under the same key before that has cost money, or may have, and its owner has forgotten it.
+        /// The key belongs to a job that has cost money, or may have, and that its owner has forgotten.
         case keyForgotten(JobID)
         /// The request's picture is no input of this owner.
         case unknownInput
-        /// A limit of the owner's keeps it from being queued.
+        /// A limit of the owner prevents it from being queued.
         case overLimit(LimitReached)
     }
 
-    /// Queues a job, or finds the one that its key already made.
+    /// Queues a job, or returns the one that its key already created.
     package func submit(_ order: Order) async throws(StoreError) -> Submission {
         try await write { transaction in try transaction.submit(order) }
     }
@@ -107,7 +107,7 @@ extension Transaction {
         return .created(try queued(id, order, of: owner, in: lane, notBefore: notBefore))
     }
 
-    /// A job that was just queued, as its rows would give it: it has no calls and no pictures yet.
+    /// Builds a job that was just queued, as its rows would give it: it has no calls and no pictures yet.
     private func queued(
         _ id: JobID, _ order: Store.Order, of owner: OwnerRow, in lane: Lane, notBefore: Timestamp?
     ) throws -> Job {
@@ -127,8 +127,8 @@ extension Transaction {
             waiting: waiting, limit: limit, pictures: [], answer: nil)
     }
 
-    /// Owners are known by number; groups are as of their last visit. With other ones, other limits may hold. A name stays until
-    /// an administrator has said that it is the same person's: see `Store.recognize`.
+    /// Records an owner with the groups of this visit; new groups may mean other limits. The name stays until an
+    /// administrator has decided that it is the same person: see `Store.recognize`.
     @discardableResult
     func remember(_ owner: Owner) throws -> OwnerRow {
         let groups = try owner.groups.map { try jsonText($0.sorted()) }
