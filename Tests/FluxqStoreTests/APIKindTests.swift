@@ -3,10 +3,10 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("Where a state's calls go")
+@Suite("The kind of API of a state directory")
 struct APIKindTests {
     @Test(
-        "is said by the first start, and every later one is told whether it still is so",
+        "is recorded by the first start, and every later one is told whether it is still the same",
         arguments: [
             Store.APIKind.real, .sandbox,
         ])
@@ -22,7 +22,7 @@ struct APIKindTests {
         #expect(try await again.belongs(to: kind, ifUnknown: other))
     }
 
-    @Test("is taken as it is known otherwise, if there are jobs from before it was remembered")
+    @Test("is the assumed one if there are jobs from before it was recorded")
     func unknown() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit()

@@ -6,13 +6,13 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("Who asks the store")
+@Suite("Access to the store")
 struct AccessTests {
     private static let alice = Caller(StoreFixture.alice)
     private static let bob = Caller(StoreFixture.bob)
     private static let admin = Caller(uid: 7, name: "admin", isAdministrator: true)
 
-    @Test("a job is there for its owner and for administrators, and for nobody else")
+    @Test("a job is visible only to its owner and to administrators")
     func job() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -27,7 +27,7 @@ struct AccessTests {
         #expect(canceled.owner == StoreFixture.alice)
     }
 
-    @Test("only an administrator's list can be everybody's")
+    @Test("only an administrator can list the jobs of all users")
     func lists() async throws {
         let fixture = try StoreFixture()
         let first = try await fixture.submit()
@@ -44,7 +44,7 @@ struct AccessTests {
         #expect(all.map(\.job) == [first, second] && all.map(\.uid) == [1000, 1001])
     }
 
-    @Test("a retry counts against the limit of the job's owner, also an administrator's, and a limit hides nothing")
+    @Test("a retry, also by an administrator, counts against the limit of the job's owner, and a limit hides nothing")
     func retryLimit() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         let id = try await fixture.submit()
@@ -56,7 +56,7 @@ struct AccessTests {
         #expect(try await fixture.store.retry(JobID(rawValue: 99), by: Self.alice) == .noSuchJob)
     }
 
-    @Test("a pause is an administrator's, survives a restart, and keeps its first author")
+    @Test("only an administrator can pause; a pause survives a restart and keeps its first author")
     func pause() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit()
@@ -79,7 +79,7 @@ struct AccessTests {
         _ = try await fixture.claim()
     }
 
-    @Test("a resume of a held queue probes at once, with the very job whose call closed it")
+    @Test("a resume of a held queue probes at once, even with the job whose call closed it")
     func resumeProbes() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -92,7 +92,7 @@ struct AccessTests {
         #expect(try await fixture.store.resume(by: Self.admin) == .granted)
         #expect(fixture.store.signal.count > seen)
         #expect(try await fixture.claim().job == id)
-        // Held until that probe has shown better.
+        // Held until that probe succeeds.
         #expect(try await fixture.gate().hold != nil)
     }
 
@@ -111,7 +111,7 @@ struct AccessTests {
         }
     }
 
-    @Test("of others' jobs the line shows those that run, then places as the claim takes them, then the rest")
+    @Test("of others' jobs, those that run come first, then the queue in the claim's order, then the rest")
     func others() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit(owner: StoreFixture.bob)
@@ -159,7 +159,7 @@ struct AccessTests {
                     sql: "INSERT INTO events (at, job, uid, actor, kind, state) VALUES (1, 5, 1000, NULL, ?, 'done')",
                     arguments: [kind])
             }
-            // The newest are pruned; their numbers stay taken.
+            // The newest event is pruned; its number is not used again.
             try db.execute(sql: "DELETE FROM events WHERE id = 3")
             try db.execute(sql: Migration.all[name].sql)
             try db.execute(sql: "INSERT INTO events (at, kind) VALUES (2, 'paused')")

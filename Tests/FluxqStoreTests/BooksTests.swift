@@ -9,7 +9,7 @@ import Testing
 struct BooksTests {
     private static let alice = StoreFixture.alice
 
-    @Test("a billed call without a picture counts in full, in pictures and in money, so that no budget is passed")
+    @Test("a billed call without a picture counts in full, in pictures and in money, so that no budget is exceeded")
     func noImage() async throws {
         let fixture = try StoreFixture { policy in
             policy.prices = ["m": .init(micros: 80_000, currency: "USD")]
@@ -30,7 +30,7 @@ struct BooksTests {
         }
     }
 
-    @Test("money of two currencies is never added up: limits count that of the present prices, and each is told")
+    @Test("money of two currencies is never added: limits use the currency of the current prices, and each is reported")
     func currencies() async throws {
         func policy(_ currency: String) -> StorePolicy {
             var policy = StorePolicy()
@@ -41,7 +41,7 @@ struct BooksTests {
         let fixture = try StoreFixture { $0 = policy("USD") }
         for _ in 0..<3 { try await fixture.submit() }
         let first = try await fixture.claim()
-        // A call in flight is settled in the currency that it was set aside in.
+        // A call in flight is settled in the currency in which its cost was reserved.
         fixture.store.reload(policy("EUR"))
         _ = try await fixture.store.record(
             StoreFixture.answered(1), of: first, pictures: [.saved(StoreFixture.stored())])
@@ -55,7 +55,7 @@ struct BooksTests {
         #expect(usage.use.today == .init(images: 1, reservedImages: 1, reserved: 80_000))
         #expect(usage.money.map(\.currency) == ["EUR", "USD"])
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        // Without prices the pictures still count, and what was spent is still told.
+        // Without prices the pictures still count, and earlier spending is still reported.
         fixture.store.reload(StorePolicy())
         usage = try await fixture.store.usage(of: Self.alice)
         #expect(usage.currency == nil && usage.use.today.allImages == 2 && usage.money.count == 2)
@@ -64,10 +64,10 @@ struct BooksTests {
         }
     }
 
-    @Test("content that a row remembers in any form is never given to be removed")
+    @Test("content that any row refers to is never returned for removal")
     func inUse() async throws {
         let fixture = try StoreFixture()
-        // Remembered as a damaged picture, as a damaged input of another, and not at all.
+        // The first is recorded as a damaged picture, the second as another user's damaged input, the third not at all.
         let (picture, input, free) = try (StoreFixture.stored("a"), StoreFixture.stored("b"), StoreFixture.stored("c"))
         let id = try await fixture.submit()
         _ = try await fixture.store.record(
@@ -86,7 +86,7 @@ struct BooksTests {
     }
 }
 
-@Suite("Somebody else's lock on the database", .timeLimit(.minutes(30)))
+@Suite("Another program's lock on the database", .timeLimit(.minutes(30)))
 struct DatabaseLockTests {
     private static func otherConnection(_ path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
@@ -94,7 +94,7 @@ struct DatabaseLockTests {
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 
-    @Test("is waited for, by a verb and by a start")
+    @Test("makes a verb and a start wait")
     func waited() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("queue.sqlite")
@@ -109,7 +109,7 @@ struct DatabaseLockTests {
         try store.close()
     }
 
-    @Test("is an error of its own after that, with nothing written, and passes")
+    @Test("is a separate error after the timeout, with nothing written, and ends with the lock")
     func locked() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("queue.sqlite")
@@ -117,7 +117,7 @@ struct DatabaseLockTests {
         let store = try Store(path: path, now: now, lockPatience: .milliseconds(20))
         let other = try Self.otherConnection(path)
         try await other.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
-        // A lock of this process has no holder that could be named.
+        // The holder of a lock in this process cannot be named.
         await #expect(throws: StoreError.locked(by: nil)) { try await store.recordOwner(StoreFixture.alice) }
         #expect(throws: StoreError.locked(by: nil)) { try Store(path: path, now: now, lockPatience: .milliseconds(20)) }
         // Reading continues.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("Recording what came of a call")
+@Suite("Recording the result of a call")
 struct CallRecordTests {
     @Test("a write of an earlier attempt changes nothing")
     func fence() async throws {
@@ -22,7 +22,7 @@ struct CallRecordTests {
         #expect(try fixture.ledger(id) == ["unknown", "reserved"])
     }
 
-    @Test("the ledger keeps what the call cost, asked for and brought, and is never changed once settled")
+    @Test("the ledger keeps a call's cost, requested images and result, and never changes once settled")
     func ledger() async throws {
         let fixture = try StoreFixture { $0.prices = ["m": .init(micros: 80_000, currency: "USD")] }
         try await fixture.submit(n: 2)
@@ -53,7 +53,7 @@ struct CallRecordTests {
     }
 
     @Test(
-        "why an answer broke off stands in the job's end, also where its links were fetched later",
+        "the reason why an answer broke off is in the job's end, even if its links were fetched later",
         arguments: [
             (2, 2, "All 2 pictures came; the answer was cut off: reset"),
             (2, 1, "1 of 2 pictures came; the answer was cut off: reset"),
@@ -115,7 +115,7 @@ struct CallRecordTests {
         #expect(try await fixture.store.picture(of: id, index: 3, uid: StoreFixture.bob.uid) == nil)
     }
 
-    @Test("the counts of an owner's jobs are what counting them gives")
+    @Test("the counts of an owner's jobs match the jobs")
     func counts() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<6 { try await fixture.submit() }
@@ -130,7 +130,7 @@ struct CallRecordTests {
         }
     }
 
-    @Test("the event log tells every step in order, to its owner alone, and resumes after any number")
+    @Test("the event log has every step in order, only for its owner, and can be read from any number")
     func events() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()

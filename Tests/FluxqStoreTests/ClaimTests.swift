@@ -19,7 +19,7 @@ struct ClaimTests {
         #expect(try await fixture.store.claim() == .nothing(until: nil))
     }
 
-    @Test("a priority counts among its owner's jobs alone")
+    @Test("a priority counts only among its owner's jobs")
     func priorityOfOthers() async throws {
         let fixture = try StoreFixture()
         let first = try await fixture.submit(owner: StoreFixture.alice)
@@ -27,7 +27,7 @@ struct ClaimTests {
         #expect(try await fixture.claim().job == first)
     }
 
-    @Test("what fails on this host says nothing about the API, so a queue that is held stays held")
+    @Test("a failure on this host says nothing about the API, so a held queue stays held")
     func local() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<2 { try await fixture.submit() }
@@ -40,7 +40,7 @@ struct ClaimTests {
         #expect(try await fixture.gate().hold?.cause == .account)
     }
 
-    @Test("a job for later waits for its time, and the claim says when that is")
+    @Test("a scheduled job waits for its time, and the claim returns that time")
     func scheduled() async throws {
         let fixture = try StoreFixture()
         let time = fixture.now + .seconds(60)
@@ -77,7 +77,7 @@ struct ClaimTests {
         #expect(try await fixture.job(ids[0]).lifecycle.attempts == 0)
         #expect(try await fixture.store.claim() == .nothing(until: hold.probeAt))
         fixture.pass(hold.probeAt - fixture.now)
-        // Another job is the probe, in case the first one is itself the trouble.
+        // Another job is the probe, in case the first job is the cause.
         let probe = try await fixture.claim()
         #expect(probe.job == ids[1])
         fixture.pass(.seconds(1))
@@ -88,14 +88,14 @@ struct ClaimTests {
         #expect(again.job == ids[0] && again.attempt == 2)
     }
 
-    @Test("a rate limit keeps everybody waiting until its time")
+    @Test("a rate limit makes all jobs wait until its end")
     func rateLimited() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
         let report = CallReport(
             outcome: .rateLimited(APIError(status: 429, message: "slow down"), retryAfter: .seconds(30)), status: 429)
         _ = try await fixture.store.record(report, of: fixture.claim())
-        // The lane opens then; a moment later it is this job's turn again.
+        // The lane opens then; this job's turn follows a moment later.
         #expect(try await fixture.store.claim() == .nothing(until: fixture.now + .seconds(31)))
         #expect(try await fixture.gate().opens(after: fixture.now) == fixture.now + .seconds(30))
         #expect(try await fixture.job(id).waiting == .rateLimited)
@@ -103,7 +103,7 @@ struct ClaimTests {
         #expect(try await fixture.claim().job == id)
     }
 
-    @Test("after a crash what was calling is unknown, what was archiving continues, what was queued is queued")
+    @Test("after a crash a calling job is unknown, an archiving one continues, and a queued one stays queued")
     func recovery() async throws {
         let fixture = try StoreFixture()
         let archiving = try await fixture.submit()
@@ -114,7 +114,7 @@ struct ClaimTests {
         _ = try await fixture.claim()
         let queued = try await fixture.submit()
 
-        // A second store on the same file is what the next process has.
+        // A second store on the same file stands for the next process.
         let next = try Store(path: fixture.path, now: { [now = fixture.now] in now })
         #expect(try await next.recover() == [calling, patient])
         func state(_ id: JobID) async throws -> Lifecycle.State? {
@@ -133,7 +133,7 @@ struct ClaimTests {
         }
         #expect(try fixture.ledger(calling) == ["unknown"])
         #expect(try await next.recover() == [])
-        // What the dead process's call would still say comes too late.
+        // A late report of the dead process's call is ignored.
         #expect(try await next.record(StoreFixture.answered(1), of: old, pictures: fixture.links(1)) == .stale)
     }
 }

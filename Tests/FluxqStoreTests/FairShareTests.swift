@@ -21,7 +21,7 @@ struct FairShareTests {
     }
 
     @Test(
-        "between users who always have jobs waiting, what each was given by weight never differs by more than one call of each",
+        "between users who always have jobs, their shares by weight differ by at most one call of each",
         arguments: [2, 10, 100])
     func shares(users: Int) async throws {
         let seed = UInt64.random(in: .min ... .max)
@@ -46,7 +46,7 @@ struct FairShareTests {
             left[user] -= 1
             images[user] += claim.request.imagesWanted
             // Start-time fair queueing's own bound (Goyal, Vin, Cheng 1996, theorem 1), with four images to a call.
-            // Only what this user has been given is new.
+            // Only this user's share has changed, so only its pairs are checked.
             func served(_ user: Int) -> Double { Double(images[user]) / Double(weights[user]) }
             let unfair = (0..<users).first { other in
                 let bound = 4 / Double(weights[user]) + 4 / Double(weights[other]) + 0.001
@@ -70,7 +70,7 @@ struct FairShareTests {
                         .init(owner: Self.owner(user), request: StoreFixture.request(n: 4), priority: 100)
                     }
                 })
-            // Who has not had a first call yet is a newcomer, too.
+            // A user without a first call yet is also a newcomer.
             for _ in 0..<users { _ = try await fixture.claimAndReject() }
             for round in 0..<10 {
                 for _ in 0..<Int.random(in: 1...3, using: &generator) { _ = try await fixture.claimAndReject() }
@@ -81,7 +81,7 @@ struct FairShareTests {
         }
     }
 
-    @Test("who stays away saves up nothing: after a long time of others alone, calls alternate at once")
+    @Test("an idle user gets no credit: after a long absence calls alternate at once")
     func noCredit() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit(owner: StoreFixture.bob)
@@ -94,7 +94,7 @@ struct FairShareTests {
         for first in stride(from: 0, to: 20, by: 2) { #expect(Set(claims[first...first + 1]).count == 2) }
     }
 
-    @Test("a limit that keeps a user waiting saves up nothing either, and nobody waits behind it")
+    @Test("a user whom a limit blocks gets no credit either, and delays nobody")
     func noCreditOfLimits() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.imagesPerDay] = 40 }
         for _ in 0..<80 { try await fixture.submit(owner: StoreFixture.alice) }
@@ -108,7 +108,7 @@ struct FairShareTests {
         for first in stride(from: 0, to: 20, by: 2) { #expect(Set(claims[first...first + 1]).count == 2) }
     }
 
-    @Test("a call that was not billed has had its turn: whose calls all close the queue does not stay first")
+    @Test("an unbilled call uses its turn: an owner whose calls all close the queue does not stay first")
     func deferred() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<5 { try await fixture.submit(owner: StoreFixture.alice) }
@@ -121,7 +121,7 @@ struct FairShareTests {
         #expect(try await fixture.claim().job == other)
     }
 
-    @Test("an account that does not work for anybody costs no job an attempt, however often it is tried")
+    @Test("an account that works for no job costs no attempts, however often it is tried")
     func refusedTogether() async throws {
         let fixture = try StoreFixture { $0.maxAttempts = 3 }
         let jobs = [try await fixture.submit(), try await fixture.submit()]
@@ -137,7 +137,7 @@ struct FairShareTests {
         }
     }
 
-    @Test("hundreds of jobs that become due at once keep nobody else's due job from its turn")
+    @Test("hundreds of jobs that become due at once do not delay another owner's due job")
     func dueAtOnce() async throws {
         let fixture = try StoreFixture()
         let time = fixture.now + .seconds(60)
@@ -152,14 +152,14 @@ struct FairShareTests {
         #expect(claims.contains { $0.job == job })
     }
 
-    @Test("users at their limits cost a claim nothing: they are passed by once")
+    @Test("users at their limits are skipped once and then cost a claim nothing")
     func blockedUsersAreNotScanned() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.imagesPerDay] = 1 }
         let users = 150
         try await fixture.submitAll(
             (0..<users * 2).map { .init(owner: Self.owner($0 / 2), request: StoreFixture.request()) })
         for _ in 0..<users { _ = try await fixture.claimAndAnswer() }
-        // Everybody has a job left and may not run it; each is marked once, a hundred in one claim at most.
+        // All have a job left and may not run it. Each is marked once, at most a hundred in one claim.
         var marked: [Int] = []
         var results: [Store.ClaimResult] = []
         for _ in 0..<3 {
@@ -172,9 +172,9 @@ struct FairShareTests {
     }
 }
 
-@Suite("The place in the line")
+@Suite("The queue position")
 struct QueueLineTests {
-    @Test("is the order of the claims, for users with any weights, priorities and numbers of images")
+    @Test("matches the order of the claims, for users with any weights, priorities and numbers of images")
     func order() async throws {
         let seed = UInt64.random(in: .min ... .max)
         print("places: seed \(seed)")
@@ -206,14 +206,14 @@ struct QueueLineTests {
         }
     }
 
-    @Test("is found without a look at any request, however long the prompts in it are")
+    @Test("is found without reading any request, however long its prompt is")
     func indexAlone() throws {
         let steps = try StoreFixture().steps(QueueLine.jobsOfOwner)
-        // ->> would be a function.
+        // The operator ->> would show as a function.
         #expect(steps.contains("IdxRowid") && !steps.contains("Function"), "\(steps)")
     }
 
-    @Test("further back than a thousand it says only that, and costs no more")
+    @Test("beyond a thousand only that is reported, and it costs no more")
     func farBack() async throws {
         let fixture = try StoreFixture()
         try await fixture.submitAll(
@@ -224,10 +224,10 @@ struct QueueLineTests {
         #expect(try await fixture.job(other, owner: StoreFixture.bob).place?.place == 2)
     }
 
-    @Test("passes by everybody at a limit that no claim has met, among any number of users, in few queries")
+    @Test("skips users at limits that no claim has noticed, among any number of users, in few queries")
     func manyAtLimits() async throws {
         let users = (0..<100).map { Owner(uid: UInt32(3000 + $0), name: "user\($0)") }
-        // Every third is at the limit of a day, every third at that of calls at once.
+        // Every third user is at the limit of a day, and every third at that of running calls.
         let fixture = try StoreFixture { policy in
             for (index, user) in users.enumerated() where index % 3 > 0 {
                 policy.limits.users[user.uid] = LimitRules.Exception()
@@ -250,9 +250,8 @@ struct QueueLineTests {
             #expect(job.place?.place == (index % 3 == 0 ? place : nil))
             #expect(job.waiting == (index % 3 == 0 ? .ready : .userLimit))
         }
-        // The first jobs of each owner who may continue are a read of their own. What counts is read for many at
-        // once, twice as
-        // many each time.
+        // The first jobs of each owner who may be called take one query each. The use by calls is read for many owners
+        // at once, twice as many each time.
         let statements = try await fixture.store.read { db, now in
             let counting = CountingConnection(db)
             _ = try QueueLine(
@@ -262,7 +261,7 @@ struct QueueLineTests {
         #expect(statements < users.count / 3 + 20)
     }
 
-    @Test("a job that waits for its time, and jobs of users at their limits, are in no line")
+    @Test("a job that waits for its time, and jobs of users at their limits, have no position")
     func notInLine() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.runningJobs] = 1 }
         let scheduled = try await fixture.submit(notBefore: fixture.now + .seconds(60))
@@ -277,7 +276,7 @@ struct QueueLineTests {
     }
 
     @Test(
-        "the start is estimated from what calls of the same model and number of images took, as many at once as may be")
+        "the start is estimated from calls of the same model and number of images, with the endpoint's concurrency")
     func estimate() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 2 }
         try await fixture.submit()
@@ -289,7 +288,7 @@ struct QueueLineTests {
                 StoreFixture.answered(1), of: claim, pictures: [.saved(StoreFixture.stored())])
         }
         let jobs = [try await fixture.submit(), try await fixture.submit(), try await fixture.submit()]
-        // Nothing is in flight: two begin at once, the third when the first of them ends.
+        // Nothing is in flight: two calls begin at once, the third when the first of them ends.
         for (job, seconds) in zip(jobs, [0, 0, 10]) {
             #expect(try await fixture.job(job).place?.startsAt == fixture.now + .seconds(seconds))
         }
@@ -297,13 +296,13 @@ struct QueueLineTests {
         fixture.pass(.seconds(4))
         #expect(try await fixture.job(jobs[1]).place == QueuePlace(place: 1, startsAt: fixture.now))
         #expect(try await fixture.job(jobs[2]).place == QueuePlace(place: 2, startsAt: fixture.now + .seconds(6)))
-        // A call that takes longer than its like is expected at any moment.
+        // A call that has exceeded the mean duration is expected to end at any moment.
         fixture.pass(.seconds(100))
         #expect(try await fixture.job(jobs[2]).place == QueuePlace(place: 2, startsAt: fixture.now))
     }
 }
 
-/// Counts the statements that go through it.
+/// Counts the statements that it executes.
 private final class CountingConnection: Connection {
     private let db: any Connection
     private(set) var statements = 0

@@ -26,7 +26,7 @@ struct ForgetTests {
         #expect(defects == [])
     }
 
-    @Test("takes away a job's rows and events, leaves its content to the housekeeper, and tells it in an event")
+    @Test("deletes a job's rows and events, leaves its content to the housekeeper, and logs an event")
     func rows() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -49,14 +49,14 @@ struct ForgetTests {
         let use = try await fixture.store.usage(of: Self.alice).use
         #expect(use.archiveBytes == 0 && use.keptBytes == Transaction.forgottenEventBytes)
         try await soundness(fixture)
-        // What is left counts until its event is pruned.
+        // The remaining event counts until it is pruned.
         fixture.pass(.seconds(31 * 86_400))
         while try await fixture.store.pruneEvents() > 0 {}
         #expect(try await fixture.store.usage(of: Self.alice).use.keptBytes == 0)
         try await soundness(fixture)
     }
 
-    @Test("gives nothing back of what was spent or may have been, in no limit", arguments: [true, false])
+    @Test("returns no spending, certain or possible, to any limit", arguments: [true, false])
     func books(isBilled: Bool) async throws {
         let fixture = try StoreFixture { policy in
             policy.prices = ["m": .init(micros: 80_000, currency: "USD")]
@@ -75,7 +75,7 @@ struct ForgetTests {
         try await soundness(fixture)
     }
 
-    @Test("leaves what has not ended, what is still to be fetched, and what is another's")
+    @Test("keeps jobs that have not ended, wait for a picture, or belong to another user")
     func staying() async throws {
         let fixture = try StoreFixture()
         let queued = try await fixture.submit(priority: -1)
@@ -121,7 +121,7 @@ struct ForgetTests {
         await refuses()
     }
 
-    @Test("a key that has cost money buys nothing a second time; one that has not is free again")
+    @Test("a key that has cost money cannot buy again; one that has not can be used again")
     func keys() async throws {
         let fixture = try StoreFixture()
         let fingerprint = try StoreFixture.stored("e").hash
@@ -136,7 +136,7 @@ struct ForgetTests {
         #expect(try await forget(fixture, query(fixture)).jobs == 2)
         #expect(try await fixture.store.submit(order("paid")) == .keyForgotten(paid.id))
         guard case .created = try await fixture.store.submit(order("free")) else { throw NotCreated() }
-        // Somebody else's keys are their own.
+        // The keys of another user are independent.
         var others = order("paid")
         others.owner = StoreFixture.bob
         guard case .created = try await fixture.store.submit(others) else { throw NotCreated() }
@@ -144,7 +144,7 @@ struct ForgetTests {
 
     private struct NotCreated: Error {}
 
-    @Test("an input that no other job uses goes as one that none has used, and content that is in use stays")
+    @Test("an input without other jobs expires like an unused one, and content in use stays")
     func inputs() async throws {
         let fixture = try StoreFixture()
         let picture = try StoreFixture.stored("b")
@@ -155,7 +155,7 @@ struct ForgetTests {
         _ = try await fixture.store.record(StoreFixture.answered(1), of: claim, pictures: [.saved(picture)])
         let second = try await fixture.claimAndReject()
         try await forget(fixture, query(fixture, ids: [claim.job]))
-        // The second job's input is the same content.
+        // The input of the second job has the same content.
         #expect(try await fixture.store.leftContent(after: nil) == [])
         fixture.pass(.seconds(86_401))
         #expect(try await fixture.store.expireInputs() == [])
@@ -167,7 +167,7 @@ struct ForgetTests {
         try await soundness(fixture)
     }
 
-    @Test("takes those that are meant: by label, by state, by the time of their end, a few to a transaction")
+    @Test("deletes the selected jobs: by label, state and time of their end, a few per transaction")
     func filters() async throws {
         let fixture = try StoreFixture()
         func ended(_ label: String?, isBilled: Bool) async throws {
@@ -191,7 +191,7 @@ struct ForgetTests {
     }
 
     @Test(
-        "what jobs hold is bounded, whether they end or wait, and canceling and forgetting make room",
+        "the size of jobs is bounded, whether they end or wait, and canceling and forgetting make room",
         arguments: [true, false])
     func keptBytes(ends: Bool) async throws {
         let fixture = try StoreFixture { $0.limits.standard[.keptBytes] = 20_000 }
@@ -211,9 +211,9 @@ struct ForgetTests {
             }
         }
         #expect(limit?.kind == .keptBytes && limit.map { $0.used >= 20_000 && $0.used < 25_000 } == true)
-        // Others have a limit of their own.
+        // Others have their own limit.
         try await fixture.submit(owner: StoreFixture.bob)
-        // Nor does a retry go round it.
+        // A retry does not bypass it either.
         let last = JobID(rawValue: 1)
         for job in try await fixture.store.jobs(.init(state: .queued, limit: 100), for: Caller(Self.alice)).jobs {
             _ = try await fixture.store.cancel(job.id, by: Caller(Self.alice))
@@ -240,7 +240,7 @@ struct ForgetTests {
             let before = try await fixture.store.usage(of: Self.alice).use.keptBytes
             _ = try await fixture.store.retry(id, by: Caller(Self.alice))
             let after = try await fixture.store.usage(of: Self.alice).use.keptBytes
-            // The message of its end is gone, the retry is there.
+            // The message of its end is removed; the retry is added.
             #expect(after > before && after < before + 256)
             _ = try await fixture.store.cancel(id, by: Caller(Self.alice))
         }
@@ -271,7 +271,7 @@ struct ForgetTests {
         #expect(try await kept() == Transaction.forgottenEventBytes)
     }
 
-    @Test("a job's document has the latest hundred calls, and older ones come by page")
+    @Test("a job's document has the latest hundred calls, and older ones come in pages")
     func calls() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Grouping writes")
 struct GroupCommitTests {
-    /// A real database with a table `t` that takes no number that ends in 3, which counts its commits.
+    /// A real database that counts its commits. Its table `t` rejects numbers that end in 3.
     private final class CountingEngine: Engine {
         let directory: TemporaryDirectory
         let commits = Mutex(0)
@@ -40,7 +40,7 @@ struct GroupCommitTests {
         }
     }
 
-    /// What was heard, in order.
+    /// The calls in their order.
     private final class Log: Sendable {
         private let words = Mutex<[String]>([])
 
@@ -49,16 +49,16 @@ struct GroupCommitTests {
         func add(_ word: String) { words.withLock { $0.append(word) } }
     }
 
-    @Test("writers who wait together share one commit, and each hears of its own failure alone")
+    @Test("writes that wait together share one commit, and each gets only its own failure")
     func shared() async throws {
         let engine = try CountingEngine()
         let group = GroupCommit(engine: engine, signal: ChangeSignal(), onFatal: { _ in })
 
-        // Holds the writing connection until all hundred wait for it.
+        // Holds the writing connection until all hundred writes wait for it.
         let gate = DispatchSemaphore(value: 0)
         engine.enqueue { gate.wait() }
         let failures = try await withThrowingTaskGroup(of: Int.self) { writers in
-            // Nothing ends while the connection is held, whatever happens here.
+            // Releases the connection in every case, because nothing could end while it is held.
             defer { gate.signal() }
             for number in 0..<100 {
                 writers.addTask {
@@ -79,7 +79,7 @@ struct GroupCommitTests {
         #expect(try await engine.count() == 90)
     }
 
-    @Test("a disk that fails is told before any caller hears of it, and every caller of the group does")
+    @Test("a failed disk is reported before any caller is answered, and every caller of the group gets the error")
     func fatal() async throws {
         let engine = try CountingEngine()
         let heard = Log()
@@ -106,7 +106,7 @@ struct GroupCommitTests {
         #expect(try await engine.count() == 0)
     }
 
-    @Test("a change is told after its commit, and not at all when its write fails")
+    @Test("a change is signaled after its commit, and not if its write fails")
     func told() async throws {
         let engine = try CountingEngine()
         let signal = ChangeSignal()
@@ -128,7 +128,7 @@ struct GroupCommitTests {
 
 @Suite("Waiting for changes")
 struct ChangeSignalTests {
-    @Test("who waits for a job is woken by that job", .timeLimit(.minutes(30)))
+    @Test("a task that waits for a job is woken by that job", .timeLimit(.minutes(30)))
     func woken() async throws {
         let signal = ChangeSignal()
         let seen = signal.count
@@ -140,7 +140,7 @@ struct ChangeSignalTests {
         #expect(await change == 2)
     }
 
-    @Test("a change between the look and the wait is not missed", .timeLimit(.minutes(30)))
+    @Test("a change between the read and the wait is not missed", .timeLimit(.minutes(30)))
     func notMissed() async {
         let signal = ChangeSignal()
         let seen = signal.count
@@ -149,7 +149,7 @@ struct ChangeSignalTests {
     }
 
     @Test(
-        "who waits for calls or downloads sleeps through every other change, before the wait and in it",
+        "a task that waits for calls or downloads is not woken by other changes, before or during the wait",
         .timeLimit(.minutes(30)))
     func ownTopic() async throws {
         let signal = ChangeSignal()

@@ -4,12 +4,12 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("A queue that holds")
+@Suite("A held queue")
 struct HoldingTests {
     private let owners = [StoreFixture.alice, StoreFixture.bob, Owner(uid: 1002, name: "carol")]
     private let unreachable = CallReport(outcome: .notSent(message: "Could not connect."))
 
-    /// Lets workers do what they would until `end`, every call ending with `report`.
+    /// Simulates the workers until `end`; every call ends with `report`.
     private func work(_ fixture: StoreFixture, until end: Timestamp, _ report: CallReport) async throws -> Int {
         var calls = 0
         while fixture.now < end {
@@ -34,7 +34,7 @@ struct HoldingTests {
         }
         let began = fixture.now
         let calls = try await work(fixture, until: began + .seconds(3600), unreachable)
-        // Pauses grow to five minutes: an hour is some twenty probes, not thousands.
+        // Pauses grow to five minutes: an hour has about twenty probes, not thousands.
         #expect((12...40).contains(calls))
         for (id, owner) in jobs {
             let job = try await fixture.job(id, owner: owner)
@@ -43,7 +43,7 @@ struct HoldingTests {
         let hold = try #require(try await fixture.gate().hold)
         #expect(hold.cause == .unreachable && hold.since <= began + .seconds(2) && hold.probes == calls - 1)
 
-        // The host is back: the next probe finds out, and then everybody's job is called at once.
+        // The host is back: the next probe finds out, and then the jobs of all users are called at once.
         let back = fixture.now
         var answered = 0
         while answered < jobs.count {
@@ -62,7 +62,7 @@ struct HoldingTests {
         }
     }
 
-    @Test("a clock that is set back a week stalls no backoff and no hold")
+    @Test("a clock that is set back a week delays no backoff and no hold")
     func clockSetBack() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -75,7 +75,7 @@ struct HoldingTests {
         #expect(try await fixture.gate().isProbing)
         _ = try await fixture.store.record(CallReport(outcome: .serverError(APIError(message: "500"))), of: probe)
         #expect(try await fixture.gate().hold == nil)
-        // A pause that this clock has set holds; one user's wish for a time is by the wall clock and nothing else.
+        // A pause that was set by this clock still applies. A user's scheduled time depends only on the wall clock.
         guard case .nothing(let until?) = try await fixture.store.claim() else {
             Issue.record("claimed in its pause")
             return
@@ -83,7 +83,7 @@ struct HoldingTests {
         #expect(until - fixture.now <= .seconds(2))
     }
 
-    @Test("a fixed rate is held over a restart, and a job that waits for it says so")
+    @Test("a fixed rate continues across a restart, and a job that waits for it shows that")
     func rate() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].ratePerMinute = 30 }
         let ids = [try await fixture.submit(), try await fixture.submit()]
@@ -102,7 +102,7 @@ struct HoldingTests {
         #expect(try await fixture.claim().job == ids[1])
     }
 
-    @Test("no more calls begin in a minute than the rate says")
+    @Test("no more calls begin in a minute than the rate allows")
     func rateCount() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].ratePerMinute = 30 }
         for _ in 0..<60 { try await fixture.submit() }
@@ -110,7 +110,7 @@ struct HoldingTests {
         #expect(try await work(fixture, until: fixture.now + .seconds(60), rejected) == 30)
     }
 
-    @Test("a job keeps a ledger of its calls, which a list leaves out")
+    @Test("a job has a ledger of its calls, which a list omits")
     func ledger() async throws {
         let fixture = try StoreFixture { $0.prices = ["m": .init(micros: 80_000, currency: "USD")] }
         let id = try await fixture.submit(n: 2)
@@ -132,7 +132,7 @@ struct HoldingTests {
         #expect(list.jobs.first?.ledger == [])
     }
 
-    @Test("a disk without room is told to everybody who looks, until there is room")
+    @Test("a full disk is shown to all users until there is room")
     func shortage() async throws {
         let fixture = try StoreFixture()
         let running = try await fixture.submit()
@@ -147,7 +147,7 @@ struct HoldingTests {
         #expect(try await fixture.job(queued).waiting == .ready)
     }
 
-    @Test("how many calls at once a lane bears is remembered")
+    @Test("the learnt concurrency of a lane survives a restart")
     func pace() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 4 }
         try await fixture.submit()

@@ -14,7 +14,7 @@ struct LaneTests {
 
     private static func lane(_ endpoint: String, _ model: String) -> Lane { Lane(endpoint: endpoint, model: model) }
 
-    /// Two endpoints; the second one offers a model of the first, too.
+    /// Two endpoints; the second one also offers a model of the first.
     private static func catalog(concurrency: Int = 2) -> ModelCatalog {
         ModelCatalog(
             endpoints: [
@@ -27,7 +27,7 @@ struct LaneTests {
         try StoreFixture { $0.catalog = Self.catalog(concurrency: concurrency) }
     }
 
-    @Test("a job belongs to the first endpoint that offers its model, and its claim says so")
+    @Test("a job and its claim belong to the first endpoint that offers its model")
     func home() async throws {
         let fixture = try fixture()
         for model in ["c", "b", "a"] { try await fixture.submit(model: model) }
@@ -37,7 +37,7 @@ struct LaneTests {
     }
 
     @Test(
-        "an endpoint makes as many calls at once as it may, of all its lanes together, and the other as many of its own"
+        "the concurrency of an endpoint counts over all its lanes, separately for each endpoint"
     )
     func ceilings() async throws {
         let fixture = try fixture()
@@ -49,14 +49,14 @@ struct LaneTests {
         #expect(claims == ["one": 2, "two": 2])
     }
 
-    @Test("six jobs of a model with a small quota, always answered 429, slow nobody else")
+    @Test("six jobs of a model with a small quota, always answered 429, delay no other lane")
     func smallQuota() async throws {
         let fixture = try fixture(concurrency: 4)
         for _ in 0..<6 { try await fixture.submit(model: "a") }
         for _ in 0..<40 { try await fixture.submit(owner: StoreFixture.bob, model: "b") }
         var limits = 0
         var done = 0
-        // Nobody waits: the other lane's jobs are called one after the other, without a pause.
+        // The other lane's jobs are called one after the other, without a pause.
         while done < 40 {
             let claim = try await fixture.claim()
             if claim.lane.model == "a" {
@@ -71,7 +71,7 @@ struct LaneTests {
         #expect(try await fixture.gate(Self.lane("one", "b")).pace.limit == nil)
     }
 
-    @Test("a lane that is held leaves the others of its endpoint open, and says so for its own jobs alone")
+    @Test("a lane that is held leaves the others of its endpoint open, and is shown only for its own jobs")
     func heldBeside() async throws {
         let fixture = try fixture()
         let held = try await fixture.submit(model: "a")
@@ -97,7 +97,7 @@ struct LaneTests {
         for first in stride(from: 0, to: 20, by: 2) { #expect(Set(claims[first...first + 1]).count == 2) }
     }
 
-    @Test("a lane that was closed saves up nothing: once it opens, calls alternate at once")
+    @Test("a closed lane gets no credit: once it opens, calls alternate at once")
     func noCreditOfHolds() async throws {
         let fixture = try fixture(concurrency: 1)
         for _ in 0..<30 { try await fixture.submit(owner: StoreFixture.alice, model: "a") }
@@ -111,7 +111,7 @@ struct LaneTests {
     }
 
     @Test(
-        "jobs of a lane that is configured no longer move to the endpoint that offers their model, or wait and say why")
+        "jobs of a removed lane move to an endpoint that offers their model, or wait and show why")
     func reconfigured() async throws {
         let fixture = try fixture()
         let moved = try await fixture.submit(model: "b")
@@ -145,9 +145,9 @@ struct LaneTests {
         _ = try await fixture.claim()
     }
 
-    // MARK: - Who is refused alone
+    // MARK: - Suspects
 
-    @Test("two short outages that hit one job alone cost it nothing; the third refusal among successes is its own")
+    @Test("two short outages that hit one job alone cost it nothing; the third refusal among successes counts")
     func shortOutages() async throws {
         let fixture = try StoreFixture { $0.maxAttempts = 1 }
         let unlucky = try await fixture.submit(owner: StoreFixture.alice)
@@ -164,7 +164,7 @@ struct LaneTests {
                 }
             }
         }
-        // One that closed the lane, and three among successes.
+        // One refusal closed the lane, and three came among successes.
         #expect(refusals == 4)
     }
 
@@ -202,7 +202,7 @@ struct LaneTests {
         #expect(try await fixture.store.queue(of: StoreFixture.bob).counts[.failed] == 0)
     }
 
-    @Test("money that runs out again after one picture holds everybody again, and costs no job a strike")
+    @Test("money that runs out again after one picture holds all jobs again, and costs no job a strike")
     func refusedTwice() async throws {
         let fixture = try StoreFixture { $0.maxAttempts = 2 }
         var jobs: [JobID] = []
@@ -228,7 +228,7 @@ struct LaneTests {
         }
     }
 
-    @Test("an API that answers 502 to everybody burns four jobs that were in flight, not the queue")
+    @Test("an API that always answers 502 fails the four jobs in flight, not the queue")
     func failing() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 4 }
         for _ in 0..<80 { try await fixture.submit() }
@@ -246,7 +246,7 @@ struct LaneTests {
         #expect(try await fixture.store.queue(of: StoreFixture.alice).counts[.failed] == 4)
     }
 
-    @Test("answers of which no picture can be used hold a lane like any failure; one usable picture resets the count")
+    @Test("answers without a usable picture hold a lane like any failure; one usable picture resets the count")
     func unusableAnswers() async throws {
         let fixture = try StoreFixture()
         let outcomes: [Bool] = [false, false, true, false, false, false]
@@ -261,7 +261,7 @@ struct LaneTests {
         #expect(hold.cause == .failing && hold.message.contains("without a usable picture"))
     }
 
-    @Test("pictures of three calls that cannot be downloaded stop the buying, and the first that can resumes it")
+    @Test("failed downloads of three calls stop new calls, and the first successful download resumes them")
     func undeliverable() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<20 { try await fixture.submit() }
@@ -315,7 +315,7 @@ struct LaneTests {
         #expect(try await fixture.gate().hold == nil)
     }
 
-    @Test("a probe that this host cannot send keeps the lane from nobody")
+    @Test("a probe that this host cannot send does not block the lane for others")
     func localProbe() async throws {
         let fixture = try StoreFixture()
         for _ in 0..<3 { try await fixture.submit() }
@@ -331,7 +331,7 @@ struct LaneTests {
         #expect(try await fixture.gate().hold?.probes == 0)
     }
 
-    @Test("a restart forgets a probe that was in flight, and what a dead process left says nothing about the API")
+    @Test("a restart forgets a probe in flight, and the open calls of a dead process say nothing about the API")
     func restart() async throws {
         let fixture = try StoreFixture { $0.catalog.endpoints[0].concurrency = 4 }
         for _ in 0..<5 { try await fixture.submit() }
@@ -345,7 +345,7 @@ struct LaneTests {
         }
     }
 
-    @Test("the rows that count are those of the jobs, whatever happens to them in many lanes")
+    @Test("the counting rows match the jobs, whatever happens to them in many lanes")
     func counts() async throws {
         let fixture = try fixture()
         let seed = UInt64.random(in: .min ... .max)

@@ -7,7 +7,7 @@ import Testing
 @Suite("The database and the pure function agree")
 struct LifecycleAgreementTests {
     @Test(
-        "every state × event cell leads the row where the table says, or leaves it as it was",
+        "every state × event cell leads the row to the table's state, or leaves it unchanged",
         arguments: LifecycleTable.cells)
     func cell(_ cell: LifecycleTable.Cell) async throws {
         let fixture = try StoreFixture()
@@ -19,7 +19,7 @@ struct LifecycleAgreementTests {
 
         let after = try await fixture.job(id)
         guard let outcome = cell.outcome else {
-            // A report that comes too late for its job still says how the API is; the job itself is as it was.
+            // A late report still says how the API is, but the job itself is unchanged.
             #expect(after.lifecycle == before.lifecycle && after.pictures == before.pictures)
             #expect(try fixture.ledger(id) == ledgerBefore)
             return
@@ -34,7 +34,7 @@ struct LifecycleAgreementTests {
 }
 
 extension StoreFixture {
-    /// The ledger's word for each attempt of a job.
+    /// The billing of each attempt of a job in the ledger.
     func ledger(_ id: JobID) throws -> [String] {
         let text = try query(
             String.self,
@@ -42,7 +42,7 @@ extension StoreFixture {
         return text.map { $0.split(separator: ",").map(String.init) } ?? []
     }
 
-    /// Brings a job that asks for two pictures into a state, through the verbs alone.
+    /// Moves a job that requests two pictures into a state, only through the verbs.
     fileprivate func bring(_ state: LifecycleTable.From) async throws -> JobID {
         let id = try await submit(n: 2)
         switch state {
@@ -102,7 +102,7 @@ extension StoreFixture {
 
     private enum PictureEnd { case saved, lost, unusable, dropped }
 
-    /// Ends the two pictures of an archiving job; in any other state there are none, and nothing happens.
+    /// Ends the two pictures of an archiving job; does nothing in any other state, which has no pictures.
     private func settle(_ job: Job, _ ends: [PictureEnd]) async throws {
         for (index, end) in zip(1..., ends) {
             let download = Download(
@@ -119,7 +119,8 @@ extension StoreFixture {
         }
     }
 
-    /// Pictures that come inline are never pending, so no verb ends them later: the row is changed as their coming would have.
+    /// Inline pictures are never pending, so no verb ends them later. The row is changed as their arrival would change
+    /// it.
     private func endInside(_ picture: PendingPicture, _ state: String?) throws {
         let change = state.map { "UPDATE pictures SET state = '\($0)', next_try_at = NULL" } ?? "DELETE FROM pictures"
         try raw("\(change) WHERE job = \(picture.job) AND position = \(picture.index) AND state = 'pending'")

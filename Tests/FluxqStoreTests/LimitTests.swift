@@ -16,7 +16,7 @@ struct LimitTests {
     }
 
     @Test(
-        "a hundred claims at once do not pass a limit, with every call in flight",
+        "a hundred concurrent claims exceed no limit, with every call in flight",
         arguments: [
             ([LimitKind.runningJobs: 7], 7, Waiting.userLimit), ([.imagesPerDay: 11], 5, .userLimit),
             ([.spendPerDay: 500_000], 3, .budget), ([.spendPerMonth: 1_600_000], 10, .budget),
@@ -42,7 +42,7 @@ struct LimitTests {
         }
     }
 
-    @Test("a hundred submits at once do not pass the limit of queued jobs, which says what it is")
+    @Test("a hundred concurrent submits do not exceed the limit of queued jobs, which is reported")
     func submitRace() async throws {
         let fixture = try fixture([.queuedJobs: 10])
         let expected = LimitReached(kind: .queuedJobs, limit: 10, used: 10, asked: 1)
@@ -64,7 +64,7 @@ struct LimitTests {
     }
 
     @Test(
-        "retries by hand are counted by day, each that is granted, also an administrator's, whatever is forgotten")
+        "granted retries by hand are counted by day, also an administrator's, even if jobs are forgotten")
     func retries() async throws {
         let fixture = try StoreFixture { policy in
             policy.limits.standard[.retriesPerDay] = 3
@@ -76,7 +76,7 @@ struct LimitTests {
             try await fixture.store.usage(of: StoreFixture.alice).use.retriesToday
         }
         let id = try await fixture.submit()
-        // What the job's state forbids uses nothing up.
+        // A retry that the job's state forbids uses nothing.
         guard case .forbidden = try await fixture.store.retry(id, by: alice) else {
             Issue.record("a queued job is retried")
             return
@@ -93,15 +93,15 @@ struct LimitTests {
         let reached = LimitReached(
             kind: .retriesPerDay, limit: 3, used: 3, asked: 1, freesAt: UTCDay(fixture.now).next.start)
         for caller in [alice, root] { #expect(try await fixture.store.retry(id, by: caller) == .overLimit(reached)) }
-        // New jobs are another matter.
+        // New jobs are not affected.
         let next = try await fixture.submit()
         _ = try await fixture.store.cancel(next, by: alice)
-        // Forgetting gives none back.
+        // Forgetting returns none of them.
         _ = try await fixture.store.forget(
             ForgetQuery(ids: [id], endedBefore: fixture.now + .seconds(1)), of: StoreFixture.alice.uid, by: nil)
         #expect(try await used() == 3)
         #expect(try await fixture.store.retry(next, by: alice) == .overLimit(reached))
-        // Another user has a limit of their own, or none.
+        // Another user has a separate limit, or none.
         let others = try await fixture.submit(owner: StoreFixture.bob)
         for _ in 0..<5 {
             _ = try await fixture.claimAndReject()
@@ -119,7 +119,7 @@ struct LimitTests {
         #expect(try await used() == 1)
     }
 
-    @Test("a hundred retries at once do not pass the limit")
+    @Test("a hundred concurrent retries do not exceed the limit")
     func retryRace() async throws {
         let fixture = try fixture([.retriesPerDay: 7])
         var ids: [JobID] = []
@@ -143,7 +143,7 @@ struct LimitTests {
         #expect(granted == 7)
     }
 
-    @Test("what could never run is refused at once")
+    @Test("a job that can never run is refused at once")
     func never() async throws {
         let fixture = try fixture([.imagesPerDay: 3, .spendPerDay: 200_000])
         func submit(n: Int, model: String = "m") async throws -> LimitKind? {
@@ -159,7 +159,7 @@ struct LimitTests {
 
     private enum End: CaseIterable { case billed, notBilled, unknown }
 
-    @Test("every small course of calls counts what was billed, may have been, or is in flight, and nothing else")
+    @Test("every short sequence of calls counts only calls that were billed, may have been, or are in flight")
     func courses() async throws {
         let limits = 0...3
         let fixture = try StoreFixture { policy in
@@ -176,10 +176,11 @@ struct LimitTests {
                 for second in 1...2 {
                     for ends in End.allCases.flatMap({ one in End.allCases.map { [one, $0] } }) {
                         uid += 1
-                        // Queued under a limit that lets both through, and called under a lower one.
+                        // Queued under a limit that allows both, and called under a lower one.
                         let owner = Owner(uid: uid, name: "\(uid)")
                         let jobs = [
-                            // Each owner in a lane of its own: calls with unknown ends in a row would close it.
+                            // Each owner has a separate lane, because calls with unknown ends in a row would close a
+                            // shared one.
                             try await fixture.submit(owner: owner, n: first, model: "m\(uid)"),
                             try await fixture.submit(owner: owner, n: second, model: "m\(uid)"),
                         ]
@@ -212,7 +213,7 @@ struct LimitTests {
 
     @Test("a limit that is renewed wakes the claim at 00:00 UTC, or on the first of the month")
     func rollover() async throws {
-        // 2025-06-15T15:06:40Z, StoreFixture's beginning.
+        // 2025-06-15T15:06:40Z, the start of StoreFixture.
         let day = try fixture([.imagesPerDay: 1])
         let month = try fixture([.spendPerMonth: 80_000])
         for (fixture, end) in [(day, UTCDay(day.now).next.start), (month, UTCDay(month.now).firstOfNextMonth.start)] {
@@ -231,25 +232,25 @@ struct LimitTests {
         }
     }
 
-    @Test("a clock that is set back brings the earlier day's use and limit back, and no other")
+    @Test("a clock that is set back restores the earlier day's use and limit")
     func clockSetBack() async throws {
         let fixture = try fixture([.imagesPerDay: 1])
         for _ in 0..<4 { try await fixture.submit() }
         _ = try await fixture.claimAndAnswer()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        // A day on which nothing was used: the mark of the other day does not hold.
+        // A day on which nothing was used: the mark of the other day does not apply.
         fixture.pass(.seconds(-86_400))
         _ = try await fixture.claimAndAnswer()
         let earlier = UTCDay(fixture.now).next.start
         #expect(try await fixture.store.claim() == .nothing(until: earlier))
-        // Forward again: that day is used up as before.
+        // Forward again: that day's limit is still used up.
         fixture.pass(.seconds(86_400))
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         fixture.pass(.seconds(86_400))
         _ = try await fixture.claimAndAnswer()
     }
 
-    @Test("a call over midnight counts on the day on which it began, so that its answer passes no other day's limit")
+    @Test("a call over midnight counts on the day on which it began, so that its answer exceeds no other day's limit")
     func overMidnight() async throws {
         let fixture = try fixture([.imagesPerDay: 1])
         for _ in 0..<3 { try await fixture.submit() }
@@ -265,7 +266,7 @@ struct LimitTests {
         #expect(try await fixture.store.usage(of: StoreFixture.alice).use.month == .init(images: 2, spent: 160_000))
     }
 
-    @Test("an interrupted call may have been billed: after a new start it still counts")
+    @Test("an interrupted call may have been billed: after a restart it still counts")
     func recovered() async throws {
         let fixture = try fixture([.spendPerDay: 100_000])
         for _ in 0..<2 { try await fixture.submit() }
@@ -276,7 +277,7 @@ struct LimitTests {
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
     }
 
-    @Test("a running job that ends, a first job that is canceled and a submit each make the claim look again")
+    @Test("the end of a running job, the cancel of a first job and a submit each make the claim check again")
     func freed() async throws {
         let fixture = try fixture([.runningJobs: 1, .imagesPerDay: 4])
         try await fixture.submit(n: 3)
@@ -284,7 +285,7 @@ struct LimitTests {
         let claim = try await fixture.claim()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         try await fixture.end(claim, .billed)
-        // One image is left; the first in line wants two, and a smaller one behind it does not slip past.
+        // One image is left. The first job wants two, and a smaller one behind it does not overtake.
         let small = try await fixture.submit(n: 1)
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         #expect(try await fixture.job(small).waiting == .userLimit)
@@ -292,7 +293,7 @@ struct LimitTests {
         #expect(try await fixture.claim().job == small)
     }
 
-    @Test("a job whose time comes goes before the one that waits for a limit, where its priority is higher and it fits")
+    @Test("a due job goes before one that waits for a limit, if its priority is higher and it fits")
     func dueBehindLimit() async throws {
         let fixture = try fixture([.imagesPerDay: 4])
         try await fixture.submit(n: 3)
@@ -305,14 +306,14 @@ struct LimitTests {
         #expect(try await fixture.claim().job == timed)
     }
 
-    @Test("a call that brings fewer pictures than were set aside makes room for what waits")
+    @Test("a call with fewer pictures than were reserved makes room for waiting jobs")
     func fewer() async throws {
         let fixture = try fixture([.imagesPerDay: 4])
         try await fixture.submit(n: 4)
         let waiting = try await fixture.submit(n: 2)
         let claim = try await fixture.claim()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        // One of four, behind a link: the job continues running.
+        // One of four came, as a link: the job continues running.
         let link = NewPicture.link("https://h/1.png", deadline: fixture.now + .seconds(3600))
         _ = try await fixture.store.record(StoreFixture.answered(1), of: claim, pictures: [link])
         #expect(try await fixture.claim().job == waiting)
@@ -328,7 +329,7 @@ struct LimitTests {
         }
     }
 
-    @Test("a full archive takes no input and no job, and what is known already costs nothing")
+    @Test("a full archive accepts no input and no job, and a known input costs nothing")
     func archive() async throws {
         let picture = try StoreFixture.stored("a")
         let fixture = try fixture([.archiveBytes: picture.bytes * 2, .unusedInputBytes: picture.bytes])
@@ -346,12 +347,12 @@ struct LimitTests {
                 == .overLimit(.init(kind: .archiveBytes, limit: picture.bytes * 2, used: picture.bytes * 2, asked: 0)))
         #expect(try await fixture.store.addInput(StoreFixture.stored("c"), owner: owner)?.kind == .archiveBytes)
         #expect(try await fixture.store.claim() == .nothing(until: nil))
-        // Somebody else has the same picture, and an archive of his own.
+        // Another user has the same picture, and a separate archive limit.
         #expect(try await fixture.store.addInput(picture, owner: StoreFixture.bob) == nil)
         #expect(try await fixture.store.usage(of: StoreFixture.bob).use.archiveBytes == picture.bytes)
     }
 
-    @Test("after a new start with other limits, the claim looks again")
+    @Test("after a restart with other limits, the claim checks again")
     func otherLimits() async throws {
         let fixture = try fixture([.imagesPerDay: 1])
         for _ in 0..<3 { try await fixture.submit() }
@@ -367,7 +368,7 @@ struct LimitTests {
         try store.close()
     }
 
-    @Test("groups decide as they were at the last visit, and other ones make the claim look again")
+    @Test("the groups of the last visit decide, and changed ones make the claim check again")
     func groups() async throws {
         let fixture = try StoreFixture { policy in
             policy.limits.standard[.imagesPerDay] = 1
@@ -380,7 +381,7 @@ struct LimitTests {
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
         try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: [7, 50]))
         _ = try await fixture.claimAndAnswer()
-        // A visit that did not look at groups leaves them as they are.
+        // A visit without a lookup of groups leaves them unchanged.
         try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice"))
         #expect(try await fixture.store.usage(of: StoreFixture.alice).limits[.imagesPerDay] == nil)
         try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: []))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("Migrations of what is there")
+@Suite("Migrations of existing databases")
 struct MigrationTests {
     /// 2025-06-15, in days since 1970.
     private static let day: Int64 = 20_254
@@ -47,7 +47,7 @@ struct MigrationTests {
         #"{"model":"m","prompt":"p","n":\#(n),"seed":1,"response_format":"url"}"#
     }
 
-    @Test("a database of the first version keeps its jobs, and counts begin with what its rows say")
+    @Test("a database of the first version keeps its jobs, and counts start with its rows")
     func limits() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("queue.sqlite")
@@ -66,13 +66,13 @@ struct MigrationTests {
         let alice = Owner(uid: 1000, name: "alice")
         let usage = try await store.usage(of: alice)
         #expect(usage.use.queued == 3 && usage.use.running == 1)
-        // Jobs of every state count what they hold.
+        // Jobs in every state count their size.
         let held = try await DatabaseQueue(path: path).read { db in
             try Int64.fetchOne(db, sql: "SELECT sum(bytes) FROM job_text JOIN jobs ON id = job WHERE uid = 1000")
         }
         #expect(usage.use.keptBytes == held && held.map { $0 > 5 * 512 } == true)
         #expect(usage.use.archiveBytes == 1220 && usage.use.unusedInputBytes == 20)
-        // By the day on which the calls began, wherever they ended.
+        // By the day on which the calls began, whatever day they ended.
         #expect(
             usage.use.today == .init(images: 2, reservedImages: 2, spent: 160_000, reserved: 160_000)
                 && usage.use.month == usage.use.today)
@@ -91,7 +91,8 @@ struct MigrationTests {
         try store.close()
     }
 
-    /// What the version before lanes adds to it: fair share, a hold, a rate limit, a learnt pace, and models of their own.
+    /// The additions of the version before lanes: fair share, a hold, a rate limit, a learnt pace, and models of their
+    /// own.
     private static let beforeLanes = """
         UPDATE jobs SET request = '{"model":"other","prompt":"p","n":3,"seed":1,"response_format":"url"}' WHERE id = 1;
         UPDATE owners SET virtual_time = 7000000, last_turn = 3 WHERE uid = 1000;
@@ -101,7 +102,7 @@ struct MigrationTests {
             paused_at = \(begun), paused_by = 7, housekeeping_at = 9;
         """
 
-    @Test("a database of before lanes keeps its jobs, shares, hold and pace, each lane its own")
+    @Test("a database from before lanes keeps its jobs, shares, hold and pace, separately for each lane")
     func lanes() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("queue.sqlite")

@@ -23,17 +23,17 @@ struct NameTests {
         let held = try await fixture.store.recognize(1000, as: "mallory")
         #expect(held == HeldUser(uid: 1000, name: "alice", cameAs: "mallory"))
         #expect(try await fixture.store.heldUsers() == [held])
-        // However often it comes, and under whatever further name.
+        // However often it comes, and under any further name.
         #expect(try await fixture.store.recognize(1000, as: "mallory") == held)
         #expect(try await fixture.store.recognize(1000, as: "carol")?.name == "alice")
         #expect(try await claimed(fixture) == other)
         #expect(try await claimed(fixture) == nil)
-        // A name is the owner's for as long as nobody has said otherwise.
+        // The name is the owner's until an administrator decides otherwise.
         try await fixture.store.recordOwner(Owner(uid: 1000, name: "mallory", groups: [5]))
         #expect(try await fixture.store.heldUsers().map(\.name) == ["alice"])
     }
 
-    @Test("it is no longer once it comes under its owner's name again")
+    @Test("it is released once it comes under its owner's name again")
     func back() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -56,7 +56,7 @@ struct NameTests {
         #expect(try await fixture.store.recognize(4201, as: "eve")?.name == "dora")
     }
 
-    @Test("an administrator says that it is the same person, who continues as before")
+    @Test("an administrator decides that it is the same person, who continues as before")
     func renamed() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
@@ -70,7 +70,7 @@ struct NameTests {
         #expect(try await store.job(id, uid: 1000)?.owner.name == "alicia")
     }
 
-    @Test("or another person, who gets nothing of it: what was queued is canceled, and all of it stays in the books")
+    @Test("or another person, who gets none of its data: queued jobs are canceled, and everything stays counted")
     func replaced() async throws {
         let fixture = try StoreFixture()
         let store = fixture.store
@@ -106,7 +106,7 @@ struct NameTests {
         #expect([try await claimed(fixture), try await claimed(fixture)].contains(own))
         _ = other
 
-        // The next one gets a number of its own.
+        // The next one gets a separate number.
         _ = try await store.recognize(1000, as: "carol")
         #expect(try await store.settle(1000, .replaced, by: Self.admin) == .running)
     }

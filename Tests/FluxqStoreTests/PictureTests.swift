@@ -13,7 +13,7 @@ struct PictureTests {
         return id
     }
 
-    @Test("those whose link dies first come first")
+    @Test("those whose link expires first come first")
     func soonestFirst() async throws {
         let fixture = try StoreFixture()
         let late = try await archiving(
@@ -26,7 +26,7 @@ struct PictureTests {
         #expect(rest.due.map(\.job) == [late])
     }
 
-    @Test("a failed download is tried again after a pause that grows, and the job says why it waits")
+    @Test("a failed download is tried again after growing pauses, and the job shows why it waits")
     func postponed() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(100), cap: .seconds(3600)) }
         let id = try await archiving(fixture, pictures: fixture.links(1))
@@ -45,7 +45,7 @@ struct PictureTests {
         #expect(download.message == "HTTP 503" && download.tries == 8)
     }
 
-    @Test("a link that died is lost: what was saved beside it stays, and the job fails as link_lost")
+    @Test("a dead link is lost: the job's saved pictures stay, and the job fails as link_lost")
     func lost() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(2))
@@ -61,7 +61,7 @@ struct PictureTests {
         #expect(try await fixture.store.picture(of: id, index: 1, uid: StoreFixture.alice.uid) != nil)
     }
 
-    @Test("the nearer a link's end, the closer the tries: there are several in its last minute")
+    @Test("the nearer a link's end, the shorter the pauses: there are several tries in its last minute")
     func nearDeadline() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(3600), cap: .seconds(3600)) }
         let end = fixture.now + .seconds(4 * 3600)
@@ -77,7 +77,7 @@ struct PictureTests {
         #expect(lastMinute >= 3)
     }
 
-    @Test("a clock that jumps a week forward loses no link: only the host's word or several tries that it answered do")
+    @Test("a clock that jumps a week forward loses no link: only the host's refusal or several answered tries do")
     func jumpForward() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(1))
@@ -95,7 +95,7 @@ struct PictureTests {
         #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
     }
 
-    @Test("a network that is down decides nothing for days after the deadline, and then it does")
+    @Test("an unreachable host makes a link dead only days after the deadline")
     func networkDown() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(1))
@@ -118,7 +118,7 @@ struct PictureTests {
         .came(KeptBytes(hash: try StoreFixture.stored(character).hash, bytes: 1234))
     }
 
-    @Test("whole bytes that are no picture are kept as soon as they come a second time, and their owner can have them")
+    @Test("complete bytes that are no picture are kept once they come a second time, and their owner can fetch them")
     func sameBytesTwice() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
         let id = try await archiving(fixture, pictures: fixture.links(1))
@@ -128,7 +128,7 @@ struct PictureTests {
             let advance = try await fixture.store.postponePicture(
                 picture, message: "What the link gave is HEIC.", after: try came(character))
             #expect(advance == .advanced(end))
-            // While it may still come as a picture, nothing but the archive knows of it.
+            // While it may still come as a picture, only the archive has it.
             if end == .running { #expect(try await fixture.store.picture(of: id, index: 1, uid: alice) == nil) }
             fixture.pass(.seconds(1))
         }
@@ -138,7 +138,7 @@ struct PictureTests {
         #expect(failure.reason == .noImage && failure.message.contains("What the link gave is HEIC."))
     }
 
-    @Test("what came whole once is kept when the link dies, whatever its host says then")
+    @Test("a complete body is kept when the link dies, whatever its host answers then")
     func lastBytes() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(2))
@@ -161,7 +161,7 @@ struct PictureTests {
         #expect(try fixture.query(Int.self, "SELECT count(*) FROM pictures WHERE came IS NOT NULL") == 0)
     }
 
-    @Test("bytes that are never the same end as well: the last are kept")
+    @Test("bytes that are always different also end the tries: the last are kept")
     func neverTheSame() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
         _ = try await archiving(fixture, pictures: fixture.links(1))
@@ -175,14 +175,14 @@ struct PictureTests {
         #expect(tries == StorePolicy().unusableTries)
     }
 
-    @Test("a cancel ends a job whose host has said for minutes that it does not give the picture")
+    @Test("a cancel ends a job whose host has refused the picture for minutes")
     func canceledAndGone() async throws {
         let fixture = try StoreFixture()
         let id = try await archiving(fixture, pictures: fixture.links(1))
         let first = try #require(try await fixture.duePictures().first)
         _ = try await fixture.store.postponePicture(first, message: "HTTP 404", after: .gone)
         _ = try await fixture.store.cancel(id, uid: StoreFixture.alice.uid)
-        // Once is not enough: it is asked again when minutes have passed, and no later.
+        // One answer is not enough: the host is asked again after minutes, and no later.
         let next = try #require(try await fixture.store.duePictures(limit: 1).next)
         #expect(next - fixture.now <= StorePolicy().goneAfterCancel)
         fixture.pass(StorePolicy().goneAfterCancel)
@@ -192,7 +192,7 @@ struct PictureTests {
         #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .canceled)
     }
 
-    @Test("and at once where that has long been so, or where something else came")
+    @Test("and at once if the host has long refused it, or if other bytes came")
     func canceledLongAfter() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(1), cap: .seconds(1)) }
         let id = try await archiving(fixture, pictures: fixture.links(2))
@@ -208,7 +208,7 @@ struct PictureTests {
         #expect(try await fixture.store.picture(of: id, index: 2, uid: StoreFixture.alice.uid) != nil)
     }
 
-    @Test("a job that only waits for its links takes none of its owner's running jobs")
+    @Test("a job that only waits for its links does not count as running")
     func waitingIsNotRunning() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.runningJobs] = 1 }
         _ = try await archiving(fixture, pictures: fixture.links(1))
@@ -216,7 +216,7 @@ struct PictureTests {
         #expect(try await fixture.claim().job == second)
     }
 
-    @Test("what is due is found through an index that knows nothing else")
+    @Test("due pictures are found through an index that contains only these")
     func duePlan() async throws {
         let fixture = try StoreFixture()
         func plan(_ sql: String) throws -> String {
@@ -230,7 +230,7 @@ struct PictureTests {
         #expect(next.contains("COVERING INDEX pictures_due (next_try_at>?)"), "\(next)")
     }
 
-    @Test("a clock that is set back does not keep a download waiting")
+    @Test("a clock that is set back does not delay a download")
     func jumpBack() async throws {
         let fixture = try StoreFixture { $0.downloadBackoff = Backoff(base: .seconds(100), cap: .seconds(100)) }
         _ = try await archiving(fixture, pictures: fixture.links(1))
@@ -238,7 +238,7 @@ struct PictureTests {
         #expect(try await fixture.duePictures().isEmpty)
         fixture.pass(.seconds(-7 * 86_400))
         let picture = try #require(try await fixture.duePictures().first)
-        // What it writes now is of this clock: the next pause holds again.
+        // Times written now are of this clock: the next pause applies again.
         _ = try await fixture.store.postponePicture(picture, message: "no")
         #expect(try await fixture.duePictures().isEmpty)
     }
@@ -254,7 +254,7 @@ struct PictureTests {
     }
 
     @Test(
-        "an input that no job has used for a day is forgotten, a used one never, and shared content stays while somebody has it"
+        "an input that no job has used for a day is forgotten, a used one never, and shared content stays while any user has it"
     )
     func inputs() async throws {
         let fixture = try StoreFixture()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FluxqStore
 
-@Suite("How long ended jobs stay, and what is left of a user")
+@Suite("How long ended jobs stay, and the purge of a user")
 struct RetentionTests {
     private static let alice = StoreFixture.alice
     private static let day = Duration.seconds(86_400)
@@ -18,7 +18,7 @@ struct RetentionTests {
         try await fixture.store.jobs(JobQuery(limit: 100), for: Caller(Self.alice)).jobs.map(\.id).reversed()
     }
 
-    /// One that brought a picture, one that failed without, one that was canceled, one that waits.
+    /// A job with a picture, a failed one without, a canceled one, and one that waits.
     private func jobs(_ fixture: StoreFixture) async throws -> [JobID] {
         let done = try await fixture.claimAndAnswer(after: fixture.submit())
         let failed = try await fixture.submit()
@@ -28,7 +28,7 @@ struct RetentionTests {
         return [done, failed, canceled, try await fixture.submit()]
     }
 
-    @Test("is for ever unless something else is configured")
+    @Test("is forever unless it is configured")
     func forEver() async throws {
         let fixture = try StoreFixture()
         let ids = try await jobs(fixture)
@@ -38,7 +38,7 @@ struct RetentionTests {
         #expect(try await left(fixture) == ids)
     }
 
-    @Test("is counted for each kind of end by itself, and no job that waits is ever forgotten")
+    @Test("is configured for each kind of end separately, and no waiting job is ever forgotten")
     func kinds() async throws {
         let fixture = try StoreFixture {
             $0.retention = Retention(done: Self.day * 30, failed: Self.day * 20, canceled: Self.day * 10)
@@ -60,7 +60,7 @@ struct RetentionTests {
         #expect(try await ReadOnlyStore(path: fixture.path).defects() == [])
     }
 
-    @Test("a user who is purged leaves nothing but what the calls have cost")
+    @Test("after a purge only the cost of the user's calls remains")
     func purge() async throws {
         let fixture = try StoreFixture { $0.prices = ["m": .init(micros: 80_000, currency: "USD")] }
         try await fixture.store.addInput(StoreFixture.stored("b"), owner: Self.alice)

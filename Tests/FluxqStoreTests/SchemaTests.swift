@@ -20,7 +20,7 @@ struct SchemaTests {
         #expect(pragmas == [.text("wal"), .integer(2), .integer(1)])
     }
 
-    @Test("a single statement is undone from memory: no temporary file for each one that writes several rows")
+    @Test("the undo data of a single statement is in memory, not in a temporary file for each one")
     func statementJournal() async throws {
         let fixture = try StoreFixture()
         let place = try await fixture.store.write { transaction in
@@ -40,7 +40,7 @@ struct SchemaTests {
     }
 
     @Test(
-        "a row that cannot be is refused",
+        "an impossible row is refused",
         arguments: [
             "UPDATE jobs SET state = 'finished'",
             "UPDATE jobs SET state = 'running'",
@@ -115,7 +115,7 @@ struct SchemaTests {
         #expect(throws: DatabaseError.self) { try fixture.raw(insert) }
     }
 
-    @Test("what was set aside for a call is never changed, so that settling gives back exactly that")
+    @Test("the reservation for a call never changes, so that settling returns exactly that")
     func terms() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit()
@@ -125,7 +125,7 @@ struct SchemaTests {
         }
     }
 
-    @Test("a database of a newer fluxq is refused by name and left as it was")
+    @Test("a database of a newer fluxq is refused by name and left unchanged")
     func newer() async throws {
         let fixture = try StoreFixture()
         try await fixture.submit()
@@ -147,7 +147,7 @@ struct SchemaTests {
         } catch StoreError.damaged {}
     }
 
-    @Test("an administrator's lists are read from an index, newest first, whatever has ended; and so is what is in use")
+    @Test("an administrator's lists use an index, newest first, however many jobs have ended; so does content in use")
     func lists() async throws {
         let fixture = try StoreFixture()
         let list = "SELECT \(JobRow.document) FROM jobs JOIN owners USING (uid) WHERE TRUE"
@@ -160,7 +160,7 @@ struct SchemaTests {
             let plan = try fixture.plan("\(list) AND jobs.label = 'x' \(condition) \(newest)")
             #expect(plan.contains("USING INDEX jobs_by_label") && !plan.contains("TEMP B-TREE"), "\(plan)")
         }
-        // What anybody sees of others: those of one state, and no more than those.
+        // The jobs of others that any user may see: only those of one state.
         for condition in [OthersJob.runs, OthersJob.waits] {
             let others = try fixture.plan(OthersJob.query(condition).replacing("?", with: "1"))
             #expect(others.contains("SEARCH jobs USING COVERING INDEX jobs_by_state (state=?)"), "\(others)")
@@ -173,11 +173,11 @@ struct SchemaTests {
         #expect(!use.contains("SCAN pictures") && !use.contains("SCAN inputs"))
     }
 
-    @Test("live states are found by partial indexes: history does not slow a claim")
+    @Test("live states are found by partial indexes, so history does not slow a claim")
     func plans() async throws {
         let fixture = try StoreFixture()
         func plan(_ sql: String) throws -> String { try fixture.plan(sql) }
-        // A lane's claim: the owner's first job, who is due, and what moves when a job's time changes.
+        // A lane's claim: the owner's first job, due owners, and the update when a job becomes due.
         let lane = "uid = 1 AND endpoint = 'e' AND model = 'm'"
         #expect(
             try plan(Transaction.firstJobOfOwner.replacingOccurrences(of: "?", with: "1"))
@@ -192,7 +192,7 @@ struct SchemaTests {
                 == "SEARCH lines USING INDEX lines_due (timed_at>? AND timed_at<?)")
         #expect(
             try plan("SELECT min(timed_at) FROM lines WHERE ready = 0 AND timed_at IS NOT NULL").contains("lines_due"))
-        // A look at the lanes steps from one to the next, past all jobs and owners of each.
+        // The query for lanes steps from one lane to the next, past all jobs and owners of each.
         #expect(!(try plan(GateReader.lanesWithJobs).contains("jobs")))
         for running in [
             "SELECT count(*) FROM jobs WHERE phase = 'calling' AND uid = 1",
@@ -216,7 +216,7 @@ struct SchemaTests {
 }
 
 extension StoreFixture {
-    /// Runs statements past the store, as no part of fluxq does.
+    /// Runs statements without the store, as no part of fluxq does.
     func raw(_ sql: String) throws {
         try DatabaseQueue(path: path).write { db in try db.execute(sql: sql) }
     }

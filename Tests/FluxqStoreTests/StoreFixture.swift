@@ -9,7 +9,7 @@ import Synchronization
 final class StoreFixture: Sendable {
     static let alice = Owner(uid: 1000, name: "alice")
     static let bob = Owner(uid: 1001, name: "bob")
-    /// Of all jobs that name no other model.
+    /// The lane of all jobs that name no other model.
     static let lane = Lane(endpoint: Lane.defaultEndpoint, model: "m")
 
     private final class Clock: Sendable {
@@ -23,7 +23,7 @@ final class StoreFixture: Sendable {
     init(_ change: (inout StorePolicy) -> Void = { _ in }) throws {
         directory = try TemporaryDirectory()
         var policy = StorePolicy()
-        // As many calls at once as a test likes to claim.
+        // Enough concurrency for any number of claims in a test.
         policy.catalog.endpoints[0].concurrency = 1000
         change(&policy)
         store = try Store(
@@ -73,7 +73,7 @@ final class StoreFixture: Sendable {
 
     enum End { case billed, notBilled, unknown }
 
-    /// Ends a call: with as many pictures as it asked for, refused, or with nobody knowing.
+    /// Ends a call: with as many pictures as requested, refused, or with an unknown outcome.
     func end(_ claim: Claim, _ end: End) async throws {
         switch end {
         case .billed:
@@ -99,14 +99,14 @@ final class StoreFixture: Sendable {
         return claim
     }
 
-    /// Queues jobs, many to a commit; those of one owner in their order.
+    /// Queues jobs, many per commit; those of one owner in their order.
     func submitAll(_ orders: [Store.Order]) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for order in orders { group.addTask { _ = try await self.store.submit(order) } }
         }
     }
 
-    /// How SQLite would answer a query.
+    /// SQLite's plan for a query.
     func plan(_ sql: String) throws -> String {
         try DatabaseQueue(path: path).read { db in
             try GRDB.Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] as String }.joined(
@@ -114,7 +114,7 @@ final class StoreFixture: Sendable {
         }
     }
 
-    /// What SQLite would do for a query, step by step.
+    /// The steps of SQLite's program for a query.
     func steps(_ sql: String) throws -> [String] {
         try DatabaseQueue(path: path).read { db in
             let arguments = StatementArguments(repeatElement(1, count: sql.count { $0 == "?" }))
@@ -143,7 +143,7 @@ final class StoreFixture: Sendable {
             sentAt: Timestamp(secondsSinceEpoch: 1_750_000_000), status: 200)
     }
 
-    /// Links that die a week from now, one after the other.
+    /// Links that expire one after the other, a week from now.
     func links(_ count: Int) -> [NewPicture] {
         (0..<count).map { .link("https://example.org/\($0).png", deadline: now + .seconds(7 * 86_400 + $0)) }
     }
@@ -152,7 +152,7 @@ final class StoreFixture: Sendable {
         try await store.duePictures(limit: 100).due
     }
 
-    /// Runs a query past the store, on a connection of its own.
+    /// Runs a query without the store, on a separate connection.
     func query<Value: DatabaseValueConvertible & Sendable>(_ type: Value.Type, _ sql: String) throws -> Value? {
         try DatabaseQueue(path: path).read { db in try Value.fetchOne(db, sql: sql) }
     }

@@ -16,7 +16,7 @@ struct SubmitTests {
     }
 
     @Test(
-        "the same key with the same body is the same job, with another body it is refused, for another owner it is free"
+        "the same key and body return the same job; another body is refused; another owner may use the key"
     )
     func keys() async throws {
         let fixture = try StoreFixture()
@@ -33,7 +33,7 @@ struct SubmitTests {
         #expect(try fixture.query(Int.self, "SELECT count(*) FROM jobs") == 2)
     }
 
-    @Test("the answer to a submit is the job as its rows have it, whatever it asks for and whatever keeps it waiting")
+    @Test("the answer to a submit is the job as its rows have it, whatever it requests and whatever makes it wait")
     func answer() async throws {
         let fixture = try StoreFixture { policy in
             policy.limits.users[StoreFixture.bob.uid] = LimitRules.Exception()
@@ -65,18 +65,18 @@ struct SubmitTests {
                     continue
                 }
                 var read = try await fixture.job(job.id, owner: order.owner)
-                // It is sought for a single job alone.
+                // The queue position is only computed for a single job.
                 read.place = nil
                 #expect(job == read)
             }
-            // The second time under a limit that is reached.
+            // The second round is under a limit that is reached.
             while case .claimed(let claim) = try await fixture.store.claim(), claim.uid != StoreFixture.bob.uid {}
         }
         let last = try await fixture.job(JobID(rawValue: 10), owner: StoreFixture.bob)
         #expect(last.waiting == .userLimit && last.owner.name == "bob")
     }
 
-    @Test("a hundred submits of one key at once make one job")
+    @Test("a hundred concurrent submits with one key create one job")
     func keyRace() async throws {
         let fixture = try StoreFixture()
         let order = try order(fixture, key: "k")
@@ -110,7 +110,7 @@ struct SubmitTests {
         #expect(try await fixture.store.input(of: job.id, uid: StoreFixture.bob.uid) == nil)
     }
 
-    @Test("a retry is held to the limit as well")
+    @Test("the limit also applies to a retry")
     func limitOfRetries() async throws {
         let fixture = try StoreFixture { $0.limits.standard[.queuedJobs] = 1 }
         let first = try await fixture.submit()
@@ -121,7 +121,7 @@ struct SubmitTests {
                 == .overLimit(.init(kind: .queuedJobs, limit: 1, used: 1, asked: 1)))
     }
 
-    @Test("an owner sees his own jobs alone, newest first, page by page, by state and by label")
+    @Test("an owner sees only own jobs, newest first, in pages, by state and by label")
     func lists() async throws {
         let fixture = try StoreFixture()
         var mine: [JobID] = []
@@ -146,7 +146,7 @@ struct SubmitTests {
         #expect(try await fixture.store.job(mine[0], uid: StoreFixture.bob.uid) == nil)
     }
 
-    @Test("somebody else's job can be neither canceled nor retried, and says the same as one that does not exist")
+    @Test("another user's job can be neither canceled nor retried, and gives the same result as a missing one")
     func wishes() async throws {
         let fixture = try StoreFixture()
         let id = try await fixture.submit()
