@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The architecture page")
 struct ArchitectureDocumentTests {
-    @Test("names every word of the states, the outcomes and the holds")
+    @Test("names every state, outcome and hold")
     func words() throws {
         let text = try RepositoryFile.text("docs/architecture.md")
         let words =

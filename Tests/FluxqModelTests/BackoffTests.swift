@@ -21,7 +21,7 @@ struct BackoffTests {
         #expect(pauses.contains { $0 < .seconds(2) } && pauses.contains { $0 > .seconds(6) })
     }
 
-    @Test("times computed from hostile numbers are far away instead of a crash")
+    @Test("arithmetic with extreme times saturates instead of crashing")
     func saturation() {
         #expect(Timestamp(rawValue: .max) + .seconds(1) == Timestamp(rawValue: .max))
         #expect(Timestamp(rawValue: .min) + .seconds(-1) == Timestamp(rawValue: .min))

@@ -25,7 +25,7 @@ struct CallLimiterTests {
             seen.append(pace.allowed(ceiling: 4))
         }
         #expect(seen == [2, 2, 3, 3, 3, 4])
-        // What is not limited any more follows the configuration at once; what is, keeps what it has learnt.
+        // A removed limit follows the configuration immediately; a remaining one keeps its learnt value.
         #expect(pace.allowed(ceiling: 9) == 9 && CallLimiter(limit: 3).allowed(ceiling: 2) == 2)
     }
 }

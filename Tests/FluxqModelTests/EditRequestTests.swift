@@ -23,7 +23,7 @@ struct EditRequestTests {
         }
     }
 
-    @Test("a seed that nobody set is drawn; −1 leaves the draw to the API; fields that are not set stay unset")
+    @Test("a missing seed is drawn; −1 leaves the draw to the API; other missing fields stay missing")
     func defaults() throws {
         let request = try Self.draft().validated(defaultModel: "m", drawSeed: { 7 }).get()
         #expect(request.seed == 7)
@@ -47,7 +47,7 @@ struct EditRequestTests {
     }
 
     @Test(
-        "what lies outside is named",
+        "a value outside of its range is named",
         arguments: [
             ("n", draft { $0.n = 0 }), ("n", draft { $0.n = 5 }), ("n", draft { $0.n = .min }),
             ("strength", draft { $0.strength = -0.01 }), ("strength", draft { $0.strength = 1.01 }),
@@ -70,7 +70,7 @@ struct EditRequestTests {
         #expect(Self.errors(draft) == [field])
     }
 
-    @Test("every wrong field is named at once, in the vendor's order")
+    @Test("all invalid fields are reported together, in the vendor's order")
     func allAtOnce() {
         let draft = Self.draft {
             $0.prompt = ""
@@ -81,7 +81,7 @@ struct EditRequestTests {
         #expect(Self.errors(draft) == ["prompt", "image", "n", "steps"])
     }
 
-    @Test("other models may do without a picture")
+    @Test("other models may not need a picture")
     func otherModels() {
         #expect(Self.errors(Self.draft { $0.image = nil }, model: "somebody/else") == [])
     }
@@ -101,7 +101,7 @@ struct EditRequestTests {
         }
     }
 
-    @Test("what a model's API refuses is neither drawn nor filled in, and what it takes besides is kept as it came")
+    @Test("fields that a model's API refuses get no defaults, and its additional fields are kept unchanged")
     func otherFields() throws {
         let draft = Self.draft {
             $0.model = "own"
@@ -121,7 +121,7 @@ struct EditRequestTests {
     }
 
     @Test(
-        "a value of a model's own field comes back as it was",
+        "a value of a model's own field is decoded as it was encoded",
         arguments: [
             EditRequest.ParameterValue.text("1"), .text(""), .integer(.max), .integer(-1), .number(0.1), .number(-1e-7),
             .number(1e18 + 0.5), .truth(true), .truth(false),
@@ -133,11 +133,11 @@ struct EditRequestTests {
         }
         let request = try draft.validated(by: Self.catalog, drawSeed: { 7 }).get()
         let again = try JSONDecoder().decode(EditRequest.self, from: JSONEncoder().encode(request))
-        // A number that is whole is the same number however it is written.
+        // A whole number is the same however it is written.
         #expect(again.parameters["size"]?.description == value.description || value == .number(1e18 + 0.5))
     }
 
-    @Test("a field that a model does not take is refused by name, with those that it takes")
+    @Test("a field that a model does not accept is refused by name, with the accepted ones")
     func refusedByModel() {
         let own = Self.draft {
             $0.model = "own"
@@ -182,7 +182,7 @@ struct EditRequestTests {
                 == ["image is required by bare: give the picture to edit"])
     }
 
-    @Test("a model that no endpoint offers is the one thing that is said")
+    @Test("if no endpoint offers the model, only that is reported")
     func unknownModel() {
         let draft = Self.draft {
             $0.model = "vendro"
@@ -196,7 +196,7 @@ struct EditRequestTests {
         #expect(invalid.description == "model must be one of vendor, own, bare, but is vendro")
     }
 
-    @Test("the fields of a model are those that it is sent, with their ranges")
+    @Test("the fields of a model are those that are sent to it, with their ranges")
     func fields() {
         let own = Self.catalog.fields(of: "own")
         #expect(
@@ -206,7 +206,7 @@ struct EditRequestTests {
         #expect(own.filter(\.isRequired).map(\.name) == ["prompt"])
         #expect(own.first { $0.name == "n" }?.kind == .whole(1...4))
         #expect(Self.catalog.fields(of: "bare").filter(\.isRequired).map(\.name) == ["prompt", "image"])
-        // Every field of the table is one that validation knows, and the other way round.
+        // Validation knows exactly the fields of the table.
         let vendors = Self.catalog.fields(of: "vendor").map(\.name)
         #expect(Set(vendors) == Set(EditRequest.CodingKeys.allCases.map(\.rawValue)))
     }

@@ -8,7 +8,7 @@ struct LaneGateTests {
     private static let alice: UInt32 = 1000
     private static let bob: UInt32 = 1001
 
-    /// A gate and the calls that go through it, all at once or one after the other.
+    /// A gate and its calls, concurrent or one after the other.
     private struct Scene {
         var gate = LaneGate()
         var now = LaneGateTests.start
@@ -54,8 +54,8 @@ struct LaneGateTests {
 
     // MARK: - The table
 
-    /// What the first call of an open lane does to it, by its outcome.
-    @Test("the first call closes an open lane or does not, as its outcome says", arguments: outcomes)
+    /// The effect of the first call of an open lane, by its outcome.
+    @Test("the outcome of the first call decides whether it closes an open lane", arguments: outcomes)
     func first(_ outcome: CallOutcome) {
         let expected: [CallOutcome.Kind: LaneGate.HoldCause] = [
             .notSent: .unreachable, .accountClosed: .account, .wrongAddress: .wrongAddress, .webPage: .wrongAddress,
@@ -76,14 +76,14 @@ struct LaneGateTests {
         outcomes.map { Cell(cause: cause, outcome: $0) }
     }
 
-    /// What a probe leaves of a hold: nil if it opens the lane.
+    /// The cause that remains after a probe; nil if it opens the lane.
     private static func after(_ cell: Cell) -> LaneGate.HoldCause? {
         let refusals: [CallOutcome.Kind: LaneGate.HoldCause] = [
             .notSent: .unreachable, .accountClosed: .account, .wrongAddress: .wrongAddress, .webPage: .wrongAddress,
         ]
         if let cause = refusals[cell.outcome.kind] { return cause }
         switch (cell.cause, cell.outcome.kind) {
-        // Only a download opens what was closed for downloads.
+        // Only a download opens a lane that failed downloads have closed.
         case (.undeliverable, _): return .undeliverable
         case (_, .answered), (_, .rejected), (_, .moderated): return nil
         case (.failing, _): return .failing
@@ -138,7 +138,7 @@ struct LaneGateTests {
         #expect(scene.gate.hold == first)
     }
 
-    @Test("what one owner's call has met is tried at once with another owner's, and the lane opens by that")
+    @Test("after one owner's failure another owner's call probes at once and can open the lane")
     func otherOwner() {
         var scene = Scene()
         scene.call(1, Self.refused)
@@ -147,7 +147,7 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil && scene.gate.isSuspect(.init(job: JobID(rawValue: 9), uid: Self.alice)))
     }
 
-    @Test("what two owners have met is everybody's: nobody probes before the time, and nobody is suspected after it")
+    @Test("a failure of two owners applies to all: no early probe, and no suspects afterwards")
     func everybody() throws {
         var scene = Scene()
         scene.call(1, Self.refused)
@@ -160,14 +160,14 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil && scene.gate.evidence.suspectOwners.isEmpty)
     }
 
-    @Test("three jobs in a row that fail close a lane, and no more calls begin than can still fail before that")
+    @Test("three failing jobs in a row close a lane, and no more calls begin than may still fail before that")
     func failing() {
         for outcome in [CallOutcome.unknown(Self.error), .serverError(Self.error), .noImage(Answer(items: []))] {
             var scene = Scene()
             #expect(scene.gate.places(ceiling: 4) == 4)
             scene.call(1, outcome)
             #expect(scene.gate.hold == nil && scene.gate.places(ceiling: 4) == 2)
-            // The same job again is no second job.
+            // The same job again does not count twice.
             scene.call(1, outcome)
             scene.call(2, outcome)
             #expect(scene.gate.hold == nil && scene.gate.places(ceiling: 4) == 1)
@@ -182,7 +182,7 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil)
     }
 
-    @Test("a network that comes back for a moment does not have failures counted from the start; a success does")
+    @Test("a short recovery of the network does not reset the count of failures; a success does")
     func failuresAroundAnotherHold() {
         for outcome in Self.outcomes {
             var scene = Scene()
@@ -235,7 +235,7 @@ struct LaneGateTests {
         scene.gate.recordDelivered(.init(job: JobID(rawValue: 2), uid: Self.alice))
         for job in 1...3 { scene.undelivered(Int64(job)) }
         #expect(scene.gate.hold?.cause == .undeliverable)
-        // One call of another owner may try if it is everybody's; its answer alone opens nothing.
+        // One call of another owner may test whether the hold applies to all; its answer alone opens nothing.
         #expect(scene.fitness(4, of: Self.bob) == .unconcerned)
         scene.call(4, of: Self.bob, Self.answered)
         #expect(scene.gate.hold != nil && scene.fitness(5, of: 1002) == nil)
@@ -245,7 +245,7 @@ struct LaneGateTests {
         #expect(scene.fitness(5, of: Self.bob) == .open && scene.fitness(14) == nil)
     }
 
-    // MARK: - Who is it?
+    // MARK: - Suspects
 
     /// Alice is refused, and Bob's next call works.
     private func suspicious() -> Scene {
@@ -255,7 +255,7 @@ struct LaneGateTests {
         return scene
     }
 
-    @Test("an owner who is refused alone closes nothing, and each refusal is its own when others' calls work around it")
+    @Test("an owner who is refused alone closes nothing, and its refusals count if others' calls work before and after")
     func alone() {
         var scene = suspicious()
         for job in 10..<30 {
@@ -273,7 +273,7 @@ struct LaneGateTests {
         #expect(scene.call(2, of: Self.bob, Self.answered) == [])
     }
 
-    @Test("money that runs out a second time costs nobody a strike: four jobs, one picture, and again nothing")
+    @Test("money that runs out again after one picture costs no job a strike")
     func twice() {
         var scene = Scene()
         let calls = (1...4).map { scene.begin(Int64($0)) }
@@ -290,7 +290,7 @@ struct LaneGateTests {
         }
     }
 
-    @Test("a suspect that is refused together with others takes no strike")
+    @Test("a suspect that is refused together with others gets no strike")
     func outage() {
         var scene = suspicious()
         scene.call(10, Self.refused)
@@ -300,7 +300,7 @@ struct LaneGateTests {
         #expect(scene.call(3, of: 1002, Self.answered) == [])
     }
 
-    @Test("if nobody else calls, suspects are held like in an outage, and others are not")
+    @Test("without calls of others, suspects are held as in an outage, and others are not")
     func suspectsHeld() {
         var scene = suspicious()
         for job in 10..<13 { scene.call(Int64(job), Self.refused) }
@@ -310,7 +310,7 @@ struct LaneGateTests {
         #expect(scene.gate.hold == nil)
     }
 
-    @Test("a lane held for suspects alone is looked at again for others when its rate limit is over")
+    @Test("a lane held only for suspects opens for others when its rate limit is over")
     func suspectsHeldUnderLimit() throws {
         var scene = suspicious()
         scene.call(2, of: Self.bob, .rateLimited(Self.error, retryAfter: .seconds(20)))
@@ -321,7 +321,7 @@ struct LaneGateTests {
         #expect(scene.gate.looksAgain(after: scene.now) == until)
     }
 
-    @Test("a hold for suspects that becomes everybody's is not tried at once by those who have met it")
+    @Test("a hold for suspects that becomes general is not probed at once by owners who have met it")
     func suspectsHeldThenAll() {
         var scene = suspicious()
         for job in 10..<13 { scene.call(Int64(job), Self.refused) }
@@ -332,7 +332,7 @@ struct LaneGateTests {
         #expect(scene.fitness(13) == .other && scene.fitness(3, of: 1002) == .unconcerned)
     }
 
-    @Test("a probe in flight stays the only one when a hold for suspects becomes everybody's")
+    @Test("a probe in flight stays the only one when a hold for suspects becomes general")
     func probesOnce() {
         var scene = suspicious()
         for job in 10..<13 { scene.call(Int64(job), Self.refused) }
@@ -346,7 +346,7 @@ struct LaneGateTests {
         #expect(scene.fitness(3, of: 1002) == .unconcerned)
     }
 
-    @Test("a probe that this host kept from being sent leaves its place to the next, at once")
+    @Test("a probe that this host could not send is replaced by the next one at once")
     func unsentProbe() {
         var scene = Scene()
         scene.call(1, Self.refused)
@@ -357,7 +357,7 @@ struct LaneGateTests {
         #expect(scene.gate.hold?.probes == 0 && scene.fitness(2) == .closer)
     }
 
-    @Test("an owner whose jobs all fail closes the lane for everybody once")
+    @Test("an owner whose jobs all fail closes the lane for all owners only once")
     func failsAlone() {
         var scene = Scene()
         for job in 1...3 { scene.call(Int64(job), .unknown(Self.error)) }
@@ -372,13 +372,13 @@ struct LaneGateTests {
 
     // MARK: - Rate limits
 
-    @Test("Retry-After sets the wait of the lane; a shorter one that comes later does not shorten it")
+    @Test("Retry-After sets the wait of the lane; a later, shorter one does not shorten it")
     func retryAfter() {
         var scene = Scene()
         let calls = [scene.begin(1), scene.begin(2), scene.begin(3)]
         _ = scene.end(calls[0], .rateLimited(Self.error, retryAfter: .seconds(30)))
         _ = scene.end(calls[1], .rateLimited(Self.error, retryAfter: .seconds(3)))
-        // What was in flight proves nothing about the end.
+        // Calls that were in flight prove nothing about the end.
         _ = scene.end(calls[2], Self.answered)
         #expect(scene.gate.opens(after: scene.now) == Self.start + .seconds(30) && scene.gate.pace.limit == 2)
         scene.now = Self.start + .seconds(29)
@@ -398,7 +398,7 @@ struct LaneGateTests {
         #expect(scene.fitness(1) == .open && scene.gate.isOpenToAll(at: scene.now))
     }
 
-    @Test("a long rate limit that one owner has met is tried by one call of another, and ends by it")
+    @Test("a long rate limit of one owner is tested by one call of another owner, which can end it")
     func longLimit() {
         var scene = Scene()
         scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
@@ -411,7 +411,7 @@ struct LaneGateTests {
         #expect(scene.fitness(3, of: 1002) == .open)
     }
 
-    @Test("a long rate limit is tried by another owner if there is one, else by another job")
+    @Test("a long rate limit is tested by another owner if there is one, else by another job")
     func whoTries() {
         var scene = Scene()
         scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
@@ -422,7 +422,7 @@ struct LaneGateTests {
         #expect(scene.fitness(4) == nil && scene.fitness(2, of: Self.bob) == .unconcerned)
     }
 
-    @Test("the API's newest word says how long a rate limit lasts", arguments: [Duration.seconds(30), nil])
+    @Test("the API's latest answer decides how long a rate limit lasts", arguments: [Duration.seconds(30), nil])
     func newestWord(_ wait: Duration?) throws {
         var scene = Scene()
         scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
@@ -430,11 +430,11 @@ struct LaneGateTests {
         scene.call(2, of: Self.bob, .rateLimited(Self.error, retryAfter: wait))
         let until = try #require(scene.gate.rateLimit?.until)
         #expect(until - scene.now <= wait ?? .seconds(120))
-        // Both have met it: nobody else tries before it is over.
+        // Both have met it: no other owner tests it before it is over.
         #expect(scene.fitness(3, of: 1002) == nil)
     }
 
-    @Test("who is told to wait for an hour makes nobody wait longer who was told a minute")
+    @Test("an hour's wait of one owner does not extend another owner's wait of a minute")
     func ownWord() throws {
         var scene = Scene()
         scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(60)))
@@ -444,7 +444,7 @@ struct LaneGateTests {
         #expect(scene.gate.rateLimit?.until == own)
     }
 
-    @Test("an inline picture of another owner shows that what one owner cannot download is that owner's alone")
+    @Test("another owner's inline picture shows that failed downloads concern one owner only")
     func inlineDelivers() {
         var scene = Scene()
         for job in 1...3 {
@@ -453,21 +453,21 @@ struct LaneGateTests {
         }
         #expect(scene.gate.hold?.cause == .undeliverable)
         let inline = CallOutcome.answered(Answer(items: [.init(inline: 0)]))
-        // The same owner's proves nothing about its links.
+        // An inline picture of the same owner proves nothing about its links.
         scene.call(4, inline)
         #expect(scene.gate.hold?.cause == .undeliverable)
         scene.call(5, of: Self.bob, inline)
         #expect(scene.gate.hold == nil && scene.gate.evidence.suspectOwners == [Self.alice])
     }
 
-    @Test("a long rate limit whose trial finds the lane closed is tried again by that hold's probes")
+    @Test("if the test of a long rate limit finds the lane closed, that hold's probes continue it")
     func longLimitUnderHold() {
         var scene = Scene()
         scene.call(1, .rateLimited(Self.error, retryAfter: .seconds(3600)))
         scene.now = scene.now + .seconds(15)
         scene.call(2, .wrongAddress(Self.error))
         #expect(scene.gate.hold?.cause == .wrongAddress && scene.gate.isRateLimited(at: scene.now))
-        // Another owner may be served where this one is not.
+        // Another owner may be served even if this one is not.
         #expect(scene.fitness(4, of: Self.bob) == .unconcerned)
         #expect(scene.fitness(3) == nil)
         let due = scene.gate.looksAgain(after: scene.now)
@@ -479,7 +479,7 @@ struct LaneGateTests {
         #expect(scene.fitness(3) == .open && scene.gate.hold == nil)
     }
 
-    @Test("who is limited alone, again and again, slows only itself")
+    @Test("an owner who alone is rate-limited again and again slows only itself")
     func limitedAlone() {
         var scene = Scene()
         let limited = CallOutcome.rateLimited(Self.error, retryAfter: .seconds(5))
@@ -494,15 +494,15 @@ struct LaneGateTests {
             #expect(scene.fitness(2, of: Self.bob) == .open && scene.gate.pace.limit ?? 4 >= pace ?? 4)
             #expect(scene.call(2, of: Self.bob, Self.answered) == [1])
         }
-        // Where others are limited too, it is the lane's.
+        // If others are limited too, the limit applies to the lane.
         scene.call(2, of: Self.bob, limited)
         #expect(
             scene.fitness(3, of: 1002) == nil && !scene.gate.isLimitedAlone(.init(job: JobID(rawValue: 1), uid: 1000)))
     }
 
-    // MARK: - Clocks and words
+    // MARK: - Clocks and resumes
 
-    @Test("a resume by hand ends a rate limit, and has a hold probed at once, alone")
+    @Test("a resume by hand ends a rate limit, and makes a hold probe at once, with a single call")
     func resume() {
         var scene = Scene()
         scene.call(1, Self.refused)
@@ -516,7 +516,7 @@ struct LaneGateTests {
         #expect(scene.fitness(1) == .closer)
     }
 
-    @Test("a clock that is set back ends no hold, keeps no probe waiting, and lets the probe's answer count")
+    @Test("a clock that is set back ends no hold and delays no probe, and the probe's answer counts")
     func clockSetBack() throws {
         var scene = Scene()
         scene.call(1, Self.refused)
@@ -532,7 +532,7 @@ struct LaneGateTests {
         #expect(scene.fitness(1) == .open)
     }
 
-    @Test("a resume by a clock that is fast does not put the probe off until that time")
+    @Test("a resume while the clock is fast does not delay the probe until that time")
     func resumedByFastClock() {
         var scene = Scene()
         scene.call(1, Self.refused)

@@ -6,7 +6,7 @@ import Testing
 @Suite("The life of a job")
 struct LifecycleTests {
     @Test(
-        "every state × event cell leads where the table says, or is forbidden and changes nothing",
+        "every state × event cell leads to the table's state, or is forbidden and changes nothing",
         arguments: LifecycleTable.cells)
     func cell(_ cell: LifecycleTable.Cell) {
         let before = Lifecycle(
@@ -21,7 +21,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("an attempt that was never made is taken back, so that an outage costs no job")
+    @Test("an attempt that was never made is not counted, so an outage costs no job")
     func deferral() throws {
         var job = Lifecycle(state: .calling, attempt: 7, attempts: 3, strikes: 2, onUnknown: .fail)
         _ = try job.apply(.deferred(nextTry: LifecycleTable.Event.nextTry), maxAttempts: 3)
@@ -47,7 +47,7 @@ struct LifecycleTests {
         #expect(job.attempts == maxAttempts)
     }
 
-    @Test("an unknown outcome is sent again only where the submitter said so, and not for ever")
+    @Test("an unknown outcome is sent again only if the submitter chose so, and not forever")
     func unknownWithRetry() throws {
         var job = Lifecycle(state: .calling, attempt: 1, attempts: 1, strikes: 0, onUnknown: .retry)
         _ = try job.apply(LifecycleTable.Event.outcomeUnknown.event, maxAttempts: 2)

@@ -2,12 +2,12 @@ import Testing
 
 @testable import FluxqModel
 
-@Suite("What keeps a queued job")
+@Suite("Why a queued job waits")
 struct QueueGateTests {
     private let start = Timestamp(secondsSinceEpoch: 1_000_000)
     private let party = LaneGate.Party(job: JobID(rawValue: 1), uid: 1000)
 
-    @Test("what keeps everybody is named before what keeps its lane, and that before what keeps one job")
+    @Test("a pause is named before a hold of the lane, and that before a reason of the job itself")
     func waiting() {
         let later = start + .seconds(60)
         var gate = QueueGate()
@@ -28,7 +28,7 @@ struct QueueGateTests {
         #expect(QueueGate().waiting(for: party, in: nil, notBefore: nil, afterBackoff: false, now: start) == .held)
     }
 
-    @Test("a fixed rate spaces calls evenly, and is named as what keeps a job last of all")
+    @Test("a fixed rate spaces calls evenly, and is the last reason that is named")
     func spacing() {
         let spacing = CallSpacing(interval: .seconds(2), lastCallAt: start)
         let next = start + .seconds(2)

@@ -2,10 +2,10 @@ import Testing
 
 @testable import FluxqModel
 
-@Suite("What a text must not hold")
+@Suite("Forbidden characters")
 struct TextRuleTests {
     @Test(
-        "what a terminal obeys is refused in every text",
+        "terminal control characters are refused in every text",
         arguments: [
             "\u{0}", "\u{7}", "\u{8}", "\u{B}", "\u{C}", "\u{1B}[31m", "\u{7F}", "\u{80}", "\u{85}", "\u{9B}31m",
             "\u{9F}", "\r", "a\rb", "a\r\rb\n", "end\r",
@@ -16,7 +16,7 @@ struct TextRuleTests {
     }
 
     @Test(
-        "what changes the direction of writing is refused in every text, and named",
+        "characters that change the writing direction are refused in every text, and named",
         arguments: [
             0x061C, 0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069,
         ] as [UInt32])
@@ -28,14 +28,14 @@ struct TextRuleTests {
         }
     }
 
-    @Test("several lines are fine in a prompt alone", arguments: ["a\nb", "a\r\nb", "a\tb", "\n", "a\u{2028}b"])
+    @Test("several lines are allowed only in a prompt", arguments: ["a\nb", "a\r\nb", "a\tb", "\n", "a\u{2028}b"])
     func lines(text: String) {
         #expect(TextRule.lines.problem(of: text) == nil)
         #expect(TextRule.oneLine.problem(of: text) != nil)
     }
 
     @Test(
-        "text of every script is fine",
+        "text of every script is allowed",
         arguments: ["Füge Schnee hinzu", "雪を降らせて", "أضف الثلج", "הוסף שלג", "👩‍👩‍👧", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "a\u{300}", "\u{A0}", "می‌خواهم"])
     func scripts(text: String) {
         for rule in [TextRule.lines, .oneLine] { #expect(rule.problem(of: text) == nil) }

@@ -28,7 +28,7 @@ struct UTCDayTests {
         #expect(day.firstOfNextMonth.start == (try Self.time(firstOfNext)))
     }
 
-    @Test("every day of four centuries lies in the month that the system's calendar says")
+    @Test("every day of four centuries is in the same month as in the system's calendar")
     func calendar() {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt

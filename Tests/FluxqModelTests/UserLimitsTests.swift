@@ -10,7 +10,7 @@ struct UserLimitsTests {
         return exception
     }
 
-    @Test("a user's own exception beats those of groups, of which the most generous counts, each limit by itself")
+    @Test("a user's own exception overrides those of groups; of these the most generous applies, limit by limit")
     func rules() {
         var rules = LimitRules()
         rules.standard[.imagesPerDay] = 10
@@ -33,8 +33,8 @@ struct UserLimitsTests {
         #expect(limits(1001, [1]) == [20, nil, 3])
     }
 
-    /// Every small case of the limits of a day, held against counting by hand.
-    @Test("a call is let through exactly where what was used and what it asks for fit, for every kind")
+    /// Compares every small case of the limits of a day with counting by hand.
+    @Test("a call is allowed exactly if the use plus the request is within the limit, for every kind")
     func exhaustive() {
         let now = Timestamp(secondsSinceEpoch: 1_750_000_000)
         for limit in Int64(0)...4 {
@@ -48,7 +48,7 @@ struct UserLimitsTests {
                         limits[kind] = limit
                         let reached = limits.obstacle(to: call, use: day, now: now)
                         #expect((reached == nil) == (used + Int64(images) <= limit))
-                        // What could never run says no time; what could, says the end of its period.
+                        // A call that can never run gets no time; any other gets the end of its period.
                         let end = kind == .spendPerMonth ? UTCDay(now).firstOfNextMonth : UTCDay(now).next
                         #expect(reached.map { $0.freesAt == (Int64(images) <= limit ? end.start : nil) } ?? true)
                         #expect(
@@ -79,7 +79,7 @@ struct UserLimitsTests {
     }
 
     @Test(
-        "a retry is let through as a new job is, and as long as there were fewer today; none at all is no matter of waiting"
+        "a retry is allowed like a new job, up to the day's limit; a limit of zero never renews"
     )
     func retries() {
         let now = Timestamp(secondsSinceEpoch: 1_750_000_000)
@@ -93,14 +93,14 @@ struct UserLimitsTests {
                 #expect(reached.map { $0.freesAt == (limit > 0 ? UTCDay(now).next.start : nil) } ?? true)
                 #expect(limits.obstacle(toQueueing: call, use: UserUse(retriesToday: used)) == nil)
                 #expect(limits.obstacle(to: call, use: UserUse(retriesToday: used), now: now) == nil)
-                // What does not free by itself is told first.
+                // A limit that does not free by itself is reported first.
                 limits[.keptBytes] = 0
                 #expect(limits.obstacle(toRetrying: call, use: UserUse(), now: now)?.kind == .keptBytes)
             }
         }
     }
 
-    @Test("what is in flight and what may have been billed counts like what was")
+    @Test("calls in flight and calls that may have been billed count like billed ones")
     func reserved() {
         var limits = UserLimits()
         limits[.imagesPerDay] = 6
@@ -111,7 +111,7 @@ struct UserLimitsTests {
         #expect(limits.obstacle(to: LimitedCall(images: 2, price: nil), use: use, now: now)?.used == 5)
     }
 
-    @Test("under a limit of money, a model without a price is no way round it")
+    @Test("a model without a price does not bypass a limit of money")
     func unpriced() {
         var limits = UserLimits()
         limits[.spendPerMonth] = 1_000_000
