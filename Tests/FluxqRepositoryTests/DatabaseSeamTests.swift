@@ -11,7 +11,7 @@ struct DatabaseSeamTests {
         #expect(Set(importing.map(\.file)) == ["FluxqStore/\(Self.engine)"])
     }
 
-    /// Each of them is SQLite's alone.
+    /// Words that only SQLite understands.
     @Test("no statement of the store has words that PostgreSQL does not understand")
     func subset() throws {
         let words = [

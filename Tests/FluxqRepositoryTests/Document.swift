@@ -4,17 +4,17 @@ import Testing
 
 /// A Markdown file of the repository.
 struct Document: CustomStringConvertible {
-    /// A link of it to another file of the repository.
+    /// A link in the document to another file of the repository.
     struct Link {
-        /// What a reader sees, as it is written: `name` in backticks is the name of something in the file.
+        /// The visible text as it is written: `name` in backticks is the name of something in the file.
         let text: String
-        /// The file, from the repository's root.
+        /// The path of the file, from the repository's root.
         let file: String
-        /// A heading of the file, as GitHub names it; nil for the whole file.
+        /// The GitHub anchor of a heading in the file; nil for the whole file.
         let heading: String?
     }
 
-    /// From the repository's root.
+    /// The path from the repository's root.
     let path: String
     let text: String
 
@@ -31,7 +31,7 @@ struct Document: CustomStringConvertible {
             + pages.filter { $0.hasSuffix(".md") }.map { try Document("docs/\($0)") }
     }
 
-    /// Without what stands between code fences.
+    /// The text without fenced code.
     private var prose: String {
         var isCode = false
         return text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
@@ -45,7 +45,7 @@ struct Document: CustomStringConvertible {
 
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
-    /// What each heading is called in a link: small letters, hyphens for spaces, no punctuation.
+    /// The anchor of each heading: small letters, hyphens for spaces, no punctuation.
     var headings: Set<String> {
         Set(
             prose.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in

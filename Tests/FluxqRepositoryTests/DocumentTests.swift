@@ -30,19 +30,19 @@ struct DocumentTests {
         #expect(named > 40)
     }
 
-    /// `Store.submit` of a Swift file is the type and the function; nil for a link that only names its file.
+    /// Splits `Store.submit` into the type and the function of a Swift file; nil for a link that only names its file.
     private static func name(in link: Document.Link) -> [String]? {
         guard link.file.hasSuffix(".swift"), link.text.hasPrefix("`"), link.text.hasSuffix("`") else { return nil }
         return link.text.dropFirst().dropLast().split(separator: ".").map(String.init)
     }
 
-    @Test("are where the sources and scripts say that they are, with the headings that they name")
+    @Test("exist where the sources and scripts refer to them, with the named headings")
     func mentions() throws {
         var mentions = 0
         for folder in ["Sources", "Tests", "Proofs", "scripts", "systemd"] {
             let names = try #require(FileManager.default.enumerator(atPath: "\(RepositoryFile.root)/\(folder)"))
             for case let name as String in names {
-                // Folders, and files that are no text, have nothing to say.
+                // Folders, and files that are no text, are skipped.
                 guard let text = try? RepositoryFile.text("\(folder)/\(name)") else { continue }
                 for match in text.matches(of: /docs\/([a-z-]+\.(?:md|yaml))(?:,\s+(?:\/\/\/ )?"([^"]+)"\))?/) {
                     mentions += 1
@@ -101,7 +101,7 @@ struct DocumentTests {
         }
     }
 
-    @Test("list every word that the stand-in plays")
+    @Test("list every word that the stand-in understands")
     func sandboxWords() throws {
         #expect(try RepositoryFile.text("docs/sandbox.md").contains(SandboxWord.markdownTable))
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Migrations")
 struct MigrationListTests {
-    @Test("the compiled list is the directory, in order, file for file")
+    @Test("the compiled list matches the directory, in order, file for file")
     func list() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: "\(RepositoryFile.root)/migrations")
             .filter { $0.hasSuffix(".sql") }.sorted()
@@ -15,7 +15,7 @@ struct MigrationListTests {
         }
     }
 
-    @Test("numbers have four digits and leave no gap")
+    @Test("numbers have four digits and no gaps")
     func numbers() {
         for (index, migration) in Migration.all.enumerated() {
             let digits = String(index + 1)

@@ -23,8 +23,8 @@ struct ModuleDependencyTests {
         let targets: [Target]
     }
 
-    /// Layers from the bottom up, as docs/architecture.md draws them: `| 0: system libraries | `CZlib`, `CLinux` |`. A module may
-    /// know what lies below its layer, never what stands beside or above it.
+    /// Layers from the bottom up, as in the table of docs/architecture.md: `| 0: system libraries | `CZlib`, `CLinux`
+    /// |`. A module may import modules of lower layers, never of its own or a higher one.
     private static func layers() throws -> [[String]] {
         let rows = try Document("docs/architecture.md").lines.filter { $0.starts(with: #/\| [0-9]: /#) }
         return rows.map { $0.matches(of: /`([^`]+)`/).map { String($0.1) } }
@@ -55,7 +55,7 @@ struct ModuleDependencyTests {
         }
     }
 
-    @Test("the lowest layer knows nothing; fluxq links no database, and fluxqd no stand-in of the API")
+    @Test("the lowest layer has no dependencies; fluxq links no database, and fluxqd no stand-in of the API")
     func reach() async throws {
         let targets = Dictionary(uniqueKeysWithValues: try await targets().map { ($0.name, $0) })
         for module in try #require(Self.layers().first) {

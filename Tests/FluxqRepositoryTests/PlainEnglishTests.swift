@@ -2,15 +2,14 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// What people read is in plain English: common words and short sentences.
+/// Text for people is in plain English: common words and short sentences.
 @Suite("The English of fluxq")
 struct PlainEnglishTests {
     private static let folders = ["Sources", "Tests", "Proofs", "Benchmarks", "Fuzz", "docs", "scripts", "systemd"]
     private static let files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Package.swift"]
 
-    /// Phrases that have to be read twice, as regular expressions, and what to write instead. A blank is any white
-    /// space,
-    /// also over the end of a line of a comment.
+    /// Phrases that have to be read twice, as regular expressions, and what to write instead. A blank matches any white
+    /// space, also across the lines of a comment.
     private static let phrases = [
         "what became of": "the result of, the state of",
         "became of": "the result of, the state of",
@@ -47,9 +46,9 @@ struct PlainEnglishTests {
         var sentences = 0
         for name in try FileManager.default.contentsOfDirectory(atPath: RepositoryFile.path(folder)) {
             for line in try RepositoryFile.text("\(folder)/\(name)").split(separator: "\n") {
-                // Output is indented; commands begin with $, and documents have no sentences.
+                // Program output is indented; commands begin with $; JSON documents have no sentences.
                 guard line.hasPrefix("    "), !line.hasPrefix("    $"), !line.contains("{") else { continue }
-                // What follows a colon is another's sentence, such as the API's.
+                // The text after a colon may be a quotation, such as a message of the API.
                 for sentence in line.split(separator: /[.!?:]\s+/) {
                     sentences += 1
                     #expect(sentence.split(separator: " ").count <= 25, "\(name): \(sentence)")
@@ -66,7 +65,7 @@ struct PlainEnglishTests {
             names += below.compactMap { $0 as? String }.map { "\(folder)/\($0)" }
         }
         return names.filter { !$0.hasSuffix("/PlainEnglishTests.swift") }.compactMap { name in
-            // Folders, and files that are no text, have nothing to say.
+            // Folders, and files that are no text, are skipped.
             (try? RepositoryFile.text(name)).map { (name, $0) }
         }
     }

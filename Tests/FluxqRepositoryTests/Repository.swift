@@ -1,4 +1,4 @@
-/// What this repository consists of.
+/// The parts of this repository.
 enum Repository {
     /// Programs that measure or test fluxq and are no part of it.
     static let tools: Set<String> = [

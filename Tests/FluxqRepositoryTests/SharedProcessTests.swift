@@ -3,7 +3,7 @@ import Testing
 /// All tests of the modules run in one process, several at a time.
 @Suite("The tests share a process")
 struct SharedProcessTests {
-    @Test("none changes what belongs to all of them: the umask, the environment, the directory, limits, signals")
+    @Test("none changes the state of the process: the umask, the environment, the directory, limits, signals")
     func leavesItAlone() throws {
         let pattern = /\b(umask|setenv|unsetenv|putenv|chdir|fchdir|setrlimit|sigaction|setuid|setgid)\(/
         let found = try SourceLine.ofAllTests().filter {

@@ -2,11 +2,11 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-/// One line of a Swift source, for the rules that all of them keep.
+/// A line of a Swift source, for rules that all sources must follow.
 struct SourceLine: CustomStringConvertible {
-    /// Below the folder that was asked for.
+    /// The path below the requested folder.
     let file: String
-    /// From 1.
+    /// The line number, from 1.
     let number: Int
     let text: String
 

@@ -1,9 +1,9 @@
 import Testing
 
-/// How the tests wait: for what they wait for, however long a busy machine takes.
+/// Tests wait for a signal, however long a busy machine takes.
 @Suite("The tests wait for signals")
 struct WaitingTests {
-    @Test("a time limit is there to end a test that hangs, and is far from what a slow machine needs")
+    @Test("a time limit only ends a test that hangs, and is far above the time that a slow machine needs")
     func limits() throws {
         let limits = try SourceLine.ofAllTests().filter { $0.text.contains(/\.timeLimit\(\./) }
         #expect(!limits.isEmpty)
@@ -15,7 +15,7 @@ struct WaitingTests {
 
     @Test("no test sleeps or spins, and none blocks a thread that the others' tasks need")
     func sleeps() throws {
-        // What is measured there is a sleep or a limit that has to run out, or an address never answers.
+        // These files measure a sleep or a timeout, or use an address that never answers.
         let exempt: Set<String> = [
             "FluxqTestSupport/Observation.swift",
             "FluxqWorkersTests/ClockTests.swift", "FluxqImagesAPITests/HostTimeTests.swift",
