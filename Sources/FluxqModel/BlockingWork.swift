@@ -1,2 +1,3 @@
-/// Runs work that blocks its thread, at once or later, once and to its end; work handed over first need not run first.
+/// Runs work that blocks its thread, immediately or later, exactly once and to its end. The order of several works is
+/// not guaranteed.
 package typealias BlockingWork = @Sendable (_ work: @escaping @Sendable () -> Void) -> Void

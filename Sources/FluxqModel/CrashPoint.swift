@@ -1,63 +1,64 @@
 import Glibc
 import Synchronization
 
-/// A moment between two effects, where a sudden end of the process could tear apart what belongs together. Each is named
-/// after the effect just done.
+/// A moment between two effects at which a sudden end of the process could leave related data inconsistent. Each point
+/// is named after the effect before it.
 ///
-/// With `FLUXQ_CRASH_POINT=NAME:N` a debug build kills itself, as by kill -9, when it passes the point for the Nth time:
-/// that is how `make crashtest` holds every gap open. In a release build passing does nothing, and the variable is unknown.
+/// With `FLUXQ_CRASH_POINT=NAME:N` a debug build kills itself, as by kill -9, when it passes the point for the Nth
+/// time. `make crashtest` uses this to test every gap. In a release build the points do nothing, and the variable is
+/// unknown.
 package enum CrashPoint: String, CaseIterable, Sendable {
     // A start.
     case directoryLocked, incomingEmptied, databaseOpened
     /// Inside the transaction of a migration.
     case migrationWritten
     case databaseMigrated
-    /// Inside the transaction that ends the calls which a dead process left in flight, after each of them.
+    /// Inside the transaction that settles the calls which a dead process left in flight, after each of them.
     case interruptedCallEnded
     case recoveryCommitted, socketBound, readinessAnnounced
 
-    // Any change of the database: before its commit, and before anybody hears of it.
+    // Any change of the database: before its commit, and after the commit but before any caller is answered.
     case transactionWritten, transactionCommitted
 
     // A file on its way into the archive.
     case fileSynced, fileRenamed, directorySynced
-    /// Of a file that keeps the name of its call beside its place.
+    /// A file that keeps the name of its call has a second name, which is then renamed.
     case fileLinked
 
-    // What a client asks for, before it gets its answer.
+    // A client's request, before its answer.
     case inputReceived, inputArchived, inputRecorded
     case submitCommitted, cancelCommitted, retryCommitted
 
     // A call.
     case intentCommitted
-    /// The request's last byte is let go, and may or may not leave.
+    /// The request's last byte is released, and may or may not leave.
     case lastByteReleased
     case lastByteHandedOver, answerHeadReceived
-    /// The answer's head stands in incoming/; then each of its inline pictures under the name of the call; then all that the
-    /// answer says. From there on a start finds it.
+    /// The answer's head is in incoming/; then each of its inline pictures under the name of the call; then the rest of
+    /// the answer. From there on a start finds it.
     case answerBegun, inlinePictureReceived, answerRead
     case inlinePictureArchived, answerRecorded, answerForgotten
 
-    /// An answer that a dead process had received is recorded.
+    /// An answer that a dead process had received was recorded.
     case answerTakenBack
 
     // A picture behind a link.
     case pictureReceived, pictureArchived, pictureRecorded
 
-    // What nobody uses any more.
+    // Unused content.
     case inputForgotten, contentUnlinked
 
     // A stop.
     case drainBegun, drainEnded, databaseClosed, socketRemoved
 
-    /// Does nothing, unless this is where a debug build was told to end.
+    /// Does nothing, unless a debug build was told to end at this point.
     package func pass() {
         #if DEBUG
             Self.sentence?.carryOut(at: self)
         #endif
     }
 
-    /// Variables of the environment that this build understands.
+    /// Environment variables that this build understands.
     package static var environmentVariables: Set<String> {
         #if DEBUG
             [Sentence.variable]
@@ -71,7 +72,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     extension CrashPoint {
         private static let sentence = Sentence()
 
-        /// Where this process is to end.
+        /// The point at which this process has to end.
         private final class Sentence: Sendable {
             static let variable = "FLUXQ_CRASH_POINT"
 

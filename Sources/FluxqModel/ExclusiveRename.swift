@@ -1,13 +1,13 @@
 import CLinux
 import Glibc
 
-/// Gives a file another name unless that is taken, on file systems of every kind.
+/// Renames a file unless the new name exists, on file systems of every kind.
 package enum ExclusiveRename {
-    /// Blocks.
+    /// Blocks the calling thread.
     ///
     /// - Parameters:
-    ///   - directory: open; `AT_FDCWD` if both names are paths of their own.
-    /// - Returns: 0, or an error number: `EEXIST` if the name is taken.
+    /// - directory: an open directory, or `AT_FDCWD` if both names are complete paths.
+    /// - Returns: 0, or an error number: `EEXIST` if the new name exists.
     package static func move(_ old: String, to new: String, in directory: Int32) -> Int32 {
         if renameat2(directory, old, directory, new, UInt32(FLUXQ_RENAME_NOREPLACE)) == 0 { return 0 }
         guard isUnsupported(errno) else { return errno }
@@ -16,7 +16,8 @@ package enum ExclusiveRename {
             return 0
         }
         guard isUnsupported(errno) || errno == EPERM || errno == EMLINK else { return errno }
-        // A file system with neither, such as some network shares: take the name with an empty file, then move over that.
+        // A file system with neither, such as some network shares: reserve the name with an empty file, then replace
+        // that.
         let taken = openat(directory, new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard taken >= 0 else { return errno }
         close(taken)
@@ -26,7 +27,8 @@ package enum ExclusiveRename {
         return code
     }
 
-    /// How a file system says that it has no such thing: a condition on a rename, a hard link, a sync of a directory.
+    /// True for the errors of a file system that does not support an operation: an exclusive rename, a hard link, a
+    /// sync of a directory.
     package static func isUnsupported(_ code: Int32) -> Bool {
         [EINVAL, EOPNOTSUPP, ENOSYS, ENOTTY].contains(code)
     }

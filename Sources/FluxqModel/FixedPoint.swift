@@ -1,7 +1,7 @@
-/// Decimal numbers held as whole ones, so that 0.1 is 0.1 and money adds up.
+/// Decimal numbers stored as integers, so that 0.1 is exact and sums of money are correct.
 package enum FixedPoint {
-    /// The number times 10^`decimals`; nil if the text is not plain digits with at most that many decimals, or too
-    /// large.
+    /// Returns the number times 10^`decimals`; nil if the text is not plain digits with at most that many decimals, or
+    /// is too large.
     package static func parse(_ text: String, decimals: Int) -> Int64? {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let whole = parts.first, !whole.isEmpty else { return nil }
@@ -13,7 +13,7 @@ package enum FixedPoint {
         return Int64(digits + String(repeating: "0", count: decimals - fraction.utf8.count))
     }
 
-    /// What `parse` reads back as the same number, without needless zeros. `value` is not negative.
+    /// Returns text that `parse` reads as the same number, without needless zeros. `value` must not be negative.
     package static func text(_ value: Int64, decimals: Int) -> String {
         var digits = String(value)
         guard decimals > 0 else { return digits }

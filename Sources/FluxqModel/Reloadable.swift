@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that a reload replaces as a whole while others read it. Who needs it to hold still for the length of some work
+/// A value that a reload replaces as a whole while others read it. Code that needs one consistent value for some work
 /// reads it once.
 package final class Reloadable<Value: Sendable>: Sendable {
     private let value: Mutex<Value>

@@ -1,4 +1,4 @@
-/// Which call of which job.
+/// The identity of a call: its job and attempt.
 package struct CallID: Hashable, Sendable, CustomStringConvertible {
     package let job: JobID
     /// The number of the job's attempt, from 1.

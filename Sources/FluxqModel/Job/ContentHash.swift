@@ -1,4 +1,5 @@
-/// The SHA-256 of a file's bytes: what a picture is called in the archive and, as `sha256:<64 hex digits>`, on the wire.
+/// The SHA-256 of a file's bytes. It is the name of a picture in the archive and, as `sha256:<64 hex digits>`, on the
+/// wire.
 package struct ContentHash: Hashable, Sendable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     package let hex: String

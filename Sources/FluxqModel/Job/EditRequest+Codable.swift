@@ -7,7 +7,7 @@ extension EditRequest: Codable {
         case responseFormat = "response_format"
     }
 
-    /// Reads back what was validated before it was written; ranges are not checked a second time.
+    /// Decodes a request that was validated before it was encoded; ranges are not checked again.
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         model = try fields.decode(String.self, forKey: .model)
@@ -27,7 +27,7 @@ extension EditRequest: Codable {
         }
     }
 
-    /// Writes the fields that are set; `image` as `sha256:…` or as the link.
+    /// Encodes the fields that are set; `image` as `sha256:…` or as the link.
     package func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encode(model, forKey: .model)
@@ -44,7 +44,7 @@ extension EditRequest: Codable {
         for (name, value) in parameters { try others.encode(value, forKey: FieldName(name)) }
     }
 
-    /// The name of any field, one of the model's own among them.
+    /// The name of any field, including the model's own.
     package struct FieldName: CodingKey {
         package let stringValue: String
         package var intValue: Int? { nil }
@@ -66,7 +66,7 @@ extension EditRequest: Codable {
 extension EditRequest.ResponseFormat: Codable {}
 
 extension EditRequest.Image {
-    /// Anything that is not `sha256:<64 hex digits>` is taken for a link; validation says whether it is one.
+    /// Any text other than `sha256:<64 hex digits>` is treated as a link; validation checks whether it is one.
     package init(wire text: String) {
         self = ContentHash(wire: text).map(Self.content) ?? .link(text)
     }

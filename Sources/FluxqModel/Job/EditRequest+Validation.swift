@@ -1,10 +1,11 @@
 extension EditRequest.Draft {
-    /// Checks every field and fills in what fluxq always sends to a model that takes it.
+    /// Checks every field, and adds the fields that fluxq always sends to a model that accepts them.
     ///
     /// - Parameters:
-    ///   - catalog: which models there are, and what each takes.
-    ///   - drawSeed: called once if the draft has no seed and the model takes one; returns one of `Bounds.drawnSeeds`.
-    /// - Returns: the request, or every field that is wrong, in the vendor's order; those of the model's own come last.
+    /// - catalog: the models, and the fields that each accepts.
+    ///   - drawSeed: called once if the draft has no seed and the model accepts one; returns one of
+    ///     `Bounds.drawnSeeds`.
+    /// - Returns: the request, or all invalid fields in the vendor's order; the model's own fields come last.
     package func validated(
         by catalog: ModelCatalog, drawSeed: () -> Int64
     ) -> Result<EditRequest, EditRequest.Invalid> {
@@ -30,7 +31,7 @@ extension EditRequest.Draft {
             "model", model.utf8.count <= Bounds.modelBytes,
             "must be at most \(Bounds.modelBytes) bytes, but is \(model.utf8.count)")
         check("model", by: .oneLine, model)
-        // What else is wrong depends on the model.
+        // The other checks depend on the model.
         if !wrong.contains(where: { $0.field == "model" }), catalog.lane(for: model) == nil {
             return .failure(.init(unknownModel: .init(name: model, offered: catalog.models)))
         }
@@ -59,7 +60,7 @@ extension EditRequest.Draft {
                 "must be at most \(Bounds.promptBytes) bytes, but is \(negativePrompt.utf8.count)")
             check("negative_prompt", by: .lines, negativePrompt)
         }
-        // A field that is not sent must not be asked for: the user would take the picture for another one.
+        // A field that is not sent must not be accepted: the user would expect a different picture.
         for field in EditRequest.CodingKeys.allCases where rules.omit.contains(field.rawValue) && isSet(field) {
             wrong.removeAll { $0.field == field.rawValue }
             wrong.append(.init(field: field.rawValue, problem: "is not a field that \(model) takes. Leave it out"))
@@ -112,7 +113,7 @@ extension EditRequest.Draft {
         return problems.map { .init(field: "image", problem: $0) }
     }
 
-    /// Unknown fields that are named; somebody who sends more sends something else.
+    /// The maximum number of unknown fields that are named; a request with more is something else entirely.
     private static let mostUnknown = 10
 
     private func problemsOfParameters(model: String, _ catalog: ModelCatalog) -> [EditRequest.FieldError] {
@@ -141,13 +142,14 @@ extension EditRequest.Draft {
             }
             return TextRule.lines.problem(of: text)
         case .number(let number):
-            // A whole number beyond 64 bits would be sent as another one.
+            // A whole number beyond 64 bits would be sent as a different number.
             return number.isFinite && number.magnitude < 0x1p63 ? nil : "must be a number of at most 64 bits"
         case .integer, .truth: return nil
         }
     }
 
-    /// An http or https link with a host and nothing that would end a header line; what lies behind it is the API's business.
+    /// True for an http or https link with a host and no character that would end a header line. The rest is up to the
+    /// API.
     private static func isWebLink(_ link: String) -> Bool {
         let lowered = link.lowercased()
         guard let scheme = ["https://", "http://"].first(where: lowered.hasPrefix) else { return false }
@@ -157,18 +159,18 @@ extension EditRequest.Draft {
 }
 
 extension EditRequest {
-    /// Why a draft cannot be sent.
+    /// The reason why a draft cannot be sent.
     package struct Invalid: Error, Hashable, Sendable, CustomStringConvertible {
         /// A model that no endpoint offers.
         package struct UnknownModel: Hashable, Sendable {
             package let name: String
-            /// Those that can be asked for, in the order of the configuration.
+            /// The models that can be requested, in the order of the configuration.
             package let offered: [String]
         }
 
-        /// Every field that is wrong. Never empty.
+        /// All invalid fields. Never empty.
         package let fields: [FieldError]
-        /// Nothing else was looked at then: what a request may hold depends on its model.
+        /// If this is set, nothing else was checked: the allowed fields depend on the model.
         package let unknownModel: UnknownModel?
 
         package init(fields: [FieldError]) {

@@ -1,7 +1,7 @@
-/// One edit as it is sent to the images API: the vendor's fields (docs/images-api.md, "The request"), checked.
+/// A validated edit with the fields that are sent to the images API: the vendor's (docs/images-api.md, "The request").
 ///
-/// A field that is nil is not sent. There is no way to make one but `EditRequest.Draft.validated(by:drawSeed:)` and reading
-/// back what that made.
+/// A field that is nil is not sent. Instances come only from `EditRequest.Draft.validated(by:drawSeed:)` or from
+/// decoding one of these.
 package struct EditRequest: Hashable, Sendable {
     package enum ResponseFormat: String, CaseIterable, Sendable {
         case url
@@ -12,7 +12,7 @@ package struct EditRequest: Hashable, Sendable {
     package enum Image: Hashable, Sendable {
         /// Bytes in the archive; sent as a `data:` URI.
         case content(ContentHash)
-        /// An http or https link; sent as it is.
+        /// An http or https link; sent unchanged.
         case link(String)
     }
 
@@ -21,23 +21,23 @@ package struct EditRequest: Hashable, Sendable {
     package let image: Image?
     package let n: Int?
     package let strength: Double?
-    /// Drawn by fluxq if the user set none, so that the result can be asked for again; −1 leaves the draw to the API. Nil if
-    /// the model's API takes no seed.
+    /// Drawn by fluxq if the user set none, so that the result can be reproduced; −1 leaves the draw to the API. nil if
+    /// the model's API has no seed.
     package let seed: Int64?
     package let steps: Int?
     package let guidanceScale: Double?
     package let negativePrompt: String?
-    /// Nil if the model's API takes no such field.
+    /// nil if the model's API has no such field.
     package let responseFormat: ResponseFormat?
-    /// Fields of the model's own (`ModelCatalog.Rules.parameters`), sent as they are.
+    /// Fields of the model's own (`ModelCatalog.Rules.parameters`), sent unchanged.
     package let parameters: [String: ParameterValue]
 
-    /// How many pictures the request asks for.
+    /// The number of pictures that the request asks for.
     package var imagesWanted: Int { n ?? 1 }
 }
 
 extension EditRequest {
-    /// What a user asked for, before anything is checked. `image` is still text unless it came as bytes.
+    /// A user's request before validation. `image` is still text unless it came as bytes.
     package struct Draft: Hashable, Sendable {
         package var model: String?
         package var prompt: String?
@@ -55,11 +55,11 @@ extension EditRequest {
         package init() {}
     }
 
-    /// One field that cannot be sent, and what it may be.
+    /// An invalid field, with its allowed values.
     package struct FieldError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The vendor's name of the field, such as `guidance_scale`.
         package let field: String
-        /// What it must be and what it was: "must be a whole number from 1 to 4, but is 9".
+        /// The requirement and the actual value: "must be a whole number from 1 to 4, but is 9".
         package let problem: String
 
         package init(field: String, problem: String) {
@@ -70,19 +70,19 @@ extension EditRequest {
         package var description: String { "\(field) \(problem)" }
     }
 
-    /// The vendor's ranges, and fluxq's own bounds where the vendor gives none.
+    /// The vendor's ranges, and fluxq's own bounds if the vendor gives none.
     package enum Bounds {
         package static let n = 1...4
         package static let strength = 0.0...1.0
         package static let steps = 1...50
         package static let guidanceScale = 1.0...10.0
         package static let lowestSeed: Int64 = -1
-        /// The vendor gives no upper end; every known server of this model takes 32 bits.
+        /// The vendor gives no upper end; every known server of this model accepts 32 bits.
         package static let highestSeed: Int64 = 4_294_967_295
         package static let promptBytes = 32_768
         package static let modelBytes = 200
         package static let linkBytes = 8_192
-        /// Of a field of the model's own: its name, and its value if that is a text.
+        /// The size of a name of a model's own field, and of its value if that is a text.
         package static let parameterNameBytes = 64
         package static let parameterBytes = 4_096
         /// Seeds that fluxq draws fit a signed 32-bit integer, the narrowest that servers are known to use.

@@ -3,33 +3,33 @@ package struct Job: Hashable, Sendable {
     package var id: JobID
     package var owner: Owner
     package var label: String?
-    /// −100 to 100; the higher runs first among its owner's jobs.
+    /// −100 to 100; a higher priority runs first among its owner's jobs.
     package var priority: Int
     package var createdAt: Timestamp
-    /// When the latest attempt was claimed.
+    /// The time when the latest attempt was claimed.
     package var startedAt: Timestamp?
-    /// When it was done or failed.
+    /// The time when it was done or failed.
     package var finishedAt: Timestamp?
     package var request: EditRequest
-    /// Where it is called.
+    /// The lane on which it is called.
     package var lane: Lane
     package var lifecycle: Lifecycle
-    /// Why it is not running, where it is queued.
+    /// The reason why it is not running, if it is queued.
     package var waiting: Waiting?
-    /// Where a limit of its owner keeps it waiting.
+    /// The limit of its owner that makes it wait, if any.
     package var limit: LimitReached?
-    /// Its place in the line of all users, where it is in it.
+    /// Its queue position among all users, if it has one.
     package var place: QueuePlace?
     package var pictures: [Picture]
-    /// The latest answer's own words.
+    /// The latest answer's data other than pictures.
     package var answer: AnswerRecord?
-    /// queued: the picture that it edits was found damaged in the archive and has to be brought again.
+    /// queued: the picture that it edits was found damaged in the archive and must be uploaded again.
     package var isInputDamaged = false
     /// Its latest calls, oldest first; empty in lists.
     package var ledger: [LedgerEntry] = []
-    /// queued, in a pause of fluxq's own: what its last call met.
+    /// queued, in a pause set by fluxq: the message of its last call.
     package var obstacle: String?
-    /// running: the disk is full, so that what it brings may have to wait.
+    /// running: the disk is full, so saving its pictures may have to wait.
     package var shortage: Shortage?
 
     package init(
@@ -54,7 +54,7 @@ package struct Job: Hashable, Sendable {
         self.answer = answer
     }
 
-    /// Bounds of what a submitter may set beside the request.
+    /// Bounds of the values that a submitter may set in addition to the request.
     package enum Bounds {
         package static let priority = -100...100
         package static let labelBytes = 200
@@ -62,15 +62,15 @@ package struct Job: Hashable, Sendable {
     }
 }
 
-/// Whose job it is: the number decides, the name is for people.
+/// The owner of a job: the uid decides, the name is for people.
 package struct Owner: Hashable, Sendable {
-    /// Of owners whose own number was given to somebody else. No user of any host has one of them, and who comes with one is
-    /// refused.
+    /// The uids of owners whose own uid was given to another person. No user of any host has one of them, and a caller
+    /// with one is refused.
     package static let numbersOfNobody: ClosedRange<UInt32> = 4_294_900_000...4_294_967_293
 
     package let uid: UInt32
     package let name: String
-    /// Numbers of the system's groups, as last looked up; nil if nobody has looked.
+    /// Group ids from the last lookup; nil if there was none.
     package let groups: Set<UInt32>?
 
     package init(uid: UInt32, name: String, groups: Set<UInt32>? = nil) {
@@ -80,7 +80,7 @@ package struct Owner: Hashable, Sendable {
     }
 }
 
-/// What the API said beside the pictures.
+/// The API's data in addition to the pictures.
 package struct AnswerRecord: Hashable, Sendable {
     package var requestID: String?
     package var created: Timestamp?

@@ -1,4 +1,4 @@
-/// A job's number: 1 and up, never given out twice.
+/// A job's number: 1 and up, never used twice.
 package struct JobID: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: Int64
 
@@ -6,7 +6,7 @@ package struct JobID: RawRepresentable, Hashable, Comparable, Sendable, Codable,
         self.rawValue = rawValue
     }
 
-    /// Reads what a person or a path says: decimal digits of a number from 1 to 2^63 − 1, nothing else.
+    /// Parses the text of a person or a path: only decimal digits of a number from 1 to 2^63 − 1.
     package init?(_ text: some StringProtocol) {
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let number = Int64(text), number > 0

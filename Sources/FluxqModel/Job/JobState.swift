@@ -3,7 +3,7 @@ package enum JobState: String, CaseIterable, Sendable {
     case queued, running, done, failed
 }
 
-/// Where a running job is.
+/// The phase of a running job.
 package enum Phase: String, CaseIterable, Sendable {
     /// The intent to call is committed; bytes may be on the wire. A crash here leaves the outcome unknown.
     case calling
@@ -11,7 +11,7 @@ package enum Phase: String, CaseIterable, Sendable {
     case archiving
 }
 
-/// Why a job failed: a closed set that programs may switch over.
+/// The reason why a job failed: a closed set that programs may switch over.
 package enum FailureReason: String, CaseIterable, Sendable {
     case rejected, moderated
     case noImage = "no_image"
@@ -21,7 +21,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case canceled
 }
 
-/// The one reason that a queued job is not running now.
+/// The one reason why a queued job is not running now.
 package enum Waiting: String, CaseIterable, Sendable {
     case ready, scheduled, backoff
     case rateLimited = "rate_limited"
@@ -29,17 +29,17 @@ package enum Waiting: String, CaseIterable, Sendable {
     case budget, held, paused
 }
 
-/// What happens to a job whose call may or may not have been billed.
+/// The action for a job whose call may or may not have been billed.
 package enum OnUnknown: String, CaseIterable, Sendable {
     /// A person decides.
     case fail
-    /// The submitter decided beforehand: send it again, up to `workers.max_attempts` times.
+    /// The submitter chose in advance to send it again, up to `workers.max_attempts` times.
     case retry
 }
 
-/// What a call did to the account.
+/// The effect of a call on the account.
 package enum Billing: String, CaseIterable, Sendable {
-    /// The call is in flight; its price is set aside.
+    /// The call is in flight; its price is reserved.
     case reserved
     case billed
     case notBilled = "not_billed"

@@ -1,13 +1,14 @@
-/// The models that users can ask for, and the endpoint that each is called at (`endpoints` and `models` of the
+/// The models that users can request, and the endpoint at which each is called (`endpoints` and `models` of the
 /// configuration).
 package struct ModelCatalog: Hashable, Sendable {
     package struct Endpoint: Hashable, Sendable {
         package var name: String
         /// The models it offers, in the order of the configuration; empty for every model.
         package var models: [String]
-        /// Calls in flight at most, of all its lanes together.
+        /// The maximum number of calls in flight, over all its lanes.
         package var concurrency: Int
-        /// Calls begun a minute at most, of all its lanes together; nil for as many as `concurrency` allows.
+        /// The maximum number of calls that begin per minute, over all its lanes; nil for as many as `concurrency`
+        /// allows.
         package var ratePerMinute: Int?
 
         package init(name: String, models: [String], concurrency: Int = 4, ratePerMinute: Int? = nil) {
@@ -20,13 +21,13 @@ package struct ModelCatalog: Hashable, Sendable {
         package func offers(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
     }
 
-    /// What differs between models.
+    /// The differences between models.
     package struct Rules: Hashable, Sendable {
-        /// Whether a request without a picture is refused.
+        /// True if a request without a picture is refused.
         package var requiresImage: Bool
-        /// Fields of fluxq's own that are not sent, because the model's API refuses them.
+        /// Fields of fluxq's own that are not sent, because the model's API rejects them.
         package var omit: Set<String>
-        /// Fields of the model's own that users may set and that are sent as they are.
+        /// Fields of the model's own that users may set and that are sent unchanged.
         package var parameters: [String]
 
         package init(requiresImage: Bool = false, omit: Set<String> = [], parameters: [String] = []) {
@@ -35,7 +36,7 @@ package struct ModelCatalog: Hashable, Sendable {
             self.parameters = parameters
         }
 
-        /// Of a model of which the configuration says nothing.
+        /// The rules of a model that is not in the configuration.
         package static func usual(for model: String) -> Rules {
             Rules(requiresImage: model == EditRequest.modelThatRequiresImage)
         }
@@ -43,9 +44,9 @@ package struct ModelCatalog: Hashable, Sendable {
 
     /// In the order of the configuration. Never empty.
     package var endpoints: [Endpoint]
-    /// By model; a model without an entry has the rules that its vendor documents, or the default ones.
+    /// The rules by model; a model without an entry has the rules that its vendor documents, or the default ones.
     package var rules: [String: Rules]
-    /// Of a request that names none (`api.model`).
+    /// The model of a request that names none (`api.model`).
     package var defaultModel: String
 
     package init(endpoints: [Endpoint], rules: [String: Rules] = [:], defaultModel: String) {
@@ -54,9 +55,10 @@ package struct ModelCatalog: Hashable, Sendable {
         self.defaultModel = defaultModel
     }
 
-    /// One endpoint, of the name that a configuration of `api.*` alone gives it. The first model is the default one.
+    /// Creates a catalog with one endpoint, named as in a configuration with only `api.*`. The first model is the
+    /// default.
     ///
-    /// - Parameter models: never empty.
+    /// - Parameter models: must not be empty.
     package init(offering models: [String], rules: [String: Rules] = [:]) {
         self.init(
             endpoints: [.init(name: Lane.defaultEndpoint, models: models)], rules: rules, defaultModel: models[0])
@@ -78,8 +80,8 @@ package struct ModelCatalog: Hashable, Sendable {
         endpoints.first { $0.offers(model) }.map { Lane(endpoint: $0.name, model: model) }
     }
 
-    /// Where jobs of a lane are called now: the lane itself if it is still configured, else the first endpoint that offers
-    /// its model; nil if none does.
+    /// The lane on which jobs of this lane are called now: the lane itself if it is still configured, otherwise that of
+    /// the first endpoint that offers its model; nil if none does.
     package func home(of lane: Lane) -> Lane? {
         if let endpoint = endpoint(lane.endpoint), endpoint.offers(lane.model) { return lane }
         return self.lane(for: lane.model)

@@ -1,4 +1,4 @@
-/// A field that a request to some model may have, and what it may hold.
+/// A field that requests to a model may have, with its allowed values.
 package struct ModelField: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case text(maxBytes: Int)
@@ -11,7 +11,7 @@ package struct ModelField: Hashable, Sendable {
         case any(maxBytes: Int)
     }
 
-    /// As the request's JSON has it, such as `guidance_scale`.
+    /// The name in the request's JSON, such as `guidance_scale`.
     package let name: String
     package let kind: Kind
     package let isRequired: Bool
@@ -24,7 +24,7 @@ package struct ModelField: Hashable, Sendable {
 }
 
 extension EditRequest.CodingKeys {
-    /// What the field may hold.
+    /// The allowed values of the field.
     package var kind: ModelField.Kind {
         typealias Bounds = EditRequest.Bounds
         return switch self {
@@ -40,12 +40,12 @@ extension EditRequest.CodingKeys {
         }
     }
 
-    /// Whether a model's rules may leave the field out of its requests (`omit`).
+    /// True if a model's rules may leave the field out of its requests (`omit`).
     package var mayBeOmitted: Bool { self != .prompt && self != .model }
 }
 
 extension ModelCatalog {
-    /// What a request to the model may have: fluxq's own fields first, then the model's.
+    /// The allowed fields of a request to the model: fluxq's own fields first, then the model's.
     package func fields(of model: String) -> [ModelField] {
         let rules = rules(for: model)
         return EditRequest.CodingKeys.allCases.filter { !rules.omit.contains($0.rawValue) }.map {

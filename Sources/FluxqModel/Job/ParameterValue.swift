@@ -1,8 +1,8 @@
 extension EditRequest {
-    /// The value of a field that is the model's own: a text, a number, or true or false. fluxq only passes it on.
+    /// The value of a model's own field: a text, a number, or true or false. fluxq only forwards it.
     package enum ParameterValue: Hashable, Sendable {
         case text(String)
-        /// A number that is whole and fits 64 bits, however it was written (`1`, `1.0`).
+        /// A whole number that fits 64 bits, in any notation (`1`, `1.0`).
         case integer(Int64)
         case number(Double)
         case truth(Bool)
@@ -35,7 +35,7 @@ extension EditRequest.ParameterValue: Codable {
 }
 
 extension EditRequest.ParameterValue: CustomStringConvertible {
-    /// As a person writes it: `1024x1024`, `3`, `0.5`, `true`.
+    /// The value as a person writes it: `1024x1024`, `3`, `0.5`, `true`.
     package var description: String {
         switch self {
         case .text(let text): text

@@ -1,16 +1,17 @@
-/// What a text of a submission must not hold: characters that a terminal, a log or a reader obeys instead of showing.
+/// A rule for the texts of a submission. It forbids characters that control a terminal, a log or a reader instead of
+/// being shown.
 package enum TextRule {
     /// A name: a label, a key, a model.
     case oneLine
-    /// A prompt: tabs and line ends (LF, or CR and LF) are fine.
+    /// A prompt: tabs and line ends (LF, or CR and LF) are allowed.
     case lines
 
-    /// What is wrong with a text, as it stands after the field's name; nil if nothing is.
+    /// Returns the problem of a text, as a phrase after the field's name; nil if there is none.
     package func problem(of text: String) -> String? {
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return nil }
         var last: Unicode.Scalar?
         for scalar in text.unicodeScalars {
-            // CR alone goes back to the beginning of the line, where what follows hides what stands there.
+            // CR alone returns to the start of the line, where the following text hides the text before it.
             if last == "\r", self == .oneLine || scalar != "\n" { return controlProblem }
             if scalar.properties.isBidiControl {
                 return "must not contain characters that change the direction of writing, such as "

@@ -1,12 +1,12 @@
-/// Who asks something of fluxqd: what the kernel says of the connection, and what this host and the configuration make of
-/// that. Nothing that a client sends is in here.
+/// The user who makes a request: the kernel's information about the connection, and the rights from this host's user
+/// database and the configuration. It contains nothing that the client sends.
 package struct Caller: Hashable, Sendable {
     package let uid: UInt32
-    /// For people only; users are told apart by number.
+    /// For people only; users are identified by uid.
     package let name: String
-    /// The numbers of the groups that the host's user database puts the user in.
+    /// The ids of the user's groups in the host's user database.
     package let groups: Set<UInt32>
-    /// Sees and manages everything.
+    /// True if the user may see and manage everything.
     package let isAdministrator: Bool
 
     package init(uid: UInt32, name: String, groups: Set<UInt32> = [], isAdministrator: Bool = false) {
@@ -16,11 +16,11 @@ package struct Caller: Hashable, Sendable {
         self.isAdministrator = isAdministrator
     }
 
-    /// Somebody who is no administrator.
+    /// Creates a caller who is no administrator.
     package init(_ owner: Owner) {
         self.init(uid: owner.uid, name: owner.name, groups: owner.groups ?? [])
     }
 
-    /// Everybody is in some group: none at all is a lookup that failed, which says nothing.
+    /// Every user has a group, so an empty set means a failed lookup and is ignored.
     package var owner: Owner { Owner(uid: uid, name: name, groups: groups.isEmpty ? nil : groups) }
 }

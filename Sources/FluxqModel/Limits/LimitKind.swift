@@ -1,8 +1,8 @@
-/// What is limited for each user; the raw value is the key below `limits:` and the name on the wire.
+/// A limit for each user; the raw value is the key below `limits:` and the name on the wire.
 package enum LimitKind: String, CaseIterable, Sendable {
-    /// Jobs that wait; a submit over it is refused.
+    /// Queued jobs; a submit over it is refused.
     case queuedJobs = "queued_jobs"
-    /// Jobs whose call is being made; others wait. A job that only fetches its pictures does not count.
+    /// Jobs with a call in flight; others wait. A job that only fetches its pictures does not count.
     case runningJobs = "running_jobs"
     /// Pictures of one day (UTC); jobs over it wait.
     case imagesPerDay = "images_per_day"
@@ -10,15 +10,15 @@ package enum LimitKind: String, CaseIterable, Sendable {
     case spendPerDay = "spend_per_day"
     /// Money of one month (UTC), in millionths of the currency; jobs over it wait.
     case spendPerMonth = "spend_per_month"
-    /// Failed jobs that are put back into the queue by hand on one day (UTC); one more is refused.
+    /// Failed jobs that are returned to the queue by hand on one day (UTC); one more is refused.
     case retriesPerDay = "retries_per_day"
     /// Bytes of one input; a larger one is refused.
     case inputBytes = "input_bytes"
     /// Bytes of all inputs that no job has used; one more is refused.
     case unusedInputBytes = "unused_input_bytes"
-    /// Bytes of all pictures and inputs in the archive; a full one takes no new job, and jobs wait.
+    /// Bytes of all pictures and inputs in the archive; at the limit no new job is accepted, and jobs wait.
     case archiveBytes = "archive_bytes"
-    /// Bytes of text that jobs, whether they have ended or not, hold in the database; a submit over it is refused.
+    /// Bytes of text of all jobs in the database, including ended ones; a submit over it is refused.
     case keptBytes = "kept_bytes"
 
     package enum Unit: Sendable {
@@ -33,7 +33,7 @@ package enum LimitKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether it can keep a job from being called; the others are looked at only when something comes in.
+    /// True if the limit can block a call; the others are checked only for a new submission or input.
     package var concernsCalls: Bool {
         switch self {
         case .runningJobs, .imagesPerDay, .spendPerDay, .spendPerMonth, .archiveBytes: true
@@ -41,12 +41,12 @@ package enum LimitKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// How long something counts against the limit.
+    /// The time for which a use counts against the limit.
     package enum Period: Sendable {
         case day, month
     }
 
-    /// nil if it counts for as long as it is there.
+    /// nil if a use counts for as long as it exists.
     package var period: Period? {
         switch self {
         case .imagesPerDay, .spendPerDay, .retriesPerDay: .day

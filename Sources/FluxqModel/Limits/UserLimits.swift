@@ -1,37 +1,37 @@
-/// What one user may use at most, and the user's share of the calls.
+/// The maximum use of one user, and the user's share of the calls.
 package struct UserLimits: Hashable, Sendable {
-    /// A kind that is not in it has no limit.
+    /// A missing kind has no limit.
     private var most: [LimitKind: Int64] = [:]
-    /// Calls go to users who wait in proportion to their weights.
+    /// Waiting users get calls in proportion to their weights.
     package var weight = 1
 
     package static let weights = 1...1000
 
     package init() {}
 
-    /// Nothing is limited.
+    /// True if nothing is limited.
     package var areNone: Bool { most.isEmpty }
 
-    /// One of them can keep a job from being called.
+    /// True if one of the limits can block a call.
     package var concernCalls: Bool { most.keys.contains(where: \.concernsCalls) }
 
-    /// In the kind's unit: a count, bytes, or millionths of the currency. nil is no limit.
+    /// The limit in the kind's unit: a count, bytes, or millionths of the currency. nil is no limit.
     package subscript(_ kind: LimitKind) -> Int64? {
         get { most[kind] }
         set { most[kind] = newValue }
     }
 }
 
-/// Limits by user: what holds for everybody, and exceptions.
+/// Limits by user: the standard limits, and exceptions.
 package struct LimitRules: Hashable, Sendable {
-    /// What an exception says; about what it does not name, the rule for everybody holds.
+    /// The limits of an exception; for a kind that it does not name, the standard limit applies.
     package struct Exception: Hashable, Sendable {
         fileprivate var most: [LimitKind: Int64?] = [:]
         package var weight: Int?
 
         package init() {}
 
-        /// nil if the exception does not name the kind; `.some(nil)` lifts the limit.
+        /// nil if the exception does not name the kind; `.some(nil)` removes the limit.
         package subscript(_ kind: LimitKind) -> Int64?? {
             get { most[kind] }
             set { most[kind] = newValue }
@@ -39,14 +39,15 @@ package struct LimitRules: Hashable, Sendable {
     }
 
     package var standard = UserLimits()
-    /// By the user's number.
+    /// Exceptions by uid.
     package var users: [UInt32: Exception] = [:]
-    /// By the number of a group of the system.
+    /// Exceptions by group id.
     package var groups: [UInt32: Exception] = [:]
 
     package init() {}
 
-    /// The user's own exception beats those of groups; of several groups the most generous counts, each limit by itself.
+    /// The user's own exception overrides those of groups; of several groups the most generous applies, for each limit
+    /// separately.
     package func limits(uid: UInt32, groups memberships: some Sequence<UInt32>) -> UserLimits {
         let own = users[uid]
         let shared = groups.isEmpty ? [] : memberships.compactMap { groups[$0] }

@@ -1,11 +1,11 @@
-/// What counts against one user's limits at a moment.
+/// The use that counts against one user's limits at a moment.
 package struct UserUse: Hashable, Sendable {
-    /// Of one period: what was billed, what is set aside for calls in flight, and what may have been billed.
+    /// The use in one period: what was billed, what is reserved for calls in flight, and what may have been billed.
     package struct Tally: Hashable, Sendable {
         package var images: Int64
         package var reservedImages: Int64
         package var unknownImages: Int64
-        /// Millionths of the currency.
+        /// In millionths of the currency.
         package var spent: Int64
         package var reserved: Int64
         package var unknown: Int64
@@ -22,7 +22,7 @@ package struct UserUse: Hashable, Sendable {
             self.unknown = unknown
         }
 
-        /// What counts: a call with an unknown outcome may have been billed, so it still counts.
+        /// The images that count. A call with an unknown outcome may have been billed, so it counts too.
         package var allImages: Int64 { images + reservedImages + unknownImages }
         package var allSpend: Int64 { spent + reserved + unknown }
     }
@@ -50,7 +50,7 @@ package struct UserUse: Hashable, Sendable {
         self.keptBytes = keptBytes
     }
 
-    /// In the kind's unit; of `.inputBytes` nothing adds up.
+    /// The use in the kind's unit; 0 for `.inputBytes`, which has no total.
     package subscript(_ kind: LimitKind) -> Int64 {
         switch kind {
         case .queuedJobs: queued
@@ -67,21 +67,21 @@ package struct UserUse: Hashable, Sendable {
     }
 }
 
-/// A limit that stands in the way of something.
+/// A limit that prevents something.
 package struct LimitReached: Hashable, Sendable {
     package var kind: LimitKind
     /// In the kind's unit.
     package var limit: Int64
     package var used: Int64
-    /// What uploads of the user that are still on their way would add, where they stand in the way of one more.
+    /// The size of the user's uploads in progress, if only they prevent another one.
     package var onTheWay: Int64 = 0
-    /// What the job or input would add.
+    /// The amount that the job or input would add.
     package var asked: Int64
-    /// When the limit is renewed; nil if only something that ends can free it.
+    /// The time when the limit is renewed; nil if only the end of something can free it.
     package var freesAt: Timestamp?
-    /// Of the numbers, where they are money.
+    /// The currency of the amounts, if they are money.
     package var currency: String?
-    /// Of one image of the job's model nobody has set a price, so that nothing can be counted.
+    /// True if the job's model has no price, so that nothing can be counted.
     package var isUnpriced: Bool
 
     package init(
@@ -97,19 +97,19 @@ package struct LimitReached: Hashable, Sendable {
         self.isUnpriced = isUnpriced
     }
 
-    /// Waiting does not help: it alone is more than the limit.
+    /// True if waiting does not help: the request alone exceeds the limit.
     package var canNeverFit: Bool { isUnpriced || asked > limit }
 
-    /// The word for a job that waits for it.
+    /// The waiting reason of a job that waits for the limit.
     package var waiting: Waiting {
         kind.unit == .money ? .budget : .userLimit
     }
 }
 
-/// One call, as the limits see it.
+/// The data of a call that limits need.
 package struct LimitedCall: Hashable, Sendable {
     package var images: Int
-    /// Of one image, in millionths; nil if nobody has set a price for the model.
+    /// The price of one image, in millionths; nil if the model has no price.
     package var price: Int64?
 
     package init(images: Int, price: Int64?) {
@@ -126,7 +126,7 @@ package struct LimitedCall: Hashable, Sendable {
 }
 
 extension UserLimits {
-    /// The limit that keeps a call from being made now: of several, the one that holds longest.
+    /// The limit that blocks a call now; of several, the one that lasts longest.
     package func obstacle(to call: LimitedCall, use: UserUse, now: Timestamp) -> LimitReached? {
         if let limit = self[.archiveBytes], use.archiveBytes >= limit {
             return LimitReached(kind: .archiveBytes, limit: limit, used: use.archiveBytes, asked: 0)
@@ -141,7 +141,7 @@ extension UserLimits {
         return nil
     }
 
-    /// The limit that keeps a job from being queued: too many wait, or it could never run.
+    /// The limit that prevents a job from being queued: too many are queued, or the job could never run.
     package func obstacle(toQueueing call: LimitedCall, use: UserUse) -> LimitReached? {
         if let limit = self[.queuedJobs], use.queued >= limit {
             return LimitReached(kind: .queuedJobs, limit: limit, used: use.queued, asked: 1)
@@ -164,7 +164,7 @@ extension UserLimits {
         return nil
     }
 
-    /// The limit that keeps a failed job from being put back into the queue by hand: as for a new one, or too many were today.
+    /// The limit that prevents a retry of a failed job by hand: as for a new job, or the day's retries are used up.
     package func obstacle(toRetrying call: LimitedCall, use: UserUse, now: Timestamp) -> LimitReached? {
         if let reached = obstacle(toQueueing: call, use: use) { return reached }
         guard let limit = self[.retriesPerDay], use.retriesToday >= limit else { return nil }
@@ -173,9 +173,9 @@ extension UserLimits {
         return reached
     }
 
-    /// The limit that keeps an input of so many bytes from being taken.
+    /// The limit that prevents an input of that many bytes from being accepted.
     ///
-    /// - Parameter onTheWay: bytes of other inputs that are being sent.
+    /// - Parameter onTheWay: the bytes of other inputs that are being uploaded.
     package func obstacle(toInput bytes: Int64, use: UserUse, onTheWay: Int64 = 0) -> LimitReached? {
         for kind in [LimitKind.inputBytes, .unusedInputBytes, .archiveBytes] {
             guard let limit = self[kind] else { continue }
@@ -184,7 +184,7 @@ extension UserLimits {
             let (sum, isTooMuch) = used.addingReportingOverflow(bytes)
             guard isTooMuch || sum > limit - others else { continue }
             var reached = LimitReached(kind: kind, limit: limit, used: used, asked: bytes)
-            // Without the others it fits: it does as soon as they are there or given up.
+            // Without the others it fits, so it may fit later if one of them is given up.
             if !isTooMuch, sum <= limit { reached.onTheWay = others }
             return reached
         }

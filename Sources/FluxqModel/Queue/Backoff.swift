@@ -1,4 +1,4 @@
-/// Growing pauses with full jitter: a random time between nothing and a ceiling that doubles with every failure.
+/// Growing pauses with full jitter: a random time between zero and a ceiling that doubles with every failure.
 package struct Backoff: Hashable, Sendable {
     package let base: Duration
     package let cap: Duration
@@ -14,12 +14,12 @@ package struct Backoff: Hashable, Sendable {
         return min(cap, base * (1 << doublings))
     }
 
-    /// A pause drawn evenly from zero to the ceiling.
+    /// Returns a pause drawn uniformly from zero to the ceiling.
     package func pause(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         .milliseconds(Int64.random(in: 0...ceiling(failures: failures).milliseconds, using: &generator))
     }
 
-    /// A pause from half the ceiling to the ceiling, for what must not follow at once on the one that just failed.
+    /// Returns a pause from half the ceiling to the ceiling, for a try that must not follow a failure immediately.
     package func pauseAtLeastHalf(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         let ceiling = ceiling(failures: failures).milliseconds
         return .milliseconds(Int64.random(in: ceiling / 2...ceiling, using: &generator))

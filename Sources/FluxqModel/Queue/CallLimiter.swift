@@ -1,9 +1,9 @@
-/// How many calls of a lane may be in flight: additive increase, multiplicative decrease.
+/// The number of calls of a lane that may be in flight: additive increase, multiplicative decrease.
 ///
-/// An answer of "too many" halves the limit, once for all calls that were in flight together; a run of as many successes as
-/// the limit raises it by one, up to the endpoint's number.
+/// An answer of "too many" halves the limit, once for all calls that were in flight together. A run of as many
+/// successes as the limit raises it by one, up to the endpoint's number.
 package struct CallLimiter: Hashable, Sendable, Codable {
-    /// nil while it has never been too many.
+    /// nil if the lane is not limited.
     package private(set) var limit: Int?
     /// The number of the latest call that had begun when the limit was last halved.
     private var lastAtCut = 0
@@ -13,13 +13,13 @@ package struct CallLimiter: Hashable, Sendable, Codable {
         self.limit = limit
     }
 
-    /// - Parameter ceiling: calls in flight at most, of all lanes of the endpoint.
+    /// - Parameter ceiling: the maximum number of calls in flight, over all lanes of the endpoint.
     package func allowed(ceiling: Int) -> Int { min(limit ?? ceiling, ceiling) }
 
-    /// A call was answered that it is one too many.
+    /// Notes that the API answered a call with "too many".
     ///
     /// - Parameters:
-    ///   - call: its number.
+    /// - call: the number of the call.
     ///   - latest: the number of the latest call that has begun.
     package mutating func slowDown(call: Int, latest: Int, ceiling: Int) {
         successes = 0
@@ -33,7 +33,7 @@ package struct CallLimiter: Hashable, Sendable, Codable {
         successes += 1
         guard successes >= limit else { return }
         successes = 0
-        // What has come back to the ceiling is not limited any more, so that a higher one counts at once.
+        // A limit that has reached the ceiling is removed, so that a higher ceiling applies immediately.
         self.limit = limit + 1 >= ceiling ? nil : limit + 1
     }
 }

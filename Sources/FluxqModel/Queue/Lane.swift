@@ -5,7 +5,7 @@ package struct Lane: Hashable, Sendable, CustomStringConvertible {
 
     /// A key of `endpoints`.
     package let endpoint: String
-    /// As the API names it.
+    /// The API's name of the model.
     package let model: String
 
     package init(endpoint: String, model: String) {

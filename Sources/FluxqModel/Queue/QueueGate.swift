@@ -1,4 +1,4 @@
-/// What keeps every lane from calling: a pause by hand, or a disk without room. Each lane has a `LaneGate` beside it.
+/// The gate that closes all lanes: a pause by hand, or a full disk. In addition, each lane has a `LaneGate`.
 package struct QueueGate: Hashable, Sendable {
     package struct Pause: Hashable, Sendable {
         package var since: Timestamp
@@ -12,7 +12,7 @@ package struct QueueGate: Hashable, Sendable {
     }
 
     package var pause: Pause?
-    /// What the workers find out by themselves before they claim; here for those who look.
+    /// The workers check this themselves before a claim; it is here to be shown to users.
     package var shortage: Shortage?
 
     package init(pause: Pause? = nil, shortage: Shortage? = nil) {
@@ -21,10 +21,10 @@ package struct QueueGate: Hashable, Sendable {
     }
 }
 
-/// `rate_per_minute` of an endpoint: calls begin at least so far from one another.
+/// `rate_per_minute` of an endpoint as the minimum time between the starts of two calls.
 package struct CallSpacing: Hashable, Sendable {
     package var interval: Duration
-    /// When the latest call began, of this daemon or an earlier one.
+    /// The time when the latest call began, of this daemon or an earlier one.
     package var lastCallAt: Timestamp?
 
     package init(interval: Duration, lastCallAt: Timestamp?) {
@@ -32,7 +32,8 @@ package struct CallSpacing: Hashable, Sendable {
         self.lastCallAt = lastCallAt
     }
 
-    /// When the next call may begin, if that is not yet. A clock that shows an earlier time has been set back since.
+    /// The time when the next call may begin; nil if it may begin now. An earlier time than the latest call's means
+    /// that the clock was set back.
     package func next(after now: Timestamp) -> Timestamp? {
         guard let lastCallAt, now >= lastCallAt, now < lastCallAt + interval else { return nil }
         return lastCallAt + interval
@@ -40,13 +41,13 @@ package struct CallSpacing: Hashable, Sendable {
 }
 
 extension QueueGate {
-    /// The one reason that a queued job is not running: what keeps everybody first, then what keeps its lane, then what keeps
-    /// this job, and last what is over in a moment.
+    /// The one reason why a queued job is not running. Reasons for all jobs come first, then those of its lane, then
+    /// those of the job itself, and last a reason that ends in a moment.
     ///
     /// - Parameters:
     ///   - lane: the gate of the job's lane; nil if no endpoint offers its model.
-    ///   - spacing: of the lane's endpoint.
-    ///   - limit: of the owner, that is reached.
+    /// - spacing: the spacing of the lane's endpoint.
+    ///   - limit: the owner's limit that is reached.
     package func waiting(
         for party: LaneGate.Party, in lane: LaneGate?, spacing: CallSpacing? = nil,
         notBefore: Timestamp?, afterBackoff: Bool, limit: LimitReached? = nil, now: Timestamp

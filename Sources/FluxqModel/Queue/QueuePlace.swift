@@ -1,11 +1,12 @@
-/// Where a job stands among all that wait for nothing but their turn, and when its turn comes as things look now.
+/// The queue position of a job that only waits for its turn, and the estimated time of its call.
 package struct QueuePlace: Hashable, Sendable {
     /// From 1, the next to be called; nil if more than `furthest` are ahead.
     package var place: Int?
-    /// From the durations of recent calls; nil if too far away, nothing was measured yet, or the queue is stopped.
+    /// The estimate from the durations of recent calls; nil if the job is too far back, nothing was measured yet, or
+    /// the queue is stopped.
     package var startsAt: Timestamp?
 
-    /// Places are counted up to here: what lies further back is not worth the counting.
+    /// Positions are counted up to this number; the exact position of jobs further back is not worth its cost.
     package static let furthest = 1000
 
     package init(place: Int?, startsAt: Timestamp? = nil) {

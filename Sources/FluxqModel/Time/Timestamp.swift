@@ -14,13 +14,13 @@ package struct Timestamp: RawRepresentable, Hashable, Comparable, Codable, Senda
         lhs.rawValue < rhs.rawValue
     }
 
-    /// Saturates instead of trapping: a deadline computed from a hostile number is far away, not a crash.
+    /// Saturates instead of trapping: a deadline computed from a malicious number is far away, not a crash.
     package static func + (lhs: Timestamp, rhs: Duration) -> Timestamp {
         let (sum, overflow) = lhs.rawValue.addingReportingOverflow(rhs.milliseconds)
         return Timestamp(rawValue: overflow ? (rhs < .zero ? .min : .max) : sum)
     }
 
-    /// How long it is from `rhs` to `lhs`; negative when `lhs` is earlier.
+    /// Returns the time from `rhs` to `lhs`; negative if `lhs` is earlier.
     package static func - (lhs: Timestamp, rhs: Timestamp) -> Duration {
         let (difference, overflow) = lhs.rawValue.subtractingReportingOverflow(rhs.rawValue)
         return .milliseconds(overflow ? (lhs < rhs ? .min : .max) : difference)

@@ -1,4 +1,4 @@
-/// A day of the calendar in UTC, by which use is counted and limits are renewed.
+/// A calendar day in UTC, for which use is counted and limits are renewed.
 package struct UTCDay: RawRepresentable, Hashable, Comparable, Sendable {
     /// Days since 1970-01-01.
     package let rawValue: Int64
@@ -18,7 +18,7 @@ package struct UTCDay: RawRepresentable, Hashable, Comparable, Sendable {
         lhs.rawValue < rhs.rawValue
     }
 
-    /// 00:00.
+    /// The start of the day, 00:00.
     package var start: Timestamp { Timestamp(rawValue: rawValue * Self.milliseconds) }
 
     package var next: UTCDay { UTCDay(rawValue: rawValue + 1) }
@@ -26,7 +26,7 @@ package struct UTCDay: RawRepresentable, Hashable, Comparable, Sendable {
     package var firstOfMonth: UTCDay { UTCDay(rawValue: rawValue - Int64(dayOfMonth) + 1) }
 
     package var firstOfNextMonth: UTCDay {
-        // The first plus 31 days lies in the next month, whichever month it is.
+        // The first plus 31 days is in the next month, whichever month it is.
         UTCDay(rawValue: firstOfMonth.rawValue + 31).firstOfMonth
     }
 
