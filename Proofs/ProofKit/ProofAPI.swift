@@ -3,8 +3,8 @@ import Glibc
 import Logging
 import NIOPosix
 
-/// The images API of a proof: the stand-in in the proof's own process. Its ledger and its links outlive every daemon, as
-/// the real API's do.
+/// The images API of a proof: the stand-in in the proof's own process. Its ledger and its links outlive every daemon,
+/// like the real API's.
 package struct ProofAPI: Sendable {
     private let sandbox: Sandbox
 

@@ -1,14 +1,15 @@
 // The interface between the preloaded library and the proofs that use it.
 //
-// The library is preloaded into fluxqd (LD_PRELOAD). It intercepts calls of fluxqd and libsqlite3 to the C library: those
-// that change files under one directory, and lookups in the user database. Environment variables control it:
+// The library is preloaded into fluxqd (LD_PRELOAD). It intercepts calls of fluxqd and libsqlite3 to the C library:
+// those that change files under one directory, and lookups in the user database. Environment variables control it:
 //
 //   SYSCALL_SHIM_DIRECTORY  the directory, an absolute path without symbolic links; without it no call is changed
-//   SYSCALL_SHIM_CONTROL    a file with a `shim_control` that both sides map: calls of one class are counted, some fail
+//   SYSCALL_SHIM_CONTROL    a file with a `shim_control` that both sides map: calls of one class are counted, and some
+//                         are made to fail
 //   SYSCALL_SHIM_TRACE      a file to which every call is appended, with its data, as a `shim_record`
-//   SYSCALL_SHIM_DROP_FSYNC breaks the write protocol on purpose, so that a proof can show that it notices: with a trace,
-//                         "all", "archive" or "sqlite" (whose files) or "directories" reports success for syncs that it
-//                         does not do
+//   SYSCALL_SHIM_DROP_FSYNC breaks the write protocol on purpose, so that a proof can show that it notices: with a
+//                         trace, "all", "archive" or "sqlite" (whose files) or "directories" reports success for syncs
+//                         that it does not do
 //   SYSCALL_SHIM_SILENT_NAMES  while a file of that name exists, the user database does not answer: getpwuid_r and
 //                         getpwnam_r return once it is gone
 #pragma once

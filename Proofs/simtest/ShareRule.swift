@@ -1,7 +1,6 @@
 import FluxqModel
 
-/// However one owner's jobs fail through that owner's own fault, every other owner keeps 80 % of its fair share of the
-/// calls.
+/// Whatever failures one owner's jobs cause, every other owner keeps 80 % of its fair share of the calls.
 ///
 /// ```
 /// fair share        = concurrent calls of the endpoint / seconds of a call / owners with jobs there

@@ -23,8 +23,9 @@ struct ModuleDependencyTests {
         let targets: [Target]
     }
 
-    /// Layers from the bottom up, as in the table of docs/architecture.md: `| 0: system libraries | `CZlib`, `CLinux`
-    /// |`. A module may import modules of lower layers, never of its own or a higher one.
+    /// Layers from the bottom up, as in the table of docs/architecture.md:
+    /// `| 0: system libraries | `CZlib`, `CLinux` |`. A module may import modules of lower layers, never of its own or a
+    /// higher one.
     private static func layers() throws -> [[String]] {
         let rows = try Document("docs/architecture.md").lines.filter { $0.starts(with: #/\| [0-9]: /#) }
         return rows.map { $0.matches(of: /`([^`]+)`/).map { String($0.1) } }

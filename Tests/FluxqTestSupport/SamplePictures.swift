@@ -23,8 +23,8 @@ package struct SamplePicture: Sendable, CustomStringConvertible {
     package var info: PictureInfo { PictureInfo(format: format, width: width, height: height) }
 }
 
-/// Small real pictures of every format, each below 2 KB. The encoders: Pillow with libjpeg-turbo, libwebp and libavif, pypng
-/// for the interlaced PNG, avifenc for the tiles.
+/// Small real pictures of every format, each below 2 KB. The encoders: Pillow with libjpeg-turbo, libwebp and libavif,
+/// pypng for the interlaced PNG, avifenc for the tiles.
 package enum SamplePictures {
     package static let all = [
         png, interlacedPNG, jpeg, progressiveJPEG, lossyWebP, losslessWebP, extendedWebP, animatedWebP, gif,

@@ -185,7 +185,7 @@ final class SQLiteEngine: Engine {
         SQLiteConnection(db: db, clock: clock, locks: locks, path: path)
     }
 
-    // MARK: - What SQLite alone has
+    // MARK: - Functions that only SQLite has
 
     /// Returns the messages of `PRAGMA integrity_check`, and the rows that refer to a missing row. Takes as long as
     /// reading the whole database.
