@@ -107,7 +107,8 @@ final class SimulatedClock: WorkClock, @unchecked Sendable {
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
                 sleepers.append(
                     Sleeper(
-                        number: number, end: end, error: error, begun: elapsed, checkAt: checkAt(of: end), continuation: continuation)
+                        number: number, end: end, error: error, begun: elapsed, checkAt: checkAt(of: end),
+                        continuation: continuation)
                 )
             }
         } onCancel: {
