@@ -246,7 +246,11 @@ let package = Package(
         tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",
-            also: ["FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto]),
+            also: [
+                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlServer", "FluxqControlClient",
+                argumentParser,
+                crypto,
+            ]),
         .testTarget(
             name: "FluxqEndToEndTests",
             dependencies: [

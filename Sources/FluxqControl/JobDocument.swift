@@ -70,6 +70,22 @@ package struct JobDocument: Hashable, Sendable, Codable {
         case attempts, endpoint, request, images, damaged, pending, lost, api, ledger
         case earlierCalls = "earlier_calls"
     }
+
+    /// With what every job has; the rest is set afterwards.
+    package init(
+        id: Int64, state: String, owner: String, uid: UInt32, priority: Int, createdAt: WireTime, attempts: Int,
+        request: EditRequest, images: [ImageDocument]
+    ) {
+        self.id = id
+        self.state = state
+        self.owner = owner
+        self.uid = uid
+        self.priority = priority
+        self.createdAt = createdAt
+        self.attempts = attempts
+        self.request = request
+        self.images = images
+    }
 }
 
 extension JobDocument {
@@ -83,6 +99,14 @@ extension JobDocument {
         package enum CodingKeys: String, CodingKey {
             case status, code, type, message
             case requestID = "request_id"
+        }
+
+        package init(status: Int?, code: String?, type: String?, message: String, requestID: String?) {
+            self.status = status
+            self.code = code
+            self.type = type
+            self.message = message
+            self.requestID = requestID
         }
     }
 
@@ -136,6 +160,13 @@ extension JobDocument {
             case isFetchedAgain = "fetched_again"
             case hash, message
         }
+
+        package init(index: Int, isFetchedAgain: Bool, hash: String, message: String) {
+            self.index = index
+            self.isFetchedAgain = isFetchedAgain
+            self.hash = hash
+            self.message = message
+        }
     }
 
     package struct PendingDocument: Hashable, Sendable, Codable {
@@ -156,6 +187,19 @@ extension JobDocument {
             case nextTryAt = "next_try_at"
             case message
         }
+
+        package init(
+            index: Int, link: String?, deadline: WireTime, tries: Int, triedAt: WireTime?, nextTryAt: WireTime,
+            message: String?
+        ) {
+            self.index = index
+            self.link = link
+            self.deadline = deadline
+            self.tries = tries
+            self.triedAt = triedAt
+            self.nextTryAt = nextTryAt
+            self.message = message
+        }
     }
 
     package struct LostDocument: Hashable, Sendable, Codable {
@@ -163,6 +207,12 @@ extension JobDocument {
         package var message: String
         /// For the job's owner alone. It may live, for all that fluxq knows.
         package var link: String?
+
+        package init(index: Int, message: String, link: String?) {
+            self.index = index
+            self.message = message
+            self.link = link
+        }
     }
 }
 
@@ -177,6 +227,12 @@ extension JobDocument {
         package enum CodingKeys: String, CodingKey {
             case requestID = "request_id"
             case created, usage
+        }
+
+        package init(requestID: String?, created: Int64?, usage: JSONValue?) {
+            self.requestID = requestID
+            self.created = created
+            self.usage = usage
         }
     }
 }

@@ -1,5 +1,3 @@
-package import FluxqModel
-
 extension JobDocument {
     /// One call of the job, as the ledger keeps it.
     package struct LedgerDocument: Hashable, Sendable, Codable {
@@ -38,21 +36,12 @@ extension JobDocument {
             case images, price, currency
         }
 
-        package init(_ entry: LedgerEntry) {
-            number = entry.number
-            begunAt = WireTime(entry.begunAt)
-            sentAt = entry.sentAt.map(WireTime.init)
-            settledAt = entry.settledAt.map(WireTime.init)
-            billing = entry.billing.rawValue
-            outcome = entry.outcome
-            status = entry.status
-            requestID = entry.requestID
-            message = entry.message
-            answer = entry.imagesCame ?? 0 == 0 ? entry.excerpt : nil
-            imagesWanted = entry.imagesWanted
-            images = entry.imagesCame
-            price = entry.priceMicros.map { Double($0) / 1_000_000 }
-            currency = entry.currency
+        /// With what every call has; the rest is set afterwards.
+        package init(number: Int, begunAt: WireTime, billing: String, imagesWanted: Int) {
+            self.number = number
+            self.begunAt = begunAt
+            self.billing = billing
+            self.imagesWanted = imagesWanted
         }
     }
 }

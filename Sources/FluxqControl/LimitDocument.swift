@@ -1,5 +1,3 @@
-package import FluxqModel
-
 /// A limit that stands in the way: of a problem, or of a job that waits for it. Counts, bytes, or units of the currency.
 package struct LimitDocument: Hashable, Sendable, Codable {
     /// The key below `limits:` in the configuration, such as `images_per_day`.
@@ -21,14 +19,16 @@ package struct LimitDocument: Hashable, Sendable, Codable {
         case renewedAt = "renewed_at"
     }
 
-    package init(_ reached: LimitReached) {
-        let unit = reached.kind.unit
-        name = reached.kind.rawValue
-        limit = unit.wire(reached.limit)
-        used = unit.wire(reached.used)
-        onTheWay = reached.onTheWay > 0 ? unit.wire(reached.onTheWay) : nil
-        asked = unit.wire(reached.asked)
-        currency = reached.currency
-        renewedAt = reached.freesAt.map(WireTime.init)
+    package init(
+        name: String, limit: Double, used: Double, onTheWay: Double?, asked: Double, currency: String?,
+        renewedAt: WireTime?
+    ) {
+        self.name = name
+        self.limit = limit
+        self.used = used
+        self.onTheWay = onTheWay
+        self.asked = asked
+        self.currency = currency
+        self.renewedAt = renewedAt
     }
 }

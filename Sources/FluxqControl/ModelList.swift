@@ -1,5 +1,3 @@
-package import FluxqModel
-
 /// The answer of `GET /v1/models`, in the shape that clients of OpenAI's API expect.
 package struct ModelList: Hashable, Sendable, Codable {
     /// `list`.
@@ -45,6 +43,13 @@ package struct ModelDocument: Hashable, Sendable, Codable {
             case maxBytes = "max_bytes"
             case values
         }
+
+        /// With what every field has; the rest is set afterwards.
+        package init(name: String, type: String, required: Bool) {
+            self.name = name
+            self.type = type
+            self.required = required
+        }
     }
 
     package enum CodingKeys: String, CodingKey {
@@ -54,33 +59,13 @@ package struct ModelDocument: Hashable, Sendable, Codable {
     }
 
     package init(
-        id: String, endpoint: String, isDefault: Bool, price: Double?, currency: String?, fields: [ModelField]
+        id: String, endpoint: String, isDefault: Bool, price: Double?, currency: String?, fields: [Field]
     ) {
         self.id = id
         self.endpoint = endpoint
         self.isDefault = isDefault
         self.price = price
         self.currency = currency
-        self.fields = fields.map(Field.init)
-    }
-}
-
-extension ModelDocument.Field {
-    fileprivate init(_ field: ModelField) {
-        self.init(name: field.name, type: "string", required: field.isRequired)
-        switch field.kind {
-        case .text(let bytes): maxBytes = bytes
-        case .picture: break
-        case .whole(let range):
-            type = "integer"
-            (minimum, maximum) = (Double(range.lowerBound), Double(range.upperBound))
-        case .number(let range):
-            type = "number"
-            (minimum, maximum) = (range.lowerBound, range.upperBound)
-        case .choice(let choices): values = choices
-        case .any(let bytes):
-            type = "any"
-            maxBytes = bytes
-        }
+        self.fields = fields
     }
 }

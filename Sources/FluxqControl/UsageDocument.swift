@@ -38,13 +38,16 @@ package struct UsageDocument: Hashable, Sendable, Codable {
             case spendUnknown = "spend_unknown"
         }
 
-        package init(_ tally: UserUse.Tally) {
-            images = tally.images
-            imagesReserved = tally.reservedImages
-            imagesUnknown = tally.unknownImages
-            spent = LimitKind.Unit.money.wire(tally.spent)
-            spendReserved = LimitKind.Unit.money.wire(tally.reserved)
-            spendUnknown = LimitKind.Unit.money.wire(tally.unknown)
+        package init(
+            images: Int64, imagesReserved: Int64, imagesUnknown: Int64, spent: Double, spendReserved: Double,
+            spendUnknown: Double
+        ) {
+            self.images = images
+            self.imagesReserved = imagesReserved
+            self.imagesUnknown = imagesUnknown
+            self.spent = spent
+            self.spendReserved = spendReserved
+            self.spendUnknown = spendUnknown
         }
     }
 
@@ -54,10 +57,10 @@ package struct UsageDocument: Hashable, Sendable, Codable {
         package var today: Tally
         package var month: Tally
 
-        package init(currency: String, today: UserUse.Tally, month: UserUse.Tally) {
+        package init(currency: String, today: Tally, month: Tally) {
             self.currency = currency
-            self.today = Tally(today)
-            self.month = Tally(month)
+            self.today = today
+            self.month = month
         }
     }
 
@@ -89,35 +92,19 @@ package struct UsageDocument: Hashable, Sendable, Codable {
         case imagesToday = "images_today"
     }
 
-    /// - Parameters:
-    ///   - dayEnds: and `monthEnds`: when what counts by the calendar is renewed.
     package init(
-        owner: Owner, limits: UserLimits, use: UserUse, currency: String?, money: [Money] = [], dayEnds: Timestamp,
-        monthEnds: Timestamp
+        owner: String, uid: UInt32, weight: Int, currency: String?, money: [Money], imagesToday: Int64, today: Tally,
+        month: Tally, limits: [String: Limit]
     ) {
-        self.owner = owner.name
-        uid = owner.uid
-        weight = limits.weight
+        self.owner = owner
+        self.uid = uid
+        self.weight = weight
         self.currency = currency
         self.money = money
-        imagesToday = use.today.images
-        today = Tally(use.today)
-        month = Tally(use.month)
-        self.limits = [:]
-        for kind in LimitKind.allCases {
-            let value = kind.unit.wire
-            let adds = kind != .inputBytes
-            let renewedAt: Timestamp? =
-                switch kind.period {
-                case .day: dayEnds
-                case .month: monthEnds
-                case nil: nil
-                }
-            self.limits[kind.rawValue] = Limit(
-                limit: limits[kind].map(value), used: adds ? value(use[kind]) : nil,
-                left: adds ? limits[kind].map { value(max($0 - use[kind], 0)) } : nil,
-                renewedAt: renewedAt.map(WireTime.init))
-        }
+        self.imagesToday = imagesToday
+        self.today = today
+        self.month = month
+        self.limits = limits
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FluxqControl
 import FluxqControlClient
+import FluxqControlServer
 import FluxqFormats
 import FluxqModel
 import Testing

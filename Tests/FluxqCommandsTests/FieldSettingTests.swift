@@ -1,5 +1,6 @@
 import ArgumentParser
 import FluxqControl
+import FluxqControlServer
 import FluxqModel
 import Testing
 
@@ -56,7 +57,7 @@ struct ModelTableTests {
         let models = catalog.models.map { model in
             ModelDocument(
                 id: model, endpoint: "e\u{1B}[1m", isDefault: model == "v", price: model == "v" ? 0.08 : nil,
-                currency: model == "v" ? "USD" : nil, fields: catalog.fields(of: model))
+                currency: model == "v" ? "USD" : nil, fields: catalog.fields(of: model).map(ModelDocument.Field.init))
         }
         let lines = ModelTable(models: models).lines(Sample.pipe)
         #expect(lines.count == 4)

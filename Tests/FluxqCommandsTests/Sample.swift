@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqControlServer
 import FluxqModel
 import Foundation
 

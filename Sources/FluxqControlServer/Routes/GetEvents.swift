@@ -79,9 +79,7 @@ extension Routes {
     }
 
     private static func frame(_ event: Event) throws -> String {
-        let document = EventDocument(
-            id: event.id, at: WireTime(event.at), job: event.job?.rawValue, uid: event.uid, actor: event.actor,
-            kind: event.kind.rawValue, state: event.state?.rawValue)
+        let document = EventDocument(event)
         return "id: \(event.id)\nevent: \(document.kind)\ndata: \(try jsonLine(document))\n\n"
     }
 }

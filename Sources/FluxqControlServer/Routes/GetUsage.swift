@@ -17,12 +17,3 @@ extension Routes {
         }
     }
 }
-
-extension UsageDocument {
-    init(_ usage: OwnerUsage) {
-        self.init(
-            owner: usage.owner, limits: usage.limits, use: usage.use, currency: usage.currency,
-            money: usage.money.map { .init(currency: $0.currency, today: $0.today, month: $0.month) },
-            dayEnds: usage.dayEnds, monthEnds: usage.monthEnds)
-    }
-}

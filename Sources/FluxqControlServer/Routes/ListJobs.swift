@@ -36,8 +36,6 @@ extension Routes {
         if caller.isAdministrator { return nil }
         // A user must not learn which of others' jobs have a label, nor which have ended.
         guard label == nil, state != .done, state != .failed else { return [] }
-        return try await store.othersJobs(than: caller, state: state, limit: Limits.othersJobs).map { job in
-            JobPage.Other(owner: job.owner.name, uid: job.owner.uid, state: job.state.rawValue, place: job.place)
-        }
+        return try await store.othersJobs(than: caller, state: state, limit: Limits.othersJobs).map(JobPage.Other.init)
     }
 }

@@ -13,18 +13,3 @@ extension Routes {
         }
     }
 }
-
-extension ModelList {
-    fileprivate init(_ catalog: ModelCatalog, prices: [String: StorePolicy.Price]) {
-        self.init(
-            data: catalog.models.compactMap { model in
-                // A model that several endpoints offer is called at the first of them.
-                guard let lane = catalog.lane(for: model) else { return nil }
-                let price = prices[model]
-                return ModelDocument(
-                    id: model, endpoint: lane.endpoint, isDefault: model == catalog.defaultModel,
-                    price: price.map { LimitKind.Unit.money.wire($0.micros) }, currency: price?.currency,
-                    fields: catalog.fields(of: model))
-            })
-    }
-}

@@ -25,10 +25,7 @@ extension Routes {
             guard file.bytes > 0 else { throw Problem.emptyInput }
             let picture = try await keep(file, for: call.caller)
             userLog.log(.info, "An input was kept.", of: call.caller.uid, ["bytes": "\(picture.bytes)"])
-            return try Response(
-                InputDocument(
-                    image: picture.hash.description, mediaType: picture.mediaType, width: picture.width,
-                    height: picture.height, bytes: picture.bytes))
+            return try Response(InputDocument(picture))
         } catch {
             await archive.spool.discard(file)
             throw error

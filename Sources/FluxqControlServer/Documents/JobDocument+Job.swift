@@ -1,24 +1,21 @@
+import FluxqControl
 import FluxqFormats
-package import FluxqModel
+import FluxqModel
 import FoundationEssentials
 
 extension JobDocument {
     /// - Parameter caller: who reads it; nil in lists, which leave links out.
-    package init(_ job: Job, for caller: Caller? = nil) {
+    init(_ job: Job, for caller: Caller? = nil) {
+        self.init(
+            id: job.id.rawValue, state: JobState(job.lifecycle.state).rawValue, owner: job.owner.name,
+            uid: job.owner.uid, priority: job.priority, createdAt: WireTime(job.createdAt),
+            attempts: job.lifecycle.attempts, request: job.request,
+            images: job.pictures.compactMap(ImageDocument.init))
         let showsLinks = caller?.uid == job.owner.uid
-        id = job.id.rawValue
-        state = JobState(job.lifecycle.state).rawValue
-        owner = job.owner.name
-        uid = job.owner.uid
         label = job.label
-        priority = job.priority
-        createdAt = WireTime(job.createdAt)
         startedAt = job.startedAt.map(WireTime.init)
         finishedAt = job.finishedAt.map(WireTime.init)
-        attempts = job.lifecycle.attempts
         endpoint = job.lane.endpoint
-        request = job.request
-        images = job.pictures.compactMap(ImageDocument.init)
         let damaged = job.pictures.compactMap(DamagedDocument.init)
         self.damaged = damaged.isEmpty ? nil : damaged
         let pending = job.pictures.compactMap { PendingDocument($0, showsLink: showsLinks) }
@@ -72,7 +69,7 @@ extension JobDocument {
 }
 
 extension JobDocument.ErrorDocument {
-    package init(_ error: APIError) {
+    init(_ error: APIError) {
         self.init(
             status: error.status, code: error.code, type: error.type, message: error.message, requestID: error.requestID
         )
@@ -123,7 +120,7 @@ extension JobDocument.LostDocument {
 
 extension JobDocument.DamagedDocument {
     /// nil for a picture that was not found damaged, or is whole again.
-    package init?(_ picture: Picture) {
+    init?(_ picture: Picture) {
         guard let hash = picture.damaged else { return nil }
         let found = "Picture \(picture.index) is damaged in the archive and was moved to quarantine."
         let isFetchedAgain: Bool

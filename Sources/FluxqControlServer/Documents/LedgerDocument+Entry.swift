@@ -1,0 +1,20 @@
+import FluxqControl
+import FluxqModel
+
+extension JobDocument.LedgerDocument {
+    init(_ entry: LedgerEntry) {
+        self.init(
+            number: entry.number, begunAt: WireTime(entry.begunAt), billing: entry.billing.rawValue,
+            imagesWanted: entry.imagesWanted)
+        sentAt = entry.sentAt.map(WireTime.init)
+        settledAt = entry.settledAt.map(WireTime.init)
+        outcome = entry.outcome
+        status = entry.status
+        requestID = entry.requestID
+        message = entry.message
+        answer = entry.imagesCame ?? 0 == 0 ? entry.excerpt : nil
+        images = entry.imagesCame
+        price = entry.priceMicros.map(LimitKind.Unit.money.wire)
+        currency = entry.currency
+    }
+}
