@@ -104,17 +104,16 @@ let package = Package(
         module(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
-                "FluxqUsers",
-                "FluxqMaintenance",
+                "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqImagesAPI", "FluxqUsers", "FluxqMaintenance",
                 hummingbirdCore,
                 httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
             ]),
         module(
             "FluxqWorkers",
             [
-                "FluxqModel", "FluxqFormats", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqMaintenance",
-                nioCore, logging, serviceLifecycle,
+                "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
+                "FluxqMaintenance", nioCore, logging, serviceLifecycle,
             ]),
         module("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
@@ -130,6 +129,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
         module("FluxqControl", ["FluxqModel", "FluxqFormats"]),
+        module("FluxqWords", ["FluxqModel", "FluxqFormats"]),
         module("FluxqUsers", []),
         module("FluxqProcess", [logging]),
         module(
@@ -149,6 +149,7 @@ let package = Package(
                 .embedInCode("0012_api.sql"), .embedInCode("0013_names.sql"),
                 .embedInCode("0014_forgetting.sql"), .embedInCode("0015_retries.sql"),
                 .embedInCode("0016_live_text.sql"), .embedInCode("0017_phases.sql"),
+                .embedInCode("0018_messages.sql"),
             ], swiftSettings: settings),
 
         // `make bench`.
@@ -164,8 +165,8 @@ let package = Package(
         .executableTarget(
             name: "fluxq-simtest",
             dependencies: [
-                "FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers", "FluxqTestSupport",
-                argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
+                "FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers",
+                "FluxqTestSupport", argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
             ],
             path: "Proofs/simtest", swiftSettings: settings),
         // The proofs: `make crashtest` and its like.
@@ -212,13 +213,15 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "FluxqTestSupport", dependencies: ["FluxqFormats", "FluxqModel", "FluxqStore", logging],
+            name: "FluxqTestSupport",
+            dependencies: ["FluxqFormats", "FluxqModel", "FluxqWords", "FluxqStore", logging],
             path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
         tests("FluxqModel"),
+        tests("FluxqWords", also: ["FluxqModel"]),
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
-        tests("FluxqStore", also: ["FluxqModel", "FluxqMigrations", grdb]),
+        tests("FluxqStore", also: ["FluxqModel", "FluxqWords", "FluxqMigrations", grdb]),
         tests("FluxqUsers"),
         tests("FluxqProcess", also: [logging]),
         tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
@@ -226,12 +229,19 @@ let package = Package(
         .executableTarget(
             name: "archive-probe", dependencies: ["FluxqArchive", "FluxqModel", nioCore], path: "Tests/ArchiveProbe",
             swiftSettings: settings),
-        tests("FluxqImagesAPI", also: ["FluxqModel", "FluxqFormats", nioCore, nioEmbedded, nioPosix, nioHTTP1]),
+        tests(
+            "FluxqImagesAPI",
+            also: ["FluxqModel", "FluxqFormats", "FluxqWords", nioCore, nioEmbedded, nioPosix, nioHTTP1]),
         tests("FluxqSandbox", also: ["FluxqFormats", asyncHTTPClient, logging, nioCore, nioHTTP1]),
-        tests("FluxqMaintenance", also: ["FluxqModel", "FluxqStore", "FluxqArchive", grdb, logging, nioCore]),
+        tests(
+            "FluxqMaintenance",
+            also: ["FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", grdb, logging, nioCore]),
         tests(
             "FluxqWorkers",
-            also: ["FluxqModel", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging, serviceLifecycle]),
+            also: [
+                "FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", nioCore, logging,
+                serviceLifecycle,
+            ]),
         tests(
             "FluxqControlServer",
             also: [
@@ -254,8 +264,8 @@ let package = Package(
         .testTarget(
             name: "FluxqEndToEndTests",
             dependencies: [
-                "fluxq", "fluxqd", "fluxq-sandbox", "FluxqTestSupport", "FluxqControl", "FluxqModel", "FluxqSandbox",
-                grdb,
+                "fluxq", "fluxqd", "fluxq-sandbox", "FluxqTestSupport", "FluxqControl", "FluxqModel", "FluxqWords",
+                "FluxqSandbox", grdb,
             ],
             swiftSettings: settings),
         .testTarget(

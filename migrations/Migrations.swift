@@ -22,5 +22,6 @@ package struct Migration: Sendable {
         Migration(name: "0015_retries", sql: String(decoding: PackageResources._015_retries_sql, as: UTF8.self)),
         Migration(name: "0016_live_text", sql: String(decoding: PackageResources._016_live_text_sql, as: UTF8.self)),
         Migration(name: "0017_phases", sql: String(decoding: PackageResources._017_phases_sql, as: UTF8.self)),
+        Migration(name: "0018_messages", sql: String(decoding: PackageResources._018_messages_sql, as: UTF8.self)),
     ]
 }

@@ -90,7 +90,7 @@ enum StoreAtScale {
         var answered: Set<UInt32> = []
         while answered.count < locked.count, case .claimed(let claim) = try await store.claim() {
             guard uids.contains(claim.uid) else {
-                let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: now())
+                let report = CallReport(outcome: .rejected(APIError(message: .said("measured"))), sentAt: now())
                 _ = try await store.record(report, of: claim)
                 continue
             }
@@ -138,7 +138,8 @@ enum StoreAtScale {
             let result = try await store.claim()
             times.append(.now - start)
             guard case .claimed(let claim) = result else { throw Failure("there was nothing to claim") }
-            let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: now(), status: 400)
+            let error = APIError(message: .said("measured"))
+            let report = CallReport(outcome: .rejected(error), sentAt: now(), status: 400)
             _ = try await store.record(report, of: claim)
         }
         return try Samples(times)

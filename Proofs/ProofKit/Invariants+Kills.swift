@@ -15,7 +15,7 @@ extension Invariants {
                     ))
             }
             let interrupted = begun.count {
-                $0.billing == "unknown" && $0.message?.contains("was stopped while") ?? false
+                $0.billing == "unknown" && $0.message?.contains("stoppedWhile") ?? false
             }
             if interrupted > begun.count - life.answers {
                 violations.append(

@@ -128,7 +128,7 @@ final class Books: @unchecked Sendable {
         if let cause = cause.flatMap(LaneGate.HoldCause.init), let since = time(row["held_at"]) {
             let closer: Int64? = row["held_job"]
             gate.hold = .init(
-                cause: cause, since: since, message: row["held_message"], probes: row["probes"],
+                cause: cause, since: since, message: HoldMessage(json: row["held_message"]), probes: row["probes"],
                 checkedAt: time(row["checked_at"]), probeAt: time(row["probe_at"]) ?? since,
                 closedBy: closer.map { .init(job: JobID(rawValue: $0), uid: row["held_uid"]) })
         }

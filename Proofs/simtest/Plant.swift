@@ -2,6 +2,7 @@ import ArgumentParser
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
+import FluxqTestSupport
 import Synchronization
 
 /// A defect planted on purpose, to check that the simulation finds it.

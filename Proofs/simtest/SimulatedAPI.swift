@@ -1,5 +1,7 @@
 import FluxqImagesAPI
 import FluxqModel
+import FluxqTestSupport
+import FluxqWords
 import NIOCore
 
 /// An images API that answers as its seed determines, and records its own requests and bills.
@@ -342,12 +344,12 @@ extension CallOutcome {
         case .noImage: "no image"
         case .rejected: "rejected"
         case .moderated: "moderated"
-        case .notSent(let message): "not sent: \(message)"
+        case .notSent(let message): "not sent: \(message.words)"
         case .accountClosed: "account closed"
         case .wrongAddress: "wrong address"
         case .rateLimited(_, let wait): "rate limited, \(wait.map { "\($0.milliseconds) ms" } ?? "no time given")"
         case .serverError: "server error"
-        case .unknown(let error): "unknown: \(error.message)"
+        case .unknown(let error): "unknown: \(error.message.words)"
         case .webPage: "web page"
         }
     }

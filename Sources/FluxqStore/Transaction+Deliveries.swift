@@ -8,7 +8,7 @@ extension Transaction {
     }
 
     /// Notes that a picture of that job could not be downloaded, for any reason, or never can be.
-    func noteUndelivered(_ job: JobID, message: String) throws {
+    func noteUndelivered(_ job: JobID, message: PictureTrouble) throws {
         try note(job) { gate, party in
             gate.recordUndelivered(
                 party, message: message, now: now, pauses: policy.pauses, using: &generator)

@@ -9,7 +9,7 @@ struct AnswerNote: Codable {
     var isComplete: Bool
     var report: CallReport
 
-    private static let interruption = "fluxqd was stopped while it received the answer"
+    private static let interruption = CallTrouble.code(.stoppedWhileReceiving)
 
     /// Notes an answer that has ended.
     init(_ report: CallReport) {
@@ -22,7 +22,7 @@ struct AnswerNote: Codable {
         isComplete = false
         report = CallReport(
             outcome: .unknown(
-                APIError(status: head.status, message: "\(Self.interruption).", requestID: head.requestID)),
+                APIError(status: head.status, message: Self.interruption, requestID: head.requestID)),
             sentAt: head.sentAt, status: head.status, requestID: head.requestID)
     }
 
@@ -42,7 +42,7 @@ struct AnswerNote: Codable {
         if let note, note.isComplete { return note.report }
         let head = note?.report
         var report =
-            head ?? CallReport(outcome: .unknown(APIError(message: "\(interruption).")))
+            head ?? CallReport(outcome: .unknown(APIError(message: interruption)))
         if !pictures.isEmpty {
             report.outcome = .answered(
                 Answer(

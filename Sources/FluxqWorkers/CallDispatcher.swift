@@ -3,6 +3,7 @@ import FluxqImagesAPI
 import FluxqMaintenance
 import FluxqModel
 import FluxqStore
+import FluxqWords
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -152,7 +153,7 @@ final class CallDispatcher: Sendable {
     private func call(_ claim: Claim, into inbox: InlinePictures) async -> CallReport {
         guard let api = apis[claim.lane.endpoint] else {
             var report = CallReport(
-                outcome: .notSent(message: "fluxqd has no endpoint named \(claim.lane.endpoint) any more."))
+                outcome: .notSent(message: .code(.noEndpoint(named: claim.lane.endpoint))))
             report.isLocal = true
             return report
         }
@@ -162,20 +163,13 @@ final class CallDispatcher: Sendable {
         do {
             // No money is spent on editing anything other than the submitted picture.
             guard let file = try await quarantine.open(hash) else {
-                return CallReport(
-                    outcome: .rejected(
-                        APIError(
-                            message: """
-                                the picture that the job edits is damaged in the archive and was moved to \
-                                quarantine. Submit the \
-                                job again with the picture.
-                                """)))
+                return CallReport(outcome: .rejected(APIError(message: .code(.damagedInput))))
             }
             let picture = ArchivedPicture(file: file, mediaType: claim.inputMediaType ?? "application/octet-stream")
             return await api.generate(claim.request, picture: picture, receiver: inbox)
         } catch {
             // The host's problem, which may be temporary: no reason to fail the job.
-            var report = CallReport(outcome: .notSent(message: "fluxqd could not read the job's picture: \(error)"))
+            var report = CallReport(outcome: .notSent(message: .code(.unreadableInput(why: "\(error)"))))
             report.isLocal = true
             return report
         }
@@ -262,27 +256,26 @@ final class CallDispatcher: Sendable {
                 otherwise = kept
             } else {
                 // The API's item itself was valid.
-                otherwise = .lost(
-                    link: nil, message: "The API sent it inline, and the host went down before it was on disk.")
+                otherwise = .lost(link: nil, message: .code(.inlineLost))
             }
         }
         if let link = item.link {
             return .link(link, deadline: LinkDeadline.of(link: link, created: answer.created, now: clock.now()))
         }
-        return otherwise ?? .unusable(nil, message: item.error ?? "The API sent neither a link nor a picture.")
+        return otherwise ?? .unusable(nil, message: item.error.map(PictureTrouble.said) ?? .code(.nothingSent))
     }
 
     /// Archives a whole picture as a picture. Anything else that was paid for is archived as bytes for a person to
     /// examine.
     private func keep(_ arrival: InlinePictures.Arrival, _ item: AnswerItem, _ call: CallID) async -> NewPicture? {
         await untilDone("store a picture", job: call.job) {
-            var message = item.error ?? "The inline picture is not base64."
+            var message = item.error.map(PictureTrouble.said) ?? .code(.inlineIsNotBase64)
             if arrival.isValid {
                 switch try await archive.storePicture(arrival.file) {
                 case .success(let picture):
                     CrashPoint.inlinePictureArchived.pass()
                     return .saved(picture)
-                case .failure(let defect): message = "The inline picture \(defect)."
+                case .failure(let defect): message = .code(.inline(fault: PictureFault(defect)))
                 }
             }
             let object = try await archive.store(arrival.file)
@@ -317,7 +310,7 @@ extension Logger {
                 metadata: [
                     "endpoint": "\(news.lane.endpoint)", "model": "\(news.lane.model)",
                     "cause": "\(hold.cause.rawValue)",
-                    "error": "\(hold.message)",
+                    "error": "\(hold.message.words)",
                 ])
         } else {
             notice(

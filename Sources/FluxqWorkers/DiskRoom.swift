@@ -1,6 +1,7 @@
 import FluxqArchive
 import FluxqModel
 import FluxqStore
+import FluxqWords
 import Logging
 import Synchronization
 
@@ -104,7 +105,7 @@ final class DiskRoom: Sendable {
             if Self.isFull(error) {
                 sawFullDisk()
             } else {
-                note("Cannot read the free space of the disk: \(error). fluxqd tries again.")
+                note(.unreadable(why: "\(error)"))
             }
             return false
         }
@@ -113,16 +114,11 @@ final class DiskRoom: Sendable {
     private func bytes(for pictures: Int64, _ maxBytes: Int64) -> Int64 { Self.databaseBytes + pictures * maxBytes }
 
     /// Returns the shortage for that many pictures, with a remedy; nil if there is room.
-    private func lack(in free: FreeSpace, for pictures: Int64, _ maxBytes: Int64) -> String? {
+    private func lack(in free: FreeSpace, for pictures: Int64, _ maxBytes: Int64) -> Shortage.Cause? {
         let needed = bytes(for: pictures, maxBytes)
-        guard free.bytes >= needed else {
-            return "The disk with fluxqd's state directory has \(free.bytes.mebibytes) free; the next call needs "
-                + "\(needed.mebibytes). That is downloads.max_bytes for each new picture and for each one still in "
-                + "flight. \(Self.remedy)"
-        }
+        guard free.bytes >= needed else { return .space(freeMiB: free.bytes >> 20, neededMiB: needed >> 20) }
         if let files = free.files, files < pictures + Self.spareFiles {
-            return "The file system with fluxqd's state directory has \(files) free inodes (df -i); the next call "
-                + "needs \(pictures + Self.spareFiles). \(Self.remedy)"
+            return .files(free: files, needed: pictures + Self.spareFiles)
         }
         return nil
     }
@@ -136,8 +132,6 @@ final class DiskRoom: Sendable {
         return pending
     }
 
-    private static let remedy = "An administrator must free disk space; then calls continue automatically."
-
     /// True if there was no room and still is none. Checks again.
     func isStillShort() async -> Bool {
         guard state.withLock({ $0.shortSince != nil }) else { return false }
@@ -147,9 +141,7 @@ final class DiskRoom: Sendable {
     /// Called after a write found the disk full.
     func sawFullDisk() {
         state.withLock { $0.mustWrite = true }
-        note(
-            "The disk with fluxqd's state directory is full, or fluxqd has reached its quota. Paid pictures wait "
-                + "for space, and nothing is lost. \(Self.remedy)")
+        note(.full)
     }
 
     /// Checks whether an error of the archive or the store means a full disk. The caller still handles the error.
@@ -164,14 +156,14 @@ final class DiskRoom: Sendable {
         }
     }
 
-    private func note(_ message: String) {
+    private func note(_ cause: Shortage.Cause) {
         let now = clock.now()
         let (since, isNew) = state.withLock { state in
             defer { state.shortSince = state.shortSince ?? now }
             return (state.shortSince ?? now, state.shortSince == nil)
         }
-        if isNew { logger.error("not enough disk space: no new calls", metadata: ["error": "\(message)"]) }
-        store.report(Shortage(since: since, message: message))
+        if isNew { logger.error("not enough disk space: no new calls", metadata: ["error": "\(cause.words)"]) }
+        store.report(Shortage(since: since, cause: cause))
     }
 
     private func endShortage() {
@@ -186,8 +178,4 @@ final class DiskRoom: Sendable {
         logger.notice("there is enough disk space again")
         store.report(nil)
     }
-}
-
-extension Int64 {
-    fileprivate var mebibytes: String { "\(self >> 20) MiB" }
 }

@@ -3,6 +3,7 @@ import FluxqFormats
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
+import FluxqWords
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -132,7 +133,7 @@ final class PictureDispatcher: Sendable {
         case .other(let file, let message):
             guard file.bytes > 0 else {
                 return TryEnd(
-                    advance: try await store.postponePicture(picture, message: message), message: message)
+                    advance: try await store.postponePicture(picture, message: message), message: message.words)
             }
             // It is complete and paid for: it is kept, whatever happens to the link.
             let object = try await untilStored(patience) { () async throws(ArchiveError) in
@@ -142,7 +143,7 @@ final class PictureDispatcher: Sendable {
             let advance = try await untilRecorded(picture) {
                 try await self.store.postponePicture(picture, message: message, after: .came(kept))
             }
-            return TryEnd(advance: advance, message: message)
+            return TryEnd(advance: advance, message: message.words)
         }
     }
 
@@ -150,7 +151,7 @@ final class PictureDispatcher: Sendable {
     private enum Arrival {
         case picture(StoredPicture)
         /// The body is not a picture. It is unpacked as far as possible, and the message describes it.
-        case other(IncomingFile, message: String)
+        case other(IncomingFile, message: PictureTrouble)
     }
 
     /// Archives the downloaded picture, after it has removed any packing.
@@ -158,7 +159,7 @@ final class PictureDispatcher: Sendable {
         let limit = settings.maxPictureBytes
         var file = sink.file
         var codings = sink.codings
-        var remark = ""
+        var packing: PictureCode.Packing?
         var layers = 0
         while true {
             let defect: PictureDefect
@@ -169,16 +170,16 @@ final class PictureDispatcher: Sendable {
             if case .notAPicture = defect, layers < Self.mostLayers, file.bytes > 0 {
                 switch try await archive.spool.unpack(file, codings: codings, limit: limit) {
                 case .nothing:
-                    if let coding = codings.first { remark = " It came with Content-Encoding: \(coding)." }
+                    if let coding = codings.first { packing = .coding(name: coding) }
                 case .file(let inner):
                     layers += 1
                     (file, codings) = (inner, [])
                     continue
-                case .broken: remark = " Its compression is damaged."
-                case .tooLarge: remark = " Uncompressed it is larger than downloads.max_bytes, \(limit) bytes."
+                case .broken: packing = .damaged
+                case .tooLarge: packing = .tooLarge(limit: limit)
                 }
             }
-            return .other(file, message: "The downloaded file \(defect).\(remark)")
+            return .other(file, message: .code(.downloaded(fault: PictureFault(defect), packing: packing)))
         }
     }
 
@@ -201,15 +202,15 @@ final class PictureDispatcher: Sendable {
         switch outcome {
         case .complete: return nil
         case .failed(let message), .refused(let message):
-            advance = try await store.postponePicture(picture, message: message)
+            advance = try await store.postponePicture(picture, message: .said(message))
         case .unreachable(let message):
-            advance = try await store.postponePicture(picture, message: message, after: .noAnswer)
+            advance = try await store.postponePicture(picture, message: .said(message), after: .noAnswer)
         case .gone(let message):
-            advance = try await store.postponePicture(picture, message: message, after: .gone)
+            advance = try await store.postponePicture(picture, message: .said(message), after: .gone)
         case .notStored(let message):
             throw NotStored(message: message)
         case .impossible(let message):
-            advance = try await store.losePicture(picture, message: message)
+            advance = try await store.losePicture(picture, message: .said(message))
         }
         return TryEnd(advance: advance, message: outcome.message)
     }

@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import Foundation
 import GRDB
 import Synchronization
@@ -101,7 +102,7 @@ struct BadInputPlay: SuiteTrait, TestScoping {
     private static func pictureMessages(of daemon: RunningDaemon) throws -> [Int64: String] {
         try DatabaseQueue(path: daemon.directory.path("state/queue.sqlite")).read { db in
             let rows = try Row.fetchAll(db, sql: "SELECT job, message FROM pictures WHERE message IS NOT NULL")
-            return Dictionary(rows.map { ($0["job"], $0["message"]) }) { $1 }
+            return Dictionary(rows.map { ($0["job"], PictureTrouble(json: $0["message"]).words) }) { $1 }
         }
     }
 

@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import GRDB
 
 /// fluxq's own record of its calls, read from the database of a stopped daemon.
@@ -22,7 +23,12 @@ struct Ledger {
         calls = try DatabaseQueue(path: daemon.directory.path("state/queue.sqlite")).read { db in
             try Row.fetchAll(
                 db, sql: "SELECT job, outcome, billing, message FROM attempts ORDER BY begun_at, job, number"
-            ).map { Attempt(job: $0["job"], outcome: $0["outcome"], billing: $0["billing"], message: $0["message"]) }
+            ).map { row in
+                let message: String? = row["message"]
+                return Attempt(
+                    job: row["job"], outcome: row["outcome"], billing: row["billing"],
+                    message: message.map { CallTrouble(json: $0).words })
+            }
         }
     }
 }

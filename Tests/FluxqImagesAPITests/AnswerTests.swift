@@ -1,4 +1,6 @@
 import FluxqModel
+import FluxqTestSupport
+import FluxqWords
 import FoundationEssentials
 import NIOCore
 import Testing
@@ -354,7 +356,7 @@ struct AnswerTests {
         }
         #expect(report.outcome.row == "answered")
         #expect(report.outcome.answer?.items.map(\.inline) == [0, 1])
-        #expect(report.outcome.answer?.defect?.isEmpty == false)
+        #expect(report.outcome.answer?.defect?.phrase.isEmpty == false)
         #expect(album.pages.map(\.isValid) == [true, false])
     }
 
@@ -378,7 +380,7 @@ struct AnswerTests {
         #expect(answer.items.map(\.link) == ["https://h/a", nil, nil])
         #expect(answer.items.map(\.inline) == [nil, 0, 1])
         #expect(
-            answer.defect
+            answer.defect?.phrase
                 == (isCanceled
                     ? "the call was canceled"
                     : "no complete answer arrived within 10 "

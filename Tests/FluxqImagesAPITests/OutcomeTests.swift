@@ -1,4 +1,5 @@
 import FluxqModel
+import FluxqTestSupport
 import Testing
 
 @testable import FluxqImagesAPI

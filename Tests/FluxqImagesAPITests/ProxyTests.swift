@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import Testing
 
 @testable import FluxqImagesAPI
@@ -60,7 +61,7 @@ struct ProxyTests {
             Issue.record("\(report.outcome)")
             return
         }
-        #expect(message.contains("through the proxy 127.0.0.1:\(proxy.port)"), "\(message)")
+        #expect(message.words.contains("through the proxy 127.0.0.1:\(proxy.port)"), "\(message.words)")
         #expect(report.sentAt == nil && server.received.isEmpty)
         try await server.shutdown()
     }

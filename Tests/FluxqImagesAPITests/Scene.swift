@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import NIOCore
 import Synchronization
 
@@ -187,6 +188,6 @@ extension CallOutcome {
 
     /// The message for a person.
     var message: String {
-        if case .notSent(let message) = self { message } else { error?.message ?? "" }
+        if case .notSent(let message) = self { message.words } else { error?.message.words ?? "" }
     }
 }

@@ -2,6 +2,7 @@ import FluxqArchive
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import FluxqWords
 import Foundation
 import Testing
 
@@ -293,7 +294,7 @@ struct StateBackupTests {
             states.append(JobState(job.lifecycle.state).rawValue)
             if case .failed(let failure) = job.lifecycle.state { #expect(failure.reason == .outcomeUnknown) }
             if job.id == queued, case .failed(let failure) = job.lifecycle.state {
-                #expect(failure.message.contains("backup") && failure.message.contains("retry"))
+                #expect(failure.message.words.contains("backup") && failure.message.words.contains("retry"))
             }
         }
         #expect(states == ["running", "failed", "failed", "failed", "failed", "failed"])

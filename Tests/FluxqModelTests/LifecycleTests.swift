@@ -105,8 +105,8 @@ extension LifecycleTable.Event {
         case .settledUnusable: .settled(.init(wanted: 2, saved: 0, lost: 0, unusable: 2))
         case .canceled: .canceled
         case .retried: .retried
-        case .struck: .struck(.init(reason: .exhausted, message: "refused alone"))
-        case .restored: .restored(.init(reason: .outcomeUnknown, message: "restored"))
+        case .struck: .struck(last: "refused alone")
+        case .restored: .restored(backedUpAt: Self.nextTry)
         }
     }
 }

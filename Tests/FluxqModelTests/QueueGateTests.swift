@@ -1,3 +1,4 @@
+import FluxqTestSupport
 import Testing
 
 @testable import FluxqModel

@@ -72,7 +72,7 @@ struct ClaimTests {
             try await fixture.store.record(CallReport(outcome: .notSent(message: "connection refused")), of: claim)
                 == .advanced(.queued))
         let hold = try #require(try await fixture.gate().hold)
-        #expect(hold.cause == .unreachable && hold.message == "connection refused")
+        #expect(hold.cause == .unreachable && hold.message == .code(.call(trouble: "connection refused")))
         #expect(try await fixture.job(ids[0]).waiting == .held)
         #expect(try await fixture.job(ids[0]).lifecycle.attempts == 0)
         #expect(try await fixture.store.claim() == .nothing(until: hold.probeAt))

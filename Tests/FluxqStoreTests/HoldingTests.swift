@@ -138,7 +138,7 @@ struct HoldingTests {
         let running = try await fixture.submit()
         _ = try await fixture.claim()
         let queued = try await fixture.submit()
-        let shortage = Shortage(since: fixture.now, message: "no room")
+        let shortage = Shortage(since: fixture.now, cause: .full)
         fixture.store.report(shortage)
         #expect(try await fixture.job(running).shortage == shortage)
         #expect(try await fixture.job(queued).waiting == .held)

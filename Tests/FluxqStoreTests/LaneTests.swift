@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import Testing
 
 @testable import FluxqStore
@@ -196,7 +197,7 @@ struct LaneTests {
                 Issue.record("it never ends: \(job.lifecycle)")
                 return
             }
-            #expect(failure.reason == .exhausted && failure.message.contains("no money"))
+            #expect(failure.reason == .exhausted && failure.message.words.contains("no money"))
             #expect(job.lifecycle.attempts == 0)
         }
         #expect(try await fixture.store.queue(of: StoreFixture.bob).counts[.failed] == 0)
@@ -258,7 +259,7 @@ struct LaneTests {
                 StoreFixture.answered(1), of: fixture.claim(), pictures: [picture])
         }
         let hold = try #require(try await fixture.gate().hold)
-        #expect(hold.cause == .failing && hold.message.contains("without a usable picture"))
+        #expect(hold.cause == .failing && hold.message.words.contains("without a usable picture"))
     }
 
     @Test("failed downloads of three calls stop new calls, and the first successful download resumes them")
@@ -273,7 +274,7 @@ struct LaneTests {
             _ = try await fixture.store.postponePicture(picture, message: "no route to the pictures")
         }
         let hold = try #require(try await fixture.gate().hold)
-        #expect(hold.cause == .undeliverable && hold.message.contains("no route"))
+        #expect(hold.cause == .undeliverable && hold.message.words.contains("no route"))
         fixture.pass(.seconds(3600))
         guard case .nothing = try await fixture.store.claim() else {
             Issue.record("it buys what it cannot fetch")
@@ -300,7 +301,7 @@ struct LaneTests {
                 _ = try await fixture.store.record(report, of: claim)
                 if calls == 1 {
                     let job = try await fixture.job(id)
-                    #expect(job.waiting == .backoff && job.obstacle?.contains("could not read") == true)
+                    #expect(job.waiting == .backoff && job.obstacle?.words.contains("could not read") == true)
                 }
             case .nothing(let until?): fixture.pass(until - fixture.now)
             case .nothing: break loop
@@ -311,7 +312,7 @@ struct LaneTests {
             Issue.record("it never ends")
             return
         }
-        #expect(failure.reason == .exhausted && failure.message.contains("could not read"))
+        #expect(failure.reason == .exhausted && failure.message.words.contains("could not read"))
         #expect(try await fixture.gate().hold == nil)
     }
 

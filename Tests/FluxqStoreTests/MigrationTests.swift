@@ -155,4 +155,77 @@ struct MigrationTests {
         #expect(defects == [])
         try store.close()
     }
+
+    /// Jobs of every end with messages, as versions before coded messages wrote them.
+    private static let worded = #"""
+        INSERT INTO jobs (id, uid, priority, request, on_unknown, state, attempt, attempts, created_at, started_at, finished_at,
+                warning)
+            VALUES (7, 1000, 0, '\#(request(2))', 'fail', 'done', 1, 1, 1, 1, 1, '1 of 2 pictures came');
+        INSERT INTO jobs (id, uid, priority, request, on_unknown, state, phase, attempt, attempts, created_at, started_at)
+            VALUES (8, 1000, 0, '\#(request(1))', 'fail', 'running', 'archiving', 1, 1, 1, 1);
+        INSERT INTO attempts (job, number, billing, images_wanted, begun_at) VALUES (7, 1, 'reserved', 2, 1), (8, 1, 'reserved', 1, 1);
+        UPDATE attempts SET billing = 'billed', settled_at = 1, outcome = 'answered', images_came = 2,
+            message = 'it said: {"noEndpoint":{"named":"x"}}' || char(10) || 'and "no"' WHERE job = 7;
+        UPDATE attempts SET billing = 'billed', settled_at = 1, outcome = 'answered', images_came = 1 WHERE job = 8;
+        INSERT INTO pictures (job, position, attempt, state, message, hash, media_type, width, height, bytes) VALUES
+            (7, 1, 1, 'saved', 'ends without its end mark', '\#(hash("c"))', 'image/png', 1, 1, 1000),
+            (7, 2, 1, 'unusable', '{"noLinkLeft":{}}', NULL, NULL, NULL, NULL, NULL);
+        INSERT INTO pictures (job, position, attempt, state, message, link, deadline, next_try_at) VALUES
+            (8, 1, 1, 'pending', 'HTTP 503', 'https://example.org/1.png', \#(begun + 100_000), 2);
+        """#
+
+    @Test("messages that earlier versions wrote in words stay as they were worded")
+    func messages() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("queue.sqlite")
+        let queue = try DatabaseQueue(path: path)
+        var migrator = DatabaseMigrator()
+        for migration in Migration.all.prefix(while: { $0.name != "0018_messages" }) {
+            migrator.registerMigration(migration.name) { db in
+                try db.execute(sql: migration.sql)
+                if migration.name == "0001_jobs" { try db.execute(sql: Self.old + Self.worded) }
+            }
+        }
+        try migrator.migrate(queue)
+        try await queue.write { db in
+            let came = """
+                UPDATE pictures SET came = '\(Self.hash("d"))', came_bytes = 5, came_tries = 1, came_message = 'HTML'
+                    WHERE state = 'pending';
+                UPDATE lanes SET held_cause = 'account', held_at = 1, held_message = 'no "money"', checked_at = 1, probe_at = 1
+                    WHERE model = 'm';
+                """
+            try db.execute(sql: came)
+        }
+        try queue.close()
+
+        let now = Timestamp(rawValue: Self.begun + 60_000)
+        let store = try Store(path: path, now: { now })
+        let alice = Caller(Owner(uid: 1000, name: "alice"))
+        let done = try #require(try await store.job(JobID(rawValue: 7), for: alice))
+        #expect(done.lifecycle.state == .done(warning: "1 of 2 pictures came"))
+        #expect(done.ledger.first?.message == "it said: {\"noEndpoint\":{\"named\":\"x\"}}\nand \"no\"")
+        guard case .saved(let flawed) = done.pictures[0].state else {
+            Issue.record("\(done.pictures)")
+            return
+        }
+        #expect(flawed.flaw == "ends without its end mark")
+        #expect(done.pictures[1].state == .unusable(nil, message: .said(#"{"noLinkLeft":{}}"#)))
+        let failed = try await store.job(JobID(rawValue: 6), for: Caller(Owner(uid: 1001, name: "bob")))
+        #expect(failed?.lifecycle.state == .failed(.init(reason: .outcomeUnknown, message: "m")))
+        let gate = try await store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: "m"))
+        #expect(gate.hold?.message == "no \"money\"")
+
+        let due = try #require(try await store.duePictures(limit: 1).due.first)
+        #expect(due.download.message == "HTTP 503")
+        // Its last try: what came before is kept, with what was said of it then.
+        _ = try await store.cancel(JobID(rawValue: 8), by: alice)
+        let kept = try #require(try await store.job(JobID(rawValue: 8), for: alice))
+        #expect(kept.pictures[0].state == .unusable(ContentHash(hex: Self.hash("d")), message: "HTML"))
+        #expect(try await ReadOnlyStore(path: path).defects() == [])
+        let held = try await DatabaseQueue(path: path).read { db in
+            try Int64.fetchOne(db, sql: "SELECT sum(bytes) FROM job_text JOIN jobs ON id = job WHERE uid = 1000")
+        }
+        #expect(try await store.usage(of: Owner(uid: 1000, name: "alice")).use.keptBytes == held)
+        try store.close()
+    }
 }

@@ -1,5 +1,6 @@
 import FluxqModel
 import FluxqTestSupport
+import FluxqWords
 import Testing
 
 @testable import FluxqStore
@@ -111,7 +112,7 @@ struct PictureTests {
         #expect(fixture.now - start >= .seconds(6 * 86_400) && tries < 1000)
         #expect(LifecycleTable.Outcome(try await fixture.job(id).lifecycle.state).reason == .linkLost)
         guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else { return }
-        #expect(failure.message.hasPrefix("1 of 1 pictures could not be saved: no route"))
+        #expect(failure.message.words.hasPrefix("1 of 1 pictures could not be saved: no route"))
     }
 
     private func came(_ character: Character) throws -> FailedTry {
@@ -135,7 +136,7 @@ struct PictureTests {
         let kept = try #require(try await fixture.store.picture(of: id, index: 1, uid: alice))
         #expect(try kept == ReadableContent(hash: StoreFixture.stored("b").hash, mediaType: "application/octet-stream"))
         guard case .failed(let failure) = try await fixture.job(id).lifecycle.state else { return }
-        #expect(failure.reason == .noImage && failure.message.contains("What the link gave is HEIC."))
+        #expect(failure.reason == .noImage && failure.message.words.contains("What the link gave is HEIC."))
     }
 
     @Test("a complete body is kept when the link dies, whatever its host answers then")
@@ -152,12 +153,10 @@ struct PictureTests {
         _ = try await fixture.store.savePicture(due[1], as: StoreFixture.stored("c"))
         let job = try await fixture.job(id)
         #expect(
-            job.lifecycle.state
-                == .done(
-                    warning: """
-                        1 of 2 pictures came. Picture 1 cannot be used, but is kept and can be fetched: What the link gave \
-                        is HTML, not a picture.
-                        """))
+            job.lifecycle.state.warning == """
+                1 of 2 pictures came. Picture 1 cannot be used, but is kept and can be fetched: What the link gave is \
+                HTML, not a picture.
+                """)
         #expect(try fixture.query(Int.self, "SELECT count(*) FROM pictures WHERE came IS NOT NULL") == 0)
     }
 

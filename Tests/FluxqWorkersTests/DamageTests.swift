@@ -3,6 +3,7 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import FluxqWords
 import Foundation
 import Logging
 import NIOCore
@@ -44,7 +45,7 @@ struct DamageTests {
             let ended = try await fixture.end(of: job.id)
             guard case .failed(let failure) = ended.lifecycle.state else { throw WorkersFixture.Unexpected() }
             #expect(failure.reason == .rejected)
-            #expect(failure.message.contains("damaged") && failure.message.contains("Nothing was billed"))
+            #expect(failure.message.words.contains("damaged") && failure.message.words.contains("Nothing was billed"))
         }
         #expect(fixture.api.mostInFlight == 0)
     }

@@ -2,6 +2,7 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import FluxqWords
 import NIOCore
 import Testing
 
@@ -28,7 +29,7 @@ struct DiskRoomTests {
         try await fixture.run { _ in
             let id = try await fixture.submit("first")
             let shortage = try await shortage(of: fixture)
-            #expect(shortage.message.contains("free inodes (df -i)"))
+            #expect(shortage.cause.words.contains("free inodes (df -i)"))
             #expect(try await fixture.store.job(id, uid: WorkersFixture.alice.uid)?.lifecycle.attempt == 0)
         }
     }

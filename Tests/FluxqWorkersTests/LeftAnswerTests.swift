@@ -62,11 +62,8 @@ struct LeftAnswerTests {
         try await inbox.beginPicture(2).write(ByteBuffer(bytes: SamplePictures.jpeg.bytes.dropLast(9)))
         let job = try await startOver(claim.job)
         #expect(
-            job.lifecycle.state
-                == .done(
-                    warning:
-                        "2 of 4 pictures came; the answer was cut off: fluxqd was stopped while it received the answer"
-                ))
+            job.lifecycle.state.warning
+                == "2 of 4 pictures came; the answer was cut off: fluxqd was stopped while it received the answer")
         #expect(job.pictures.count == 2)
         let entry = try #require(job.ledger.first)
         #expect(job.ledger.count == 1 && entry.billing == .billed && entry.requestID == "req-7" && entry.status == 200)
@@ -109,7 +106,7 @@ struct LeftAnswerTests {
             try await #require(download.sink).write(ByteBuffer(bytes: SamplePictures.gif.bytes))
             download.answer(.complete)
             let job = try await next.end(of: claim.job)
-            #expect(job.lifecycle.state == .done(warning: "2 of 3 pictures came"))
+            #expect(job.lifecycle.state.warning == "2 of 3 pictures came")
             #expect(job.answer == AnswerRecord(requestID: "req-8", created: answer.created, usage: answer.usage))
             #expect(job.ledger.first?.imagesCame == 2)
             guard case .unusable(nil, "moderation: no") = job.pictures[2].state else {
@@ -137,7 +134,7 @@ struct LeftAnswerTests {
         #expect(LifecycleTable.Outcome(job.lifecycle.state).reason == .linkLost)
         #expect(
             job.pictures[0].state
-                == .lost(message: "The API sent it inline, and the host went down before it was on disk."))
+                == .lost(message: .code(.inlineLost)))
         #expect(job.pictures.count == n && job.ledger.first?.billing == .billed)
         if n == 2, case .saved = job.pictures[1].state {} else { #expect(n == 1) }
         #expect(try incoming() == [])
@@ -165,6 +162,20 @@ struct LeftAnswerTests {
         #expect(try incoming() == [])
     }
 
+    @Test("a note that an earlier version left, with its messages in words, is read")
+    func earlierNote() throws {
+        let head = #""isLocal":false,"sentAt":9,"status":200"#
+        func outcome(_ json: String) throws -> CallOutcome {
+            let note = #"{"isComplete":true,"report":{"outcome":\#(json),\#(head)}}"#
+            return try AnswerNote(json: Array(note.utf8)).report.outcome
+        }
+        #expect(
+            try outcome(#"{"unknown":{"_0":{"message":"Reset."}}}"#) == .unknown(APIError(message: "Reset.")))
+        #expect(
+            try outcome(#"{"answered":{"_0":{"items":[{"inline":0}],"excerpt":"","defect":"canceled"}}}"#)
+                == .answered(Answer(items: [AnswerItem(inline: 0)], defect: "canceled")))
+    }
+
     @Test("a picture with invalid base64 is kept as bytes for a person to examine")
     func broken() async throws {
         let claim = try await claim(n: 2)
@@ -173,7 +184,7 @@ struct LeftAnswerTests {
         try await receive(Array(SamplePictures.png.bytes.dropLast(20)), 0, isValid: false, by: inbox)
         try await receive(SamplePictures.gif.bytes, 1, by: inbox)
         let job = try await startOver(claim.job)
-        guard case .unusable(_?, "The inline picture is not base64.") = job.pictures[0].state else {
+        guard case .unusable(_?, .code(.inlineIsNotBase64)) = job.pictures[0].state else {
             Issue.record("\(job.pictures[0])")
             return
         }
@@ -226,8 +237,8 @@ struct LeftAnswerTests {
                     outcome: .unknown(APIError(message: "The connection was reset.")), sentAt: Timestamp(rawValue: 1)))
             let job = try await fixture.end(of: id)
             #expect(
-                job.lifecycle.state
-                    == .done(warning: "1 of 2 pictures came; the answer was cut off: The connection was reset."))
+                job.lifecycle.state.warning
+                    == "1 of 2 pictures came; the answer was cut off: The connection was reset.")
         }
     }
 
@@ -258,7 +269,7 @@ struct LeftAnswerTests {
             try await receiver.endPicture(0, isValid: true)
         }
         let job = try #require(try await fixture.store.job(id, uid: WorkersFixture.alice.uid))
-        #expect(job.lifecycle.state == .done(warning: "1 of 2 pictures came; the answer was cut off: canceled"))
+        #expect(job.lifecycle.state.warning == "1 of 2 pictures came; the answer was cut off: canceled")
         #expect(try incoming() == [])
     }
 

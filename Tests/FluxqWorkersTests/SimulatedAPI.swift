@@ -1,5 +1,6 @@
 import FluxqImagesAPI
 import FluxqModel
+import FluxqTestSupport
 import NIOCore
 import Synchronization
 

@@ -3,6 +3,7 @@ import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
+import FluxqWords
 import Foundation
 import NIOCore
 import Testing
@@ -114,7 +115,9 @@ struct WorkersTests {
                 Issue.record("\(job.lifecycle.state)")
                 return
             }
-            #expect(warning.hasPrefix("2 of 3 pictures came. Picture 2 cannot be used, but is kept"), "\(warning)")
+            #expect(
+                warning.words.hasPrefix("2 of 3 pictures came. Picture 2 cannot be used, but is kept"),
+                "\(warning.words)")
             guard case .unusable(let hash?, _) = job.pictures[1].state else {
                 Issue.record("\(job.pictures[1])")
                 return
@@ -194,7 +197,7 @@ struct WorkersTests {
                 Issue.record("\(job.pictures)")
                 return
             }
-            #expect(message.contains("HEIC") && job.pictures.first?.keptBytes == Int64(bytes.count))
+            #expect(message.words.contains("HEIC") && job.pictures.first?.keptBytes == Int64(bytes.count))
             #expect(try await fixture.archive.open(hash).size == Int64(bytes.count))
         }
     }

@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqFormats
 import FluxqModel
+import FluxqWords
 import FoundationEssentials
 
 extension JobDocument {
@@ -34,7 +35,7 @@ extension JobDocument {
         case .queued(let notBefore, _):
             waiting = (job.waiting ?? .ready).rawValue
             self.notBefore = notBefore.map(WireTime.init)
-            message = job.obstacle
+            message = job.obstacle?.words
             if let limit = job.limit {
                 self.limit = LimitDocument(limit)
                 message = "\(limit.account) \(limit.release)"
@@ -57,12 +58,12 @@ extension JobDocument {
             self.phase = phase.rawValue
             self.cancelRequested = cancelRequested ? true : nil
             message = pending.lazy.compactMap(\.message).first
-            message = job.shortage?.message ?? message
+            message = job.shortage?.cause.words ?? message
         case .done(let warning):
-            self.warning = warning
+            self.warning = warning?.words
         case .failed(let failure):
             reason = failure.reason.rawValue
-            message = failure.message
+            message = failure.message.words
             error = failure.error.map(ErrorDocument.init)
         }
     }
@@ -71,7 +72,8 @@ extension JobDocument {
 extension JobDocument.ErrorDocument {
     init(_ error: APIError) {
         self.init(
-            status: error.status, code: error.code, type: error.type, message: error.message, requestID: error.requestID
+            status: error.status, code: error.code, type: error.type, message: error.message.words,
+            requestID: error.requestID
         )
     }
 }
@@ -87,7 +89,7 @@ extension JobDocument.ImageDocument {
         case .unusable(let hash?, let message):
             self.init(
                 index: picture.index, hash: hash.description, mediaType: ReadableContent.unknownMediaType,
-                bytes: picture.keptBytes, usable: false, message: message)
+                bytes: picture.keptBytes, usable: false, message: message.words)
         case .pending, .lost, .unusable(nil, _):
             return nil
         }
@@ -101,7 +103,7 @@ extension JobDocument.PendingDocument {
         self.init(
             index: picture.index, link: showsLink ? download.link : nil, deadline: WireTime(download.deadline),
             tries: download.tries, triedAt: download.triedAt.map(WireTime.init),
-            nextTryAt: WireTime(download.nextTryAt), message: download.message)
+            nextTryAt: WireTime(download.nextTryAt), message: download.message?.words)
     }
 }
 
@@ -111,7 +113,7 @@ extension JobDocument.LostDocument {
         guard picture.damaged == nil else { return nil }
         switch picture.state {
         case .lost(let message), .unusable(nil, let message):
-            self.init(index: picture.index, message: message, link: showsLink ? picture.link : nil)
+            self.init(index: picture.index, message: message.words, link: showsLink ? picture.link : nil)
         case .pending, .saved, .unusable:
             return nil
         }
@@ -130,10 +132,11 @@ extension JobDocument.DamagedDocument {
             isFetchedAgain = true
             further =
                 "fluxqd downloads it again from its link, which costs nothing."
-                + (download.message.map { " The last try failed: \($0)" } ?? "")
+                + (download.message.map { " The last try failed: \($0.words)" } ?? "")
         case .lost(let message):
             isFetchedAgain = false
-            further = "\(message) An administrator may have it in a backup. Submitting the request again buys it again."
+            further =
+                "\(message.words) An administrator may have it in a backup. Submitting the request again buys it again."
         case .saved, .unusable:
             isFetchedAgain = false
             further = "It was not a complete picture before. The received data is kept for an administrator."

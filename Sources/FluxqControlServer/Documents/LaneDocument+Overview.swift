@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqModel
 import FluxqStore
+import FluxqWords
 
 extension LaneDocument {
     init(_ overview: LaneOverview, for caller: Caller) {
@@ -19,7 +20,7 @@ extension LaneDocument {
             cause = hold.cause.rawValue
             someUsersOnly = gate.isForSuspects ? true : nil
             since = WireTime(hold.since)
-            message = caller.isAdministrator ? hold.message : hold.publicMessage
+            message = caller.isAdministrator ? hold.message.words : hold.publicMessage
             probes = hold.probes
             nextProbeAt = WireTime(hold.probeAt)
         } else if let limit = gate.rateLimit {
@@ -35,7 +36,7 @@ extension LaneGate.Hold {
     /// The API's answer to one user's call must not be visible to others: it may repeat the prompt or contain a link.
     fileprivate var publicMessage: String {
         switch cause {
-        case .unreachable: message
+        case .unreachable: message.words
         case .account:
             "The API rejects the account, the key or this host's address. Administrators see its answer."
         case .wrongAddress:

@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqModel
+import FluxqWords
 
 extension JobDocument.LedgerDocument {
     init(_ entry: LedgerEntry) {
@@ -11,7 +12,8 @@ extension JobDocument.LedgerDocument {
         outcome = entry.outcome
         status = entry.status
         requestID = entry.requestID
-        message = entry.message
+        // Of an answer it says why it was cut off.
+        message = entry.billing == .billed ? entry.message?.phrase : entry.message?.words
         answer = entry.imagesCame ?? 0 == 0 ? entry.excerpt : nil
         images = entry.imagesCame
         price = entry.priceMicros.map(LimitKind.Unit.money.wire)

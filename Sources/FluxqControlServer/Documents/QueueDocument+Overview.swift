@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqModel
 import FluxqStore
+import FluxqWords
 
 extension QueueDocument {
     init(_ overview: QueueOverview, for caller: Caller) {
@@ -13,7 +14,7 @@ extension QueueDocument {
                 Paused(since: WireTime(pause.since), by: overview.pausedBy ?? String(pause.uid), uid: pause.uid)
             },
             lanes: overview.lanes.map { LaneDocument($0, for: caller) },
-            short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.message) },
+            short: gate.shortage.map { Short(since: WireTime($0.since), message: $0.cause.words) },
             usage: UsageDocument(overview.usage))
     }
 }

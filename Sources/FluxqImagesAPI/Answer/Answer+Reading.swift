@@ -42,7 +42,7 @@ extension Reply {
                 .map { redactor.clean($0, limit: Limits.usageBytes) },
             requestID: redactor.clean(ifAny: requestID, limit: Redactor.wordLimit),
             items: Array(contents.items.prefix(Limits.items)), excerpt: excerpt,
-            defect: Self.defect(of: reader, trouble: trouble))
+            defect: Self.defect(of: reader, trouble: trouble).map(CallTrouble.said))
         hasOthers = contents.hasOthers
         itemErrors = contents.itemErrors
         says = saying(values, reader)

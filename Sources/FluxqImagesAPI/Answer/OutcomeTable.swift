@@ -31,8 +31,7 @@ struct OutcomeTable: Sendable {
         .unknown(
             APIError(
                 status: status,
-                message: redactor.clean(
-                    "The request was sent, but \(trouble)."),
+                message: .said(redactor.clean("The request was sent, but \(trouble).")),
                 requestID: requestID))
     }
 
@@ -164,7 +163,7 @@ struct OutcomeTable: Sendable {
         APIError(
             status: reply.status, code: redactor.clean(ifAny: reply.error?.code, limit: Redactor.wordLimit),
             type: redactor.clean(ifAny: reply.error?.type, limit: Redactor.wordLimit),
-            message: redactor.clean(message(of: reply)), requestID: requestID(of: reply))
+            message: .said(redactor.clean(message(of: reply))), requestID: requestID(of: reply))
     }
 
     /// `error.param` is the request id for this vendor; others send it in a header.

@@ -66,14 +66,14 @@ package final class ImagesClient: ImagesAPI {
         _ request: EditRequest, picture: (any PictureSource)?, receiver: any PictureReceiver
     ) async -> CallReport {
         guard !Task.isCancelled else {
-            return CallReport(outcome: .notSent(message: "The call was canceled before anything was sent."))
+            return CallReport(outcome: .notSent(message: .said("The call was canceled before anything was sent.")))
         }
         let gate = SendGate()
         let body: RequestBody
         do {
             body = try RequestBody(request, picture: picture, gate: gate, clock: Self.now)
         } catch {
-            return CallReport(outcome: .rejected(APIError(message: redactor.clean(error.message))))
+            return CallReport(outcome: .rejected(APIError(message: .said(redactor.clean(error.message)))))
         }
         let limit = inForce.terms.timeout
         let name = calls.begin(gate)
@@ -219,13 +219,12 @@ package final class ImagesClient: ImagesAPI {
             var reply = reply
             if let overtime {
                 if reply.defect != nil { reply.defect = overtime }
-                if reply.answer?.defect != nil { reply.answer?.defect = overtime }
+                if reply.answer?.defect != nil { reply.answer?.defect = .said(overtime) }
             }
             var outcome = table.outcome(of: reply)
             // Before the request's last byte, only a 2xx can mean that any work was done.
             if case .unknown(let error) = outcome, sentAt == nil, !reply.isSuccess {
-                outcome = .notSent(
-                    message: "\(error.message) The request had not been sent in full, so nothing was billed.")
+                outcome = .notSent(message: .code(.notSentInFull(because: error.message)))
             }
             var report = CallReport(
                 outcome: outcome, sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
@@ -238,11 +237,12 @@ package final class ImagesClient: ImagesAPI {
             return CallReport(
                 outcome: .unknown(
                     APIError(
-                        status: reply.status, message: redactor.clean(message), requestID: table.requestID(of: reply))),
+                        status: reply.status, message: .said(redactor.clean(message)),
+                        requestID: table.requestID(of: reply))),
                 sentAt: sentAt, status: reply.status, requestID: table.requestID(of: reply))
         case .failed(let error as RequestBody.Unreadable) where sentAt == nil:
             // This error is not about the API. The next try checks the picture first, and finds out if it is damaged.
-            var report = CallReport(outcome: .notSent(message: redactor.clean(error.message)))
+            var report = CallReport(outcome: .notSent(message: .said(redactor.clean(error.message))))
             report.isLocal = true
             return report
         case .failed(let error):
@@ -251,7 +251,7 @@ package final class ImagesClient: ImagesAPI {
                 let message = redactor.clean(
                     "Could not call \(baseURL.generations)\(proxy?.words ?? ""): \(trouble). The request was not sent in full."
                 )
-                return CallReport(outcome: .notSent(message: message))
+                return CallReport(outcome: .notSent(message: .said(message)))
             }
             return CallReport(outcome: table.unknown(because: trouble), sentAt: sentAt)
         }

@@ -28,7 +28,7 @@ package struct Job: Hashable, Sendable {
     /// Its latest calls, oldest first; empty in lists.
     package var ledger: [LedgerEntry] = []
     /// queued, in a pause set by fluxq: the message of its last call.
-    package var obstacle: String?
+    package var obstacle: CallTrouble?
     /// running: the disk is full, so saving its pictures may have to wait.
     package var shortage: Shortage?
 

@@ -22,21 +22,24 @@ package struct Lifecycle: Hashable, Sendable {
         case queued(notBefore: Timestamp?, afterBackoff: Bool)
         /// `cancelRequested`: somebody has asked to cancel it; what its call still brings is paid for and kept.
         case running(Phase, cancelRequested: Bool)
-        case done(warning: String?)
+        case done(warning: WarningMessage?)
         case failed(Failure)
     }
 
     /// Why a job failed, for programs and for people.
     package struct Failure: Hashable, Sendable {
         package var reason: FailureReason
-        /// What happened and what to do about it.
-        package var message: String
+        package var message: FailureMessage
         package var error: APIError?
 
-        package init(reason: FailureReason, message: String, error: APIError? = nil) {
+        package init(reason: FailureReason, message: FailureMessage, error: APIError? = nil) {
             self.reason = reason
             self.message = message
             self.error = error
+        }
+
+        init(reason: FailureReason, _ code: FailureCode, error: APIError? = nil) {
+            self.init(reason: reason, message: .code(code), error: error)
         }
     }
 
@@ -48,70 +51,20 @@ package struct Lifecycle: Hashable, Sendable {
         /// so that a job which is itself the trouble does not keep everybody waiting behind it.
         case deferred(nextTry: Timestamp)
         /// Known not to have been billed, and an attempt; the next one not before that time.
-        case attemptFailed(Failure, nextTry: Timestamp)
+        case attemptFailed(CallFailure, nextTry: Timestamp)
         /// The queued job was refused before, and calls of others worked just before and just after it: that refusal is its own,
-        /// and counts as a failed attempt. No call is on its way.
-        case struck(Failure)
+        /// and counts as a failed attempt. No call is on its way. `last`: what its last call met.
+        case struck(last: CallTrouble?)
         /// Rejected, moderated or without a picture: sending it again would change nothing.
-        case refused(Failure, Billing)
+        case refused(CallFailure, Billing)
         /// Nobody knows whether it was billed. `nextTry` is used where the job says `on_unknown: retry`.
-        case outcomeUnknown(Failure, nextTry: Timestamp)
+        case outcomeUnknown(CallFailure, nextTry: Timestamp)
         /// Every picture of the answer is saved, or can never be.
         case settled(Settlement)
         case canceled
         case retried
         /// The database is a backup that was restored: a queued job may have been called since it was made.
-        case restored(Failure)
-    }
-
-    /// How the pictures of an answer ended.
-    package struct Settlement: Hashable, Sendable {
-        /// Asked for by the request.
-        package var wanted: Int
-        /// In the archive.
-        package var saved: Int
-        /// Links that died before their picture could be fetched, and inline pictures that the host has lost.
-        package var lost: Int
-        /// Came, but are no pictures, or are incomplete.
-        package var unusable: Int
-        /// Why the answer ended before its end; nil if it came whole.
-        package var defect: String?
-        /// Flaws and losses of single pictures.
-        package var remarks: [Remark]
-
-        package init(
-            wanted: Int, saved: Int, lost: Int, unusable: Int, defect: String? = nil,
-            remarks: [Remark] = []
-        ) {
-            self.wanted = wanted
-            self.saved = saved
-            self.lost = lost
-            self.unusable = unusable
-            self.defect = defect
-            self.remarks = remarks
-        }
-
-        /// The flaw or the loss of one picture.
-        package struct Remark: Hashable, Sendable {
-            package enum About: Hashable, Sendable {
-                /// Saved; the message stands after its name: "ends without its end mark".
-                case flaw
-                /// Why it could not be saved: a sentence.
-                case lost
-                /// What came instead: a sentence. `isKept`: and its bytes are in the archive.
-                case unusable(isKept: Bool)
-            }
-
-            package var index: Int
-            package var about: About
-            package var message: String
-
-            package init(index: Int, about: About, message: String) {
-                self.index = index
-                self.about = about
-                self.message = message
-            }
-        }
+        case restored(backedUpAt: Timestamp)
     }
 
     /// What has to happen in the same transaction as the change of state.
@@ -156,11 +109,7 @@ package struct Lifecycle: Hashable, Sendable {
             return [.openAttempt]
 
         case (.queued, .canceled):
-            state = .failed(
-                .init(
-                    reason: .canceled,
-                    message: "Canceled before the API was called; nothing was "
-                        + "billed."))
+            state = .failed(.init(reason: .canceled, .canceledBeforeCall))
             return []
 
         case (.running(.calling, let cancelRequested), .answered):
@@ -171,7 +120,7 @@ package struct Lifecycle: Hashable, Sendable {
             attempts -= 1
             state =
                 cancelRequested
-                ? .failed(.init(reason: .canceled, message: "Canceled. The call did not succeed and was not billed."))
+                ? .failed(.init(reason: .canceled, .canceledUnbilled))
                 : .queued(notBefore: nextTry, afterBackoff: true)
             return [.settleAttempt(.notBilled)]
 
@@ -181,30 +130,23 @@ package struct Lifecycle: Hashable, Sendable {
                 state = .failed(failure.afterCancel)
             } else if strikes >= maxAttempts {
                 state = .failed(
-                    .init(
-                        reason: .exhausted,
-                        message:
-                            "Gave up after \(strikes) failed attempts; the last one was not billed: \(failure.message)",
-                        error: failure.error))
+                    .init(reason: .exhausted, .gaveUp(attempts: strikes, last: failure), error: failure.error))
             } else {
                 state = .queued(notBefore: nextTry, afterBackoff: true)
             }
             return [.settleAttempt(.notBilled)]
 
-        case (.queued, .struck(let failure)):
+        case (.queued, .struck(let last)):
             strikes = min(strikes + 1, attempt)
             guard strikes >= maxAttempts else { return [] }
-            state = .failed(
-                .init(
-                    reason: .exhausted,
-                    message:
-                        "Gave up after \(strikes) refusals, while other users' calls succeeded; none was billed: "
-                        + "\(failure.message)",
-                    error: failure.error))
+            state = .failed(.init(reason: .exhausted, .refusedAlone(times: strikes, last: last)))
             return []
 
         case (.running(.calling, let cancelRequested), .refused(let failure, let billing)):
-            state = .failed(cancelRequested ? failure.afterCancel : failure)
+            state = .failed(
+                cancelRequested
+                    ? failure.afterCancel
+                    : .init(reason: failure.reason, .failed(call: failure), error: failure.error))
             return [.settleAttempt(billing)]
 
         case (.running(.calling, let cancelRequested), .outcomeUnknown(let failure, let nextTry)):
@@ -214,7 +156,8 @@ package struct Lifecycle: Hashable, Sendable {
             } else if onUnknown == .retry, strikes < maxAttempts {
                 state = .queued(notBefore: nextTry, afterBackoff: true)
             } else {
-                state = .failed(failure.unknown(isResent: onUnknown == .retry))
+                let code = FailureCode.outcomeUnknown(call: failure, wasResent: onUnknown == .retry)
+                state = .failed(.init(reason: failure.reason, code, error: failure.error))
             }
             return [.settleAttempt(.unknown)]
 
@@ -231,9 +174,9 @@ package struct Lifecycle: Hashable, Sendable {
             state = .queued(notBefore: nil, afterBackoff: false)
             return []
 
-        case (.queued, .restored(let failure)):
+        case (.queued, .restored(let time)):
             // Also with `on_unknown: retry`, which speaks of a call whose outcome nobody knew.
-            state = .failed(failure)
+            state = .failed(.init(reason: .outcomeUnknown, .restored(backedUpAt: time)))
             return []
 
         case (.queued, _), (.running, _), (.done, _), (.failed, _):
@@ -242,88 +185,9 @@ package struct Lifecycle: Hashable, Sendable {
     }
 }
 
-extension Lifecycle.Failure {
-    /// What fluxq does about an unknown outcome, said after what happened.
-    fileprivate func unknown(isResent: Bool) -> Lifecycle.Failure {
-        let further =
-            isResent
-            ? "fluxq resent it as often as allowed (--on-unknown retry); earlier calls may have been billed too."
-            : "fluxq will not resend it automatically. To resend it: fluxq retry ID"
-        return .init(reason: reason, message: "\(message) \(further)", error: error)
-    }
-
-    /// The same end for somebody who had canceled: the wish comes first, what happened stays in the message.
+extension CallFailure {
+    /// The end of a job that somebody had canceled: the wish comes first, what happened stays in the message.
     fileprivate var afterCancel: Lifecycle.Failure {
-        .init(reason: .canceled, message: "Canceled while it was running. \(message)", error: error)
+        .init(reason: .canceled, .canceledDuringCall(call: self), error: error)
     }
-}
-
-extension Lifecycle.Settlement {
-    /// Of what is said of single pictures: enough to know why.
-    private static let mostSentences = 4
-    private static let longestSentence = 400
-
-    fileprivate func end(canceled: Bool) -> Lifecycle.State {
-        if canceled {
-            let brought =
-                saved == 0
-                ? "its call returned no picture." : "the paid pictures (\(saved) of \(wanted)) can be fetched."
-            return .failed(
-                .init(
-                    reason: .canceled,
-                    message: (["Canceled while it was running; \(brought)"] + sentences).joined(separator: " ")))
-        }
-        if lost > 0 {
-            let why = sentences.isEmpty ? "" : " " + sentences.joined(separator: " ")
-            return .failed(
-                .init(
-                    reason: .linkLost,
-                    message:
-                        "\(lost) of \(saved + lost + unusable) pictures could not be saved:\(why) "
-                        + "\(saved) can be fetched.\(breakOffSentence) A retry buys all of them again."))
-        }
-        if saved == 0 {
-            let nothing = "The API answered, but sent no complete picture of a known format."
-            return .failed(
-                .init(
-                    reason: .noImage,
-                    message: ([nothing + breakOffSentence] + sentences
-                        + ["The call was billed, and a retry buys it again."]).joined(separator: " ")))
-        }
-        // An item that brought nothing is only missing.
-        let noteworthy = remarks.contains { $0.about != .unusable(isKept: false) }
-        guard noteworthy else { return .done(warning: warning) }
-        return .done(warning: ((warning.map { [$0 + "."] } ?? []) + sentences).joined(separator: " "))
-    }
-
-    /// What is said of single pictures, each reason once.
-    private var sentences: [String] {
-        var all: [String] = []
-        for remark in remarks {
-            let sentence: String
-            switch remark.about {
-            case .flaw: sentence = "Picture \(remark.index) \(remark.message)."
-            case .lost: sentence = remark.message
-            case .unusable(isKept: false): sentence = "Picture \(remark.index) cannot be used: \(remark.message)"
-            case .unusable(isKept: true):
-                sentence = "Picture \(remark.index) cannot be used, but is kept and can be fetched: \(remark.message)"
-            }
-            let cut =
-                sentence.count > Self.longestSentence ? sentence.prefix(Self.longestSentence) + "…" : sentence[...]
-            if !all.contains(String(cut)) { all.append(String(cut)) }
-        }
-        guard all.count > Self.mostSentences else { return all }
-        return all.prefix(Self.mostSentences) + ["\(all.count - Self.mostSentences) more pictures have remarks."]
-    }
-
-    private var warning: String? {
-        let count = saved < wanted ? "\(saved) of \(wanted) pictures came" : nil
-        guard let defect else { return count }
-        let trouble = "the answer was cut off: \(defect)"
-        guard let count else { return "\(wanted == 1 ? "The picture" : "All \(wanted) pictures") came; \(trouble)" }
-        return "\(count); \(trouble)"
-    }
-
-    /// " The answer was cut off: …", where it did.
-    private var breakOffSentence: String { defect.map { " The answer was cut off: \($0)." } ?? "" }
 }

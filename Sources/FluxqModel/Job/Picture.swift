@@ -5,9 +5,9 @@ package struct Picture: Hashable, Sendable {
         case pending(Download)
         case saved(StoredPicture)
         /// The link died, or can never be right.
-        case lost(message: String)
+        case lost(message: PictureTrouble)
         /// What came is no whole picture that fluxq knows; its bytes are in the archive under this hash for its owner.
-        case unusable(ContentHash?, message: String)
+        case unusable(ContentHash?, message: PictureTrouble)
     }
 
     /// From 1, never reused within the job.
@@ -45,11 +45,11 @@ package struct Download: Hashable, Sendable {
     package var triedAt: Timestamp?
     package var nextTryAt: Timestamp
     /// Why the last try failed.
-    package var message: String?
+    package var message: PictureTrouble?
 
     package init(
         link: String, deadline: Timestamp, tries: Int = 0, triedAt: Timestamp? = nil, nextTryAt: Timestamp,
-        message: String? = nil
+        message: PictureTrouble? = nil
     ) {
         self.link = link
         self.deadline = deadline

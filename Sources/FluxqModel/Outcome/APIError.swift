@@ -6,12 +6,13 @@ package struct APIError: Hashable, Sendable, Codable {
     package var code: String?
     /// `error.type`.
     package var type: String?
-    package var message: String
+    /// What it said, or what kept fluxq from hearing it.
+    package var message: CallTrouble
     /// `error.param` or a request-id header: what to quote to the vendor's support.
     package var requestID: String?
 
     package init(
-        status: Int? = nil, code: String? = nil, type: String? = nil, message: String, requestID: String? = nil
+        status: Int? = nil, code: String? = nil, type: String? = nil, message: CallTrouble, requestID: String? = nil
     ) {
         self.status = status
         self.code = code

@@ -23,7 +23,7 @@ package enum CallOutcome: Hashable, Codable, Sendable {
     case rejected(APIError)
     case moderated(APIError)
     /// Name, connection or TLS failed, or the request's last byte was never handed to the socket.
-    case notSent(message: String)
+    case notSent(message: CallTrouble)
     /// The key, the account's money or its permissions: 401, 402, 403, spend cap, `insufficient_quota`.
     case accountClosed(APIError)
     /// The answer is not the API's own: a redirect, a 404, 405 or 410 without an error object, a 511.
@@ -78,7 +78,7 @@ package enum CallOutcome: Hashable, Codable, Sendable {
     package var billing: Billing { kind.billing }
 
     /// What the ledger says beside the word; nil if the answer speaks for itself.
-    package var message: String? {
+    package var message: CallTrouble? {
         switch self {
         case .answered(let answer), .noImage(let answer): answer.defect
         case .notSent(let why): why
@@ -100,11 +100,11 @@ package struct Answer: Hashable, Codable, Sendable {
     /// The beginning of the body, inline pictures left out, for a person to look at when no picture can be used.
     package var excerpt: String
     /// Why the answer ended before its end, such as "the other side closed the connection"; nil if it came whole.
-    package var defect: String?
+    package var defect: CallTrouble?
 
     package init(
         created: Timestamp? = nil, usage: String? = nil, requestID: String? = nil, items: [AnswerItem],
-        excerpt: String = "", defect: String? = nil
+        excerpt: String = "", defect: CallTrouble? = nil
     ) {
         self.created = created
         self.usage = usage

@@ -19,14 +19,14 @@ package struct LedgerEntry: Hashable, Sendable {
     /// HTTP status of the answer.
     package var status: Int?
     package var requestID: String?
-    package var message: String?
+    package var message: CallTrouble?
     /// The beginning of an answer that brought pictures or should have, without them.
     package var excerpt: String?
 
     package init(
         number: Int, billing: Billing, imagesWanted: Int, imagesCame: Int?, priceMicros: Int64?, currency: String?,
         begunAt: Timestamp, sentAt: Timestamp?, settledAt: Timestamp?, outcome: String?, status: Int?,
-        requestID: String?, message: String?, excerpt: String? = nil
+        requestID: String?, message: CallTrouble?, excerpt: String? = nil
     ) {
         self.number = number
         self.billing = billing

@@ -28,22 +28,22 @@ extension LaneGate {
             let alone = work(
                 call, now: now, ends: isFailing ? [] : [.account, .unreachable, .wrongAddress], pauses, &generator)
             // What it says about the pictures counts like any failure.
-            fail(call, message: "The API answers without a usable picture.", now: now, pauses, &generator)
+            fail(call, .code(.noUsablePicture), now: now, pauses, &generator)
             return alone
-        case .notSent(let message):
-            refuse(.unreachable, call, message: message, now: now, pauses, &generator)
+        case .notSent(let trouble):
+            refuse(.unreachable, call, trouble, now: now, pauses, &generator)
         case .accountClosed(let error):
-            refuse(.account, call, message: error.message, now: now, pauses, &generator)
+            refuse(.account, call, error.message, now: now, pauses, &generator)
         case .wrongAddress(let error), .webPage(let error):
-            refuse(.wrongAddress, call, message: error.message, now: now, pauses, &generator)
+            refuse(.wrongAddress, call, error.message, now: now, pauses, &generator)
         case .rateLimited(_, let retryAfter):
             limit(call, retryAfter: retryAfter, now: now, ceiling: ceiling, pauses, &generator)
         case .serverError(let error):
             // Whatever is broken, the host can be reached.
             if !count(call), hold?.cause == .unreachable, isNews(call) { open() }
-            fail(call, message: error.message, now: now, pauses, &generator)
+            fail(call, error.message, now: now, pauses, &generator)
         case .unknown(let error):
-            fail(call, message: error.message, now: now, pauses, &generator)
+            fail(call, error.message, now: now, pauses, &generator)
         }
         return []
     }
@@ -55,7 +55,7 @@ extension LaneGate {
 
     /// A picture of a call could not be downloaded, or can never be.
     package mutating func recordUndelivered(
-        _ party: Party, message: String, now: Timestamp, pauses: Pauses,
+        _ party: Party, message: PictureTrouble, now: Timestamp, pauses: Pauses,
         using generator: inout some RandomNumberGenerator
     ) {
         guard !evidence.undelivered.contains(where: { $0.job == party.job }) else { return }
@@ -66,11 +66,13 @@ extension LaneGate {
         let all = evidence.undelivered
         let foreign = all.filter { !isSuspect($0) }
         if foreign.count >= Self.patience, hold == nil || evidence.isForSuspects {
-            close(.undeliverable, all, message: message, forSuspects: false, now: now, pauses, &generator)
+            close(
+                .undeliverable, all, message: .code(.undelivered(trouble: message)), forSuspects: false, now: now,
+                pauses, &generator)
         } else if hold == nil, all.count - foreign.count >= Self.patience {
             close(
-                .undeliverable, all.filter { isSuspect($0) }, message: message, forSuspects: true, now: now, pauses,
-                &generator)
+                .undeliverable, all.filter { isSuspect($0) }, message: .code(.undelivered(trouble: message)),
+                forSuspects: true, now: now, pauses, &generator)
         }
     }
 
@@ -120,9 +122,10 @@ extension LaneGate {
 
     /// The API, or what stands before it, does not let a call through.
     private mutating func refuse(
-        _ cause: HoldCause, _ call: Call, message: String, now: Timestamp, _ pauses: Pauses,
+        _ cause: HoldCause, _ call: Call, _ trouble: CallTrouble, now: Timestamp, _ pauses: Pauses,
         _ generator: inout some RandomNumberGenerator
     ) {
+        let message = HoldMessage.code(.call(trouble: trouble))
         if hold(on: call.party) != nil {
             concern(call.party)
             guard isNews(call) else {
@@ -145,15 +148,17 @@ extension LaneGate {
 
     /// A call failed in a way that says nothing by itself, and much if it happens again and again.
     private mutating func fail(
-        _ call: Call, message: String, now: Timestamp, _ pauses: Pauses, _ generator: inout some RandomNumberGenerator
+        _ call: Call, _ trouble: CallTrouble, now: Timestamp, _ pauses: Pauses,
+        _ generator: inout some RandomNumberGenerator
     ) {
         let isFailing = count(call)
+        let message = HoldMessage.code(.failing(calls: Self.patience, last: trouble))
         if let cause = hold(on: call.party)?.cause {
             concern(call.party)
             guard isNews(call) else { return }
             if cause == .failing || isFailing && cause != .undeliverable {
                 hold?.cause = .failing
-                hold?.message = Self.failing(message)
+                hold?.message = message
             }
             postponeProbe(now: now, pauses, &generator)
             return
@@ -161,10 +166,10 @@ extension LaneGate {
         let all = evidence.failures
         let foreign = all.filter { !isSuspect($0) }
         if foreign.count >= Self.patience {
-            close(.failing, all, message: Self.failing(message), forSuspects: false, now: now, pauses, &generator)
+            close(.failing, all, message: message, forSuspects: false, now: now, pauses, &generator)
         } else if hold == nil, all.count - foreign.count >= Self.patience {
             close(
-                .failing, all.filter { isSuspect($0) }, message: Self.failing(message), forSuspects: true, now: now,
+                .failing, all.filter { isSuspect($0) }, message: message, forSuspects: true, now: now,
                 pauses,
                 &generator)
         }
@@ -179,10 +184,6 @@ extension LaneGate {
             evidence.failures = Self.bounded(evidence.failures + [call.party])
         }
         return evidence.failures.count { !isSuspect($0) } >= Self.patience
-    }
-
-    private static func failing(_ message: String) -> String {
-        "\(patience) calls in a row have failed, the last one with: \(message)"
     }
 
     private mutating func limit(
@@ -256,7 +257,8 @@ extension LaneGate {
     }
 
     private mutating func close(
-        _ cause: HoldCause, _ parties: [Party], message: String, forSuspects: Bool, now: Timestamp, _ pauses: Pauses,
+        _ cause: HoldCause, _ parties: [Party], message: HoldMessage, forSuspects: Bool, now: Timestamp,
+        _ pauses: Pauses,
         _ generator: inout some RandomNumberGenerator
     ) {
         hold = Hold(

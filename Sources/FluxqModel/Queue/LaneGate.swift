@@ -47,8 +47,7 @@ package struct LaneGate: Hashable, Sendable {
     package struct Hold: Hashable, Sendable {
         package var cause: HoldCause
         package var since: Timestamp
-        /// What the API or the network said, and what to do.
-        package var message: String
+        package var message: HoldMessage
         /// Probes sent so far.
         package var probes: Int
         /// When a call last found that it still is so.
@@ -59,7 +58,7 @@ package struct LaneGate: Hashable, Sendable {
         package var closedBy: Party?
 
         package init(
-            cause: HoldCause, since: Timestamp, message: String, probes: Int = 0, checkedAt: Timestamp? = nil,
+            cause: HoldCause, since: Timestamp, message: HoldMessage, probes: Int = 0, checkedAt: Timestamp? = nil,
             probeAt: Timestamp, closedBy: Party? = nil
         ) {
             self.cause = cause

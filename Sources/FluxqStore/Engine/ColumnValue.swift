@@ -66,6 +66,15 @@ extension JobID: ColumnValue {
     var sqlValue: SQLValue { .integer(rawValue) }
 }
 
+extension StoredMessage: ColumnValue {
+    init?(_ value: SQLValue) {
+        guard case .text(let json) = value else { return nil }
+        self.init(json: json)
+    }
+
+    var sqlValue: SQLValue { .text(json) }
+}
+
 extension ContentHash: ColumnValue {
     init?(_ value: SQLValue) {
         guard case .text(let hex) = value else { return nil }

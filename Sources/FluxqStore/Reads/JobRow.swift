@@ -159,7 +159,7 @@ private struct StateColumns {
     var phase: Phase?
     var cancelRequested = false
     var failure: Lifecycle.Failure?
-    var warning: String?
+    var warning: WarningMessage?
 
     var isOver: Bool { state == .done || state == .failed }
 

@@ -30,7 +30,7 @@ extension LedgerEntry {
         var textBytes = 0
         try db.forEachRow(sql, [id, before ?? .max, limit]) { row in
             let call = try LedgerEntry(row)
-            textBytes += (call.message?.utf8.count ?? 0) + (call.excerpt?.utf8.count ?? 0)
+            textBytes += ["message", "excerpt"].reduce(0) { $0 + ((row[$1] as String?)?.utf8.count ?? 0) }
             if textBytes > Store.callTextBytes, !calls.isEmpty { return false }
             calls.append(call)
             return true

@@ -107,7 +107,7 @@ extension StoredPicture {
     /// Reads a row of `pictures`; the message of a saved picture describes its flaw.
     fileprivate init(pictures row: Row) {
         self.init(row)
-        flaw = row["message"]
+        if case .said(let text)? = row["message"] as PictureTrouble? { flaw = text }
     }
 }
 
@@ -220,7 +220,8 @@ private struct JobReader {
         if case .running = job.lifecycle.state { result.shortage = shortage }
         if case .queued(.some, afterBackoff: true) = job.lifecycle.state {
             result.obstacle = try db.value(
-                String.self, "SELECT message FROM attempts WHERE job = ? AND number = ? AND message IS NOT NULL",
+                CallTrouble.self,
+                "SELECT message FROM attempts WHERE job = ? AND number = ? AND message IS NOT NULL",
                 [job.id, job.lifecycle.attempt])
         }
         return result
@@ -257,8 +258,8 @@ private struct JobReader {
                         link: row["link"], deadline: row["deadline"], tries: row["tries"],
                         triedAt: row["tried_at"], nextTryAt: row["next_try_at"], message: row["message"]))
             case "saved": state = .saved(StoredPicture(pictures: row))
-            case "lost": state = .lost(message: row["message"] ?? "")
-            case "unusable": state = .unusable(row["hash"], message: row["message"] ?? "")
+            case "lost": state = .lost(message: row["message"] ?? .said(""))
+            case "unusable": state = .unusable(row["hash"], message: row["message"] ?? .said(""))
             case let other: throw StoreError.damaged("picture of job \(id) in state \"\(other)\"")
             }
             return Picture(

@@ -8,7 +8,7 @@ struct AttemptSettlement {
     var sentAt: Timestamp?
     var status: Int?
     var requestID: String?
-    var message: String?
+    var message: CallTrouble?
     var answer: Answer?
     /// Items of the answer that may be pictures.
     var imagesCame: Int?
@@ -22,7 +22,7 @@ struct AttemptSettlement {
     /// The outcome of a call that this host has kept from being sent for so long that it counts.
     static let hostFailed = "host_failed"
 
-    init(outcome: String, message: String? = nil) {
+    init(outcome: String, message: CallTrouble? = nil) {
         self.outcome = outcome
         self.message = message
     }

@@ -32,10 +32,10 @@ struct FailedDownload {
     var tries: Int
     var overdueTries: Int
     var nextTryAt: Timestamp
-    var message: String?
+    var message: PictureTrouble?
     /// The last complete body that was no picture, its description, and the number of such bodies.
     var came: KeptBytes?
-    var cameMessage: String?
+    var cameMessage: PictureTrouble?
     var cameTries: Int
     var goneSince: Timestamp?
 
@@ -57,7 +57,7 @@ struct FailedDownload {
     /// Records another failed try.
     ///
     /// - Returns: true if it was the last.
-    mutating func note(_ failure: FailedTry, message: String, now: Timestamp, policy: StorePolicy) -> Bool {
+    mutating func note(_ failure: FailedTry, message: PictureTrouble, now: Timestamp, policy: StorePolicy) -> Bool {
         tries += 1
         self.message = message
         let isOverdue = now >= deadline

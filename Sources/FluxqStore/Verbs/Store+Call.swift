@@ -7,10 +7,10 @@ package enum NewPicture: Hashable, Sendable {
     /// Came inline and is in the archive.
     case saved(StoredPicture)
     /// Came, but is no whole picture; its bytes, if there are any, are in the archive under that hash.
-    case unusable(ContentHash?, message: String)
+    case unusable(ContentHash?, message: PictureTrouble)
     /// Paid for, and not to be obtained any more: a link that can never be right, or an inline picture that this host
     /// has lost.
-    case lost(link: String?, message: String)
+    case lost(link: String?, message: PictureTrouble)
 }
 
 extension Store {
@@ -79,17 +79,14 @@ extension Transaction {
             return
         }
         let job = try JobRow(row)
-        let said = try lastMessage(of: id) ?? "it gave no reason"
-        let failure = Lifecycle.Failure(
-            reason: .exhausted, message: "The API rejects this job, but not those of other users: \(said)")
-        guard case .advanced(let state) = try advance(job, .struck(failure)) else { return }
+        guard case .advanced(let state) = try advance(job, .struck(last: lastTrouble(of: id))) else { return }
         try log(state == .failed ? .failed : .struck, job: id, uid: job.uid, state: state)
     }
 
     /// What the latest call of a job met.
-    private func lastMessage(of id: JobID) throws -> String? {
+    private func lastTrouble(of id: JobID) throws -> CallTrouble? {
         try value(
-            String.self,
+            CallTrouble.self,
             "SELECT message FROM attempts WHERE job = ? AND message IS NOT NULL ORDER BY number DESC LIMIT 1", [id])
     }
 
@@ -98,14 +95,13 @@ extension Transaction {
     ///
     /// - Returns: nil for what is no such failure, or not for long enough yet.
     private func localFailure(_ report: CallReport, of job: JobRow) throws -> Lifecycle.Event? {
-        guard report.isLocal, case .notSent(let message) = report.outcome else { return nil }
+        guard report.isLocal, case .notSent(let trouble) = report.outcome else { return nil }
         let unsent = try unsent(job.id)
         // Many tries, too: the clock alone may have been set.
         guard let first = unsent.since, now >= first + policy.localPatience, unsent.count >= Self.localTries else {
             return nil
         }
-        let failure = Lifecycle.Failure(reason: .exhausted, message: message)
-        return .attemptFailed(failure, nextTry: try nextTry(for: job, after: report))
+        return .attemptFailed(.hostFailed(trouble: trouble), nextTry: try nextTry(for: job, after: report))
     }
 
     /// Calls in a row up to the latest that the API did not serve and that are no attempts, and when the first of them began.
@@ -227,7 +223,7 @@ extension Transaction {
         else { return .stale }
         guard row["pending_pictures"] == 0 else { return nil }
         let job = try JobRow(row)
-        let settlement = Lifecycle.Settlement(
+        let settlement = Settlement(
             wanted: job.images, saved: row["saved_pictures"], lost: row["lost_pictures"],
             unusable: row["unusable_pictures"], defect: row["defect"], remarks: try remarks(on: job))
         let advance = try advance(job, .settled(settlement))
@@ -238,14 +234,14 @@ extension Transaction {
     }
 
     /// Flaws and losses of the pictures of a job's current attempt, all of which have ended.
-    private func remarks(on job: JobRow) throws -> [Lifecycle.Settlement.Remark] {
+    private func remarks(on job: JobRow) throws -> [Settlement.Remark] {
         let rows = try db.rows(
             """
             SELECT position, state, message, hash IS NOT NULL AS is_kept FROM pictures
             WHERE job = ? AND attempt = ? AND message IS NOT NULL ORDER BY position
             """, [job.id, job.lifecycle.attempt])
         return rows.map { row in
-            let about: Lifecycle.Settlement.Remark.About =
+            let about: Settlement.Remark.About =
                 switch row["state"] as String {
                 case "saved": .flaw
                 case "lost": .lost
@@ -278,7 +274,7 @@ private struct NewRow {
     var link: String?
     var deadline: Timestamp?
     var nextTryAt: Timestamp?
-    var message: String?
+    var message: PictureTrouble?
     var hash: ContentHash?
     var stored: StoredPicture?
 
@@ -287,7 +283,7 @@ private struct NewRow {
         case .link(let link, let deadline):
             (state, self.link, self.deadline, nextTryAt) = ("pending", link, deadline, now)
         case .saved(let stored):
-            (state, message, hash, self.stored) = ("saved", stored.flaw, stored.hash, stored)
+            (state, message, hash, self.stored) = ("saved", stored.flaw.map(PictureTrouble.said), stored.hash, stored)
         case .unusable(let hash, let message):
             (state, self.message, self.hash) = ("unusable", message, hash)
         case .lost(let link, let message):

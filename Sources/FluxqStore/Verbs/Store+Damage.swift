@@ -72,7 +72,7 @@ extension Transaction {
                 """,
                 [
                     isAlive ? "pending" : "lost", isAlive ? now : nil,
-                    isAlive ? nil : "There is no link left to download it from again.", picture.job, picture.index,
+                    isAlive ? nil : PictureTrouble.code(.noLinkLeft), picture.job, picture.index,
                 ])
             if isAlive { record.refetched.append(picture) } else { record.lost.append(picture) }
             try log(.pictureDamaged, job: picture.job, uid: row["uid"], state: try row.choice("job_state"))
@@ -115,7 +115,8 @@ extension Transaction {
                     WHERE job = :job AND position = :position
                     """,
                     [
-                        "message": picture.flaw, "media_type": picture.mediaType, "width": picture.width,
+                        "message": picture.flaw.map(PictureTrouble.said), "media_type": picture.mediaType,
+                        "width": picture.width,
                         "height": picture.height, "bytes": picture.bytes, "job": id,
                         "position": row["position"] as Int,
                     ])

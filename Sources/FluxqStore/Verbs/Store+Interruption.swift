@@ -16,8 +16,7 @@ extension Store {
             let interrupted = try rows.map(JobRow.init).filter {
                 !answered.contains(CallID(job: $0.id, attempt: $0.lifecycle.attempt))
             }
-            let report = CallReport(
-                outcome: .unknown(.init(message: "fluxqd was stopped while it waited for the answer.")))
+            let report = CallReport(outcome: .unknown(.init(message: .code(.stoppedWhileWaiting))))
             // What a dead process left says nothing about the API.
             try transaction.forgetCallsInFlight()
             for job in interrupted {

@@ -68,7 +68,8 @@ extension Store {
                 WHERE job = :job AND position = :position AND state = 'pending'
                 """,
                 [
-                    "message": stored.flaw, "hash": stored.hash, "media_type": stored.mediaType, "width": stored.width,
+                    "message": stored.flaw.map(PictureTrouble.said), "hash": stored.hash,
+                    "media_type": stored.mediaType, "width": stored.width,
                     "height": stored.height, "bytes": stored.bytes, "job": picture.job, "position": picture.index,
                 ])
             try transaction.noteDelivery(of: picture.job)
@@ -83,13 +84,13 @@ extension Store {
     /// The deadline alone never makes a link dead, because the clock may be wrong. After the deadline, the host's own
     /// answer does.
     package func postponePicture(
-        _ picture: PendingPicture, message: String, after failure: FailedTry = .answered
+        _ picture: PendingPicture, message: PictureTrouble, after failure: FailedTry = .answered
     ) async throws(StoreError) -> Advance {
         try await write { transaction in try transaction.postpone(picture, message: message, after: failure) }
     }
 
     /// Records that the picture can never be fetched; ends its job if it was the last.
-    package func losePicture(_ picture: PendingPicture, message: String) async throws(StoreError) -> Advance {
+    package func losePicture(_ picture: PendingPicture, message: PictureTrouble) async throws(StoreError) -> Advance {
         try await write { transaction in try transaction.lose(picture, message: message) }
     }
 }
@@ -114,7 +115,7 @@ extension Transaction {
     static let forgettingWhatCame = "came = NULL, came_bytes = NULL, came_message = NULL"
 
     fileprivate func postpone(
-        _ picture: PendingPicture, message: String, after failure: FailedTry
+        _ picture: PendingPicture, message: PictureTrouble, after failure: FailedTry
     ) throws -> Advance {
         let found = try row(
             """
@@ -164,11 +165,13 @@ extension Transaction {
     }
 
     /// Ends the tries: a complete body that came is kept; without one the picture is lost.
-    private func giveUp(_ row: FailedDownload, _ picture: PendingPicture, because message: String) throws -> Advance {
+    private func giveUp(
+        _ row: FailedDownload, _ picture: PendingPicture, because message: PictureTrouble
+    ) throws -> Advance {
         guard let kept = row.came, let what = row.cameMessage else {
             // A host gives the same answer for every expired link; its earlier answer tells why the link failed.
-            let earlier = picture.download.message.flatMap { $0 == message ? nil : " Before that: \($0)" }
-            return try lose(picture, message: message + (earlier ?? ""))
+            let earlier = picture.download.message.flatMap { $0 == message ? nil : $0 }
+            return try lose(picture, message: earlier.map { .code(.gone(last: message, before: $0)) } ?? message)
         }
         let changed = try execute(
             """
@@ -197,7 +200,7 @@ extension Transaction {
             let triedAt: Timestamp? = found["tried_at"]
             let isLongGone = row.goneSince.map { (triedAt ?? $0) - $0 >= policy.goneAfterCancel } ?? false
             if row.came != nil || isLongGone {
-                end = try giveUp(row, picture, because: row.message ?? "Its host does not deliver it.")
+                end = try giveUp(row, picture, because: row.message ?? .code(.notDelivered))
             } else {
                 let again = row.goneSince.map { max($0 + policy.goneAfterCancel, now) } ?? now
                 try execute(
@@ -212,7 +215,7 @@ extension Transaction {
         return end
     }
 
-    fileprivate func lose(_ picture: PendingPicture, message: String) throws -> Advance {
+    fileprivate func lose(_ picture: PendingPicture, message: PictureTrouble) throws -> Advance {
         try noteUndelivered(picture.job, message: message)
         let changed = try execute(
             """

@@ -1,5 +1,4 @@
 import FluxqModel
-import FoundationEssentials
 
 // The first start in a restored backup. Jobs that were queued at the time of the backup may have been called since by
 // the fluxqd that continued to run. This is unknown, so none of them is sent again automatically. No number may be used
@@ -57,16 +56,9 @@ extension Transaction {
     func holdBackRestored(limit: Int) throws -> [JobID] {
         guard let time = try value(Timestamp.self, "SELECT backed_up_at FROM queue WHERE backed_up_at IS NOT NULL")
         else { return [] }
-        let date = Date(timeIntervalSince1970: Double(time.rawValue) / 1000)
-        let failure = Lifecycle.Failure(
-            reason: .outcomeUnknown,
-            message: """
-                fluxqd was restored from a backup of \(date.formatted(.iso8601)), when this job was queued. It may have been \
-                called and billed since. fluxq will not resend it automatically. To resend it: fluxq retry ID
-                """)
         let rows = try db.rows("SELECT \(JobRow.columns) FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?", [limit])
         for job in try rows.map(JobRow.init) {
-            guard case .advanced(.failed) = try advance(job, .restored(failure)) else {
+            guard case .advanced(.failed) = try advance(job, .restored(backedUpAt: time)) else {
                 throw StoreError.damaged("job \(job.id) cannot be held back")
             }
             try log(.failed, job: job.id, uid: job.uid, state: .failed)

@@ -1,0 +1,65 @@
+import FoundationEssentials
+
+/// A message for people as the database keeps it: not in words, so that jobs of long ago are told in today's words.
+/// `FluxqWords` words it where it is shown.
+///
+/// As JSON it is a string for what somebody else said, and else an object with the code as its only key:
+/// `"HTTP 503"`, `{"noEndpoint":{"named":"spare"}}`.
+package enum StoredMessage<Code: Hashable & Codable & Sendable>: Hashable, Sendable {
+    /// In the words of the API, the network or the operating system; or in those that an earlier fluxqd stored.
+    case said(String)
+    case code(Code)
+    /// A code that only a later fluxqd knows.
+    case unknown(code: String)
+}
+
+extension StoredMessage: Codable {
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Every JSON is a message, whichever version wrote it.
+    package init(from decoder: any Decoder) throws {
+        if let text = try? decoder.singleValueContainer().decode(String.self) {
+            self = .said(text)
+        } else if let code = try? Code(from: decoder) {
+            self = .code(code)
+        } else {
+            let keys = (try? decoder.container(keyedBy: AnyKey.self).allKeys) ?? []
+            self = .unknown(code: keys.first?.stringValue ?? "?")
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .said(let text):
+            var container = encoder.singleValueContainer()
+            try container.encode(text)
+        case .code(let code):
+            try code.encode(to: encoder)
+        case .unknown(let name):
+            var container = encoder.container(keyedBy: AnyKey.self)
+            try container.encode([String: String](), forKey: AnyKey(stringValue: name))
+        }
+    }
+
+    /// Text that is no JSON is taken as what somebody said.
+    package init(json text: String) {
+        self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? .said(text)
+    }
+
+    /// JSON text with its keys in a fixed order.
+    package var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        } catch {
+            preconditionFailure("a message cannot be written as JSON: \(error)")
+        }
+    }
+}
