@@ -77,67 +77,64 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
-        // Layer 6, as docs/architecture.md draws them: the programs, which know only how to start.
+        // Layer 7, as docs/architecture.md draws them: the programs, which know only how to start.
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
         .executableTarget(
-            name: "fluxq-sandbox", dependencies: ["FluxqSandbox", "FluxqProcess", argumentParser, logging],
+            name: "fluxq-sandbox", dependencies: ["FluxqHost", "FluxqSandbox", argumentParser, logging],
             swiftSettings: settings),
 
-        // Layer 5: composition and verbs.
+        // Layer 6: composition and verbs.
         module(
             "FluxqDaemon",
             [
-                "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqUsers",
-                "FluxqProcess", "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", "CLinux", argumentParser,
-                logging, serviceLifecycle, unixSignals, nioCore, nioPosix,
-                yams,
+                "FluxqHost", "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
+                "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", "CLinux", argumentParser, logging,
+                serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
             ]),
         module(
             "FluxqCommands",
             [
-                "CLinux", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqProcess", "FluxqControlClient",
+                "CLinux", "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient",
                 argumentParser, crypto, nioPosix,
             ]),
 
-        // Layer 4: the two sides of the socket, and the work.
+        // Layer 5: the two sides of the socket, and the work.
         module(
             "FluxqControlServer",
             [
-                "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqStore", "FluxqArchive",
-                "FluxqImagesAPI", "FluxqUsers", "FluxqMaintenance",
-                hummingbirdCore,
-                httpTypes, nioCore, nioPosix, nioHTTPTypes, logging, serviceLifecycle, crypto,
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqImagesAPI", "FluxqMaintenance", hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTPTypes,
+                logging, serviceLifecycle, crypto,
             ]),
         module(
             "FluxqWorkers",
             [
-                "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
                 "FluxqMaintenance", nioCore, logging, serviceLifecycle,
             ]),
-        module("FluxqControlClient", ["FluxqControl", nioCore, nioPosix, nioHTTP1]),
+        module("FluxqControlClient", ["FluxqHost", "FluxqControl", nioCore, nioPosix, nioHTTP1]),
 
-        // Layer 3: the store and the archive together.
-        module("FluxqMaintenance", ["FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
+        // Layer 4: the store and the archive together.
+        module("FluxqMaintenance", ["FluxqHost", "FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
 
-        // Layer 2: one outside thing each.
-        module("FluxqStore", ["FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
-        module("FluxqArchive", ["FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
+        // Layer 3: one outside thing each.
+        module("FluxqStore", ["FluxqHost", "FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
+        module("FluxqArchive", ["FluxqHost", "FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
         module(
             "FluxqImagesAPI",
-            ["FluxqModel", "FluxqFormats", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1, logging]),
-        .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
-        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+            [
+                "FluxqHost", "FluxqModel", "FluxqFormats", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1,
+                logging,
+            ]),
         module("FluxqControl", ["FluxqModel", "FluxqFormats"]),
         module("FluxqWords", ["FluxqModel", "FluxqFormats"]),
-        module("FluxqUsers", []),
-        module("FluxqProcess", [logging]),
         module(
             "FluxqSandbox",
             ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
-        // Layer 1: rules and formats. Layer 0 is the system's libraries.
-        module("FluxqModel", ["CLinux"]),
+        // Layer 2: rules and formats.
+        module("FluxqModel", []),
         module("FluxqFormats", ["CZlib"]),
         .target(
             name: "FluxqMigrations", path: "migrations",
@@ -152,6 +149,13 @@ let package = Package(
                 .embedInCode("0018_messages.sql"),
             ], swiftSettings: settings),
 
+        // Layer 1: what the operating system gives. It knows nothing of fluxq.
+        module("FluxqHost", ["CLinux", logging]),
+
+        // Layer 0: the system's libraries.
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+
         // `make bench`.
         .executableTarget(
             name: "fluxq-bench",
@@ -165,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "fluxq-simtest",
             dependencies: [
-                "FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers",
+                "FluxqHost", "FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers",
                 "FluxqTestSupport", argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
             ],
             path: "Proofs/simtest", swiftSettings: settings),
@@ -217,13 +221,12 @@ let package = Package(
             dependencies: ["FluxqFormats", "FluxqModel", "FluxqWords", "FluxqStore", logging],
             path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
+        tests("FluxqHost", also: [logging]),
         tests("FluxqModel"),
         tests("FluxqWords", also: ["FluxqModel"]),
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqWords", "FluxqMigrations", grdb]),
-        tests("FluxqUsers"),
-        tests("FluxqProcess", also: [logging]),
         tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
         // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
         .executableTarget(
@@ -245,21 +248,20 @@ let package = Package(
         tests(
             "FluxqControlServer",
             also: [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqUsers",
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle, yams,
             ]),
         tests(
             "FluxqDaemon",
             also: [
-                "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqUsers", "FluxqWorkers", logging,
+                "FluxqHost", "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqWorkers", logging,
             ]),
-        tests("FluxqControlClient", also: ["FluxqControl", "FluxqModel"]),
+        tests("FluxqControlClient", also: ["FluxqHost", "FluxqControl", "FluxqModel"]),
         tests(
             "FluxqCommands",
             also: [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlServer", "FluxqControlClient",
-                argumentParser,
-                crypto,
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlServer", "FluxqControlClient",
+                argumentParser, crypto,
             ]),
         .testTarget(
             name: "FluxqEndToEndTests",

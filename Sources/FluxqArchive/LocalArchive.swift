@@ -1,3 +1,4 @@
+package import FluxqHost
 package import FluxqModel
 import Glibc
 import Synchronization

@@ -1,4 +1,5 @@
 import Crypto
+package import FluxqHost
 package import FluxqModel
 import Glibc
 

@@ -1,4 +1,5 @@
 import FluxqFormats
+import FluxqHost
 import FluxqModel
 import Glibc
 

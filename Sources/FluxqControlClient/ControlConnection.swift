@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 import Glibc
 import NIOCore
 import NIOHTTP1

@@ -1,4 +1,5 @@
-package import FluxqControl
+import FluxqControl
+package import FluxqHost
 import Glibc
 
 /// The socket that a client uses, and the checks before it connects.
@@ -36,7 +37,7 @@ package struct ControlSocket: Hashable, Sendable {
     /// and the caller could have put there.
     func check(caller: UInt32 = geteuid()) throws(ControlClientError) {
         let bytes = location.bytes.count
-        guard bytes <= SocketPath.maxBytes else { throw .pathTooLong(path: path, bytes: bytes) }
+        guard bytes <= UnixSocketAddress.maxPathBytes else { throw .pathTooLong(path: path, bytes: bytes) }
         var file = stat()
         // The default socket must not be a link, which could lead out of the directory that is checked.
         guard (location.withCString { chosen ? stat($0, &file) : lstat($0, &file) }) == 0 else {
@@ -45,7 +46,7 @@ package struct ControlSocket: Hashable, Sendable {
         if file.st_mode & S_IFMT == S_IFLNK { throw .untrustedSocket(path: path, .symbolicLink) }
         guard file.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: path) }
         if chosen { return }
-        let name = SocketPath.directory(of: path)
+        let name = UnixSocketAddress.directory(of: path)
         var folder = stat()
         guard stat(name, &folder) == 0 else { throw unreachable(errno) }
         if let distrust = Self.distrust(
@@ -81,7 +82,7 @@ package struct ControlSocket: Hashable, Sendable {
 
     /// True if the directory exists, so that a daemon could put a socket there.
     var directoryIsThere: Bool {
-        access(SocketPath.directory(of: path), F_OK) == 0
+        access(UnixSocketAddress.directory(of: path), F_OK) == 0
     }
 
     /// The client's error for the error number of a system call.

@@ -1,6 +1,7 @@
 import FluxqArchive
 import FluxqControl
 import FluxqControlServer
+import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore

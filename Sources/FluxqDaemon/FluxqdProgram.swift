@@ -1,5 +1,5 @@
 import ArgumentParser
-import FluxqProcess
+import FluxqHost
 
 /// The whole program, for an executable that only starts it.
 package enum FluxqdProgram {

@@ -1,6 +1,6 @@
+import FluxqHost
 import FluxqModel
 import FluxqStore
-import FluxqUsers
 import Logging
 import ServiceLifecycle
 

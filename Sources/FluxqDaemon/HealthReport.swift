@@ -1,3 +1,4 @@
+import FluxqHost
 import FluxqModel
 import FluxqStore
 import FluxqWorkers

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import FluxqHost
 import Foundation
 import Glibc
 

@@ -1,8 +1,8 @@
 import ArgumentParser
 import FluxqArchive
+import FluxqHost
 import FluxqModel
 import FluxqStore
-import FluxqUsers
 import FluxqWorkers
 import Foundation
 import Glibc

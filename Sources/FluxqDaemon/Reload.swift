@@ -1,7 +1,7 @@
 import FluxqControlServer
+import FluxqHost
 import FluxqImagesAPI
 import FluxqStore
-import FluxqUsers
 import FluxqWorkers
 import Glibc
 import Logging

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FluxqProcess
+import FluxqHost
 import Foundation
 
 /// `fluxqd`, or `fluxqd run`: the daemon itself.

@@ -1,4 +1,5 @@
 import CLinux
+import FluxqHost
 import FluxqImagesAPI
 import Foundation
 import Glibc

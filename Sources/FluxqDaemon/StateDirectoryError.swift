@@ -1,3 +1,5 @@
+package import FluxqHost
+
 /// The reason why a directory cannot hold fluxqd's state. Every description says what to do.
 package enum StateDirectoryError: Error, Hashable, Sendable {
     case parentMissing(path: String)

@@ -1,3 +1,4 @@
+import FluxqHost
 import Glibc
 
 /// The owner of the state directory.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxqHost
 import FluxqMaintenance
 import FluxqStore
 import FluxqWorkers

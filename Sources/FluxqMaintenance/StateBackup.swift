@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqHost
 package import FluxqModel
 import Foundation
 import Glibc

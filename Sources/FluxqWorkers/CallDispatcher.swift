@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqHost
 import FluxqImagesAPI
 import FluxqMaintenance
 import FluxqModel

@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqHost
 import FluxqModel
 import FluxqStore
 import FluxqWords

@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqFormats
+import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
 import FluxqStore

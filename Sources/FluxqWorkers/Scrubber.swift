@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqHost
 import FluxqMaintenance
 import FluxqModel
 import FluxqStore

@@ -1,4 +1,5 @@
 package import FluxqArchive
+import FluxqHost
 package import FluxqImagesAPI
 import FluxqModel
 package import FluxqStore

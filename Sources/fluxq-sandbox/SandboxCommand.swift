@@ -1,5 +1,5 @@
 import ArgumentParser
-import FluxqProcess
+import FluxqHost
 import FluxqSandbox
 import Foundation
 import Logging

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FluxqControl
+import FluxqHost
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 import Crypto
 import FluxqControl
+import FluxqHost
 import FluxqModel
 import FluxqTestSupport
 import Foundation

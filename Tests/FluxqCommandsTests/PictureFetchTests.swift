@@ -1,6 +1,7 @@
 import Crypto
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 import FluxqModel
 import FluxqTestSupport
 import Foundation

@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Testing

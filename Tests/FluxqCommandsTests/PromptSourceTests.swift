@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Testing

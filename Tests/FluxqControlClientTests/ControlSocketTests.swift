@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Testing
@@ -43,8 +44,8 @@ struct ControlSocketTests {
         let below = file + "/below"
         #expect(await failure(below) == .noDaemon(path: below, .missing))
 
-        let long = "/" + String(repeating: "x", count: SocketPath.maxBytes)
-        #expect(await failure(long) == .pathTooLong(path: long, bytes: SocketPath.maxBytes + 1))
+        let long = "/" + String(repeating: "x", count: UnixSocketAddress.maxPathBytes)
+        #expect(await failure(long) == .pathTooLong(path: long, bytes: UnixSocketAddress.maxPathBytes + 1))
     }
 
     @Test("a socket without a listener is reported")

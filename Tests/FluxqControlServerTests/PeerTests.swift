@@ -1,7 +1,7 @@
 import FluxqControl
+import FluxqHost
 import FluxqModel
 import FluxqTestSupport
-import FluxqUsers
 import Foundation
 import NIOHTTP1
 import Synchronization

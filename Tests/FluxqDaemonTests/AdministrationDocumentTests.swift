@@ -1,5 +1,5 @@
+import FluxqHost
 import FluxqTestSupport
-import FluxqUsers
 import Foundation
 import Testing
 

@@ -1,7 +1,7 @@
+import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
 import FluxqTestSupport
-import FluxqUsers
 import Testing
 
 @testable import FluxqDaemon

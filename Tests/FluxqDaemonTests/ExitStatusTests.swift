@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqHost
 import FluxqStore
 import Glibc
 import Testing

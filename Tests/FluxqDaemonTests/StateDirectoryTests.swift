@@ -1,3 +1,4 @@
+import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Glibc

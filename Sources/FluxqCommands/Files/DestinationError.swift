@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 
 /// The reason why a picture could not be saved.
 enum DestinationError: Error, Hashable, Sendable {

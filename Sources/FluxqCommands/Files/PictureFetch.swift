@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqControlClient
 import FluxqFormats
+import FluxqHost
 import FluxqModel
 import FoundationEssentials
 

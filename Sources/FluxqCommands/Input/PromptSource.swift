@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 import FluxqModel
 import Glibc
 import NIOPosix

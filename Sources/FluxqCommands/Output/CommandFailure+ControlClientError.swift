@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 import Glibc
 
 extension CommandFailure {
@@ -67,8 +68,8 @@ extension ControlClientError {
             return "You may not use the socket \(path). Ask the administrator to add you to its group (usually "
                 + "fluxq-users), then log in again."
         case .pathTooLong(let path, let bytes):
-            return "The socket's path has \(bytes) bytes, but the system allows at most \(SocketPath.maxBytes). "
-                + "Name a shorter one with --socket, such as a relative one: \(path)"
+            return "The socket's path has \(bytes) bytes, but the system allows at most "
+                + "\(UnixSocketAddress.maxPathBytes). Name a shorter one with --socket, such as a relative one: \(path)"
         case .notASocket(let path):
             return "\(path) is not a socket that fluxqd made. Give the daemon's socket with --socket PATH or "
                 + "$\(SocketPath.environmentVariable)."

@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqFormats
+import FluxqHost
 import Glibc
 
 /// Standard output could not be written.

@@ -1,4 +1,5 @@
 import FluxqControl
+import FluxqHost
 
 /// Sorts the words of a command line into options, values and the rest. So no prompt, label or path is mistaken for an
 /// option, whatever it begins with.

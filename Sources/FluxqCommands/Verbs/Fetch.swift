@@ -1,6 +1,7 @@
 import ArgumentParser
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 
 struct Fetch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

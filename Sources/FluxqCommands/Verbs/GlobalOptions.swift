@@ -1,6 +1,7 @@
 import ArgumentParser
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 import Glibc
 
 /// The options of every verb.

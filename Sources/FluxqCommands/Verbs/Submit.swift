@@ -2,6 +2,7 @@ import ArgumentParser
 import FluxqControl
 import FluxqControlClient
 import FluxqFormats
+import FluxqHost
 import FluxqModel
 
 extension EditRequest.ResponseFormat: ExpressibleByArgument {}

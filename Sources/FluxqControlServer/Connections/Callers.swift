@@ -1,7 +1,7 @@
 import FluxqControl
+import FluxqHost
 import FluxqModel
 import FluxqStore
-import FluxqUsers
 import Logging
 import Synchronization
 

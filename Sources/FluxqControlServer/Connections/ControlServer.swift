@@ -1,4 +1,5 @@
 package import FluxqArchive
+import FluxqHost
 import FluxqMaintenance
 package import FluxqModel
 package import FluxqStore

@@ -1,4 +1,4 @@
-package import FluxqUsers
+package import FluxqHost
 import NIOCore
 import NIOPosix
 import Synchronization

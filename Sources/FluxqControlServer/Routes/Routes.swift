@@ -1,5 +1,6 @@
 import FluxqArchive
 import FluxqControl
+import FluxqHost
 import FluxqMaintenance
 import FluxqModel
 import FluxqStore

@@ -1,3 +1,4 @@
+import FluxqHost
 package import FluxqImagesAPI
 import FluxqModel
 import Glibc

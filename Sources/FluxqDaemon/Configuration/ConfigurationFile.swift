@@ -1,3 +1,4 @@
+import FluxqHost
 import Glibc
 import Yams
 

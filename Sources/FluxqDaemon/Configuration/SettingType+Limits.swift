@@ -1,5 +1,5 @@
+import FluxqHost
 import FluxqModel
-import FluxqUsers
 
 extension LimitRules {
     /// The exceptions for users and groups, as the configuration holds them.

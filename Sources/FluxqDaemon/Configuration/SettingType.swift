@@ -1,7 +1,7 @@
+import FluxqHost
 import FluxqImagesAPI
 import FluxqMaintenance
 import FluxqModel
-import FluxqUsers
 
 /// Reads and writes the values of one type. The ranges are in `Setting.all`.
 struct SettingType<Value: Sendable>: Sendable {

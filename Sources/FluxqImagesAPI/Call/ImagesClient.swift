@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import FluxqFormats
+import FluxqHost
 package import FluxqModel
 import FoundationEssentials
 import NIOCore

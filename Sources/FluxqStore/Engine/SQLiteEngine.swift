@@ -1,4 +1,5 @@
 import Dispatch
+import FluxqHost
 import FluxqMigrations
 import FluxqModel
 import GRDB

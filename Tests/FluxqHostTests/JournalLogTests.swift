@@ -4,7 +4,7 @@ import Glibc
 import Logging
 import Testing
 
-@testable import FluxqProcess
+@testable import FluxqHost
 
 @Suite("The log for the journal")
 struct JournalLogTests {

@@ -2,7 +2,7 @@ import FluxqTestSupport
 import Foundation
 import Testing
 
-@testable import FluxqUsers
+@testable import FluxqHost
 
 @Suite("A uid", .timeLimit(.minutes(30)))
 struct AccountTests {

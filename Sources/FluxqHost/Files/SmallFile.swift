@@ -1,15 +1,15 @@
 import Glibc
 
 /// Reads a small file completely: a configuration, a key.
-enum SmallFile {
-    enum ReadError: Error {
+package enum SmallFile {
+    package enum ReadError: Error {
         case system(SystemError)
         /// For example a directory, a device, or a pipe.
         case notRegular
         case tooLarge
     }
 
-    static func read(_ path: String, maxBytes: Int) throws(ReadError) -> [UInt8] {
+    package static func read(_ path: String, maxBytes: Int) throws(ReadError) -> [UInt8] {
         // Without O_NONBLOCK, a pipe without a writer would block the start forever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw .system(SystemError("open")) }

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import FluxqDaemon
+@testable import FluxqHost
 
 @Suite struct ServiceNotifierTests {
     /// The service manager's end of the protocol.
@@ -36,7 +36,7 @@ import Testing
     @Test(
         "each message arrives as the protocol writes it, on a path and on an abstract name", arguments: [false, true])
     func messages(isAbstract: Bool) throws {
-        let name = isAbstract ? "@fluxq-test-\(UUID().uuidString)" : temporary.path("notify")
+        let name = isAbstract ? "@host-test-\(UUID().uuidString)" : temporary.path("notify")
         let manager = try Manager(name)
         let notifier = try ServiceNotifier(environment: ["NOTIFY_SOCKET": name])
         try notifier.send(.ready)
@@ -71,7 +71,7 @@ import Testing
 }
 
 @Suite struct WatchdogIntervalTests {
-    @Test("fluxqd notifies the watchdog twice in each interval")
+    @Test("a program speaks twice in each interval")
     func pause() throws {
         let interval = try #require(
             WatchdogInterval(environment: ["WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7"], processID: 7))

@@ -1,17 +1,16 @@
-import FluxqControl
 import Glibc
 
 /// Connects to a Unix socket with system calls, which can wait while the backlog is full and accept paths that are not
 /// text.
-enum UnixConnect {
-    struct Failure: Error {
-        let errno: Int32
+package enum UnixConnect {
+    package struct Failure: Error {
+        package let errno: Int32
     }
 
     /// Blocks for up to `patience` while the listener's backlog is full; does not block if it is zero.
     ///
     /// - Returns: a connected descriptor, which the caller must close.
-    static func connect(to path: BytePath, patience: Duration) throws(Failure) -> Int32 {
+    package static func connect(to path: BytePath, patience: Duration) throws(Failure) -> Int32 {
         let waits = patience > .zero
         let type =
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | (waits ? 0 : Int32(SOCK_NONBLOCK.rawValue))

@@ -1,4 +1,3 @@
-import FluxqControl
 import Glibc
 import Synchronization
 
@@ -84,7 +83,7 @@ package final class ListeningSocket: Sendable {
     private static func checkDirectory(of path: String) throws(ListeningSocketError) {
         var status = stat()
         // bind reports the errors of a directory that stat cannot read.
-        guard stat(SocketPath.directory(of: path), &status) == 0 else { return }
+        guard stat(UnixSocketAddress.directory(of: path), &status) == 0 else { return }
         if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { throw .directoryOfEverybody(path) }
     }
 

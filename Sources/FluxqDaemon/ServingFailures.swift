@@ -1,13 +1,6 @@
+import FluxqHost
+
 /// The reason why fluxqd cannot listen at a path. Every description says what to do.
-package enum ListeningSocketError: Error, Hashable, Sendable {
-    case badPath(String)
-    case directoryMissing(String)
-    case notPermitted(String)
-    case directoryOfEverybody(String)
-    case notASocket(String)
-    case inUse(String)
-    case failed(String, SystemError)
-}
 
 extension ListeningSocketError: CustomStringConvertible {
     package var description: String {
@@ -33,6 +26,32 @@ extension ListeningSocketError: CustomStringConvertible {
             "Another fluxqd listens at \(path). Stop that one first, or name another path with --socket."
         case .failed(let path, let error):
             "fluxqd cannot listen at \(path) (\(error)). Name another path with --socket."
+        }
+    }
+}
+
+extension InheritedSocket.Invalid: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .count(let text):
+            "systemd passed \(text.quoted) sockets, but fluxqd takes one. Leave one ListenStream= in "
+                + "fluxqd.socket."
+        case .notListening:
+            "The socket passed by systemd is not a listening Unix stream socket. Give fluxqd.socket one "
+                + "ListenStream= with a path, and Accept=no."
+        case .failed(let error):
+            "The socket passed by systemd cannot be used (\(error)). Restart fluxqd.socket."
+        }
+    }
+}
+
+extension ServiceNotifier.Failure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .badAddress(let name):
+            "$NOTIFY_SOCKET is \(name.quoted), which is no Unix socket's address. Unset it outside of systemd."
+        case .failed(let error):
+            "The service manager cannot be notified (\(error)). Check $NOTIFY_SOCKET."
         }
     }
 }

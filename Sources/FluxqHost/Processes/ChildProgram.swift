@@ -7,13 +7,13 @@ import Synchronization
 ///
 /// It gets three descriptors and no others of this process, only the variables passed to it, and default signal
 /// handling. It runs in its own process group, so that a terminal's Ctrl-C does not reach it.
-final class ChildProgram: Sendable {
+package final class ChildProgram: Sendable {
     /// How the program ended.
-    enum End: Hashable, Sendable, CustomStringConvertible {
+    package enum End: Hashable, Sendable, CustomStringConvertible {
         case exit(Int32)
         case signal(Int32)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .exit(let code): "exit code \(code)"
             case .signal(let number): "signal \(number)"
@@ -48,12 +48,12 @@ final class ChildProgram: Sendable {
 
     private let running: Running
     /// The program's end. This wait cannot be canceled.
-    let end: Task<End, Never>
+    package let end: Task<End, Never>
 
     /// - Parameters:
     ///   - input: its standard input; `output`: its standard output. Standard error is inherited from this program.
     /// - Throws: the reason why it could not be started.
-    init(
+    package init(
         _ path: String, _ arguments: [String], environment: [String: String], input: CInt, output: CInt
     ) throws(SystemError) {
         let id = try Self.spawn(path, arguments, environment, input, output)
@@ -71,10 +71,10 @@ final class ChildProgram: Sendable {
     }
 
     /// Sends a signal; does nothing once the program has ended.
-    func send(_ signal: CInt) { running.send(signal) }
+    package func send(_ signal: CInt) { running.send(signal) }
 
     /// Waits for its end, and kills it after `patience`.
-    func ended(within patience: Duration) async {
+    package func ended(within patience: Duration) async {
         let killer = Task { [running] in
             try await Task.sleep(for: patience)
             running.send(SIGKILL)

@@ -40,18 +40,3 @@ package enum InheritedSocket {
         return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
     }
 }
-
-extension InheritedSocket.Invalid: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .count(let text):
-            "systemd passed \(text.quoted) sockets, but fluxqd takes one. Leave one ListenStream= in "
-                + "fluxqd.socket."
-        case .notListening:
-            "The socket passed by systemd is not a listening Unix stream socket. Give fluxqd.socket one "
-                + "ListenStream= with a path, and Accept=no."
-        case .failed(let error):
-            "The socket passed by systemd cannot be used (\(error)). Restart fluxqd.socket."
-        }
-    }
-}

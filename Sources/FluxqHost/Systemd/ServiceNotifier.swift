@@ -1,11 +1,10 @@
-import FluxqModel
 import Glibc
 
 /// Reports fluxqd's state to the service manager: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`. Does
 /// nothing if there is no service manager.
 package struct ServiceNotifier: Sendable {
     package enum Message: Hashable, Sendable {
-        /// fluxqd answers on its socket.
+        /// It answers on its socket.
         case ready
         /// fluxqd is reading its configuration again, since this time of CLOCK_MONOTONIC in microseconds; `.ready` ends
         /// it.
@@ -20,8 +19,10 @@ package struct ServiceNotifier: Sendable {
         case watchdog
     }
 
-    package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
-        package let description: String
+    package enum Failure: Error, Hashable, Sendable {
+        /// `$NOTIFY_SOCKET` is no Unix socket's address.
+        case badAddress(String)
+        case failed(SystemError)
     }
 
     private static let maxStatusBytes = 512
@@ -34,9 +35,7 @@ package struct ServiceNotifier: Sendable {
             return
         }
         guard name.hasPrefix("/") || name.hasPrefix("@"), let address = UnixSocketAddress(name) else {
-            throw Failure(
-                description:
-                    "$NOTIFY_SOCKET is \(name.quoted), which is no Unix socket's address. Unset it outside of systemd.")
+            throw .badAddress(name)
         }
         self.address = address
     }
@@ -46,16 +45,12 @@ package struct ServiceNotifier: Sendable {
         guard let address, !messages.isEmpty else { return }
         let datagram = Array(messages.map(\.line).joined(separator: "\n").utf8)
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Self.failure(SystemError("socket")) }
+        guard descriptor >= 0 else { throw .failed(SystemError("socket")) }
         defer { close(descriptor) }
         let sent = address.withSocketAddress { address, length in
             sendto(descriptor, datagram, datagram.count, Int32(MSG_NOSIGNAL), address, length)
         }
-        guard sent == datagram.count else { throw Self.failure(SystemError("sendto")) }
-    }
-
-    private static func failure(_ error: SystemError) -> Failure {
-        Failure(description: "The service manager cannot be notified (\(error)). Check $NOTIFY_SOCKET.")
+        guard sent == datagram.count else { throw .failed(SystemError("sendto")) }
     }
 
     fileprivate static func oneLine(_ text: String) -> String {
@@ -73,7 +68,7 @@ extension ServiceNotifier.Message {
         case .ready: "READY=1"
         case .reloading(let microseconds): "RELOADING=1\nMONOTONIC_USEC=\(microseconds)"
         case .stopping: "STOPPING=1"
-        case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(duration.milliseconds * 1000)"
+        case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(Int64(duration / .microseconds(1)))"
         case .status(let text): "STATUS=\(ServiceNotifier.oneLine(text))"
         case .watchdog: "WATCHDOG=1"
         }

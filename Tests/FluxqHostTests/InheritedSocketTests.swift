@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import FluxqDaemon
+@testable import FluxqHost
 
 @Suite struct InheritedSocketTests {
     private let temporary: TemporaryDirectory

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import FluxqUsers
+@testable import FluxqHost
 
 @Suite("The table of subordinate uids", .timeLimit(.minutes(30)))
 struct SubordinateTableTests {

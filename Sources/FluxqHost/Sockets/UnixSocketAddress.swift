@@ -1,9 +1,15 @@
 import Glibc
 
-/// The address of a Unix socket: a path, or with a leading `@` a name in Linux's abstract namespace.
-struct UnixSocketAddress {
-    /// The maximum bytes of a path, leaving room for its final NUL.
-    static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+/// The address of a Unix socket: a path, or, with `@` first, a name in Linux's abstract space.
+package struct UnixSocketAddress {
+    /// Bytes of a path that leave room for its final NUL.
+    package static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    /// The directory that a socket lies in: who may write there may put another in its place.
+    package static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
 
     private var address = sockaddr_un()
     private let length: socklen_t

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FluxqProcess
+@testable import FluxqHost
 
 @Suite("The options of fluxqd and fluxq-sandbox")
 struct OptionTests {
