@@ -131,10 +131,10 @@ let package = Package(
         module("FluxqWords", ["FluxqModel", "FluxqFormats"]),
         module(
             "FluxqSandbox",
-            ["FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
+            ["FluxqHost", "FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
 
         // Layer 2: rules and formats.
-        module("FluxqModel", []),
+        module("FluxqModel", ["FluxqHost"]),
         module("FluxqFormats", ["CZlib"]),
         .target(
             name: "FluxqMigrations", path: "migrations",
@@ -160,8 +160,8 @@ let package = Package(
         .executableTarget(
             name: "fluxq-bench",
             dependencies: [
-                "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", "FluxqStore", "FluxqSandbox",
-                argumentParser, nioPosix,
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", "FluxqStore",
+                "FluxqSandbox", argumentParser, nioPosix,
             ],
             path: "Benchmarks/fluxq-bench", swiftSettings: settings),
 

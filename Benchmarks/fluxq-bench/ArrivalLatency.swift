@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqControlClient
+import FluxqHost
 import FluxqModel
 import FluxqSandbox
 import Glibc
@@ -39,8 +40,6 @@ enum ArrivalLatency {
 
     /// Reads the clock of the sandbox's ledger, which all processes of the host share.
     private static func monotonicNanoseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        HostClock.monotonic().wholeNanoseconds
     }
 }

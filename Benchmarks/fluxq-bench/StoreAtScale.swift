@@ -20,7 +20,7 @@ enum StoreAtScale {
             exception[.imagesPerDay] = 1
             policy.limits.users[owner.uid] = exception
         }
-        let store = try Store(path: work.path("queue.sqlite"), policy: policy, now: now)
+        let store = try Store(path: work.path("queue.sqlite"), policy: policy, now: { .now() })
         var figures: [Figure] = []
         var jobs = 0
         for wanted in scale.storeJobs {
@@ -60,7 +60,7 @@ enum StoreAtScale {
             var policy = StorePolicy()
             policy.catalog = ModelCatalog(
                 endpoints: [.init(name: "many", models: models)], defaultModel: models[0])
-            let store = try Store(path: work.path("\(lanes)-lanes.sqlite"), policy: policy, now: now)
+            let store = try Store(path: work.path("\(lanes)-lanes.sqlite"), policy: policy, now: { .now() })
             var jobs = 0
             for wanted in scale.storeJobs {
                 try await submit(wanted - jobs, of: [owner] + crowd.prefix(9), to: store, models: models)
@@ -90,12 +90,12 @@ enum StoreAtScale {
         var answered: Set<UInt32> = []
         while answered.count < locked.count, case .claimed(let claim) = try await store.claim() {
             guard uids.contains(claim.uid) else {
-                let report = CallReport(outcome: .rejected(APIError(message: .said("measured"))), sentAt: now())
+                let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: .now())
                 _ = try await store.record(report, of: claim)
                 continue
             }
             answered.insert(claim.uid)
-            let report = CallReport(outcome: .answered(Answer(items: [.init(inline: 0)])), sentAt: now())
+            let report = CallReport(outcome: .answered(Answer(items: [.init(inline: 0)])), sentAt: .now())
             _ = try await store.record(report, of: claim, pictures: [.saved(picture)])
         }
         let limited = try await timeClaims(store, count: scale.storeSamples)
@@ -138,8 +138,7 @@ enum StoreAtScale {
             let result = try await store.claim()
             times.append(.now - start)
             guard case .claimed(let claim) = result else { throw Failure("there was nothing to claim") }
-            let error = APIError(message: .said("measured"))
-            let report = CallReport(outcome: .rejected(error), sentAt: now(), status: 400)
+            let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: .now(), status: 400)
             _ = try await store.record(report, of: claim)
         }
         return try Samples(times)
@@ -190,9 +189,4 @@ enum StoreAtScale {
         return try draft.validated(by: ModelCatalog(offering: [model]), drawSeed: { 7 }).get()
     }
 
-    @Sendable private static func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(rawValue: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
 }

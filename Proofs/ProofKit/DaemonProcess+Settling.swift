@@ -62,7 +62,7 @@ extension DaemonProcess {
     private static func isPausing(_ job: JobDocument) -> Bool {
         switch job.waiting.flatMap(Waiting.init) {
         case .backoff, .scheduled: true
-        case .held: job.notBefore.map { $0.timestamp.rawValue > Int64(Date().timeIntervalSince1970 * 1000) } ?? false
+        case .held: job.notBefore.map { $0.timestamp.rawValue > Timestamp.now().rawValue } ?? false
         default: false
         }
     }

@@ -130,10 +130,8 @@ struct FileStatus {
     init(of path: String) throws(ArchiveError) {
         var status = stat()
         try system(.measure, path) { lstat(path, &status) }
-        var now = timespec()
-        try system(.measure, path) { clock_gettime(CLOCK_REALTIME, &now) }
         isRegular = status.st_mode & S_IFMT == S_IFREG
         bytes = Int64(status.st_size)
-        age = .seconds(now.tv_sec - status.st_mtim.tv_sec) + .nanoseconds(now.tv_nsec - status.st_mtim.tv_nsec)
+        age = HostClock.wall() - Duration(timespec: status.st_mtim)
     }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import FluxqArchive
 import FluxqMaintenance
+import FluxqModel
 import FluxqStore
-import FluxqWorkers
 import Foundation
 import Glibc
 import Logging
@@ -79,8 +79,7 @@ struct Check: AsyncParsableCommand {
     private static func repair(
         _ path: String, _ report: CheckReport, missingIsLost: Bool
     ) async throws -> CheckReport {
-        let clock = SystemClock()
-        let store = try Store(path: "\(path)/queue.sqlite", now: { clock.now() })
+        let store = try Store(path: "\(path)/queue.sqlite", now: { .now() })
         var logger = Logger(label: "fluxqd")
         logger.logLevel = .critical
         let repaired = try await StateRepair(

@@ -3,7 +3,6 @@ import FluxqArchive
 import FluxqHost
 import FluxqModel
 import FluxqStore
-import FluxqWorkers
 import Foundation
 import Glibc
 
@@ -48,8 +47,7 @@ struct Purge: AsyncParsableCommand {
             try Maintenance.checkIsThere(path)
             let lock = try Self.lock(path)
             defer { lock.release() }
-            let clock = SystemClock()
-            let store = try Store(path: "\(path)/queue.sqlite", now: { clock.now() })
+            let store = try Store(path: "\(path)/queue.sqlite", now: { .now() })
             let archive = try LocalArchive(directory: path)
             let code = try await Self.purge(user, known: known, yes: yes, store, archive)
             try store.close()

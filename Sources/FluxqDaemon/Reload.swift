@@ -3,7 +3,6 @@ import FluxqHost
 import FluxqImagesAPI
 import FluxqStore
 import FluxqWorkers
-import Glibc
 import Logging
 import Synchronization
 
@@ -99,7 +98,7 @@ final class Reload: Sendable {
     /// Runs one reload. Notifies the service manager when it begins and when it is over, whatever its result.
     private func run() async {
         tell { () throws(ServiceNotifier.Failure) in
-            try notifier.send(.reloading(at: Self.monotonicMicroseconds()))
+            try notifier.send(.reloading(since: HostClock.monotonic()))
         }
         guard let outcome = await apply(), !isOver else { return }
         tell { () throws(ServiceNotifier.Failure) in try notifier.send(.ready, .status(outcome)) }
@@ -143,12 +142,5 @@ final class Reload: Sendable {
         } catch {
             logger.error("The service manager was not told of the reload.", metadata: ["error": "\(error)"])
         }
-    }
-
-    /// CLOCK_MONOTONIC, as the protocol requires.
-    private static func monotonicMicroseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import FluxqHost
 import FluxqMaintenance
+import FluxqModel
 import FluxqStore
-import FluxqWorkers
 import Foundation
 import Glibc
 
@@ -25,7 +25,7 @@ struct ReadState: AsyncParsableCommand {
             try StateOwner.become(ownerOf: state.path)
             let store = try ReadOnlyStore(path: "\(state.path)/queue.sqlite")
             await BackupSource(
-                of: state.path, store: store, now: SystemClock().now(), scrutiny: quick ? .sizes : .everyByte,
+                of: state.path, store: store, now: .now(), scrutiny: quick ? .sizes : .everyByte,
                 on: stream
             ).serve(temporary: Self.temporaryDirectory)
             try store.close()

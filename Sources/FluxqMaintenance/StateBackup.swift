@@ -107,7 +107,7 @@ package struct StateBackup: Sendable {
         guard faccessat(directory.descriptor, name, F_OK, Int32(AT_SYMLINK_NOFOLLOW)) != 0 else {
             throw Refusal.alreadyThere(path)
         }
-        let tar = try TarFile(in: directory.descriptor, time: time(nil))
+        let tar = try TarFile(in: directory.descriptor, time: HostClock.wallSeconds())
         for name in [".", "./objects", "./objects/sha256"] { try tar.addDirectory(name) }
         try await source.send("none")
         guard try await source.line() == ["backup"] else { throw BackupStream.Failure.unexpected("no snapshot") }

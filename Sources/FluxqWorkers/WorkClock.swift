@@ -1,5 +1,5 @@
+import FluxqHost
 package import FluxqModel
-import Glibc
 
 /// The clocks of the workers and the store; tests use their own.
 package protocol WorkClock: Sendable {
@@ -20,9 +20,7 @@ package protocol WorkClock: Sendable {
 
 extension WorkClock {
     package func uptime() -> Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        HostClock.uptime()
     }
 
     package func sleep(for duration: Duration) async throws {
@@ -39,9 +37,7 @@ package struct SystemClock: WorkClock {
     package init() {}
 
     package func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(rawValue: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        .now()
     }
 
     package func sleep(until time: Timestamp) async throws {

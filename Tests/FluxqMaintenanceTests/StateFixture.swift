@@ -14,7 +14,7 @@ final class StateFixture: Sendable {
     static let alice = Owner(uid: 1000, name: "alice")
 
     private final class Clock: Sendable {
-        let time = Mutex(Timestamp(rawValue: Int64(Date().timeIntervalSince1970 * 1000)))
+        let time = Mutex(Timestamp.now())
     }
 
     let directory: TemporaryDirectory

@@ -1,6 +1,7 @@
 import FluxqControl
 import FluxqFormats
 import FluxqHost
+import FluxqModel
 import Glibc
 
 /// Standard output could not be written.

@@ -8,7 +8,7 @@ package struct ServiceNotifier: Sendable {
         case ready
         /// fluxqd is reading its configuration again, since this time of CLOCK_MONOTONIC in microseconds; `.ready` ends
         /// it.
-        case reloading(at: Int64)
+        case reloading(since: Duration)
         /// fluxqd accepts no new work and will end.
         case stopping
         /// The current step may take this long from now, whatever the unit's time limit is.
@@ -66,9 +66,9 @@ extension ServiceNotifier.Message {
     fileprivate var line: String {
         switch self {
         case .ready: "READY=1"
-        case .reloading(let microseconds): "RELOADING=1\nMONOTONIC_USEC=\(microseconds)"
+        case .reloading(let moment): "RELOADING=1\nMONOTONIC_USEC=\(moment.wholeMicroseconds)"
         case .stopping: "STOPPING=1"
-        case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(Int64(duration / .microseconds(1)))"
+        case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(duration.wholeMicroseconds)"
         case .status(let text): "STATUS=\(ServiceNotifier.oneLine(text))"
         case .watchdog: "WATCHDOG=1"
         }

@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import FluxqFormats
 import FluxqHost
 package import FluxqModel
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
@@ -38,7 +37,7 @@ package final class ImagesClient: ImagesAPI {
         var settings = Self.httpConfiguration(proxy: baseURL.socket == nil ? configuration.proxy : nil)
         settings.http1_1ConnectionDebugInitializer = { [calls] channel in
             EarlyAnswer.install(in: channel, calls).flatMap {
-                OutgoingCall.install(in: channel, calls, clock: Self.now)
+                OutgoingCall.install(in: channel, calls, clock: Timestamp.now)
             }
         }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
@@ -72,7 +71,7 @@ package final class ImagesClient: ImagesAPI {
         let gate = SendGate()
         let body: RequestBody
         do {
-            body = try RequestBody(request, picture: picture, gate: gate, clock: Self.now)
+            body = try RequestBody(request, picture: picture, gate: gate, clock: Timestamp.now)
         } catch {
             return CallReport(outcome: .rejected(APIError(message: .said(redactor.clean(error.message)))))
         }
@@ -118,7 +117,7 @@ package final class ImagesClient: ImagesAPI {
             // The time limit covers all of this; the library's own would end with the answer's head.
             let response = try await http.execute(request, deadline: .distantFuture)
             CrashPoint.answerHeadReceived.pass()
-            let reply = Reply(head: response, now: Self.now())
+            let reply = Reply(head: response, now: .now())
             guard reply.isSuccess else {
                 return await readFailure(response.body, of: reply, behind: gate)
             }
@@ -292,10 +291,6 @@ package final class ImagesClient: ImagesAPI {
             }
             return result
         }
-    }
-
-    static func now() -> Timestamp {
-        Timestamp(rawValue: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
     /// Returns the settings for both kinds of request.

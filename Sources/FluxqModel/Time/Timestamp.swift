@@ -1,3 +1,5 @@
+import FluxqHost
+
 /// A point in time: whole milliseconds since 1970-01-01T00:00:00Z, as the database stores it.
 package struct Timestamp: RawRepresentable, Hashable, Comparable, Codable, Sendable {
     package let rawValue: Int64
@@ -8,6 +10,11 @@ package struct Timestamp: RawRepresentable, Hashable, Comparable, Codable, Senda
 
     package init(secondsSinceEpoch seconds: Int64) {
         rawValue = seconds.multipliedReportingOverflow(by: 1000).partialValue
+    }
+
+    /// What the host's wall clock shows. Somebody may set it at any time.
+    package static func now() -> Timestamp {
+        Timestamp(rawValue: HostClock.wall().milliseconds)
     }
 
     package static func < (lhs: Timestamp, rhs: Timestamp) -> Bool {

@@ -1,3 +1,4 @@
+import FluxqHost
 import FoundationEssentials
 import Glibc
 import NIOPosix
@@ -95,23 +96,14 @@ final class LedgerWriter: Sendable {
 
 /// The arrival time of a request's head, by both clocks.
 struct Arrival: Sendable {
-    private let wall: timespec
-    private let monotonic: timespec
+    private let wall = HostClock.wall()
+    private let monotonic = HostClock.monotonic()
 
-    init() {
-        var wall = timespec()
-        var monotonic = timespec()
-        clock_gettime(CLOCK_REALTIME, &wall)
-        clock_gettime(CLOCK_MONOTONIC, &monotonic)
-        self.wall = wall
-        self.monotonic = monotonic
-    }
+    var unixSeconds: Int { Int(wall.components.seconds) }
 
-    var unixSeconds: Int { wall.tv_sec }
+    var unixMicroseconds: Int64 { wall.wholeMicroseconds }
 
-    var unixMicroseconds: Int64 { Int64(wall.tv_sec) * 1_000_000 + Int64(wall.tv_nsec) / 1000 }
-
-    var monotonicNanoseconds: Int64 { Int64(monotonic.tv_sec) * 1_000_000_000 + Int64(monotonic.tv_nsec) }
+    var monotonicNanoseconds: Int64 { monotonic.wholeNanoseconds }
 
     var text: String {
         Date(timeIntervalSince1970: Double(unixMicroseconds / 1000) / 1000)

@@ -1,3 +1,4 @@
+import FluxqHost
 import Glibc
 import HTTPTypes
 import HummingbirdCore
@@ -12,7 +13,7 @@ extension SandboxResponder {
         guard let link = signer.read(target) else {
             return try await refuseFile(403, "the signature does not match: use the link as it is", request, writer)
         }
-        guard time(nil) < link.expires else {
+        guard HostClock.wallSeconds() < link.expires else {
             return try await refuseFile(403, "the link has expired", request, writer)
         }
         if let seconds = link.traits.slowSeconds { try await live.pause(for: .seconds(seconds)) }

@@ -1,4 +1,5 @@
 import FluxqFormats
+import FluxqHost
 import Glibc
 import HTTPTypes
 import HummingbirdCore
@@ -407,7 +408,8 @@ extension SandboxResponder {
     private func link(to plan: PicturePlan, _ id: String, _ script: Script, origin: String) throws -> String {
         let seconds = script.linkSeconds ?? Int(configuration.linkLifetime.components.seconds)
         let target = try signer.target(
-            FileLink(picture: plan, call: id, expires: time(nil) + seconds, traits: script.linkTraits))
+            FileLink(
+                picture: plan, call: id, expires: HostClock.wallSeconds() + seconds, traits: script.linkTraits))
         switch script.host {
         case .sandbox:
             let written = signer.written(target)

@@ -1,3 +1,4 @@
+import FluxqHost
 import Glibc
 
 /// The time that an answer asks to wait, in any known form.
@@ -28,7 +29,7 @@ enum WrittenRetryAfter: Hashable, Sendable {
     var text: String {
         switch self {
         case .verbatim(let text), .milliseconds(let text), .reset(let text): text
-        case .date(let form, let seconds): Self.httpDate(time(nil) + seconds, form)
+        case .date(let form, let seconds): Self.httpDate(HostClock.wallSeconds() + seconds, form)
         }
     }
 

@@ -56,7 +56,7 @@ final class SQLiteEngine: Engine {
         } catch {
             throw Self.failure(error, path: path)
         }
-        clock = { Timestamp(secondsSinceEpoch: Int64(time(nil))) }
+        clock = { .now() }
         blocking = nil
         self.path = path
         locks = nil
