@@ -32,6 +32,7 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let serviceLifecycleTestKit = Target.Dependency.product(
     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -70,6 +71,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -81,7 +83,7 @@ let package = Package(
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
         .executableTarget(
-            name: "fluxq-sandbox", dependencies: ["FluxqHost", "FluxqSandbox", argumentParser, logging],
+            name: "fluxq-sandbox", dependencies: ["FluxqHost", "FluxqSandbox", argumentParser, logging, systemPackage],
             swiftSettings: settings),
 
         // Layer 6: composition and verbs.
@@ -90,13 +92,13 @@ let package = Package(
             [
                 "FluxqHost", "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
                 "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", "CLinux", argumentParser, logging,
-                serviceLifecycle, unixSignals, nioCore, nioPosix, yams,
+                serviceLifecycle, unixSignals, nioCore, nioPosix, systemPackage, yams,
             ]),
         module(
             "FluxqCommands",
             [
                 "CLinux", "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient",
-                argumentParser, crypto, nioPosix,
+                argumentParser, crypto, nioPosix, systemPackage,
             ]),
 
         // Layer 5: the two sides of the socket, and the work.
@@ -113,14 +115,16 @@ let package = Package(
                 "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
                 "FluxqMaintenance", nioCore, logging, serviceLifecycle,
             ]),
-        module("FluxqControlClient", ["FluxqHost", "FluxqControl", nioCore, nioPosix, nioHTTP1]),
+        module("FluxqControlClient", ["FluxqHost", "FluxqControl", nioCore, nioPosix, nioHTTP1, systemPackage]),
 
         // Layer 4: the store and the archive together.
-        module("FluxqMaintenance", ["FluxqHost", "FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore]),
+        module(
+            "FluxqMaintenance",
+            ["FluxqHost", "FluxqModel", "FluxqStore", "FluxqArchive", logging, nioCore, systemPackage]),
 
         // Layer 3: one outside thing each.
-        module("FluxqStore", ["FluxqHost", "FluxqModel", "FluxqMigrations", grdb, sqlite, logging]),
-        module("FluxqArchive", ["FluxqHost", "FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix]),
+        module("FluxqStore", ["FluxqHost", "FluxqModel", "FluxqMigrations", grdb, sqlite, logging, systemPackage]),
+        module("FluxqArchive", ["FluxqHost", "FluxqModel", "FluxqFormats", crypto, nioCore, nioPosix, systemPackage]),
         module(
             "FluxqImagesAPI",
             [
@@ -131,7 +135,10 @@ let package = Package(
         module("FluxqWords", ["FluxqModel", "FluxqFormats"]),
         module(
             "FluxqSandbox",
-            ["FluxqHost", "FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging]),
+            [
+                "FluxqHost", "FluxqFormats", "CZlib", hummingbirdCore, httpTypes, nioCore, nioPosix, crypto, logging,
+                systemPackage,
+            ]),
 
         // Layer 2: rules and formats.
         module("FluxqModel", ["FluxqHost"]),
@@ -150,7 +157,7 @@ let package = Package(
             ], swiftSettings: settings),
 
         // Layer 1: what the operating system gives. It knows nothing of fluxq.
-        module("FluxqHost", ["CLinux", logging]),
+        module("FluxqHost", ["CLinux", logging, systemPackage]),
 
         // Layer 0: the system's libraries.
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
@@ -177,8 +184,8 @@ let package = Package(
         .target(
             name: "FluxqProofKit",
             dependencies: [
-                "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport", crypto, grdb,
-                logging, nioPosix,
+                "FluxqHost", "FluxqModel", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport",
+                crypto, grdb, logging, nioPosix,
             ],
             path: "Proofs/ProofKit", swiftSettings: settings),
         .executableTarget(
@@ -194,11 +201,12 @@ let package = Package(
             cSettings: [.headerSearchPath("../SystemCallShimInterface")]),
         .systemLibrary(name: "SystemCallShimInterface", path: "Proofs/SystemCallShimInterface"),
         .target(
-            name: "FluxqDiskFaults", dependencies: ["SystemCallShimInterface", "FluxqSandbox", "FluxqTestSupport"],
+            name: "FluxqDiskFaults",
+            dependencies: ["SystemCallShimInterface", "FluxqSandbox", "FluxqTestSupport", systemPackage],
             path: "Proofs/DiskFaults", swiftSettings: settings),
         .executableTarget(
             name: "attacktest",
-            dependencies: ["FluxqDiskFaults", "FluxqProofKit", "FluxqTestSupport", argumentParser],
+            dependencies: ["FluxqHost", "FluxqDiskFaults", "FluxqProofKit", "FluxqTestSupport", argumentParser],
             path: "Proofs/attacktest", swiftSettings: settings),
         .executableTarget(
             name: "powertest",
@@ -218,16 +226,16 @@ let package = Package(
         // Tests.
         .target(
             name: "FluxqTestSupport",
-            dependencies: ["FluxqFormats", "FluxqModel", "FluxqWords", "FluxqStore", logging],
+            dependencies: ["FluxqFormats", "FluxqModel", "FluxqWords", "FluxqStore", logging, systemPackage],
             path: "Tests/FluxqTestSupport",
             swiftSettings: settings),
-        tests("FluxqHost", also: [logging]),
+        tests("FluxqHost", also: [logging, systemPackage]),
         tests("FluxqModel"),
         tests("FluxqWords", also: ["FluxqModel"]),
         tests("FluxqFormats"),
         tests("FluxqControl", also: ["FluxqModel", "FluxqFormats"]),
         tests("FluxqStore", also: ["FluxqModel", "FluxqWords", "FluxqMigrations", grdb]),
-        tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore]),
+        tests("FluxqArchive", also: ["FluxqModel", "FluxqFormats", "archive-probe", nioCore, systemPackage]),
         // Stores its standard input in an archive, for the tests that watch a whole process's system calls.
         .executableTarget(
             name: "archive-probe", dependencies: ["FluxqArchive", "FluxqModel", nioCore], path: "Tests/ArchiveProbe",
@@ -249,19 +257,20 @@ let package = Package(
             "FluxqControlServer",
             also: [
                 "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
-                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle, yams,
+                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle, systemPackage, yams,
             ]),
         tests(
             "FluxqDaemon",
             also: [
                 "FluxqHost", "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqWorkers", logging,
+                systemPackage,
             ]),
-        tests("FluxqControlClient", also: ["FluxqHost", "FluxqControl", "FluxqModel"]),
+        tests("FluxqControlClient", also: ["FluxqHost", "FluxqControl", "FluxqModel", systemPackage]),
         tests(
             "FluxqCommands",
             also: [
-                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlServer", "FluxqControlClient",
-                argumentParser, crypto,
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto,
+                systemPackage,
             ]),
         .testTarget(
             name: "FluxqEndToEndTests",

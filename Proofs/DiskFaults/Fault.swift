@@ -1,5 +1,6 @@
 import Glibc
 import SystemCallShimInterface
+import SystemPackage
 
 /// A way in which system calls fail.
 package struct Fault: Hashable, Sendable, CustomStringConvertible {
@@ -42,7 +43,7 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
             case .error(EDQUOT): "EDQUOT"
             case .error(EINTR): "EINTR"
             case .error(EMFILE): "EMFILE"
-            case .error(let code): String(cString: strerror(code))
+            case .error(let code): "\(Errno(rawValue: code))"
             case .short: "short"
             case .lie: "lie"
             case .kill: "kill"

@@ -1,3 +1,4 @@
+import FluxqHost
 package import FluxqSandbox
 import Glibc
 import Logging
@@ -40,7 +41,7 @@ package struct ProofAPI: Sendable {
     /// Empties the ledger, for proofs that start over many times.
     package func forgetCalls() throws {
         guard truncate(sandbox.ledger.path, 0) == 0 else {
-            throw ProofFailure("Cannot empty \(sandbox.ledger.path): \(String(cString: strerror(errno)))")
+            throw ProofFailure("\(SystemError("Cannot empty \(sandbox.ledger.path)"))")
         }
     }
 }

@@ -1,3 +1,4 @@
+import FluxqHost
 import FluxqProofKit
 import FluxqTestSupport
 import Foundation
@@ -18,7 +19,7 @@ enum OwnHost {
         let words = [unshare, "--mount", program] + CommandLine.arguments.dropFirst() + ["--on-own-host"]
         let pointers = words.map { strdup($0) } + [nil]
         execv(unshare, pointers)
-        throw ProofFailure("\(unshare) cannot be started: \(String(cString: strerror(errno)))")
+        throw ProofFailure("\(SystemError("\(unshare) cannot be started"))")
     }
 
     /// Adds the users to the host's files.

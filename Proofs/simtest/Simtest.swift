@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import FluxqHost
 import Foundation
 import Glibc
 import Synchronization
@@ -129,14 +130,14 @@ struct Simtest: ParsableCommand {
         setenv(variable, "1", 1)
         var words = CommandLine.arguments.map { strdup($0) } + [nil]
         execv("/proc/self/exe", &words)
-        throw SmallFile.Failure(description: "cannot restart: \(String(cString: strerror(errno)))")
+        throw SmallFile.Failure(description: "\(SystemError("cannot restart"))")
     }
 
     private static func makeDirectory() throws -> String {
         // In memory, so that a seed takes only milliseconds.
         let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         guard let template = strdup("\(place)/fluxq-simtest-XXXXXX"), let path = mkdtemp(template) else {
-            throw SmallFile.Failure(description: "cannot make a directory: \(String(cString: strerror(errno)))")
+            throw SmallFile.Failure(description: "\(SystemError("cannot make a directory"))")
         }
         defer { free(template) }
         return String(cString: path)

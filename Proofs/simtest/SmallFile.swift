@@ -1,3 +1,4 @@
+import FluxqHost
 import Glibc
 
 /// Reads, copies and removes small files as a whole.
@@ -23,7 +24,7 @@ enum SmallFile {
         let file = open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         defer { close(file) }
         guard file >= 0, write(file, bytes, bytes.count) == bytes.count else {
-            throw Failure(description: "cannot write \(to): \(String(cString: strerror(errno)))")
+            throw Failure(description: "\(SystemError("cannot write \(to)"))")
         }
     }
 
@@ -43,7 +44,7 @@ enum SmallFile {
 
     static func makeDirectory(_ path: String) throws {
         guard mkdir(path, 0o700) == 0 else {
-            throw Failure(description: "cannot make \(path): \(String(cString: strerror(errno)))")
+            throw Failure(description: "\(SystemError("cannot make \(path)"))")
         }
     }
 
@@ -59,7 +60,7 @@ enum SmallFile {
 
     static func move(_ from: String, to: String) throws {
         guard rename(from, to) == 0 else {
-            throw Failure(description: "cannot move \(from) to \(to): \(String(cString: strerror(errno)))")
+            throw Failure(description: "\(SystemError("cannot move \(from) to \(to)"))")
         }
     }
 

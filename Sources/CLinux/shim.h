@@ -2,6 +2,8 @@
 
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 // Declared by the C library for GNU programs alone.
 
@@ -26,3 +28,10 @@ int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions
 /// Linux's `prctl` takes any number of arguments, and Swift imports no such function: no core, not even for a program that is
 /// told of crashes, and no other process of this user reads this one's memory or environment.
 static inline int fluxq_forgo_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/// Has a blocking connect or send on a socket give up after that time. In C, because Swift cannot tell which of the modules
+/// that include its header `timeval` belongs to.
+static inline int fluxq_set_send_timeout(int socket, long seconds, long microseconds) {
+    struct timeval limit = {.tv_sec = seconds, .tv_usec = microseconds};
+    return setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}

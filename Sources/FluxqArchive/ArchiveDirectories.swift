@@ -1,4 +1,6 @@
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// The directories of the archive, as they are created at start. Every call blocks.
 enum ArchiveDirectories {
@@ -29,7 +31,7 @@ enum ArchiveDirectories {
     private static func isMade(_ path: String) throws(ArchiveError) -> Bool {
         do throws(ArchiveError) {
             try system(.create, path) { mkdir(path, 0o700) }
-        } catch .failed(_, _, EEXIST) {
+        } catch .failed(_, _, .fileExists) {
             return false
         }
         try OpenFile.syncDirectory(path)
@@ -42,21 +44,21 @@ enum ArchiveDirectories {
             let path = "\(directory)/\(name)"
             do throws(ArchiveError) {
                 try system(.remove, path) { unlink(path) }
-            } catch .failed(_, _, EISDIR) {
+            } catch .failed(_, _, .isDirectory) {
                 try system(.remove, path) { rmdir(path) }
             }
         }
     }
 
     static func names(in directory: String) throws(ArchiveError) -> [String] {
-        guard let stream = opendir(directory) else { throw ArchiveError(.list, directory, errno: errno) }
+        guard let stream = opendir(directory) else { throw ArchiveError(.list, directory, errno: .last) }
         defer { closedir(stream) }
         var names: [String] = []
         while true {
             // Only errno distinguishes an error from the end.
             errno = 0
             guard let entry = readdir(stream) else {
-                if errno != 0 { throw ArchiveError(.list, directory, errno: errno) }
+                if errno != 0 { throw ArchiveError(.list, directory, errno: .last) }
                 return names
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { name in

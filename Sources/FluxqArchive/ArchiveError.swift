@@ -1,5 +1,6 @@
+import FluxqHost
 package import FluxqModel
-import Glibc
+package import SystemPackage
 
 /// An error of an archive operation.
 package enum ArchiveError: Error, Hashable, Sendable {
@@ -16,11 +17,11 @@ package enum ArchiveError: Error, Hashable, Sendable {
     /// The file would grow beyond its limit in bytes.
     case tooLarge(limit: Int64)
     case missing(ContentHash)
-    case failed(operation: Operation, path: String, errno: CInt)
+    case failed(operation: Operation, path: String, errno: Errno)
 
-    init(_ operation: Operation, _ path: String, errno code: CInt) {
+    init(_ operation: Operation, _ path: String, errno code: Errno) {
         self =
-            code == ENOSPC || code == EDQUOT
+            code.isFull
             ? .full(operation: operation, path: path) : .failed(operation: operation, path: path, errno: code)
     }
 
@@ -39,8 +40,10 @@ package enum ArchiveError: Error, Hashable, Sendable {
     package var isFatal: Bool {
         switch self {
         // A failed read loses nothing.
-        case .failed(.open, _, EIO), .failed(.list, _, EIO), .failed(.read, _, EIO), .failed(.measure, _, EIO): false
-        case .failed(_, _, EIO): true
+        case .failed(.open, _, .ioError), .failed(.list, _, .ioError), .failed(.read, _, .ioError),
+            .failed(.measure, _, .ioError):
+            false
+        case .failed(_, _, .ioError): true
         default: false
         }
     }
@@ -59,13 +62,13 @@ extension ArchiveError: CustomStringConvertible {
         case .failed(let operation, let path, let code):
             let remedy =
                 switch code {
-                case EACCES, EPERM: "; the user that fluxqd runs as must own it"
-                case EROFS: "; its file system must be mounted for writing"
-                case EIO: "; check the disk and the kernel's log"
-                case EMFILE, ENFILE: "; raise the limit on open files"
+                case .permissionDenied, .notPermitted: "; the user that fluxqd runs as must own it"
+                case .readOnlyFileSystem: "; its file system must be mounted for writing"
+                case .ioError: "; check the disk and the kernel's log"
+                case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the limit on open files"
                 default: ""
                 }
-            return "cannot \(operation.rawValue) \(path): \(String(cString: strerror(code)))\(remedy)"
+            return "cannot \(operation.rawValue) \(path): \(code)\(remedy)"
         }
     }
 }

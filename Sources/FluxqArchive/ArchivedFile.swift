@@ -1,6 +1,7 @@
 import FluxqFormats
 import Glibc
 package import NIOCore
+import SystemPackage
 
 /// A file of the archive, open for reading until the last reference is released. Removing it from the archive does not
 /// disturb readers.
@@ -37,7 +38,7 @@ package final class ArchivedFile: Sendable {
             } catch {
                 // `inspect` throws only what its byte source throws.
                 throw error as? ArchiveError
-                    ?? .failed(operation: .read, path: self.blocking.file.path, errno: EIO)
+                    ?? .failed(operation: .read, path: self.blocking.file.path, errno: .ioError)
             }
         }
     }

@@ -3,6 +3,7 @@ import FluxqModel
 import Glibc
 package import NIOCore
 import Synchronization
+import SystemPackage
 
 /// A file on its way into the archive. It accepts bytes in order from one writer at a time, and counts and hashes them.
 /// If the last reference goes without `store` or `discard`, the file is removed, unless it has the name of a call.
@@ -149,7 +150,7 @@ package final class IncomingFile: Sendable {
     /// - Throws: a fatal error if the kernel no longer has the bytes that it accepted.
     private static func writeAgain(_ file: OpenFile, size: Int64, hash: ContentHash) throws(ArchiveError) {
         guard ContentHash(digest: Array(try Self.hash(file, size: size).finalize())) == hash else {
-            throw .failed(operation: .sync, path: file.path, errno: EIO)
+            throw .failed(operation: .sync, path: file.path, errno: .ioError)
         }
         try file.rewrite(size: size)
     }
@@ -182,7 +183,9 @@ package final class IncomingFile: Sendable {
     }
 
     private func usable(_ state: State) throws(ArchiveError) -> OpenFile {
-        guard let file = state.file else { throw .failed(operation: .write, path: state.path, errno: EBADF) }
+        guard let file = state.file else {
+            throw .failed(operation: .write, path: state.path, errno: .badFileDescriptor)
+        }
         return file
     }
 }

@@ -2,6 +2,7 @@ package import FluxqHost
 package import FluxqModel
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// The content-addressed store: one read-only file per distinct content, `objects/sha256/ab/<64 hexadecimal digits>`,
 /// whose bytes are exactly those received.
@@ -102,7 +103,7 @@ package struct LocalArchive: ContentStore {
         return try await offloaded { [offloaded] () throws(ArchiveError) in
             do throws(ArchiveError) {
                 return try ArchivedFile(OpenFile(path, O_RDONLY), offloaded: offloaded)
-            } catch .failed(.open, _, ENOENT) {
+            } catch .failed(.open, _, .noSuchFileOrDirectory) {
                 throw .missing(hash)
             }
         }
@@ -119,7 +120,7 @@ package struct LocalArchive: ContentStore {
                     guard try FileStatus(of: path).age >= age else { return false }
                     try system(.remove, path) { unlink(path) }
                     return true
-                } catch .failed(_, _, ENOENT) {
+                } catch .failed(_, _, .noSuchFileOrDirectory) {
                     return false
                 }
             }
@@ -145,7 +146,7 @@ package struct LocalArchive: ContentStore {
         let condition: ObjectCondition
         do throws(ArchiveError) {
             condition = try ObjectFiles.condition(of: OpenFile(path, O_RDONLY), named: hash)
-        } catch .failed(.open, _, ENOENT) {
+        } catch .failed(.open, _, .noSuchFileOrDirectory) {
             return .missing
         }
         switch condition {
@@ -174,7 +175,7 @@ package struct LocalArchive: ContentStore {
             try placement.mutex.withLock { (_) throws(ArchiveError) in
                 do throws(ArchiveError) {
                     guard try FileStatus(of: path).age >= age else { return false }
-                } catch .failed(_, _, ENOENT) {
+                } catch .failed(_, _, .noSuchFileOrDirectory) {
                     return false
                 }
                 try move(hash, to: Self.strayName)

@@ -2,6 +2,7 @@ import Crypto
 package import FluxqHost
 package import FluxqModel
 import Glibc
+import SystemPackage
 
 /// Read-only access to the files of the archive. Unlike a `LocalArchive` it may be used beside the daemon's.
 package struct ObjectFiles: ContentReader {
@@ -39,7 +40,7 @@ package struct ObjectFiles: ContentReader {
             let names: [String]
             do throws(ArchiveError) {
                 names = try ArchiveDirectories.names(in: path)
-            } catch .failed(_, _, ENOENT) {
+            } catch .failed(_, _, .noSuchFileOrDirectory) {
                 return nil
             }
             for name in names {
@@ -49,7 +50,7 @@ package struct ObjectFiles: ContentReader {
                         ContentEntry(
                             path: "\(path)/\(name)", hash: status.isRegular ? ContentHash(hex: name) : nil,
                             bytes: status.bytes, age: status.age))
-                } catch .failed(_, _, ENOENT) {
+                } catch .failed(_, _, .noSuchFileOrDirectory) {
                     // Removed since the directory was read.
                 } catch {
                     // Lists an entry even if it cannot be examined. Its age is unknown.
@@ -67,7 +68,7 @@ package struct ObjectFiles: ContentReader {
         return try await offloaded { () throws(ArchiveError) in
             do throws(ArchiveError) {
                 return try FileStatus(of: path).bytes
-            } catch .failed(_, _, ENOENT) {
+            } catch .failed(_, _, .noSuchFileOrDirectory) {
                 return nil
             }
         }
@@ -82,7 +83,7 @@ package struct ObjectFiles: ContentReader {
                 let file = try OpenFile(path, O_RDONLY)
                 guard case .whole = try Self.condition(of: file, named: hash) else { return nil }
                 return try ArchivedFile(file, offloaded: offloaded)
-            } catch .failed(.open, _, ENOENT) {
+            } catch .failed(.open, _, .noSuchFileOrDirectory) {
                 return nil
             }
         }
@@ -94,7 +95,7 @@ package struct ObjectFiles: ContentReader {
         return try await offloaded { () throws(ArchiveError) in
             do throws(ArchiveError) {
                 return try Self.condition(of: OpenFile(path, O_RDONLY), named: hash)
-            } catch .failed(.open, _, ENOENT) {
+            } catch .failed(.open, _, .noSuchFileOrDirectory) {
                 return .missing
             }
         }
@@ -113,8 +114,8 @@ package struct ObjectFiles: ContentReader {
             }
             let actual = ContentHash(digest: Array(hasher.finalize()))
             return actual == hash ? .whole(bytes: bytes) : .damaged(actual: actual, bytes: bytes)
-        } catch .failed(.read, _, EIO) {
-            return .unreadable(String(cString: strerror(EIO)))
+        } catch .failed(.read, _, .ioError) {
+            return .unreadable("\(Errno.ioError)")
         }
     }
 }

@@ -2,6 +2,7 @@ import FluxqFormats
 import FluxqHost
 import FluxqModel
 import Glibc
+import SystemPackage
 
 /// Makes a system call, and repeats it if a signal interrupted it.
 /// - Returns: what the call returned.
@@ -12,8 +13,8 @@ func system<Value: FixedWidthInteger & SignedInteger>(
     while true {
         let value = call()
         if value >= 0 { return value }
-        let code = errno
-        if code != EINTR { throw ArchiveError(operation, path, errno: code) }
+        let code = Errno.last
+        if code != .interrupted { throw ArchiveError(operation, path, errno: code) }
     }
 }
 
@@ -106,7 +107,7 @@ final class OpenFile: Sendable {
         while offset < size {
             let piece = UnsafeMutableRawBufferPointer(rebasing: space[..<Int(min(Int64(space.count), size - offset))])
             guard try read(at: offset, into: piece) == piece.count else {
-                throw .failed(operation: .sync, path: path, errno: EIO)
+                throw .failed(operation: .sync, path: path, errno: .ioError)
             }
             try body(piece, offset)
             offset += Int64(piece.count)
@@ -116,7 +117,7 @@ final class OpenFile: Sendable {
     /// Reserves disk space for the first `count` bytes.
     func reserve(_ count: Int64) throws(ArchiveError) {
         while case let code = posix_fallocate(descriptor, 0, off_t(max(count, 1))), code != 0 {
-            if code != EINTR { throw ArchiveError(.write, path, errno: code) }
+            if code != EINTR { throw ArchiveError(.write, path, errno: Errno(rawValue: code)) }
         }
     }
 

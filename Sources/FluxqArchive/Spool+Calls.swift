@@ -1,6 +1,7 @@
 import Crypto
 package import FluxqModel
 import Glibc
+import SystemPackage
 
 /// Files of answers that are not recorded yet.
 extension Spool {
@@ -62,9 +63,9 @@ extension Spool {
                     let answer = note[end...]
                     return Array(note[..<end]) == Self.seal(of: call, answer) ? Array(answer) : nil
                 } catch {
-                    throw error as? ArchiveError ?? .failed(operation: .read, path: path, errno: EIO)
+                    throw error as? ArchiveError ?? .failed(operation: .read, path: path, errno: .ioError)
                 }
-            } catch .failed(.open, _, ENOENT) {
+            } catch .failed(.open, _, .noSuchFileOrDirectory) {
                 return nil
             }
         }
@@ -78,7 +79,7 @@ extension Spool {
         return try await offloaded.watched { () throws(ArchiveError) in
             do throws(ArchiveError) {
                 return try IncomingFile(left: path, hash: picture.hash, offloaded: offloaded)
-            } catch .failed(.open, _, ENOENT) {
+            } catch .failed(.open, _, .noSuchFileOrDirectory) {
                 return nil
             }
         }
@@ -106,7 +107,7 @@ extension Spool {
                     case .answer: try setAside(path)
                     case .picture: try system(.remove, path) { unlink(path) }
                     }
-                } catch .failed(_, _, ENOENT) {
+                } catch .failed(_, _, .noSuchFileOrDirectory) {
                     // It was registered before it was created, and was then not created.
                 }
                 callFiles.remove(file)

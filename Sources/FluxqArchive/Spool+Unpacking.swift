@@ -1,6 +1,7 @@
 import FluxqFormats
 import FluxqModel
 import Glibc
+import SystemPackage
 
 /// The result of unpacking a body that is not a picture as received.
 package enum Unpacked: Sendable {
@@ -30,7 +31,7 @@ extension Spool {
             do {
                 head = try bytes.read(at: 0, count: ContentUnpacking.headLength)
             } catch {
-                throw error as? ArchiveError ?? .failed(operation: .read, path: bytes.file.path, errno: EIO)
+                throw error as? ArchiveError ?? .failed(operation: .read, path: bytes.file.path, errno: .ioError)
             }
             guard var unpacking = ContentUnpacking(head: head, codings: codings) else { return .nothing }
             do {

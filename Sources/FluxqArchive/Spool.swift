@@ -2,6 +2,7 @@ package import FluxqFormats
 package import FluxqModel
 import Glibc
 import NIOCore
+import SystemPackage
 
 /// Received bytes that are not in a content store yet: the files of `incoming/` and the room for them.
 ///
@@ -60,7 +61,7 @@ package struct Spool: Sendable {
                 throw error
             } catch {
                 // `inspect` throws only what its byte source throws, which is an `ArchiveError`.
-                throw .failed(operation: .read, path: bytes.file.path, errno: EIO)
+                throw .failed(operation: .read, path: bytes.file.path, errno: .ioError)
             }
         }
     }

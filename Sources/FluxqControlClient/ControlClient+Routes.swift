@@ -1,9 +1,11 @@
 package import FluxqControl
+import FluxqHost
 import FoundationEssentials
 import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SystemPackage
 
 extension ControlClient {
     /// The longest `?wait` that is requested. Below `SilenceHandler.limit`.
@@ -126,15 +128,15 @@ extension ControlClient {
     }
 
     private static func write(_ piece: ByteBuffer, to descriptor: Int32) throws(ControlClientError) {
-        let failure: Int32? = piece.withUnsafeReadableBytes { bytes in
+        let failure: Errno? = piece.withUnsafeReadableBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno != EINTR { return errno }
+                if count < 0, errno != EINTR { return .last }
                 rest = rest.dropFirst(max(count, 0))
             }
             return nil
         }
-        if let failure { throw .downloadUnwritable(errno: failure) }
+        if let failure { throw .downloadUnwritable(failure) }
     }
 }

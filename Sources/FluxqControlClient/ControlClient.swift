@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import NIOCore
 import NIOHTTP1
+import SystemPackage
 
 /// Talks to the daemon: HTTP/1.1 over the Unix socket, one request after the other, over one connection as long as it
 /// lasts.
@@ -326,7 +327,7 @@ extension ControlClient {
             ControlClientError.protocolError(path: path, why: "its answer is not HTTP (\(error))")
         case is SilenceHandler.Silence:
             ended("no data arrived for \(SilenceHandler.limit.nanoseconds / 1_000_000_000) seconds")
-        case let error as IOError: ended(String(cString: strerror(error.errnoCode)))
+        case let error as IOError: ended("\(Errno(rawValue: error.errnoCode))")
         case is ChannelError: ended("it was closed")
         default: error
         }

@@ -1,4 +1,5 @@
 package import FluxqControl
+package import SystemPackage
 
 /// Every failure of talking to the daemon. The caller turns it into text for people.
 package enum ControlClientError: Error, Hashable, Sendable {
@@ -21,7 +22,7 @@ package enum ControlClientError: Error, Hashable, Sendable {
     /// The upload's source could not be read to its end.
     case uploadUnreadable(UploadSource.ReadError)
     /// The received data could not be written to its file.
-    case downloadUnwritable(errno: Int32)
+    case downloadUnwritable(Errno)
 
     package enum NoDaemon: Hashable, Sendable {
         /// There is no file of that name.
@@ -30,7 +31,7 @@ package enum ControlClientError: Error, Hashable, Sendable {
         case nobodyListening
         /// The daemon has reached its connection limit and refused this one.
         case busy
-        case unreachable(errno: Int32)
+        case unreachable(Errno)
     }
 
     package enum Distrust: Hashable, Sendable {

@@ -34,8 +34,8 @@ struct ControlConnection: Sendable {
                             channel: channel, reader: NIOLoopBound(reader, eventLoop: channel.eventLoop))
                     }
                 }
-        } catch let failure as UnixConnect.Failure {
-            throw socket.unreachable(failure.errno)
+        } catch let failure as SystemError {
+            throw socket.unreachable(failure.code)
         } catch {
             throw ControlClientError.connectionLost(path: socket.path, why: "connecting failed: \(error)")
         }

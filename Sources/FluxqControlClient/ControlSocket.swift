@@ -1,6 +1,7 @@
 import FluxqControl
 package import FluxqHost
 import Glibc
+import SystemPackage
 
 /// The socket that a client uses, and the checks before it connects.
 package struct ControlSocket: Hashable, Sendable {
@@ -41,14 +42,14 @@ package struct ControlSocket: Hashable, Sendable {
         var file = stat()
         // The default socket must not be a link, which could lead out of the directory that is checked.
         guard (location.withCString { chosen ? stat($0, &file) : lstat($0, &file) }) == 0 else {
-            throw unreachable(errno)
+            throw unreachable(.last)
         }
         if file.st_mode & S_IFMT == S_IFLNK { throw .untrustedSocket(path: path, .symbolicLink) }
         guard file.st_mode & S_IFMT == S_IFSOCK else { throw .notASocket(path: path) }
         if chosen { return }
         let name = UnixSocketAddress.directory(of: path)
         var folder = stat()
-        guard stat(name, &folder) == 0 else { throw unreachable(errno) }
+        guard stat(name, &folder) == 0 else { throw unreachable(.last) }
         if let distrust = Self.distrust(
             socket: .init(uid: file.st_uid, mode: file.st_mode),
             directory: .init(uid: folder.st_uid, mode: folder.st_mode), named: name, caller: caller)
@@ -86,14 +87,14 @@ package struct ControlSocket: Hashable, Sendable {
     }
 
     /// The client's error for the error number of a system call.
-    func unreachable(_ code: Int32) -> ControlClientError {
+    func unreachable(_ code: Errno) -> ControlClientError {
         switch code {
-        case ENOENT, ENOTDIR: .noDaemon(path: path, .missing)
-        case ECONNREFUSED: .noDaemon(path: path, .nobodyListening)
-        case EAGAIN: .noDaemon(path: path, .busy)
-        case EACCES, EPERM: .permissionDenied(path: path)
-        case EPROTOTYPE: .notASocket(path: path)
-        default: .noDaemon(path: path, .unreachable(errno: code))
+        case .noSuchFileOrDirectory, .notDirectory: .noDaemon(path: path, .missing)
+        case .connectionRefused: .noDaemon(path: path, .nobodyListening)
+        case .resourceTemporarilyUnavailable: .noDaemon(path: path, .busy)
+        case .permissionDenied, .notPermitted: .permissionDenied(path: path)
+        case .protocolWrongTypeForSocket: .notASocket(path: path)
+        default: .noDaemon(path: path, .unreachable(code))
         }
     }
 }

@@ -1,7 +1,9 @@
+import FluxqHost
 import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+package import SystemPackage
 
 /// An open file or stream to upload, as often as needed. The caller that opened it closes it.
 package struct UploadSource: Sendable {
@@ -27,7 +29,7 @@ package struct UploadSource: Sendable {
     }
 
     package enum ReadError: Error, Hashable, Sendable {
-        case system(errno: Int32)
+        case system(Errno)
         /// The file became shorter while it was being sent.
         case shrank(toBytes: Int64)
     }
@@ -72,21 +74,21 @@ package struct UploadSource: Sendable {
             if count == 0 || (count < 0 && errno == EINTR) { return nil }
         }
         var piece = allocator.buffer(capacity: wanted)
-        var failure: Int32?
+        var failure: Errno?
         piece.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
             let count =
                 sizeBytes == nil
                 ? Glibc.read(descriptor, room.baseAddress, wanted)
                 : pread(descriptor, room.baseAddress, wanted, off_t(offset))
-            if count < 0 { failure = errno }
+            if count < 0 { failure = .last }
             return max(count, 0)
         }
         switch failure {
         case nil:
             if sizeBytes == nil { kept.bytes.withLock { $0 += piece.readableBytesView } }
             return piece
-        case EINTR, EAGAIN: return nil
-        case let code?: throw .system(errno: code)
+        case .interrupted, .resourceTemporarilyUnavailable: return nil
+        case let code?: throw .system(code)
         }
     }
 }

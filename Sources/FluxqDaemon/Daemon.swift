@@ -9,6 +9,7 @@ import FluxqWorkers
 import Glibc
 package import Logging
 import ServiceLifecycle
+import SystemPackage
 import UnixSignals
 
 /// Assembles the parts, runs them until a signal, and shuts them down.
@@ -148,7 +149,7 @@ package struct Daemon: Sendable {
         case let error as ConfigurationError: error.isPassing ? EX_TEMPFAIL : EX_CONFIG
         case let error as StoreError where error.isFatal: EX_IOERR
         case let error as ArchiveError where error.isFatal: EX_IOERR
-        case StateDirectoryError.failed(_, let error) where error.code == EIO: EX_IOERR
+        case StateDirectoryError.failed(_, let error) where error.code == .ioError: EX_IOERR
         default: EX_OSERR
         }
     }

@@ -3,6 +3,7 @@ import Dispatch
 import FluxqHost
 import Foundation
 import Glibc
+import SystemPackage
 
 /// Runs and ends the subcommands that maintain a state directory.
 enum Maintenance {
@@ -35,7 +36,7 @@ enum Maintenance {
         let database = "\(path)/queue.sqlite"
         guard access(database, F_OK) == 0 else {
             let error = SystemError("open \(database)")
-            throw error.code == ENOENT || error.code == ENOTDIR ? .notThere(path) : .failed(path, error)
+            throw [.noSuchFileOrDirectory, .notDirectory].contains(error.code) ? .notThere(path) : .failed(path, error)
         }
     }
 

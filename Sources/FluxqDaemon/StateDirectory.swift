@@ -1,6 +1,7 @@
 import FluxqHost
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// The directory for all of fluxqd's state, locked against a second daemon.
 ///
@@ -110,7 +111,7 @@ package final class StateDirectory: Sendable {
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             let error = SystemError("flock")
             defer { close(lock) }
-            guard error.code == EWOULDBLOCK else { throw .failed(path: path, error) }
+            guard error.code == .wouldBlock else { throw .failed(path: path, error) }
             throw .inUse(path: path, processID: holder(lock))
         }
         do throws(SystemError) {
@@ -118,7 +119,7 @@ package final class StateDirectory: Sendable {
         } catch {
             // The process id is only for the other daemon's message. On a full disk fluxqd must still start, because
             // reading still works.
-            guard error.code == ENOSPC || error.code == EDQUOT else {
+            guard error.code.isFull else {
                 close(lock)
                 throw .failed(path: path, error)
             }

@@ -1,5 +1,6 @@
 import FluxqHost
 import Glibc
+import SystemPackage
 
 /// The owner of the state directory.
 enum StateOwner {
@@ -10,7 +11,7 @@ enum StateOwner {
         var status = stat()
         guard stat(path, &status) == 0 else {
             let error = SystemError("stat")
-            throw error.code == ENOENT ? .notThere(path) : .failed(path, error)
+            throw error.code == .noSuchFileOrDirectory ? .notThere(path) : .failed(path, error)
         }
         guard status.st_uid != 0 else { return }
         guard setgroups(0, nil) == 0, setgid(status.st_gid) == 0, setuid(status.st_uid) == 0 else {

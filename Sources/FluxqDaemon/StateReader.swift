@@ -5,6 +5,7 @@ import FluxqModel
 import FluxqStore
 import Foundation
 import Glibc
+import SystemPackage
 
 /// `fluxqd read-state`: the half of `fluxqd backup` that reads the state, as its owner. So root opens no file that
 /// fluxqd's user made. Standard input is its end of the socket pair.
@@ -55,7 +56,7 @@ final class StateReader: Sendable {
         var pair: [CInt] = [-1, -1]
         guard
             socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0
-        else { throw BackupStream.Failure.system(errno) }
+        else { throw BackupStream.Failure.system(.last) }
         let (ours, theirs) = (pair[0], pair[1])
         let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { for descriptor in [theirs, nowhere] { close(descriptor) } }

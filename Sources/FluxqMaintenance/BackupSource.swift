@@ -1,9 +1,11 @@
 import FluxqArchive
+import FluxqHost
 package import FluxqModel
 package import FluxqStore
 import Foundation
 import Glibc
 import NIOCore
+import SystemPackage
 
 /// The half of a backup that reads the state; see `BackupStream`. It opens only the state and a directory of its own
 /// for the snapshot, so it can run as the state's owner.
@@ -77,7 +79,7 @@ package struct BackupSource: Sendable {
             }
             guard FileManager.default.createFile(atPath: file, contents: nil),
                 let handle = FileHandle(forWritingAtPath: file)
-            else { throw BackupStream.Failure.system(errno) }
+            else { throw BackupStream.Failure.system(.last) }
             try await stream.bytes(count) { try handle.write(contentsOf: Data($0)) }
             try handle.close()
             line = try await stream.line()
@@ -169,7 +171,7 @@ package struct BackupSource: Sendable {
         guard let path = mkdtemp(&template) else {
             throw BackupStream.Failure.other(
                 "a directory for the snapshot of the database cannot be made in \(directory): "
-                    + String(cString: strerror(errno)))
+                    + "\(Errno.last)")
         }
         return String(cString: path)
     }

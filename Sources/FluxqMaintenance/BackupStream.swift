@@ -1,8 +1,10 @@
 import Dispatch
+import FluxqHost
 import Foundation
 import Glibc
 import NIOCore
 import Synchronization
+package import SystemPackage
 
 /// The protocol between the two halves of a backup, over a pair of sockets. One half reads the state, as its owner; the
 /// other writes the backup. Neither opens the other's files.
@@ -28,14 +30,14 @@ package final class BackupStream: Sendable {
         case unexpected(String)
         /// The failure that the other half reported.
         case other(String)
-        case system(Int32)
+        case system(Errno)
 
         package var description: String {
             switch self {
             case .ended: "the backup's other process has ended"
             case .unexpected(let line): "the backup's other process reports: \(line)"
             case .other(let why): why
-            case .system(let code): String(cString: strerror(code))
+            case .system(let code): "\(code)"
             }
         }
     }
@@ -72,7 +74,7 @@ package final class BackupStream: Sendable {
                     Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
                 }
                 if count < 0, errno == EINTR { continue }
-                guard count > 0 else { throw errno == EPIPE ? Failure.ended : Failure.system(errno) }
+                guard count > 0 else { throw errno == EPIPE ? Failure.ended : .system(.last) }
                 left = left.dropFirst(count)
             }
         }
@@ -148,7 +150,7 @@ package final class BackupStream: Sendable {
                 let count = recv(descriptor, &piece, piece.count, 0)
                 if count > 0 { return piece.prefix(count) }
                 if count == 0 { throw Failure.ended }
-                if errno != EINTR { throw errno == ECONNRESET ? Failure.ended : Failure.system(errno) }
+                if errno != EINTR { throw errno == ECONNRESET ? Failure.ended : .system(.last) }
             }
         }
     }

@@ -4,6 +4,7 @@ package import FluxqModel
 import Foundation
 import Glibc
 import NIOCore
+import SystemPackage
 
 /// A copy of a state directory, made beside the running daemon: a snapshot of the database and every file that it
 /// refers to.
@@ -344,12 +345,12 @@ extension StateBackup {
 
     private static func sync(_ descriptor: CInt, _ path: String) throws {
         // A file system that cannot sync a directory makes its entries durable by other means, or not at all.
-        guard fsync(descriptor) == 0 || ExclusiveRename.isUnsupported(errno) else {
+        guard fsync(descriptor) == 0 || ExclusiveRename.isUnsupported(.last) else {
             throw Refusal.failed(path, systemError())
         }
     }
 
-    private static func systemError() -> String { String(cString: strerror(errno)) }
+    private static func systemError() -> String { "\(Errno.last)" }
 }
 
 extension StateBackup.Summary {

@@ -1,6 +1,7 @@
 import FluxqHost
 import FluxqModel
 import Glibc
+import SystemPackage
 
 /// A tar archive being written to a file: ustar, with sizes beyond 8 GiB as GNU tar writes them.
 ///
@@ -24,7 +25,7 @@ final class TarFile: Sendable {
             + [UInt64.random(in: .min ... .max), .random(in: .min ... .max)]
             .map { String($0, radix: 16) }.joined()
         file = openat(directory, temporaryName, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .system(errno) }
+        guard file >= 0 else { throw .system(.last) }
     }
 
     deinit {
@@ -47,7 +48,7 @@ final class TarFile: Sendable {
         while !left.isEmpty {
             let count = left.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .system(errno) }
+            guard count > 0 else { throw .system(.last) }
             left = left.dropFirst(count)
         }
     }
@@ -62,11 +63,11 @@ final class TarFile: Sendable {
     /// - Returns: false if the name is in use.
     func finish(as name: String) throws(BackupStream.Failure) -> Bool {
         try write([UInt8](repeating: 0, count: 2 * Self.blockBytes)[...])
-        guard fsync(file) == 0 else { throw .system(errno) }
+        guard fsync(file) == 0 else { throw .system(.last) }
         switch ExclusiveRename.move(temporaryName, to: name, in: directory) {
-        case 0: return true
-        case EEXIST: return false
-        case let code: throw .system(code)
+        case nil: return true
+        case .fileExists: return false
+        case let code?: throw .system(code)
         }
     }
 

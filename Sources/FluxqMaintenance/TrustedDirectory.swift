@@ -1,4 +1,6 @@
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// A directory that is opened once, and whose path only root and the caller can redirect. The directories above it and
 /// the links in its path do not belong to other users, and other users cannot replace them.
@@ -130,6 +132,6 @@ package final class TrustedDirectory: Sendable {
     }
 
     private static func failure(_ path: String) -> Distrust {
-        Distrust(path: path, why: "cannot be opened: \(String(cString: strerror(errno)))")
+        Distrust(path: path, why: "cannot be opened: \(Errno.last)")
     }
 }

@@ -3,6 +3,7 @@ import FluxqHost
 import FluxqSandbox
 import Foundation
 import Logging
+import SystemPackage
 
 /// The whole program.
 enum SandboxProgram {
@@ -94,16 +95,16 @@ struct SandboxCommand: AsyncParsableCommand {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SayingFailure(code: errno) }
+            guard count > 0 else { throw SayingFailure(code: .last) }
             rest = rest.dropFirst(count)
         }
     }
 }
 
 private struct SayingFailure: Error, CustomStringConvertible {
-    let code: Int32
+    let code: Errno
 
     var description: String {
-        "standard output cannot be written (\(String(cString: strerror(code)))), so the port cannot be printed."
+        "standard output cannot be written (\(code)), so the port cannot be printed."
     }
 }

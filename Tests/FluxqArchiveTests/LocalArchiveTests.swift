@@ -3,6 +3,7 @@ import FluxqModel
 import FluxqTestSupport
 import Foundation
 import NIOCore
+import SystemPackage
 import Testing
 
 @testable import FluxqArchive
@@ -129,14 +130,16 @@ struct LocalArchiveTests {
 
     @Test("errors contain a remedy, and some are fatal")
     func errors() {
-        let full = ArchiveError(.write, "/x", errno: ENOSPC)
+        let full = ArchiveError(.write, "/x", errno: .noSpace)
         #expect(full == .full(operation: .write, path: "/x"))
-        #expect(ArchiveError(.sync, "/x", errno: EDQUOT) == .full(operation: .sync, path: "/x"))
+        #expect(ArchiveError(.sync, "/x", errno: .diskQuotaExceeded) == .full(operation: .sync, path: "/x"))
         #expect(!full.isFatal && full.description.contains("free disk space"))
-        #expect(ArchiveError(.sync, "/x", errno: EIO).isFatal)
-        #expect(ArchiveError(.write, "/x", errno: EIO).isFatal)
-        #expect(!ArchiveError(.read, "/x", errno: EIO).isFatal)
-        #expect(!ArchiveError(.sync, "/x", errno: EROFS).isFatal)
-        #expect(ArchiveError(.rename, "/x", errno: EACCES).description.contains("/x: Permission denied; the user"))
+        #expect(ArchiveError(.sync, "/x", errno: .ioError).isFatal)
+        #expect(ArchiveError(.write, "/x", errno: .ioError).isFatal)
+        #expect(!ArchiveError(.read, "/x", errno: .ioError).isFatal)
+        #expect(!ArchiveError(.sync, "/x", errno: .readOnlyFileSystem).isFatal)
+        #expect(
+            ArchiveError(.rename, "/x", errno: .permissionDenied).description.contains(
+                "/x: Permission denied; the user"))
     }
 }

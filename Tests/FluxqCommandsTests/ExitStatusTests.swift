@@ -4,6 +4,7 @@ import FluxqControlClient
 import FluxqControlServer
 import FluxqFormats
 import FluxqModel
+import SystemPackage
 import Testing
 
 @testable import FluxqCommands
@@ -39,7 +40,7 @@ struct ExitStatusTests {
                 "no process listens on it. Start it with: systemctl start fluxqd"
             ),
             (.noDaemon(path: "/s", .busy), 75, "Try again in a moment"),
-            (.noDaemon(path: "/s", .unreachable(errno: 5)), 69, "systemctl status fluxqd"),
+            (.noDaemon(path: "/s", .unreachable(.ioError)), 69, "systemctl status fluxqd"),
             (.permissionDenied(path: "/s"), 77, "add you to its group"),
             (.pathTooLong(path: "/s", bytes: 200), 69, "has 200 bytes, but the system allows at most 107"),
             (.notASocket(path: "/s"), 69, "--socket PATH"),
@@ -53,9 +54,9 @@ struct ExitStatusTests {
             (.connectionLost(path: "/s", why: "it was closed"), 69, "Try again"),
             (.outcomeUnknown(path: "/s", why: "it was closed"), 74, "Check before you repeat it: fluxq list"),
             (.protocolError(path: "/s", why: "it said hello"), 69, "same version"),
-            (.uploadUnreadable(.system(errno: 5)), 66, "Nothing was queued"),
+            (.uploadUnreadable(.system(.ioError)), 66, "Nothing was queued"),
             (.uploadUnreadable(.shrank(toBytes: 9)), 65, "ends after 9 bytes"),
-            (.downloadUnwritable(errno: 28), 75, "stays in the archive"),
+            (.downloadUnwritable(.noSpace), 75, "stays in the archive"),
         ] as [(ControlClientError, Int32, String)])
     func clientErrors(error: ControlClientError, status: Int32, words: String) {
         let complaint = CommandFailure(any: error)

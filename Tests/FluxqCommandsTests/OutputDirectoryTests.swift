@@ -4,6 +4,7 @@ import FluxqHost
 import FluxqModel
 import FluxqTestSupport
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import FluxqCommands
@@ -53,7 +54,7 @@ struct OutputDirectoryTests {
     func makesDirectory() async throws {
         #expect(try await save(in: home.path("results/")) == home.path("results/") + "42-1.png")
         let error = await #expect(throws: DestinationError.self) { try await save(in: home.path("no/where")) }
-        #expect(error == .directory(path: BytePath(home.path("no/where")), FileErrorNumber(code: ENOENT)))
+        #expect(error == .directory(path: BytePath(home.path("no/where")), .noSuchFileOrDirectory))
         #expect(error.map { CommandFailure($0).status } == .noInput)
     }
 

@@ -3,6 +3,7 @@ import FluxqModel
 import FluxqTestSupport
 import Foundation
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import FluxqControlClient
@@ -263,7 +264,7 @@ struct ControlClientTests {
         } request: { client in
             _ = try await client.putInput(UploadSource(descriptor: -1, sizeBytes: 10))
         }
-        #expect(error == .uploadUnreadable(.system(errno: EBADF)))
+        #expect(error == .uploadUnreadable(.system(.badFileDescriptor)))
     }
 
     @Test("a picture is written as it arrives, even in small pieces")
@@ -294,7 +295,7 @@ struct ControlClientTests {
         } request: { client in
             try await client.image(42, index: 1, into: full)
         }
-        #expect(error == .downloadUnwritable(errno: ENOSPC))
+        #expect(error == .downloadUnwritable(.noSpace))
     }
 
     struct Misbehaviour: CustomTestStringConvertible, Sendable {

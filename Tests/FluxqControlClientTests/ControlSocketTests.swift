@@ -2,6 +2,7 @@ import FluxqControl
 import FluxqHost
 import FluxqTestSupport
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import FluxqControlClient
@@ -64,12 +65,15 @@ struct ControlSocketTests {
     @Test(
         "a system error says what to do about it",
         arguments: [
-            (EACCES, ControlClientError.permissionDenied(path: "/s")), (EPERM, .permissionDenied(path: "/s")),
-            (EAGAIN, .noDaemon(path: "/s", .busy)), (ECONNREFUSED, .noDaemon(path: "/s", .nobodyListening)),
-            (ENOENT, .noDaemon(path: "/s", .missing)), (EPROTOTYPE, .notASocket(path: "/s")),
-            (EIO, .noDaemon(path: "/s", .unreachable(errno: EIO))),
+            (Errno.permissionDenied, ControlClientError.permissionDenied(path: "/s")),
+            (.notPermitted, .permissionDenied(path: "/s")),
+            (.resourceTemporarilyUnavailable, .noDaemon(path: "/s", .busy)),
+            (.connectionRefused, .noDaemon(path: "/s", .nobodyListening)),
+            (.noSuchFileOrDirectory, .noDaemon(path: "/s", .missing)),
+            (.protocolWrongTypeForSocket, .notASocket(path: "/s")),
+            (.ioError, .noDaemon(path: "/s", .unreachable(.ioError))),
         ])
-    func systemErrors(code: Int32, error: ControlClientError) {
+    func systemErrors(code: Errno, error: ControlClientError) {
         #expect(ControlSocket(option: "/s", environment: nil).unreachable(code) == error)
     }
 

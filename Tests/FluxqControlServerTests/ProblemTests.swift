@@ -4,6 +4,7 @@ import FluxqFormats
 import FluxqModel
 import FluxqStore
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import FluxqControlServer
@@ -16,7 +17,7 @@ struct ProblemTests {
             (StoreError.full, 507, .storageFull),
             (ArchiveError.full(operation: .write, path: "/secret"), 507, .storageFull),
             (ArchiveError.tooLarge(limit: 5), 413, .tooLarge),
-            (ArchiveError.failed(operation: .sync, path: "/secret", errno: EIO), 500, .internal),
+            (ArchiveError.failed(operation: .sync, path: "/secret", errno: .ioError), 500, .internal),
             (StoreError.failedDisk("/secret"), 500, .internal), (StoreError.damaged("/secret"), 500, .internal),
             (CancellationError(), 500, .internal), (RequestReader.Failure.bodyCut, 400, .badRequest),
             (EditRequest.Invalid(fields: [.init(field: "n", problem: "is bad")]), 422, .invalidFields),

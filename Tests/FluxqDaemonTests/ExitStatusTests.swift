@@ -2,6 +2,7 @@ import FluxqArchive
 import FluxqHost
 import FluxqStore
 import Glibc
+import SystemPackage
 import Testing
 
 @testable import FluxqDaemon
@@ -22,9 +23,10 @@ struct ExitStatusTests {
     @Test("74 if the disk has failed, 71 for anything else")
     func statuses() {
         #expect(Daemon.exitStatus(of: StoreError.failedDisk("fsync")) == EX_IOERR)
-        #expect(Daemon.exitStatus(of: ArchiveError.failed(operation: .sync, path: "/", errno: EIO)) == EX_IOERR)
+        #expect(Daemon.exitStatus(of: ArchiveError.failed(operation: .sync, path: "/", errno: .ioError)) == EX_IOERR)
         #expect(
-            Daemon.exitStatus(of: StateDirectoryError.failed(path: "/", SystemError("fsync", code: EIO))) == EX_IOERR)
+            Daemon.exitStatus(of: StateDirectoryError.failed(path: "/", SystemError("fsync", code: .ioError)))
+                == EX_IOERR)
         #expect(Daemon.exitStatus(of: StoreError.full) == EX_OSERR)
         for isSandboxed in [true, false] {
             let error = StateDirectoryError.ofAnotherAPI(path: "/", isSandboxed: isSandboxed)

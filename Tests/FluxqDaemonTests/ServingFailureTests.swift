@@ -1,5 +1,5 @@
 import FluxqHost
-import Glibc
+import SystemPackage
 import Testing
 
 @testable import FluxqDaemon
@@ -19,7 +19,7 @@ struct ServingFailureTests {
                     + "…\". Name a shorter one with --socket."
             ),
             (
-                ListeningSocketError.failed("/run/s", SystemError("bind", code: EIO)),
+                ListeningSocketError.failed("/run/s", SystemError("bind", code: .ioError)),
                 "fluxqd cannot listen at /run/s (bind: Input/output error). Name another path with --socket."
             ),
             (
@@ -32,7 +32,7 @@ struct ServingFailureTests {
                 "$NOTIFY_SOCKET is \"notify\", which is no Unix socket's address. Unset it outside of systemd."
             ),
             (
-                ServiceNotifier.Failure.failed(SystemError("sendto", code: ENOENT)),
+                ServiceNotifier.Failure.failed(SystemError("sendto", code: .noSuchFileOrDirectory)),
                 "The service manager cannot be notified (sendto: No such file or directory). Check $NOTIFY_SOCKET."
             ),
         ] as [(any Error, String)])

@@ -2,6 +2,7 @@ import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Glibc
+import SystemPackage
 import Testing
 
 @testable import FluxqDaemon
@@ -112,7 +113,7 @@ import Testing
             Issue.record("followed")
             return
         }
-        #expect(error.code == ELOOP)
+        #expect(error.code == .tooManySymbolicLinkLevels)
         #expect(!FileManager.default.fileExists(atPath: temporary.path("target")))
     }
 
@@ -184,7 +185,7 @@ import Testing
             .parentMissing(path: "/s"), .notADirectory(path: "/s"), .notWritable(path: "/s"),
             .readOnlyFileSystem(path: "/s"), .noSpace(path: "/s"), .ownedByAnother(path: "/s", owner: 1, daemon: 2),
             .writableByOthers(path: "/s"), .inUse(path: "/s", processID: 1), .inUse(path: "/s", processID: nil),
-            .failed(path: "/s", SystemError("open", code: EIO)),
+            .failed(path: "/s", SystemError("open", code: .ioError)),
         ]
         for error in errors {
             #expect("\(error)".hasPrefix("State directory /s "))

@@ -1,6 +1,7 @@
 import FluxqTestSupport
 import Foundation
 import Glibc
+import SystemPackage
 import Testing
 
 @testable import FluxqHost
@@ -57,7 +58,7 @@ import Testing
 
     @Test("a descriptor that is closed is refused")
     func closed() {
-        #expect(throws: InheritedSocket.Invalid.failed(SystemError("fcntl", code: EBADF))) {
+        #expect(throws: InheritedSocket.Invalid.failed(SystemError("fcntl", code: .badFileDescriptor))) {
             try InheritedSocket.take(environment: ours, descriptor: 1_000_000)
         }
     }

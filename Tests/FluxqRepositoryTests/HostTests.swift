@@ -20,4 +20,10 @@ struct HostTests {
         #expect(elsewhere.isEmpty, "\(elsewhere.map(\.description).joined(separator: "\n"))")
         #expect(found.count > elsewhere.count, "The pattern finds nothing, so it proves nothing.")
     }
+
+    @Test("has its errors worded by Errno alone", arguments: ["Sources", "Proofs", "Benchmarks"])
+    func wordedInOneWay(folder: String) throws {
+        let found = try SourceLine.all(below: folder).filter { $0.text.contains(/\b(?:strerror|perror)\(/) }
+        #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
+    }
 }

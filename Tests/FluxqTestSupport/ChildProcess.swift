@@ -1,5 +1,6 @@
 package import Foundation
 import Synchronization
+import SystemPackage
 
 /// A real process of one test. Its output goes to files, so that it never blocks on a reader.
 package final class ChildProcess: Sendable {
@@ -58,7 +59,7 @@ package final class ChildProcess: Sendable {
         defer { for pointer in words + variables { free(pointer) } }
         var child = pid_t()
         let code = posix_spawnp(&child, executable, &actions, &attributes, words, variables)
-        guard code == 0 else { throw Failure(what: "cannot start \(executable): \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw Failure(what: "cannot start \(executable): \(Errno(rawValue: code))") }
         id = child
     }
 

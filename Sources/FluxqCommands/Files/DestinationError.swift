@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqHost
+import SystemPackage
 
 /// The reason why a picture could not be saved.
 enum DestinationError: Error, Hashable, Sendable {
@@ -9,9 +10,9 @@ enum DestinationError: Error, Hashable, Sendable {
     case notAFile(path: BytePath)
     /// The received data does not match the archive's hash.
     case damaged(path: BytePath)
-    case system(path: BytePath, FileErrorNumber)
+    case system(path: BytePath, Errno)
     /// The directory itself cannot be opened or created.
-    case directory(path: BytePath, FileErrorNumber)
+    case directory(path: BytePath, Errno)
 }
 
 extension CommandFailure {
@@ -38,12 +39,12 @@ extension CommandFailure {
                     + "again; if it fails again, tell the administrator.")
         case .directory(let path, let error):
             self.init(
-                .init(errno: error.code), code: "unwritable_output",
+                ExitStatus(error), code: "unwritable_output",
                 "Cannot write pictures to \(path.text): \(error). Name a directory that you may write with --output "
                     + "DIR. fluxq creates a missing directory, but not its parent.")
         case .system(let path, let error):
             self.init(
-                .init(errno: error.code), code: "unwritable_output",
+                ExitStatus(error), code: "unwritable_output",
                 "Cannot write \(path.text): \(error). The picture stays in the archive; choose another directory with "
                     + "--output DIR and fetch it again.")
         }

@@ -4,6 +4,7 @@ import FluxqHost
 import FluxqModel
 import Glibc
 import NIOPosix
+import SystemPackage
 
 /// A directory that receives pictures, each under its own name and never over another file.
 ///
@@ -21,11 +22,11 @@ struct OutputDirectory: Sendable {
             var descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
             if descriptor < 0, errno == ENOENT {
                 guard path.withCString({ mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
-                    throw .directory(path: path, .init(code: errno))
+                    throw .directory(path: path, .last)
                 }
                 descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
             }
-            guard descriptor >= 0 else { throw .directory(path: path, .init(code: errno)) }
+            guard descriptor >= 0 else { throw .directory(path: path, .last) }
             return OutputDirectory(path: path, descriptor: descriptor)
         }
     }
@@ -87,12 +88,12 @@ struct OutputDirectory: Sendable {
                 case ELOOP: throw .symbolicLink(path: path)
                 case ENXIO: throw .notAFile(path: path)
                 case EACCES: throw .different(path: path)
-                case let code: throw .system(path: path, .init(code: code))
+                default: throw .system(path: path, .last)
                 }
             }
             defer { Glibc.close(file) }
             var facts = stat()
-            guard fstat(file, &facts) == 0 else { throw .system(path: path, .init(code: errno)) }
+            guard fstat(file, &facts) == 0 else { throw .system(path: path, .last) }
             guard facts.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
             guard bytes == nil || Int64(facts.st_size) == bytes, try Self.content(of: file, path: path) == hash else {
                 throw .different(path: path)
@@ -122,9 +123,9 @@ struct OutputDirectory: Sendable {
         PartialFiles.add(temporary, in: descriptor)
         let file = openat(descriptor, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard file >= 0 else {
-            let code = errno
+            let code = Errno.last
             PartialFiles.forget(temporary, in: descriptor)
-            throw .system(path: path(of: name), .init(code: code))
+            throw .system(path: path(of: name), code)
         }
         return Temporary(descriptor: file, name: temporary)
     }
@@ -143,14 +144,14 @@ struct OutputDirectory: Sendable {
     private func give(_ name: String, to temporary: Temporary) async throws(DestinationError) -> Bool {
         let path = path(of: name)
         return try await Self.offThePool { () throws(DestinationError) in
-            let code: Int32
+            let code: Errno?
             if let temporaryName = temporary.name {
                 code = ExclusiveRename.move(temporaryName, to: name, in: descriptor)
             } else {
                 code = try link(temporary.descriptor, as: name)
             }
-            if code == EEXIST { return false }
-            guard code == 0 else { throw .system(path: path, .init(code: code)) }
+            if code == .fileExists { return false }
+            if let code { throw .system(path: path, code) }
             try Self.sync(descriptor, path)
             return true
         }
@@ -158,11 +159,14 @@ struct OutputDirectory: Sendable {
 
     /// Names an unnamed file. Blocks.
     ///
-    /// - Returns: 0, or an error number.
-    private func link(_ file: Int32, as name: String) throws(DestinationError) -> Int32 {
-        if linkat(AT_FDCWD, "/proc/self/fd/\(file)", descriptor, name, AT_SYMLINK_FOLLOW) == 0 { return 0 }
-        let code = errno
-        guard ExclusiveRename.isUnsupported(code) || [EPERM, ENOENT, EMLINK].contains(code) else { return code }
+    /// - Returns: the reason of the failure; nil if it has the name.
+    private func link(_ file: Int32, as name: String) throws(DestinationError) -> Errno? {
+        if linkat(AT_FDCWD, "/proc/self/fd/\(file)", descriptor, name, AT_SYMLINK_FOLLOW) == 0 { return nil }
+        let code = Errno.last
+        guard
+            ExclusiveRename.isUnsupported(code)
+                || [.notPermitted, .noSuchFileOrDirectory, .tooManyLinks].contains(code)
+        else { return code }
         // Some file systems have unnamed files but can never name them: copy the bytes to a named file.
         let copy = try createNamed(name)
         defer { discard(copy) }
@@ -171,18 +175,19 @@ struct OutputDirectory: Sendable {
             var rest = piece
             while !rest.isEmpty {
                 let count = Glibc.write(copy.descriptor, rest.baseAddress, rest.count)
-                if count < 0, errno != EINTR { throw .system(path: path, .init(code: errno)) }
+                if count < 0, errno != EINTR { throw .system(path: path, .last) }
                 rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
             }
         }
         try Self.sync(copy.descriptor, path)
-        return copy.name.map { ExclusiveRename.move($0, to: name, in: descriptor) } ?? EINVAL
+        guard let temporary = copy.name else { return .invalidArgument }
+        return ExclusiveRename.move(temporary, to: name, in: descriptor)
     }
 
     /// Makes a file or the directory durable, if the file system supports it.
     private static func sync(_ descriptor: Int32, _ path: BytePath) throws(DestinationError) {
-        guard fsync(descriptor) != 0, !ExclusiveRename.isUnsupported(errno) else { return }
-        throw .system(path: path, .init(code: errno))
+        guard fsync(descriptor) != 0, !ExclusiveRename.isUnsupported(.last) else { return }
+        throw .system(path: path, .last)
     }
 
     private static func content(of file: Int32, path: BytePath) throws(DestinationError) -> ContentHash {
@@ -200,7 +205,7 @@ struct OutputDirectory: Sendable {
         while true {
             let count = pread(file, room.baseAddress, room.count, off_t(offset))
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .system(path: path, .init(code: errno)) }
+            guard count >= 0 else { throw .system(path: path, .last) }
             if count == 0 { return }
             try body(UnsafeRawBufferPointer(rebasing: room[..<count]))
             offset += Int64(count)
@@ -217,7 +222,7 @@ struct OutputDirectory: Sendable {
             throw error
         } catch {
             // The program is exiting.
-            throw .system(path: BytePath(""), .init(code: ECANCELED))
+            throw .system(path: BytePath(""), .canceled)
         }
     }
 }

@@ -5,6 +5,7 @@ import FluxqHost
 import FluxqModel
 import Glibc
 import NIOPosix
+import SystemPackage
 
 /// The value of `--image`.
 enum PictureArgument: Hashable, Sendable {
@@ -50,7 +51,7 @@ struct OpenPicture {
         let name = TerminalText.line(path.text)
         let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
         guard descriptor >= 0 else {
-            throw unreadable("Cannot read \(name): \(FileErrorNumber(code: errno)). Give a picture that you may read.")
+            throw unreadable("Cannot read \(name): \(Errno.last). Give a picture that you may read.")
         }
         do {
             let size = try sizeBytes(descriptor, name: name)
@@ -124,7 +125,7 @@ struct OpenPicture {
     private static func sizeBytes(_ descriptor: Int32, name: String) throws(CommandFailure) -> Int64? {
         var file = stat()
         guard fstat(descriptor, &file) == 0 else {
-            throw unreadable("Cannot read \(name): \(FileErrorNumber(code: errno)).")
+            throw unreadable("Cannot read \(name): \(Errno.last).")
         }
         switch file.st_mode & S_IFMT {
         case S_IFREG:

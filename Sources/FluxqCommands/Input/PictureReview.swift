@@ -1,7 +1,9 @@
 import FluxqControl
 import FluxqControlClient
 import FluxqFormats
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// Notes and refusals for a picture to be sent, based on its bytes.
 struct PictureReview {
@@ -97,7 +99,7 @@ struct UploadedBytes: ByteSource {
                 let place = off_t(source.start + offset) + off_t(filled)
                 let got = pread(source.descriptor, room.baseAddress.map { $0 + filled }, wanted - filled, place)
                 if got < 0, errno == EINTR { continue }
-                guard got >= 0 else { throw UploadSource.ReadError.system(errno: errno) }
+                guard got >= 0 else { throw UploadSource.ReadError.system(.last) }
                 if got == 0 { return }
                 filled += got
             }

@@ -3,6 +3,7 @@ import FluxqHost
 import FluxqModel
 import Glibc
 import NIOPosix
+import SystemPackage
 
 /// The source of a prompt.
 enum PromptSource: Hashable, Sendable {
@@ -39,7 +40,7 @@ enum PromptSource: Hashable, Sendable {
     private static func prompt(_ path: BytePath) throws(CommandFailure) -> String {
         let name = TerminalText.line(path.text)
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
-        guard descriptor >= 0 else { throw unreadable(name, errno) }
+        guard descriptor >= 0 else { throw unreadable(name, .last) }
         defer { close(descriptor) }
         return try prompt(descriptor, name)
     }
@@ -52,7 +53,7 @@ enum PromptSource: Hashable, Sendable {
         while bytes.count <= most {
             let count = Glibc.read(descriptor, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(name, errno) }
+            guard count >= 0 else { throw unreadable(name, .last) }
             if count == 0 { return try prompt(in: bytes, name) }
             bytes += piece[..<count]
         }
@@ -78,10 +79,10 @@ enum PromptSource: Hashable, Sendable {
         return lines.joined(separator: "\n")
     }
 
-    private static func unreadable(_ name: String, _ code: Int32) -> CommandFailure {
+    private static func unreadable(_ name: String, _ code: Errno) -> CommandFailure {
         CommandFailure(
             .noInput, code: "no_input",
-            "Cannot read the prompt from \(name): \(FileErrorNumber(code: code)). Give a file that you may read. "
+            "Cannot read the prompt from \(name): \(code). Give a file that you may read. "
                 + "Nothing was queued.")
     }
 }

@@ -62,7 +62,7 @@ extension ControlClientError {
         case .noDaemon(let path, .busy):
             return "The daemon at \(path) has too many connections. Nothing was done. Try again in a moment."
         case .noDaemon(let path, .unreachable(let code)):
-            return "No daemon can be reached at \(path): \(FileErrorNumber(code: code)). "
+            return "No daemon can be reached at \(path): \(code). "
                 + "Check with: systemctl status fluxqd; \(elsewhere)."
         case .permissionDenied(let path):
             return "You may not use the socket \(path). Ask the administrator to add you to its group (usually "
@@ -87,13 +87,13 @@ extension ControlClientError {
             return "The server at \(path) does not speak this fluxq's protocol: \(why). Check that both have the "
                 + "same version, and that the socket belongs to fluxqd."
         case .uploadUnreadable(.system(let code)):
-            return "The picture could not be read completely: \(FileErrorNumber(code: code)). Nothing was queued."
+            return "The picture could not be read completely: \(code). Nothing was queued."
         case .uploadUnreadable(.shrank(let bytes)):
             return
                 "The picture became shorter while it was being read: it ends after \(bytes) bytes. Nothing was queued; "
                 + "submit it again when it is complete."
         case .downloadUnwritable(let code):
-            return "The picture could not be written: \(FileErrorNumber(code: code)). It stays in the archive. Free "
+            return "The picture could not be written: \(code). It stays in the archive. Free "
                 + "some space or choose another directory with --output, then fetch it again."
         }
     }

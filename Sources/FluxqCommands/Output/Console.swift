@@ -3,10 +3,11 @@ import FluxqFormats
 import FluxqHost
 import FluxqModel
 import Glibc
+import SystemPackage
 
 /// Standard output could not be written.
 struct OutputError: Error {
-    let system: FileErrorNumber
+    let system: Errno
     /// The result of a change that was made; nil if none was.
     let result: String?
 }
@@ -61,7 +62,7 @@ struct Console: Sendable {
 
     private func print(bytes: [UInt8]) throws(OutputError) {
         guard let failure = Self.failureOfWriting(bytes, to: output) else { return }
-        if failure.code == EPIPE, endsWithReader {
+        if failure == .brokenPipe, endsWithReader {
             signal(SIGPIPE, SIG_DFL)
             raise(SIGPIPE)
         }
@@ -98,7 +99,7 @@ struct Console: Sendable {
     }
 
     /// - Returns: nil once all bytes are written.
-    private static func failureOfWriting(_ bytes: [UInt8], to descriptor: Int32) -> FileErrorNumber? {
+    private static func failureOfWriting(_ bytes: [UInt8], to descriptor: Int32) -> Errno? {
         var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -111,7 +112,7 @@ struct Console: Sendable {
             case EAGAIN:
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&ready, 1, -1)
-            case let code: return FileErrorNumber(code: code)
+            default: return .last
             }
         }
         return nil

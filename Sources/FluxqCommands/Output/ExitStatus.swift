@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqControlClient
+import SystemPackage
 
 /// The exit status of a verb, for scripts. The numbers follow sysexits.h and never change their meaning.
 enum ExitStatus: Int32, CaseIterable, Sendable {
@@ -47,14 +48,14 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
             case .permissionDenied, .untrustedSocket: .notAllowed
             case .uploadUnreadable(.system): .noInput
             case .uploadUnreadable(.shrank): .badInput
-            case .downloadUnwritable(let code): Self(errno: code)
+            case .downloadUnwritable(let code): Self(code)
             }
     }
 
     /// Maps the system's error number of a file that could not be written.
-    init(errno code: Int32) {
+    init(_ code: Errno) {
         self =
-            switch FileErrorNumber(code: code).kind {
+            switch code.fileProblem {
             case .missing: .noInput
             case .denied: .notAllowed
             case .wrongKind: .badInput

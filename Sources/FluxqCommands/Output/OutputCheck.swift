@@ -1,5 +1,7 @@
 import CLinux
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// Checks whether a result can be written, without writing a byte.
 enum OutputCheck {
@@ -7,12 +9,12 @@ enum OutputCheck {
     private static let room = 4096
 
     /// - Returns: nil if a descriptor can be written, as far as this can be checked in advance.
-    static func failure(of descriptor: Int32) -> FileErrorNumber? {
+    static func failure(of descriptor: Int32) -> Errno? {
         var file = stat()
-        guard fstat(descriptor, &file) == 0 else { return FileErrorNumber(code: errno) }
+        guard fstat(descriptor, &file) == 0 else { return .last }
         let mode = fcntl(descriptor, F_GETFL)
-        guard mode >= 0 else { return FileErrorNumber(code: errno) }
-        guard mode & O_ACCMODE != O_RDONLY else { return FileErrorNumber(code: EBADF) }
+        guard mode >= 0 else { return .last }
+        guard mode & O_ACCMODE != O_RDONLY else { return .badFileDescriptor }
         switch file.st_mode & S_IFMT {
         case S_IFREG:
             return failure(
@@ -20,23 +22,24 @@ enum OutputCheck {
         case S_IFIFO, S_IFSOCK:
             var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard poll(&state, 1, 0) >= 0 else { return nil }
-            return Int32(state.revents) & (POLLERR | POLLHUP) == 0 ? nil : FileErrorNumber(code: EPIPE)
+            return Int32(state.revents) & (POLLERR | POLLHUP) == 0 ? nil : .brokenPipe
         default:
             // A device: /dev/full rejects even an empty write.
-            return write(descriptor, "", 0) < 0 ? FileErrorNumber(code: errno) : nil
+            return write(descriptor, "", 0) < 0 ? .last : nil
         }
     }
 
-    private static func failure(ofFile descriptor: Int32, offset: off_t?, _ file: stat) -> FileErrorNumber? {
+    private static func failure(ofFile descriptor: Int32, offset: off_t?, _ file: stat) -> Errno? {
         let start = offset.map { max($0, 0) } ?? file.st_size
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max,
             rlim_t(start) + rlim_t(room) > limit.rlim_cur
         {
-            return FileErrorNumber(code: EFBIG)
+            return .fileTooLarge
         }
         guard fallocate(descriptor, Int32(FLUXQ_FALLOC_FL_KEEP_SIZE), Int(start), room) != 0 else { return nil }
         // Many file systems cannot reserve space; then nothing is known.
-        return [ENOSPC, EDQUOT, EFBIG, EIO, EROFS].contains(errno) ? FileErrorNumber(code: errno) : nil
+        let code = Errno.last
+        return code.isFull || [.fileTooLarge, .ioError, .readOnlyFileSystem].contains(code) ? code : nil
     }
 }

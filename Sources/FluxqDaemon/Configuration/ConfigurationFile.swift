@@ -1,5 +1,6 @@
 import FluxqHost
 import Glibc
+import SystemPackage
 import Yams
 
 /// Reads the YAML file. Only this type uses the YAML library.
@@ -35,7 +36,7 @@ enum ConfigurationFile {
         } catch {
             let text =
                 switch error {
-                case .system(let error) where error.code == ENOENT:
+                case .system(let error) where error.code == .noSuchFileOrDirectory:
                     "There is no such configuration file. Create it, or correct or leave out --config."
                 case .system(let error):
                     "The configuration file cannot be read (\(error)). Let fluxqd's user read it."

@@ -2,6 +2,7 @@ import CLinux
 import Foundation
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// A program that this one has started and waits for.
 ///
@@ -116,7 +117,7 @@ package final class ChildProgram: Sendable {
         defer { for pointer in words + variables { free(pointer) } }
         var id = pid_t()
         let code = posix_spawn(&id, path, &actions, &attributes, words, variables)
-        guard code == 0 else { throw SystemError("posix_spawn", code: code) }
+        guard code == 0 else { throw SystemError("posix_spawn", code: Errno(rawValue: code)) }
         return id
     }
 }

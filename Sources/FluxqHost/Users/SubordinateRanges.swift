@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// The ranges of uids that users may use inside user namespaces, as subuid(5) lists them: `NAME-OR-UID:FIRST:COUNT`.
 ///
@@ -90,6 +91,6 @@ package struct SubordinateRanges: Hashable, Sendable {
     }
 
     private static func failure(_ path: String) -> UserDatabase.Failure {
-        .init(description: "\(path) cannot be read (error \(errno))")
+        .init(description: "\(path) cannot be read: \(Errno.last)")
     }
 }

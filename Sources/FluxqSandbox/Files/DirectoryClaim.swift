@@ -1,4 +1,6 @@
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// Reserves a directory for one stand-in at a time, until the process ends. A new stand-in reuses the port of earlier
 /// links, so it must wait until the previous one has released it.
@@ -10,11 +12,11 @@ package enum DirectoryClaim {
         try SandboxFile.createDirectory(directory)
         let path = "\(directory)/lock"
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .file(path: path, doing: "open", errno: errno) }
+        guard file >= 0 else { throw .file(path: path, doing: "open", .last) }
         if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
         if errno == EWOULDBLOCK { wait() }
         while flock(file, LOCK_EX) != 0 {
-            if errno != EINTR { throw .file(path: path, doing: "lock", errno: errno) }
+            if errno != EINTR { throw .file(path: path, doing: "lock", .last) }
         }
     }
 }

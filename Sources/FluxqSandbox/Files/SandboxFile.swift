@@ -1,4 +1,6 @@
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// Small files of the sandbox's directory, by system calls. Everything here blocks: call it off the cooperative pool.
 enum SandboxFile {
@@ -8,12 +10,12 @@ enum SandboxFile {
     /// Creates the directory and its missing parents.
     static func createDirectory(_ path: String) throws(SandboxError) {
         if mkdir(path, 0o700) == 0 { return }
-        let failure = errno
-        if failure == ENOENT, let slash = path.dropLast().lastIndex(of: "/"), slash != path.startIndex {
+        let failure = Errno.last
+        if failure == .noSuchFileOrDirectory, let slash = path.dropLast().lastIndex(of: "/"), slash != path.startIndex {
             try createDirectory(String(path[..<slash]))
             if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
         }
-        guard failure == EEXIST else { throw .file(path: path, doing: "create", errno: failure) }
+        guard failure == .fileExists else { throw .file(path: path, doing: "create", failure) }
     }
 
     /// - Parameter limit: bytes after it are not read.
@@ -22,7 +24,7 @@ enum SandboxFile {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
-            throw .file(path: path, doing: "read", errno: errno)
+            throw .file(path: path, doing: "read", .last)
         }
         defer { close(file) }
         var bytes: [UInt8] = []
@@ -31,7 +33,7 @@ enum SandboxFile {
             let count = Glibc.read(file, &buffer, min(buffer.count, limit - bytes.count))
             if count < 0 {
                 if errno == EINTR { continue }
-                throw .file(path: path, doing: "read", errno: errno)
+                throw .file(path: path, doing: "read", .last)
             }
             if count == 0 { break }
             bytes += buffer[..<count]
@@ -43,18 +45,18 @@ enum SandboxFile {
     static func replace(_ path: String, with bytes: [UInt8]) throws(SandboxError) {
         let temporary = "\(path).new"
         let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard file >= 0 else { throw .file(path: temporary, doing: "write", errno: errno) }
+        guard file >= 0 else { throw .file(path: temporary, doing: "write", .last) }
         do {
             defer { close(file) }
             try write(bytes, to: file, path: temporary)
         }
-        guard rename(temporary, path) == 0 else { throw .file(path: path, doing: "write", errno: errno) }
+        guard rename(temporary, path) == 0 else { throw .file(path: path, doing: "write", .last) }
     }
 
     /// Opens a descriptor that always writes at the file's end.
     static func openForAppending(_ path: String) throws(SandboxError) -> Int32 {
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
-        guard file >= 0 else { throw .file(path: path, doing: "write", errno: errno) }
+        guard file >= 0 else { throw .file(path: path, doing: "write", .last) }
         return file
     }
 
@@ -62,11 +64,11 @@ enum SandboxFile {
     static func openNameless(in directory: String) throws(SandboxError) -> Int32 {
         let path = "\(directory)/picture-\(String(UInt64.random(in: .min ... .max), radix: 16))"
         let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard file >= 0 else { throw .file(path: path, doing: "write", errno: errno) }
+        guard file >= 0 else { throw .file(path: path, doing: "write", .last) }
         guard unlink(path) == 0 else {
-            let failure = errno
+            let failure = Errno.last
             close(file)
-            throw .file(path: path, doing: "remove", errno: failure)
+            throw .file(path: path, doing: "remove", failure)
         }
         return file
     }
@@ -77,14 +79,9 @@ enum SandboxFile {
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw .file(path: path, doing: "write", errno: errno)
+                throw .file(path: path, doing: "write", .last)
             }
             rest = rest.dropFirst(count)
         }
     }
-}
-
-/// The text of `strerror`, such as "No space left on device".
-func describe(errno: Int32) -> String {
-    String(cString: strerror(errno))
 }

@@ -2,6 +2,7 @@ import FluxqHost
 import FoundationEssentials
 import Glibc
 import NIOPosix
+import SystemPackage
 
 /// The record of what the real API would have billed: one line of JSON for each received call, in the order in which
 /// they were judged.
@@ -88,7 +89,7 @@ final class LedgerWriter: Sendable {
         try await NIOThreadPool.singleton.runIfActive { [file, path] in
             let count = line.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
             if count != line.count {
-                throw SandboxError.file(path: path, doing: "write", errno: count < 0 ? errno : ENOSPC)
+                throw SandboxError.file(path: path, doing: "write", count < 0 ? .last : .noSpace)
             }
         }
     }

@@ -1,7 +1,9 @@
 import Crypto
 import FluxqFormats
+import FluxqHost
 import Glibc
 import NIOPosix
+import SystemPackage
 
 /// The `image` of a request, read as it streams in. A link is kept as text. A picture is decoded into an unnamed file,
 /// so that none is ever held in memory.
@@ -152,7 +154,7 @@ private final class PictureFile: Sendable {
     func content() throws -> Content {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw SandboxError.file(path: directory, doing: "read", errno: errno)
+            throw SandboxError.file(path: directory, doing: "read", .last)
         }
         return Content(file: self, size: Int64(status.st_size))
     }
@@ -164,19 +166,19 @@ private final class PictureFile: Sendable {
         func read(at offset: Int64, count: Int) throws -> [UInt8] {
             guard offset >= 0, offset < size, count > 0 else { return [] }
             let wanted = Int(min(Int64(count), size - offset))
-            var failure: Int32 = 0
+            var failure: Errno?
             let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
                 while filled < wanted {
                     let count = pread(
                         file.descriptor, buffer.baseAddress.map { $0 + filled }, wanted - filled,
                         off_t(offset) + off_t(filled))
                     if count < 0, errno == EINTR { continue }
-                    if count < 0 { failure = errno }
+                    if count < 0 { failure = .last }
                     if count <= 0 { return }
                     filled += count
                 }
             }
-            guard failure == 0 else { throw SandboxError.file(path: file.directory, doing: "read", errno: failure) }
+            if let failure { throw SandboxError.file(path: file.directory, doing: "read", failure) }
             return bytes
         }
     }

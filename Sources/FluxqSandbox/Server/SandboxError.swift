@@ -1,7 +1,9 @@
+package import SystemPackage
+
 /// The reason why a sandbox cannot start or write its ledger.
 package enum SandboxError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `errno` has the reason.
-    case file(path: String, doing: String, errno: Int32)
+    case file(path: String, doing: String, Errno)
     case portTaken(Int)
     /// zlib could not allocate memory.
     case noMemory
@@ -10,8 +12,8 @@ package enum SandboxError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .file(let path, let doing, let errno):
-            "cannot \(doing) \(path): \(describe(errno: errno)). Make its directory writable or choose another one."
+        case .file(let path, let doing, let code):
+            "cannot \(doing) \(path): \(code). Make its directory writable or choose another one."
         case .portTaken(let port):
             "port \(port) of 127.0.0.1 is taken. Choose another port for the sandbox or leave the choice to it."
         case .noMemory: "there was no memory to compress an answer. Ask for a smaller picture."

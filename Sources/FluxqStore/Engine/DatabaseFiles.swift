@@ -1,4 +1,6 @@
+import FluxqHost
 import Glibc
+import SystemPackage
 
 /// The files of an SQLite database, and their treatment at a start. Every call blocks.
 enum DatabaseFiles {
@@ -23,14 +25,14 @@ enum DatabaseFiles {
     static func isFull(beside path: String) -> Bool {
         let probe = "\(path)-probe"
         let descriptor = Glibc.open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return errno == ENOSPC || errno == EDQUOT }
+        guard descriptor >= 0 else { return Errno.last.isFull }
         defer {
             _ = unlink(probe)
             close(descriptor)
         }
         let bytes = [UInt8](repeating: 1, count: 4096)
         let count = write(descriptor, bytes, bytes.count)
-        return count < 0 && (errno == ENOSPC || errno == EDQUOT) || (0..<bytes.count).contains(count)
+        return count < 0 && Errno.last.isFull || (0..<bytes.count).contains(count)
     }
 
     /// The directory of a database, open so that the entries which SQLite creates in it can be made durable. SQLite
@@ -59,7 +61,8 @@ enum DatabaseFiles {
         var descriptor: CInt
         repeat { descriptor = Glibc.open(path, flags | O_CLOEXEC) } while descriptor < 0 && errno == EINTR
         guard descriptor >= 0 else {
-            throw errno == EIO ? .failedDisk(failure("open", path)) : .other(failure("open", path))
+            let error = SystemError("open \(path)")
+            throw error.code == .ioError ? .failedDisk("\(error)") : .other("\(error)")
         }
         return descriptor
     }
@@ -68,16 +71,9 @@ enum DatabaseFiles {
     /// distrust it.
     private static func sync(_ descriptor: CInt, _ path: String) throws(StoreError) {
         while fsync(descriptor) != 0 {
-            switch errno {
-            case EINTR: continue
-            case ENOSPC, EDQUOT: throw .full
-            default: throw .failedDisk(failure("fsync", path))
-            }
+            let error = SystemError("fsync \(path)")
+            if error.code == .interrupted { continue }
+            throw error.code.isFull ? .full : .failedDisk("\(error)")
         }
-    }
-
-    /// Describes the failure by `errno`.
-    private static func failure(_ call: String, _ path: String) -> String {
-        "\(call) \(path): \(String(cString: strerror(errno)))"
     }
 }
