@@ -32,6 +32,7 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let serviceLifecycleTestKit = Target.Dependency.product(
     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -77,6 +78,8 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        // Without its trait for Foundation, which nothing here needs.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
     ],
     targets: [
         // Layer 7, as docs/architecture.md draws them: the programs, which know only how to start.
@@ -91,13 +94,13 @@ let package = Package(
             "FluxqDaemon",
             [
                 "FluxqHost", "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
-                "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", "CLinux", argumentParser, logging,
+                "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", argumentParser, logging,
                 serviceLifecycle, unixSignals, nioCore, nioPosix, systemPackage, yams,
             ]),
         module(
             "FluxqCommands",
             [
-                "CLinux", "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient",
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient",
                 argumentParser, crypto, nioPosix, systemPackage,
             ]),
 
@@ -157,7 +160,7 @@ let package = Package(
             ], swiftSettings: settings),
 
         // Layer 1: what the operating system gives. It knows nothing of fluxq.
-        module("FluxqHost", ["CLinux", logging, systemPackage]),
+        module("FluxqHost", ["CLinux", logging, subprocess, systemPackage]),
 
         // Layer 0: the system's libraries.
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -21,9 +20,6 @@ enum { FLUXQ_RENAME_NOREPLACE = 1 };
 
 /// Linux's `pipe2`: a pipe's two ends, to read and to write, with flags such as O_CLOEXEC.
 int pipe2(int ends[2], int flags);
-
-/// Has a program that is started begin with no descriptor from that number on.
-int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
 
 /// Linux's `prctl` takes any number of arguments, and Swift imports no such function: no core, not even for a program that is
 /// told of crashes, and no other process of this user reads this one's memory or environment.

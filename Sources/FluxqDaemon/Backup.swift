@@ -49,7 +49,7 @@ struct Backup: AsyncParsableCommand {
         try await Maintenance.run { terminal in
             let path = state.path
             try Maintenance.checkIsThere(path)
-            let reader = try StateReader(of: path, quick: quick)
+            let reader = try await StateReader(of: path, quick: quick)
             let summary: StateBackup.Summary
             do {
                 summary = try await StateBackup(

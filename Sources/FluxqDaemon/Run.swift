@@ -33,7 +33,7 @@ struct Run: AsyncParsableCommand {
     init() {}
 
     func run() async throws {
-        Secrecy.begin()
+        ProcessMemory.hide()
         let environment = Secrecy.takeEnvironment()
         let log = ProgramLog.begin(of: "fluxqd", environment: environment)
         let daemon = Daemon(

@@ -1,4 +1,3 @@
-import CLinux
 import FluxqHost
 import FluxqImagesAPI
 import Foundation
@@ -6,6 +5,7 @@ import Glibc
 import Logging
 import NIOPosix
 import ServiceLifecycle
+import SystemPackage
 
 /// The stand-in of the images API: a running `fluxq-sandbox`.
 ///
@@ -26,12 +26,12 @@ final class SandboxProcess: Sendable {
     let port: Int
     private let child: ChildProgram
     /// The write end of its standard input.
-    private let lifeline: CInt
+    private let lifeline: FileDescriptor
 
     var baseURL: BaseURL { .loopback(port: port) }
     var address: HostAndPort { .loopback(port: port) }
 
-    private init(port: Int, child: ChildProgram, lifeline: CInt) {
+    private init(port: Int, child: ChildProgram, lifeline: FileDescriptor) {
         self.port = port
         self.child = child
         self.lifeline = lifeline
@@ -47,8 +47,8 @@ final class SandboxProcess: Sendable {
         in directory: String, _ configuration: Configuration.Sandbox, environment: [String: String]
     ) async throws -> SandboxProcess {
         let program = try path()
-        let (input, lifeline) = try pipe()
-        let (report, output) = try pipe()
+        let (input, lifeline) = try FileDescriptor.closedOnExecPipe()
+        let (report, output) = try FileDescriptor.closedOnExecPipe()
         defer { close(report) }
         let child: ChildProgram
         do throws(SystemError) {
@@ -56,7 +56,7 @@ final class SandboxProcess: Sendable {
                 close(input)
                 close(output)
             }
-            child = try ChildProgram(
+            child = try await ChildProgram(
                 program,
                 [
                     "--attached", "--directory", directory, "--latency", "\(configuration.latency / .seconds(1))",
@@ -66,19 +66,19 @@ final class SandboxProcess: Sendable {
             close(lifeline)
             throw SandboxFailure.notStarted(program, error)
         }
-        let line = try await NIOThreadPool.singleton.runIfActive { Self.line(from: report) }
+        let line = try await NIOThreadPool.singleton.runIfActive { Self.line(from: report.rawValue) }
         guard let port = line?.wholeMatch(of: /http:\/\/127\.0\.0\.1:([0-9]+)\/v1/).flatMap({ Int($0.output.1) }) else {
             close(lifeline)
             // Without a line it has ended, or is silent.
-            if line == nil { child.send(SIGKILL) }
-            throw SandboxFailure.notReady(await child.end.value)
+            if line == nil { child.kill() }
+            throw SandboxFailure.notReady(await child.end)
         }
         return SandboxProcess(port: port, child: child, lifeline: lifeline)
     }
 
     /// Ends it and waits for its end. Must be called once.
     func end() async {
-        close(lifeline)
+        Self.close(lifeline)
         await child.ended(within: Self.patience)
     }
 
@@ -86,7 +86,7 @@ final class SandboxProcess: Sendable {
     func ended() async -> ChildProgram.End? {
         let (ends, continuation) = AsyncStream.makeStream(of: ChildProgram.End.self)
         Task { [child] in
-            continuation.yield(await child.end.value)
+            continuation.yield(await child.end)
             continuation.finish()
         }
         for await end in ends { return end }
@@ -101,10 +101,9 @@ final class SandboxProcess: Sendable {
         return path
     }
 
-    private static func pipe() throws(SystemError) -> (reading: CInt, writing: CInt) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw SystemError("pipe2") }
-        return (ends[0], ends[1])
+    /// Nothing is lost by a failure: what goes through a pipe is the other end's.
+    private static func close(_ end: FileDescriptor) {
+        _ = Glibc.close(end.rawValue)
     }
 
     /// Its first line, without the newline. Blocks.

@@ -52,7 +52,7 @@ final class StateReader: Sendable {
     private let descriptor: CInt
     private let child: ChildProgram
 
-    init(of state: String, quick: Bool) throws {
+    init(of state: String, quick: Bool) async throws {
         var pair: [CInt] = [-1, -1]
         guard
             socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0
@@ -61,11 +61,11 @@ final class StateReader: Sendable {
         let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { for descriptor in [theirs, nowhere] { close(descriptor) } }
         do {
-            child = try ChildProgram(
+            child = try await ChildProgram(
                 "/proc/self/exe", ["read-state", "--state-directory", state] + (quick ? ["--quick"] : []),
                 // Of the caller's environment, only PATH and the directory for the snapshot.
                 environment: ProcessInfo.processInfo.environment.filter { ["PATH", "TMPDIR"].contains($0.key) },
-                input: theirs, output: nowhere)
+                input: FileDescriptor(rawValue: theirs), output: FileDescriptor(rawValue: nowhere))
         } catch {
             close(ours)
             throw error

@@ -1,4 +1,3 @@
-import CLinux
 import FluxqHost
 import Glibc
 import SystemPackage
@@ -37,9 +36,8 @@ enum OutputCheck {
         {
             return .fileTooLarge
         }
-        guard fallocate(descriptor, Int32(FLUXQ_FALLOC_FL_KEEP_SIZE), Int(start), room) != 0 else { return nil }
+        guard let code = FileRoom.reserve(room, from: Int(start), of: descriptor) else { return nil }
         // Many file systems cannot reserve space; then nothing is known.
-        let code = Errno.last
         return code.isFull || [.fileTooLarge, .ioError, .readOnlyFileSystem].contains(code) ? code : nil
     }
 }

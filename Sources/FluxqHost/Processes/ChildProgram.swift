@@ -1,8 +1,6 @@
-import CLinux
-import Foundation
 import Glibc
-import Synchronization
-import SystemPackage
+import Subprocess
+package import SystemPackage
 
 /// A program that this one has started and waits for.
 ///
@@ -13,111 +11,98 @@ package final class ChildProgram: Sendable {
     package enum End: Hashable, Sendable, CustomStringConvertible {
         case exit(Int32)
         case signal(Int32)
+        /// The system does not tell.
+        case unknown
 
         package var description: String {
             switch self {
             case .exit(let code): "exit code \(code)"
             case .signal(let number): "signal \(number)"
+            case .unknown: "unknown end"
             }
         }
     }
 
-    /// The process id; nil once it may belong to another process.
-    private final class Running: Sendable {
-        let id: Mutex<pid_t?>
+    /// Ends when it does; canceled, it has it killed first.
+    private let life: Task<End, Never>
 
-        init(_ id: pid_t) { self.id = Mutex(id) }
-
-        func send(_ signal: CInt) {
-            id.withLock { if let id = $0 { kill(id, signal) } }
-        }
-
-        /// Blocks until the process has ended.
-        func reap() -> End {
-            guard let id = id.withLock({ $0 }) else { return .exit(0) }
-            var info = siginfo_t()
-            while waitid(P_PID, id_t(id), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
-            return self.id.withLock { running in
-                var status: Int32 = 0
-                while waitpid(id, &status, 0) < 0, errno == EINTR {}
-                running = nil
-                let signal = status & 0x7f
-                return signal == 0 ? .exit((status >> 8) & 0xff) : .signal(signal)
-            }
-        }
-    }
-
-    private let running: Running
-    /// The program's end. This wait cannot be canceled.
-    package let end: Task<End, Never>
-
+    /// Returns once it runs.
+    ///
     /// - Parameters:
     ///   - input: its standard input; `output`: its standard output. Standard error is inherited from this program.
     /// - Throws: the reason why it could not be started.
     package init(
-        _ path: String, _ arguments: [String], environment: [String: String], input: CInt, output: CInt
-    ) throws(SystemError) {
-        let id = try Self.spawn(path, arguments, environment, input, output)
-        let running = Running(id)
-        self.running = running
-        let (ends, continuation) = AsyncStream.makeStream(of: End.self)
-        end = Task {
-            for await end in ends { return end }
-            return .exit(0)
+        _ path: String, _ arguments: [String], environment: [String: String], input: FileDescriptor,
+        output: FileDescriptor
+    ) async throws(SystemError) {
+        let (starts, start) = AsyncStream.makeStream(of: SystemError?.self)
+        life = Task {
+            do {
+                let status = try await Self.run(path, arguments, environment, input, output) { start.yield(nil) }
+                return switch status {
+                case .exited(let code): .exit(code)
+                case .signaled(let number): .signal(number)
+                }
+            } catch {
+                // Nobody hears this any more once the program has started.
+                let code = (error as? SubprocessError)?.underlyingError ?? .canceled
+                start.yield(SystemError("posix_spawn", code: code))
+                return .unknown
+            }
         }
-        Thread.detachNewThread {
-            continuation.yield(running.reap())
-            continuation.finish()
-        }
+        // Not even a cancellation ends this wait: until then the descriptors are needed.
+        let failure = await Task {
+            for await failure in starts { return failure }
+            return nil
+        }.value
+        if let failure { throw failure }
     }
 
-    /// Sends a signal; does nothing once the program has ended.
-    package func send(_ signal: CInt) { running.send(signal) }
+    /// Waits for its end. Nothing breaks off the wait.
+    package var end: End {
+        get async { await life.value }
+    }
 
-    /// Waits for its end, and kills it after `patience`.
+    /// Has it end at once. Does nothing once it has ended.
+    package func kill() { life.cancel() }
+
+    /// Waits for its end, and kills it after so long.
     package func ended(within patience: Duration) async {
-        let killer = Task { [running] in
+        let killer = Task {
             try await Task.sleep(for: patience)
-            running.send(SIGKILL)
+            kill()
         }
-        _ = await end.value
+        _ = await end
         killer.cancel()
     }
 
-    private static func spawn(
-        _ path: String, _ arguments: [String], _ environment: [String: String], _ input: CInt, _ output: CInt
-    ) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         // If standard error was closed, its descriptor is now one of this process's own files.
-        let flags = fcntl(STDERR_FILENO, F_GETFD)
-        if flags < 0 || flags & FD_CLOEXEC != 0 {
-            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+    private static func run(
+        _ path: String, _ arguments: [String], _ environment: [String: String], _ input: FileDescriptor,
+        _ output: FileDescriptor, started: @Sendable () -> Void
+    ) async throws -> TerminationStatus {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        let variables = environment.compactMap { name, value in
+            Environment.Key(rawValue: name).map { ($0, value) }
         }
-        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+        return try await Subprocess.run(
+            .path(FilePath(path)), arguments: Arguments(arguments),
+            environment: .custom(Dictionary(uniqueKeysWithValues: variables)), platformOptions: options,
+            input: .fileDescriptor(input, closeAfterSpawningProcess: false),
+            output: .fileDescriptor(output, closeAfterSpawningProcess: false), error: standardError()
+        ) { _ in
+            started()
+        }.terminationStatus
+    }
 
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-        let words = ([path] + arguments).map { strdup($0) } + [nil]
-        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for pointer in words + variables { free(pointer) } }
-        var id = pid_t()
-        let code = posix_spawn(&id, path, &actions, &attributes, words, variables)
-        guard code == 0 else { throw SystemError("posix_spawn", code: Errno(rawValue: code)) }
-        return id
+    /// What has taken the place of a closed standard error is this process's own, and closed on exec.
+    private static func standardError() throws -> FileDescriptorOutput {
+        let flags = fcntl(STDERR_FILENO, F_GETFD)
+        guard flags < 0 || flags & FD_CLOEXEC != 0 else {
+            return .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
+        }
+        return .fileDescriptor(
+            try .open("/dev/null", .writeOnly, options: .closeOnExec), closeAfterSpawningProcess: true)
     }
 }
