@@ -5,13 +5,13 @@ import Glibc
 /// The times of a submit, a claim and the queries of `fluxq status`, with the job database alone. They are measured
 /// with few and with many queued jobs, of one user and of many, some of whom are at their limits.
 enum StoreAtScale {
-    private static let owner = Owner(uid: 1000, name: "bench")
+    private static let owner = User(uid: 1000, name: "bench")
     /// The number of concurrent submits, so that each commit has many.
     private static let submitters = 512
 
     /// Users who are always at their limit.
-    private static let locked = (0..<1000).map { Owner(uid: UInt32(10_000 + $0), name: "locked\($0)") }
-    private static let crowd = (0..<1000).map { Owner(uid: UInt32(20_000 + $0), name: "user\($0)") }
+    private static let locked = (0..<1000).map { User(uid: UInt32(10_000 + $0), name: "locked\($0)") }
+    private static let crowd = (0..<1000).map { User(uid: UInt32(20_000 + $0), name: "user\($0)") }
 
     static func measure(_ scale: Scale, _ work: WorkDirectory) async throws -> [Figure] {
         var policy = StorePolicy()
@@ -90,7 +90,7 @@ enum StoreAtScale {
         var answered: Set<UInt32> = []
         while answered.count < locked.count, case .claimed(let claim) = try await store.claim() {
             guard uids.contains(claim.uid) else {
-                let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: .now())
+                let report = CallReport(outcome: .rejected(APIError(message: .said("measured"))), sentAt: .now())
                 _ = try await store.record(report, of: claim)
                 continue
             }
@@ -112,7 +112,7 @@ enum StoreAtScale {
     }
 
     private static func submit(
-        _ count: Int, of owners: [Owner], to store: Store, models: [String] = [EditRequest.modelThatRequiresImage]
+        _ count: Int, of owners: [User], to store: Store, models: [String] = [EditRequest.modelThatRequiresImage]
     ) async throws {
         let requests = try models.map(request)
         try await withThrowingDiscardingTaskGroup { group in
@@ -138,7 +138,7 @@ enum StoreAtScale {
             let result = try await store.claim()
             times.append(.now - start)
             guard case .claimed(let claim) = result else { throw Failure("there was nothing to claim") }
-            let report = CallReport(outcome: .rejected(APIError(message: "measured")), sentAt: .now(), status: 400)
+            let report = CallReport(outcome: .rejected(APIError(message: .said("measured"))), sentAt: .now(), status: 400)
             _ = try await store.record(report, of: claim)
         }
         return try Samples(times)

@@ -126,7 +126,7 @@ final class DaemonLife: @unchecked Sendable {
     }
 
     /// Simulates a client that waits until a job is over or fluxqd stops.
-    func wait(for job: JobID, of owner: Owner, _ executor: SimulatedExecutor, _ trace: Trace) {
+    func wait(for job: JobID, of owner: User, _ executor: SimulatedExecutor, _ trace: Trace) {
         waits.append(
             Task(executorPreference: executor) { [store] in
                 self.waited[job, default: 0] += 1

@@ -4,7 +4,7 @@ import FluxqStore
 /// Compares the answers to owners with the database.
 extension Referee {
     /// Compares an answer to the owner with the database.
-    func check(_ jobs: [Job], _ overview: QueueOverview, of owner: Owner) throws {
+    func check(_ jobs: [Job], _ overview: QueueOverview, of owner: User) throws {
         let now = clock.now()
         let rows = try books.jobs().filter { $0.uid == owner.uid }
         guard jobs.map(\.id) == rows.map(\.id).reversed() else {

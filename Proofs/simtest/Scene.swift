@@ -26,10 +26,10 @@ struct Scene {
     }
 
     /// The owner whose jobs always fail.
-    static let mallory = Owner(uid: 1009, name: "mallory")
-    private static let others = ["alice", "bob", "carol"].enumerated().map { Owner(uid: 1000 + UInt32($0), name: $1) }
+    static let mallory = User(uid: 1009, name: "mallory")
+    private static let others = ["alice", "bob", "carol"].enumerated().map { User(uid: 1000 + UInt32($0), name: $1) }
     /// An owner with six jobs of the model with the small quota.
-    static let dave = Owner(uid: 1008, name: "dave")
+    static let dave = User(uid: 1008, name: "dave")
     /// The lane of a model whose quota is used up: every call is answered 429.
     static let small = Lane(endpoint: "east", model: "small")
 
@@ -39,7 +39,7 @@ struct Scene {
     let kind: Kind
     let catalog: ModelCatalog
     /// The owners whose jobs are served.
-    let owners: [Owner]
+    let owners: [User]
     /// The ways in which mallory's jobs fail; empty if the scene has no mallory.
     let ways: [Hostility]
     let habits: Habits

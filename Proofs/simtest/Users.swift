@@ -39,9 +39,9 @@ final class Users: @unchecked Sendable {
     private let diskMayBeFull: () -> Bool
     let scene: Scene
     /// All users who submit.
-    let owners: [Owner]
+    let owners: [User]
     private(set) var edits: [Edit] = []
-    private var inputs: [(owner: Owner, hash: ContentHash)] = []
+    private var inputs: [(owner: User, hash: ContentHash)] = []
 
     init(
         scene: Scene, dice: Dice, clock: SimulatedClock, trace: Trace, executor: SimulatedExecutor,
@@ -93,7 +93,7 @@ final class Users: @unchecked Sendable {
     }
 
     /// Submits a minimal job on a lane, for measurements.
-    func submit(on lane: Lane, by owner: Owner, to life: DaemonLife) throws {
+    func submit(on lane: Lane, by owner: User, to life: DaemonLife) throws {
         var draft = EditRequest.Draft()
         draft.prompt = "edit \(edits.count + 1)"
         draft.model = lane.model
@@ -105,7 +105,7 @@ final class Users: @unchecked Sendable {
     }
 
     /// The number of edits that the owner has submitted.
-    func edits(of owner: Owner) -> Int { edits.count { $0.order.owner == owner } }
+    func edits(of owner: User) -> Int { edits.count { $0.order.owner == owner } }
 
     /// Submits again under the same key, as a client does that got no answer.
     func submitAgain(to life: DaemonLife) {

@@ -30,7 +30,7 @@ struct GroupRefresh: Service {
                         continue
                     }
                     guard try await store.recognize(owner.uid, as: found.name) == nil else { continue }
-                    try await store.recordOwner(Owner(uid: owner.uid, name: found.name, groups: found.groups))
+                    try await store.recordOwner(User(uid: owner.uid, name: found.name, groups: found.groups))
                 } catch {
                     warn(error)
                 }

@@ -54,7 +54,7 @@ enum Sample {
         change(&use)
         let today = UTCDay(now)
         return UsageDocument(
-            owner: Owner(uid: 1000, name: "alice"), limits: limits, use: use, currency: "USD",
+            owner: User(uid: 1000, name: "alice"), limits: limits, use: use, currency: "USD",
             dayEnds: today.next.start, monthEnds: today.firstOfNextMonth.start)
     }
 

@@ -34,7 +34,7 @@ struct AccessTableTests {
         }
     }
 
-    private static let owner = Owner(uid: 4201, name: "4201")
+    private static let owner = User(uid: 4201, name: "4201")
     private static let other: UInt32 = 4202
     private static let administrator: UInt32 = 4203
     private static let nobody: UInt32 = 65534
@@ -178,7 +178,7 @@ struct AccessTableTests {
         try await run { server in
             let finished = try await server.finished(owner: Self.owner)
             for _ in 0..<2 { _ = try await server.submit(owner: Self.owner, label: "secret label") }
-            let mine = try await server.submit(owner: Owner(uid: Self.other, name: "other"))
+            let mine = try await server.submit(owner: User(uid: Self.other, name: "other"))
 
             let reply = try await ask(server, as: Self.other, ["http://localhost/v1/jobs?all=true"])
             let page = try JSONDecoder().decode(JobPage.self, from: Data(reply.body.utf8))
@@ -254,7 +254,7 @@ struct AccessTableTests {
     func looks() async throws {
         try await run { server in
             let job = try await server.finished(owner: Self.owner)
-            let own = try await server.submit(owner: Owner(uid: Self.administrator, name: "admin"))
+            let own = try await server.submit(owner: User(uid: Self.administrator, name: "admin"))
             for _ in 0..<2 {
                 for path in ["", "/calls", "/images/1", "?wait=1"] {
                     let url = "http://localhost/v1/jobs/\(job.id)\(path)"
@@ -306,7 +306,7 @@ struct AccessTableTests {
     /// The job that the row's route needs: one of the owner's in a suitable state. Empty for a route without a job.
     private func job(for route: String, _ server: TestServer) async throws -> String {
         if route.contains("{uid}") {
-            try await server.store.recordOwner(Owner(uid: Self.reused, name: "before"))
+            try await server.store.recordOwner(User(uid: Self.reused, name: "before"))
             _ = try await server.store.recognize(Self.reused, as: "after")
         }
         guard route.contains("{id}") else { return "" }

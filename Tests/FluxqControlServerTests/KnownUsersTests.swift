@@ -11,7 +11,6 @@ import Testing
 
 @Suite("Lookups in the user database", .timeLimit(.minutes(30)))
 struct KnownUsersTests {
-    private typealias Entry = KnownUsers.Entry
 
     private struct Failure: Error {}
 
@@ -68,7 +67,7 @@ struct KnownUsersTests {
     func hanging() async throws {
         let database = Database()
         let uids = UInt32(KnownUsers.mostLookups)
-        for uid in 0..<uids { database.set(uid, .user(Entry(name: "user-\(uid)", groups: []))) }
+        for uid in 0..<uids { database.set(uid, .user(User(uid: uid, name: "user-\(uid)", groups: []))) }
         database.hang()
         let users = KnownUsers.patient { try database.lookUp($0) }
         let directory = try TemporaryDirectory()
@@ -98,11 +97,11 @@ struct KnownUsersTests {
     @Test("leave the last known entry in use while one is running, and while they fail")
     func lastKnown() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [70])))
         let users = KnownUsers.patient { try database.lookUp($0) }
         #expect(users.lastKnown(7) == nil)
         let grace = await users.standing(of: 7)
-        #expect(grace == .user(Entry(name: "grace", groups: [70])))
+        #expect(grace == .user(User(uid: 7, name: "grace", groups: [70])))
 
         database.fail(true)
         users.forget()
@@ -111,15 +110,15 @@ struct KnownUsersTests {
         // For a user that was never known, the answer is unknown.
         #expect(await users.standing(of: 8) == nil)
         database.fail(false)
-        database.set(7, .user(Entry(name: "grace", groups: [])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [])))
         users.forget()
-        #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [])))
+        #expect(await users.standing(of: 7) == .user(User(uid: 7, name: "grace", groups: [])))
     }
 
     @Test("that hang are not waited for repeatedly: one lookup, and the last known entry immediately")
     func served() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [70])))
         let users = KnownUsers(patience: Self.none) { try database.lookUp($0) }
         // The first lookup is not waited for either, but its answer arrives.
         try await Observation.wait { await users.standing(of: 7) != nil }
@@ -127,7 +126,7 @@ struct KnownUsersTests {
         database.hang()
         users.forget()
         for _ in 0..<100 {
-            #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [70])))
+            #expect(await users.standing(of: 7) == .user(User(uid: 7, name: "grace", groups: [70])))
         }
         #expect(database.lookups(7) <= before + 1)
         #expect(await users.standing(of: 8) == nil)
@@ -137,21 +136,21 @@ struct KnownUsersTests {
     @Test("that began before a reload are repeated after it")
     func outdated() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [70])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [70])))
         database.hang()
         let users = KnownUsers.patient { try database.lookUp($0) }
         async let standing = users.standing(of: 7)
         try await Observation.wait { database.lookups(7) > 0 }
-        database.set(7, .user(Entry(name: "grace", groups: [])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [])))
         users.forget()
         database.answer()
-        #expect(await standing == .user(Entry(name: "grace", groups: [])))
+        #expect(await standing == .user(User(uid: 7, name: "grace", groups: [])))
     }
 
     @Test("reject an account that was deleted, and a subordinate uid of another user")
     func gone() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [])))
         let users = KnownUsers.patient { try database.lookUp($0) }
         _ = await users.standing(of: 7)
         for standing in [KnownUsers.Standing.unknown, .subordinate(of: "mallory"), .dynamic] {
@@ -165,7 +164,7 @@ struct KnownUsersTests {
     @Test("of thousands of strangers displace no known user")
     func strangers() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [])))
         let users = KnownUsers.patient { try database.lookUp($0) }
         _ = await users.standing(of: 7)
         for uid in 100_000..<103_000 { #expect(await users.standing(of: UInt32(uid)) == .unknown) }
@@ -175,7 +174,7 @@ struct KnownUsersTests {
     @Test("are limited in number, and known users are still served")
     func many() async throws {
         let database = Database()
-        database.set(7, .user(Entry(name: "grace", groups: [])))
+        database.set(7, .user(User(uid: 7, name: "grace", groups: [])))
         let users = KnownUsers.patient { try database.lookUp($0) }
         _ = await users.standing(of: 7)
         database.hang()
@@ -188,7 +187,7 @@ struct KnownUsersTests {
             }
             try await Observation.wait { database.lookups >= 1 + KnownUsers.mostLookups }
             #expect(await users.standing(of: 200_000) == nil)
-            #expect(await users.standing(of: 7) == .user(Entry(name: "grace", groups: [])))
+            #expect(await users.standing(of: 7) == .user(User(uid: 7, name: "grace", groups: [])))
         }
     }
 }

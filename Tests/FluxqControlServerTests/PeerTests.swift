@@ -151,7 +151,7 @@ struct PeerTests {
     @Test("with hundreds of subordinate uids takes no place of another user or an administrator")
     func manySubordinates() async throws {
         let users = KnownUsers.patient { uid in
-            uid >= 100_000 ? .subordinate(of: "mallory") : .user(.init(name: "\(uid)", groups: []))
+            uid >= 100_000 ? .subordinate(of: "mallory") : .user(.init(uid: uid, name: "\(uid)", groups: []))
         }
         try await TestServer.run(
             users: users,
@@ -185,7 +185,7 @@ struct PeerTests {
         patience.unknown = .seconds(1500)
         let users = KnownUsers(patience: patience, subordinates: table) { uid in
             lookups.withLock { _ = $0.insert(uid) }
-            return .user(.init(name: "\(uid)", groups: []))
+            return .user(.init(uid: uid, name: "\(uid)", groups: []))
         }
         try await TestServer.run(users: users) { server in
             try await Observation.wait { table.verdict(on: 100_000) == .subordinate(of: "mallory") }
@@ -224,7 +224,8 @@ struct PeerTests {
     @Test("loses an administrator's rights on every open connection, stream and wait when it loses the group")
     func revoked() async throws {
         let groups = Mutex<Set<UInt32>>([77])
-        let users = KnownUsers.patient { uid in .user(.init(name: "u\(uid)", groups: groups.withLock { $0 })) }
+        let users = KnownUsers.patient { uid in .user(.init(uid: uid, name: "u\(uid)", groups: groups.withLock { $0 }))
+        }
         try await TestServer.run(users: users, settings: { $0.administrators = .init(only: [], group: 77) }) { server in
             let theirs = try await server.submit(owner: TestServer.somebodyElse)
             try await RawClient.connect(to: server) { client in

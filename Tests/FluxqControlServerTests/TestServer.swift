@@ -33,10 +33,10 @@ struct TestServer: Sendable {
     /// The users of this host, but the test's own user has the name that the tests use.
     static var users: KnownUsers {
         KnownUsers.patient { uid in
-            guard uid == Self.uid, case .user(let entry) = try KnownUsers.ofThisHost(uid) else {
+            guard uid == Self.uid, case .user(let user) = try KnownUsers.ofThisHost(uid) else {
                 return try KnownUsers.ofThisHost(uid)
             }
-            return .user(.init(name: me.name, groups: entry.groups))
+            return .user(.init(uid: uid, name: me.name, groups: user.groups))
         }
     }
 
@@ -183,12 +183,12 @@ extension TestServer {
 
 // Jobs in various states, reached through the store's own verbs.
 extension TestServer {
-    static let me = Owner(uid: uid, name: "me")
-    static let somebodyElse = Owner(uid: 54321, name: "eve")
+    static let me = User(uid: uid, name: "me")
+    static let somebodyElse = User(uid: 54321, name: "eve")
     static let link = "https://pictures.example/a.png"
 
     /// A queued job that edits a link.
-    func submit(owner: Owner = me, label: String? = nil) async throws -> Job {
+    func submit(owner: User = me, label: String? = nil) async throws -> Job {
         var draft = EditRequest.Draft()
         draft.prompt = "make it blue"
         draft.image = .link(Self.link)
@@ -214,7 +214,7 @@ extension TestServer {
     }
 
     /// A job that is done, with one picture.
-    func finished(_ sample: SamplePicture = SamplePictures.png, owner: Owner = me) async throws -> Job {
+    func finished(_ sample: SamplePicture = SamplePictures.png, owner: User = me) async throws -> Job {
         let job = try await submit(owner: owner)
         try await answer(job, with: sample)
         return job

@@ -49,7 +49,7 @@ struct HealthReportTests {
         draft.prompt = "later"
         let request = try draft.validated(defaultModel: "m", drawSeed: { 7 }).get()
         _ = try await store.submit(
-            .init(owner: Owner(uid: 1000, name: "alice"), request: request, notBefore: clock.farTime))
+            .init(owner: User(uid: 1000, name: "alice"), request: request, notBefore: clock.farTime))
     }
 
     @Test("is fed while there is nothing to do, while the work waits for its time, and while the queue is paused")

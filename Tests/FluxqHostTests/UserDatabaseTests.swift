@@ -39,7 +39,7 @@ struct UserDatabaseTests {
 
     @Test("knows the primary group of a user without an entry in any other")
     func primary() {
-        let user = UserDatabase.User(uid: 3_999_999_999, name: "no-such-user", gid: 4242)
+        let user = UserDatabase.Entry(uid: 3_999_999_999, name: "no-such-user", gid: 4242)
         #expect(UserDatabase.groups(of: user) == [4242])
     }
 }

@@ -71,7 +71,7 @@ struct QuarantineTests {
         #expect(findings.map(\.kind) == [.lostContent] && findings[0].message.contains("picture 1 of job \(id)"))
 
         // Another user uploads the same picture.
-        _ = try await state.input(.png, owner: Owner(uid: 1001, name: "bob"))
+        _ = try await state.input(.png, owner: User(uid: 1001, name: "bob"))
         #expect(try await state.job(id) == before)
         #expect(try await state.check().findings == [])
     }

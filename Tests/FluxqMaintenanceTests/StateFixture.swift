@@ -11,7 +11,7 @@ import Synchronization
 
 /// A state directory with a real database and a real archive, like a daemon's.
 final class StateFixture: Sendable {
-    static let alice = Owner(uid: 1000, name: "alice")
+    static let alice = User(uid: 1000, name: "alice")
 
     private final class Clock: Sendable {
         let time = Mutex(Timestamp.now())
@@ -44,7 +44,7 @@ final class StateFixture: Sendable {
         return try await archive.storePicture(file).get()
     }
 
-    func input(_ sample: SamplePicture, owner: Owner = alice) async throws -> StoredPicture {
+    func input(_ sample: SamplePicture, owner: User = alice) async throws -> StoredPicture {
         let picture = try await archived(sample)
         try await store.addInput(picture, owner: owner)
         return picture

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Fair share")
 struct FairShareTests {
-    private static func owner(_ number: Int) -> Owner { Owner(uid: UInt32(2000 + number), name: "user\(number)") }
+    private static func owner(_ number: Int) -> User { User(uid: UInt32(2000 + number), name: "user\(number)") }
 
     private func fixture(weights: [Int]) throws -> StoreFixture {
         try StoreFixture { policy in
@@ -74,7 +74,7 @@ struct FairShareTests {
             for _ in 0..<users { _ = try await fixture.claimAndReject() }
             for round in 0..<10 {
                 for _ in 0..<Int.random(in: 1...3, using: &generator) { _ = try await fixture.claimAndReject() }
-                let newcomer = Owner(uid: UInt32(5000 + round), name: "newcomer")
+                let newcomer = User(uid: UInt32(5000 + round), name: "newcomer")
                 let job = try await fixture.submit(owner: newcomer, n: 1, priority: -100)
                 #expect(try await fixture.claim().job == job, "seed \(seed)")
             }
@@ -186,11 +186,11 @@ struct QueueLineTests {
                 policy.limits.users[uid] = exception
             }
         }
-        var owners: [JobID: Owner] = [:]
+        var owners: [JobID: User] = [:]
         for _ in 0..<6 {
             for _ in 0..<20 {
                 let uid = UInt32.random(in: 2000..<2006, using: &generator)
-                let owner = Owner(uid: uid, name: "user\(uid)")
+                let owner = User(uid: uid, name: "user\(uid)")
                 let job = try await fixture.submit(
                     owner: owner, n: .random(in: 1...4, using: &generator),
                     priority: .random(in: -2...2, using: &generator))
@@ -226,7 +226,7 @@ struct QueueLineTests {
 
     @Test("skips users at limits that no claim has noticed, among any number of users, in few queries")
     func manyAtLimits() async throws {
-        let users = (0..<100).map { Owner(uid: UInt32(3000 + $0), name: "user\($0)") }
+        let users = (0..<100).map { User(uid: UInt32(3000 + $0), name: "user\($0)") }
         // Every third user is at the limit of a day, and every third at that of running calls.
         let fixture = try StoreFixture { policy in
             for (index, user) in users.enumerated() where index % 3 > 0 {

@@ -16,7 +16,7 @@ struct ForgetTests {
 
     @discardableResult
     private func forget(
-        _ fixture: StoreFixture, _ query: ForgetQuery, of owner: Owner = alice
+        _ fixture: StoreFixture, _ query: ForgetQuery, of owner: User = alice
     ) async throws -> ForgottenSum {
         try await fixture.store.forget(query, of: owner.uid, by: owner.uid).sum
     }

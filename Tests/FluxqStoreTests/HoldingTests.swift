@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A held queue")
 struct HoldingTests {
-    private let owners = [StoreFixture.alice, StoreFixture.bob, Owner(uid: 1002, name: "carol")]
+    private let owners = [StoreFixture.alice, StoreFixture.bob, User(uid: 1002, name: "carol")]
     private let unreachable = CallReport(outcome: .notSent(message: "Could not connect."))
 
     /// Simulates the workers until `end`; every call ends with `report`.
@@ -28,7 +28,7 @@ struct HoldingTests {
     @Test("three users' jobs are all there after an outage of an hour, and continue by themselves")
     func outage() async throws {
         let fixture = try StoreFixture()
-        var jobs: [(id: JobID, owner: Owner)] = []
+        var jobs: [(id: JobID, owner: User)] = []
         for owner in owners {
             for _ in 0..<3 { jobs.append((try await fixture.submit(owner: owner), owner)) }
         }

@@ -177,14 +177,14 @@ struct LimitTests {
                     for ends in End.allCases.flatMap({ one in End.allCases.map { [one, $0] } }) {
                         uid += 1
                         // Queued under a limit that allows both, and called under a lower one.
-                        let owner = Owner(uid: uid, name: "\(uid)")
+                        let owner = User(uid: uid, name: "\(uid)")
                         let jobs = [
                             // Each owner has a separate lane, because calls with unknown ends in a row would close a
                             // shared one.
                             try await fixture.submit(owner: owner, n: first, model: "m\(uid)"),
                             try await fixture.submit(owner: owner, n: second, model: "m\(uid)"),
                         ]
-                        try await fixture.store.recordOwner(Owner(uid: uid, name: "\(uid)", groups: [UInt32(limit)]))
+                        try await fixture.store.recordOwner(User(uid: uid, name: "\(uid)", groups: [UInt32(limit)]))
                         var used = 0
                         for ((images, job), end) in zip(zip([first, second], jobs), ends) {
                             guard used + images <= limit else {
@@ -379,12 +379,12 @@ struct LimitTests {
         for _ in 0..<3 { try await fixture.submit() }
         _ = try await fixture.claimAndAnswer()
         #expect(try await fixture.store.claim() == .nothing(until: UTCDay(fixture.now).next.start))
-        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: [7, 50]))
+        try await fixture.store.recordOwner(User(uid: 1000, name: "alice", groups: [7, 50]))
         _ = try await fixture.claimAndAnswer()
         // A visit without a lookup of groups leaves them unchanged.
-        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice"))
+        try await fixture.store.recordOwner(User(uid: 1000, name: "alice"))
         #expect(try await fixture.store.usage(of: StoreFixture.alice).limits[.imagesPerDay] == nil)
-        try await fixture.store.recordOwner(Owner(uid: 1000, name: "alice", groups: []))
+        try await fixture.store.recordOwner(User(uid: 1000, name: "alice", groups: []))
         #expect(try await fixture.store.usage(of: StoreFixture.alice).limits[.imagesPerDay] == 1)
     }
 }

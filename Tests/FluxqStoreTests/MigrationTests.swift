@@ -63,7 +63,7 @@ struct MigrationTests {
         var policy = StorePolicy()
         policy.prices = ["m": .init(micros: 80_000, currency: "USD")]
         let store = try Store(path: path, policy: policy, now: { now })
-        let alice = Owner(uid: 1000, name: "alice")
+        let alice = User(uid: 1000, name: "alice")
         let usage = try await store.usage(of: alice)
         #expect(usage.use.queued == 3 && usage.use.running == 1)
         // Jobs in every state count their size.
@@ -76,7 +76,7 @@ struct MigrationTests {
         #expect(
             usage.use.today == .init(images: 2, reservedImages: 2, spent: 160_000, reserved: 160_000)
                 && usage.use.month == usage.use.today)
-        let bob = try await store.usage(of: Owner(uid: 1001, name: "bob"))
+        let bob = try await store.usage(of: User(uid: 1001, name: "bob"))
         #expect(bob.use.today == .init(unknownImages: 3))
         #expect(try await store.job(JobID(rawValue: 2), for: Caller(alice))?.place?.place == 1)
         #expect(try await store.job(JobID(rawValue: 1), for: Caller(alice))?.place?.place == 2)
@@ -200,7 +200,7 @@ struct MigrationTests {
 
         let now = Timestamp(rawValue: Self.begun + 60_000)
         let store = try Store(path: path, now: { now })
-        let alice = Caller(Owner(uid: 1000, name: "alice"))
+        let alice = Caller(User(uid: 1000, name: "alice"))
         let done = try #require(try await store.job(JobID(rawValue: 7), for: alice))
         #expect(done.lifecycle.state == .done(warning: "1 of 2 pictures came"))
         #expect(done.ledger.first?.message == "it said: {\"noEndpoint\":{\"named\":\"x\"}}\nand \"no\"")
@@ -210,7 +210,7 @@ struct MigrationTests {
         }
         #expect(flawed.flaw == "ends without its end mark")
         #expect(done.pictures[1].state == .unusable(nil, message: .said(#"{"noLinkLeft":{}}"#)))
-        let failed = try await store.job(JobID(rawValue: 6), for: Caller(Owner(uid: 1001, name: "bob")))
+        let failed = try await store.job(JobID(rawValue: 6), for: Caller(User(uid: 1001, name: "bob")))
         #expect(failed?.lifecycle.state == .failed(.init(reason: .outcomeUnknown, message: "m")))
         let gate = try await store.gate(of: Lane(endpoint: Lane.defaultEndpoint, model: "m"))
         #expect(gate.hold?.message == "no \"money\"")
@@ -225,7 +225,7 @@ struct MigrationTests {
         let held = try await DatabaseQueue(path: path).read { db in
             try Int64.fetchOne(db, sql: "SELECT sum(bytes) FROM job_text JOIN jobs ON id = job WHERE uid = 1000")
         }
-        #expect(try await store.usage(of: Owner(uid: 1000, name: "alice")).use.keptBytes == held)
+        #expect(try await store.usage(of: User(uid: 1000, name: "alice")).use.keptBytes == held)
         try store.close()
     }
 }

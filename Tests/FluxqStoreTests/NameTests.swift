@@ -29,7 +29,7 @@ struct NameTests {
         #expect(try await claimed(fixture) == other)
         #expect(try await claimed(fixture) == nil)
         // The name is the owner's until an administrator decides otherwise.
-        try await fixture.store.recordOwner(Owner(uid: 1000, name: "mallory", groups: [5]))
+        try await fixture.store.recordOwner(User(uid: 1000, name: "mallory", groups: [5]))
         #expect(try await fixture.store.heldUsers().map(\.name) == ["alice"])
     }
 
@@ -48,7 +48,7 @@ struct NameTests {
     func unnamed() async throws {
         let fixture = try StoreFixture()
         #expect(try await fixture.store.recognize(1000, as: "alice") == nil)
-        try await fixture.submit(owner: Owner(uid: 4201, name: "4201"))
+        try await fixture.submit(owner: User(uid: 4201, name: "4201"))
         #expect(try await fixture.store.recognize(4201, as: "4201") == nil)
         #expect(try await fixture.store.recognize(4201, as: "dora") == nil)
         #expect(try await fixture.store.recognize(4201, as: "4201") == nil)
@@ -83,13 +83,13 @@ struct NameTests {
         _ = try await store.recognize(1000, as: "mallory")
         #expect(try await store.settle(1000, .replaced, by: Self.admin) == .settled)
 
-        let mallory = Owner(uid: 1000, name: "mallory")
+        let mallory = User(uid: 1000, name: "mallory")
         #expect(try await store.recognize(1000, as: "mallory") == nil)
         for id in queued + [done] { #expect(try await store.job(id, for: Caller(mallory)) == nil) }
         #expect(try await store.events(for: Caller(mallory), since: 0, limit: 100).isEmpty)
         let own = try await fixture.submit(owner: mallory)
         let all = try await store.jobs(JobQuery(everybody: true), for: Self.admin).jobs
-        let nobody = Owner.numbersOfNobody.lowerBound
+        let nobody = User.numbersOfNobody.lowerBound
         #expect(all.filter { $0.owner.uid == nobody }.map(\.id) == (queued.reversed() + [done]))
         #expect(all.filter { $0.owner.uid == nobody }.allSatisfy { $0.owner.name == "alice (was 1000)" })
         for id in queued {

@@ -7,8 +7,8 @@ import Synchronization
 
 /// A real database in a directory of its own, with a clock that only the test moves.
 final class StoreFixture: Sendable {
-    static let alice = Owner(uid: 1000, name: "alice")
-    static let bob = Owner(uid: 1001, name: "bob")
+    static let alice = User(uid: 1000, name: "alice")
+    static let bob = User(uid: 1001, name: "bob")
     /// The lane of all jobs that name no other model.
     static let lane = Lane(endpoint: Lane.defaultEndpoint, model: "m")
 
@@ -52,7 +52,7 @@ final class StoreFixture: Sendable {
     /// Queues a job and returns its number.
     @discardableResult
     func submit(
-        owner: Owner = alice, n: Int? = nil, model: String = "m", priority: Int = 0, notBefore: Timestamp? = nil,
+        owner: User = alice, n: Int? = nil, model: String = "m", priority: Int = 0, notBefore: Timestamp? = nil,
         onUnknown: OnUnknown = .fail
     ) async throws -> JobID {
         let submission = try await store.submit(
@@ -122,7 +122,7 @@ final class StoreFixture: Sendable {
         }
     }
 
-    func job(_ id: JobID, owner: Owner = alice) async throws -> Job {
+    func job(_ id: JobID, owner: User = alice) async throws -> Job {
         guard let job = try await store.job(id, uid: owner.uid) else { throw Unexpected(what: "no job \(id)") }
         return job
     }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Submitting")
 struct SubmitTests {
-    private func order(_ fixture: StoreFixture, owner: Owner = StoreFixture.alice, key: String?, body: Character = "a")
+    private func order(_ fixture: StoreFixture, owner: User = StoreFixture.alice, key: String?, body: Character = "a")
         throws
         -> Store.Order
     {
@@ -50,7 +50,7 @@ struct SubmitTests {
         let link = StoreFixture.request(n: 4, image: .link("https://example.org/a.jpg"))
         let elsewhere = Lane(endpoint: "gone", model: "gone")
         let key = try #require(order(fixture, key: "k").key)
-        for bob in [StoreFixture.bob, Owner(uid: StoreFixture.bob.uid, name: "robert", groups: [7, 5])] {
+        for bob in [StoreFixture.bob, User(uid: StoreFixture.bob.uid, name: "robert", groups: [7, 5])] {
             for order in [
                 Store.Order(
                     owner: StoreFixture.alice, request: request, priority: 3, label: "house", onUnknown: .retry),

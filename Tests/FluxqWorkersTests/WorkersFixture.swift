@@ -10,7 +10,7 @@ import ServiceLifecycle
 
 /// Real workers on a real store and a real archive, with a simulated API.
 final class WorkersFixture: Sendable {
-    static let alice = Owner(uid: 1000, name: "alice")
+    static let alice = User(uid: 1000, name: "alice")
 
     let directory: TemporaryDirectory
     let store: Store

@@ -29,6 +29,6 @@ struct FluxqCommand: AsyncParsableCommand {
         version: "fluxq 0.1.0",
         subcommands: [
             Submit.self, Status.self, List.self, Wait.self, Fetch.self, Cancel.self, Retry.self, Forget.self,
-            Pause.self, Resume.self, Usage.self, Models.self, User.self,
+            Pause.self, Resume.self, Usage.self, Models.self, UserVerb.self,
         ])
 }

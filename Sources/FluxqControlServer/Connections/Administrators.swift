@@ -1,3 +1,4 @@
+import FluxqModel
 import Glibc
 
 /// The users who see and manage everything: root, the user that fluxqd runs as, and the users that the configuration
@@ -19,9 +20,9 @@ package struct Administrators: Hashable, Sendable {
         self.group = group
     }
 
-    /// - Parameter groups: the user's groups in the host's user database.
-    func contains(uid: UInt32, groups: Set<UInt32>) -> Bool {
-        names(uid) || group.map(groups.contains) == true
+    /// True if the user is listed, or in the group. A user whose groups are not known is not in it.
+    func contains(_ user: User) -> Bool {
+        names(user.uid) || group.map { user.groups?.contains($0) == true } == true
     }
 
     /// True if the uid itself is listed, whatever the user's groups are.

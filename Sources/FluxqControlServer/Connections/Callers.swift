@@ -37,10 +37,10 @@ final class Callers: Sendable {
         // A dynamic uid is never an administrator: its next user would be one too.
         if Account.isDynamic(uid) { return .stranger }
         if administrators.names(uid) { return .administrator(uid) }
-        guard let entry = users.lastKnown(uid) else {
+        guard let user = users.lastKnown(uid) else {
             return users.subordination(of: uid) == .none ? .newcomer(uid) : .stranger
         }
-        return administrators.contains(uid: uid, groups: entry.groups) ? .administrator(uid) : .user(uid)
+        return administrators.contains(user) ? .administrator(uid) : .user(uid)
     }
 
     /// The reason why a connection of that uid got no place.
@@ -59,14 +59,12 @@ final class Callers: Sendable {
         let standing = await users.standing(of: uid)
         let settings = self.settings.current
         let isNamed = settings.administrators.names(uid)
-        if Owner.numbersOfNobody.contains(uid) { throw .unknownUser(uid) }
+        if User.numbersOfNobody.contains(uid) { throw .unknownUser(uid) }
         switch standing {
-        case .user(let entry):
+        case .user(let user):
             // An administrator named by uid must be able to settle other uids, so this one's name is not checked.
-            if !isNamed, try await !isRecognized(uid, as: entry.name) { throw .numberOfAnother(uid) }
-            return Caller(
-                uid: uid, name: entry.name, groups: entry.groups,
-                isAdministrator: settings.administrators.contains(uid: uid, groups: entry.groups))
+            if !isNamed, try await !isRecognized(uid, as: user.name) { throw .numberOfAnother(uid) }
+            return Caller(user, isAdministrator: settings.administrators.contains(user))
         case .unknown where isNamed || settings.admitsUnknownUsers:
             return Caller(uid: uid, name: String(uid), isAdministrator: isNamed)
         case .unknown: throw .unknownUser(uid)

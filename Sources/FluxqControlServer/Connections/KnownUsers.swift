@@ -1,4 +1,5 @@
 package import FluxqHost
+package import FluxqModel
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -8,19 +9,9 @@ import Synchronization
 /// Each lookup runs on its own thread, one at a time for each uid. While a lookup takes long, or the user database does
 /// not respond, the last known entry is used.
 package final class KnownUsers: Sendable {
-    package struct Entry: Hashable, Sendable {
-        package var name: String
-        package var groups: Set<UInt32>
-
-        package init(name: String, groups: Set<UInt32>) {
-            self.name = name
-            self.groups = groups
-        }
-    }
-
     /// The result of a lookup.
     package enum Standing: Hashable, Sendable {
-        case user(Entry)
+        case user(User)
         /// The user database has no user with that uid.
         case unknown
         /// One of the many subordinate uids of another user.
@@ -28,7 +19,7 @@ package final class KnownUsers: Sendable {
         /// A uid that passes from service to service.
         case dynamic
 
-        fileprivate var user: Entry? {
+        fileprivate var user: User? {
             if case .user(let entry) = self { entry } else { nil }
         }
     }
@@ -57,7 +48,7 @@ package final class KnownUsers: Sendable {
     }
 
     private struct State {
-        var users: [UInt32: Remembered<Entry>] = [:]
+        var users: [UInt32: Remembered<User>] = [:]
         /// All other uids; nil if the lookup failed.
         var others: [UInt32: Remembered<Standing?>] = [:]
         var lookups: [UInt32: Lookup] = [:]
@@ -110,7 +101,7 @@ package final class KnownUsers: Sendable {
     }
 
     /// The last known entry, however old; nil for a uid that is not known as a user.
-    func lastKnown(_ uid: UInt32) -> Entry? {
+    func lastKnown(_ uid: UInt32) -> User? {
         state.withLock { $0.users[uid]?.value }
     }
 
@@ -235,7 +226,7 @@ package final class KnownUsers: Sendable {
     /// Blocks the calling thread.
     package static let ofThisHost: @Sendable (UInt32) throws -> Standing = { uid in
         switch try Account.of(uid: uid) {
-        case .user(let user, let groups): .user(Entry(name: user.name, groups: groups))
+        case .user(let user, let groups): .user(User(uid: uid, name: user.name, groups: groups.isEmpty ? nil : groups))
         case .unknown: .unknown
         case .subordinate(let owner): .subordinate(of: owner)
         case .dynamic: .dynamic

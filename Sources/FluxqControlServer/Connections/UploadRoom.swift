@@ -44,7 +44,7 @@ final class UploadRoom: Sendable {
     ///
     /// - Parameter length: its bytes, if known; they are promised immediately.
     /// - Throws: `Problem.overLimit` and `Problem.noRoomForUpload`.
-    func begin(of owner: Owner, length: Int64?) async throws -> Upload {
+    func begin(of owner: User, length: Int64?) async throws -> Upload {
         let upload = Upload(room: self, owner: owner, length: length)
         if let length, length > 0 { try await upload.grow(to: length) }
         return upload
@@ -53,13 +53,13 @@ final class UploadRoom: Sendable {
     /// Belongs to the one task of its request.
     final class Upload {
         private let room: UploadRoom
-        private let owner: Owner
+        private let owner: User
         private let length: Int64?
         private var promised: Int64 = 0
         private var taken: Int64 = 0
         private var isOverLimits = false
 
-        fileprivate init(room: UploadRoom, owner: Owner, length: Int64?) {
+        fileprivate init(room: UploadRoom, owner: User, length: Int64?) {
             self.room = room
             self.owner = owner
             self.length = length
@@ -113,7 +113,7 @@ final class UploadRoom: Sendable {
     }
 
     /// - Parameter promised: to this upload so far.
-    private func obstacle(to bytes: Int64, promised: Int64, of owner: Owner) async throws -> LimitReached? {
+    private func obstacle(to bytes: Int64, promised: Int64, of owner: User) async throws -> LimitReached? {
         var reached: LimitReached?
         // An upload that ends in the meantime may be counted twice, as in progress and as stored; a second try corrects
         // this.

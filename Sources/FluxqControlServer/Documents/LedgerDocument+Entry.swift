@@ -12,7 +12,7 @@ extension JobDocument.LedgerDocument {
         outcome = entry.outcome
         status = entry.status
         requestID = entry.requestID
-        // Of an answer it says why it was cut off.
+        // For a billed answer it is the reason why the answer was cut off: a part of a sentence.
         message = entry.billing == .billed ? entry.message?.phrase : entry.message?.words
         answer = entry.imagesCame ?? 0 == 0 ? entry.excerpt : nil
         images = entry.imagesCame

@@ -13,7 +13,7 @@ extension UsageDocument {
     /// - Parameters:
     ///   - dayEnds: and `monthEnds`: when what counts by the calendar is renewed.
     package init(
-        owner: Owner, limits: UserLimits, use: UserUse, currency: String?, money: [Money] = [], dayEnds: Timestamp,
+        owner: User, limits: UserLimits, use: UserUse, currency: String?, money: [Money] = [], dayEnds: Timestamp,
         monthEnds: Timestamp
     ) {
         var all: [String: Limit] = [:]

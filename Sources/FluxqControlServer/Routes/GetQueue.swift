@@ -8,7 +8,7 @@ extension Routes {
     func getQueue(_ call: Call) async throws -> Response {
         try call.takesNoQuery()
         return try await perUserLock.take(call.caller.uid) {
-            var document = QueueDocument(try await store.queue(of: call.caller.owner), for: call.caller)
+            var document = QueueDocument(try await store.queue(of: call.caller.user), for: call.caller)
             if call.caller.isAdministrator {
                 let warnings = try await settings.warnings + store.heldUsers().map(\.warning)
                 document.warnings = warnings.isEmpty ? nil : warnings

@@ -13,7 +13,7 @@ extension Routes {
         return try await perUserLock.take(call.caller.uid) {
             all
                 ? try Response(UsageList(users: try await store.usageOfAll().map(UsageDocument.init)))
-                : try Response(UsageDocument(try await store.usage(of: call.caller.owner)))
+                : try Response(UsageDocument(try await store.usage(of: call.caller.user)))
         }
     }
 }

@@ -17,14 +17,14 @@ extension Routes {
         try call.takesNoQuery()
         guard call.isJSON else { throw Problem.notJSON }
         var image = SubmittedImage(
-            spool: archive.spool, uploads: uploads, owner: call.caller.owner, maxBytes: settings.maxInputBytes)
+            spool: archive.spool, uploads: uploads, owner: call.caller.user, maxBytes: settings.maxInputBytes)
         do {
             let json = try await read(call, &image)
             let reading = JobSubmission.reading(json)
             let key = try await key(of: reading, image)
             // Looked up before anything is checked or kept: a limit, a model or a rule may have changed since the job
             // was queued. A client that lost the answer must still get the job.
-            if let key, let earlier = try await store.submission(under: key, of: call.caller.owner) {
+            if let key, let earlier = try await store.submission(under: key, of: call.caller.user) {
                 if let file = image.file { await archive.spool.discard(file) }
                 return try await response(to: earlier, call)
             }
@@ -148,7 +148,7 @@ extension Routes {
         let request = try submission.request.validated(by: catalog, drawSeed: settings.drawSeed).get()
         let options = submission.options
         let order = Store.Order(
-            owner: caller.owner, request: request, lane: catalog.lane(for: request.model),
+            owner: caller.user, request: request, lane: catalog.lane(for: request.model),
             priority: options.priority ?? 0, label: options.label,
             notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
             key: key)

@@ -12,7 +12,7 @@ extension Routes {
         try call.takesNoQuery()
         let limit = settings.maxInputBytes
         if let length = call.contentLength, length > limit { throw Problem.pictureTooLarge(limit: limit) }
-        let upload = try await uploads.begin(of: call.caller.owner, length: call.contentLength)
+        let upload = try await uploads.begin(of: call.caller.user, length: call.contentLength)
         // Its promised space is freed once its row counts it, or once it is discarded.
         defer { withExtendedLifetime(upload) {} }
         let file = try await archive.spool.receive(limit: limit)

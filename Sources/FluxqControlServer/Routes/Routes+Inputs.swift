@@ -16,13 +16,13 @@ extension Routes {
     private func keepAlone(_ file: IncomingFile, for caller: Caller) async throws -> StoredPicture {
         // Checked before it is in the archive, where it would belong to no user.
         let hash = try await archive.spool.hash(of: file)
-        if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.owner) {
+        if let reached = try await store.obstacle(toInput: hash, bytes: file.bytes, of: caller.user) {
             throw Problem.overLimit(reached, "Nothing was saved.")
         }
         switch try await archive.storePicture(file) {
         case .success(let picture):
             CrashPoint.inputArchived.pass()
-            if let reached = try await store.addInput(picture, owner: caller.owner) {
+            if let reached = try await store.addInput(picture, owner: caller.user) {
                 throw Problem.overLimit(reached, "Nothing was saved.")
             }
             CrashPoint.inputRecorded.pass()

@@ -23,12 +23,12 @@ struct SubmittedImage {
     private var decoder = Base64Decoder()
     private let spool: Spool
     private let uploads: UploadRoom
-    private let owner: Owner
+    private let owner: User
     private let maxBytes: Int64
     /// The space promised to the picture, until this value is released.
     private var upload: UploadRoom.Upload?
 
-    init(spool: Spool, uploads: UploadRoom, owner: Owner, maxBytes: Int64) {
+    init(spool: Spool, uploads: UploadRoom, owner: User, maxBytes: Int64) {
         self.spool = spool
         self.uploads = uploads
         self.owner = owner

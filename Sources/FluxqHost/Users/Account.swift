@@ -2,7 +2,7 @@ import Glibc
 
 /// This host's knowledge of a uid.
 package enum Account: Hashable, Sendable {
-    case user(UserDatabase.User, groups: Set<UInt32>)
+    case user(UserDatabase.Entry, groups: Set<UInt32>)
     /// The user database has no user with that uid.
     case unknown
     /// One of the many subordinate uids that another user may use in a user namespace.

@@ -3,7 +3,7 @@ import Glibc
 /// The system's database of users and groups, as configured in nsswitch.conf: files, or a remote server. Every call
 /// blocks.
 package enum UserDatabase {
-    package struct User: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
         package let uid: UInt32
         package let name: String
         /// The primary group.
@@ -20,12 +20,12 @@ package enum UserDatabase {
     private static let mostGroups = 1 << 16
 
     /// nil if no user has that uid.
-    package static func user(uid: UInt32) throws(Failure) -> User? {
+    package static func user(uid: UInt32) throws(Failure) -> Entry? {
         try entry("uid \(uid)", user) { entry, memory, bytes, found in getpwuid_r(uid, entry, memory, bytes, found) }
     }
 
     /// nil if no user has that name.
-    package static func user(named name: String) throws(Failure) -> User? {
+    package static func user(named name: String) throws(Failure) -> Entry? {
         try entry("user \(name)", user) { entry, memory, bytes, found in
             getpwnam_r(name, entry, memory, bytes, found)
         }
@@ -47,7 +47,7 @@ package enum UserDatabase {
     }
 
     /// The user's groups, including the primary one.
-    package static func groups(of user: User) -> Set<UInt32> {
+    package static func groups(of user: Entry) -> Set<UInt32> {
         var count: CInt = 64
         while true {
             var groups = [gid_t](repeating: 0, count: Int(count))
@@ -59,9 +59,9 @@ package enum UserDatabase {
         }
     }
 
-    private static func user(_ entry: UnsafeMutablePointer<passwd>) -> User? {
+    private static func user(_ entry: UnsafeMutablePointer<passwd>) -> Entry? {
         guard let name = entry.pointee.pw_name else { return nil }
-        return User(uid: entry.pointee.pw_uid, name: String(cString: name), gid: entry.pointee.pw_gid)
+        return Entry(uid: entry.pointee.pw_uid, name: String(cString: name), gid: entry.pointee.pw_gid)
     }
 
     /// Retries with more memory until the entry fits.

@@ -1,7 +1,7 @@
 /// A job as its owner sees it.
 package struct Job: Hashable, Sendable {
     package var id: JobID
-    package var owner: Owner
+    package var owner: User
     package var label: String?
     /// −100 to 100; a higher priority runs first among its owner's jobs.
     package var priority: Int
@@ -33,7 +33,7 @@ package struct Job: Hashable, Sendable {
     package var shortage: Shortage?
 
     package init(
-        id: JobID, owner: Owner, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,
+        id: JobID, owner: User, label: String?, priority: Int, createdAt: Timestamp, startedAt: Timestamp?,
         finishedAt: Timestamp?, request: EditRequest, lane: Lane? = nil, lifecycle: Lifecycle, waiting: Waiting?,
         limit: LimitReached? = nil,
         pictures: [Picture], answer: AnswerRecord?
@@ -59,24 +59,6 @@ package struct Job: Hashable, Sendable {
         package static let priority = -100...100
         package static let labelBytes = 200
         package static let keyBytes = 200
-    }
-}
-
-/// The owner of a job: the uid decides, the name is for people.
-package struct Owner: Hashable, Sendable {
-    /// The uids of owners whose own uid was given to another person. No user of any host has one of them, and a caller
-    /// with one is refused.
-    package static let numbersOfNobody: ClosedRange<UInt32> = 4_294_900_000...4_294_967_293
-
-    package let uid: UInt32
-    package let name: String
-    /// Group ids from the last lookup; nil if there was none.
-    package let groups: Set<UInt32>?
-
-    package init(uid: UInt32, name: String, groups: Set<UInt32>? = nil) {
-        self.uid = uid
-        self.name = name
-        self.groups = groups
     }
 }
 

@@ -55,7 +55,7 @@ extension Settlement {
     /// Of what is said of single pictures: enough to know why.
     private static let mostRemarks = 4
 
-    /// Where the job ends, all its pictures being saved or out of reach.
+    /// The job's last state, once each of its pictures is saved or can never be.
     func end(canceled: Bool) -> Lifecycle.State {
         if canceled { return .failed(.init(reason: .canceled, .canceledDuringDownload(settlement: told))) }
         if lost > 0 { return .failed(.init(reason: .linkLost, .picturesLost(settlement: told))) }
@@ -68,7 +68,7 @@ extension Settlement {
         return .done(warning: .code(.settled(settlement: warning)))
     }
 
-    /// With the remarks that are told, each reason once.
+    /// With only the remarks that are shown, each reason once.
     private var told: Settlement {
         var result = self
         var all: [Remark] = []
@@ -80,7 +80,7 @@ extension Settlement {
 }
 
 extension Settlement.Remark {
-    /// The loss of one picture is told like that of another.
+    /// A loss is described without the number of its picture.
     fileprivate func saysTheSame(as other: Self) -> Bool {
         about == other.about && message == other.message && (about == .lost || index == other.index)
     }

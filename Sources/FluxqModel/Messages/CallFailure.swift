@@ -6,11 +6,11 @@ package enum CallFailure: Hashable, Codable, Sendable {
     case unsendable(error: APIError)
     case rejected(error: APIError)
     case moderated(error: APIError)
-    /// An answer that says that nothing was done.
+    /// An answer with one of `api.unbilled_statuses`.
     case serverError(error: APIError)
     /// This host has kept the call from being sent for so long that it counts.
     case hostFailed(trouble: CallTrouble)
-    /// Nobody knows whether it was billed.
+    /// It is unknown whether it was billed.
     case unknown(error: APIError)
 }
 

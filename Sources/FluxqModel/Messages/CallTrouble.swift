@@ -1,7 +1,7 @@
 /// What kept a call from succeeding, or from being understood.
 package typealias CallTrouble = StoredMessage<CallCode>
 
-/// What fluxq itself has to say of a call; the API and the network speak for themselves.
+/// The messages about a call that fluxq words itself. Those of the API and the network are kept as text.
 package enum CallCode: Hashable, Codable, Sendable {
     case stoppedWhileWaiting
     case stoppedWhileReceiving

@@ -1,10 +1,10 @@
-/// What has closed a lane.
+/// Why a lane is held.
 package typealias HoldMessage = StoredMessage<HoldCode>
 
 package enum HoldCode: Hashable, Codable, Sendable {
-    /// What its latest call met.
+    /// The error of its latest call.
     case call(trouble: CallTrouble)
-    /// So many calls in a row have failed, the last one so.
+    /// That many calls in a row have failed; `last` is the error of the last one.
     case failing(calls: Int, last: CallTrouble)
     /// Why a picture could not be downloaded.
     case undelivered(trouble: PictureTrouble)

@@ -1,7 +1,7 @@
 /// Why a job failed.
 package typealias FailureMessage = StoredMessage<FailureCode>
 
-/// What was not as it should be about a job that is done.
+/// Why a job is done with a warning.
 package typealias WarningMessage = StoredMessage<WarningCode>
 
 package enum FailureCode: Hashable, Codable, Sendable {
@@ -9,7 +9,7 @@ package enum FailureCode: Hashable, Codable, Sendable {
     case failed(call: CallFailure)
     /// After as many failed attempts as are allowed.
     case gaveUp(attempts: Int, last: CallFailure)
-    /// After as many refusals as are allowed, while calls of others worked; what its last call met.
+    /// After as many refusals as are allowed, while calls of others succeeded; `last` is the error of its last call.
     case refusedAlone(times: Int, last: CallTrouble?)
     /// `wasResent`: it was sent as often as `on_unknown: retry` allows.
     case outcomeUnknown(call: CallFailure, wasResent: Bool)
@@ -22,7 +22,7 @@ package enum FailureCode: Hashable, Codable, Sendable {
     case canceledDuringDownload(settlement: Settlement)
     /// Pictures that were paid for could not be saved.
     case picturesLost(settlement: Settlement)
-    /// What came is no picture that can be used.
+    /// The API answered, but no picture of its answer can be used.
     case noUsablePicture(settlement: Settlement)
 }
 

@@ -1,11 +1,11 @@
 /// Why a picture is not there or cannot be used.
 package typealias PictureTrouble = StoredMessage<PictureCode>
 
-/// What fluxq itself has to say of a picture; its host and the network speak for themselves.
+/// The messages about a picture that fluxq words itself. Those of its host and the network are kept as text.
 package enum PictureCode: Hashable, Codable, Sendable {
-    /// What its link gave.
+    /// A complete download that is no picture.
     case downloaded(fault: PictureFault, packing: Packing?)
-    /// What came inline.
+    /// An inline picture that is incomplete, or no picture.
     case inline(fault: PictureFault)
     case inlineIsNotBase64
     /// It came inline, and the host went down before it was on the disk.
@@ -16,7 +16,7 @@ package enum PictureCode: Hashable, Codable, Sendable {
     case noLinkLeft
     /// Its host does not deliver it.
     case notDelivered
-    /// What its host said last, and why its link did not serve before.
+    /// The last answer of its host, and why its link failed before that.
     indirect case gone(last: PictureTrouble, before: PictureTrouble)
 
     /// Why what came could not be unpacked.

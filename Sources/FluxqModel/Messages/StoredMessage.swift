@@ -1,12 +1,12 @@
 import FoundationEssentials
 
-/// A message for people as the database keeps it: not in words, so that jobs of long ago are told in today's words.
-/// `FluxqWords` words it where it is shown.
+/// A message for people as the database holds it: a code with parameters, not a sentence. `FluxqWords` words it where it is
+/// shown, so a better wording also reaches old jobs.
 ///
-/// As JSON it is a string for what somebody else said, and else an object with the code as its only key:
-/// `"HTTP 503"`, `{"noEndpoint":{"named":"spare"}}`.
+/// Its JSON is an object with the code as its only key, or a string for text of somebody else:
+/// `{"noEndpoint":{"named":"spare"}}`, `"HTTP 503"`.
 package enum StoredMessage<Code: Hashable & Codable & Sendable>: Hashable, Sendable {
-    /// In the words of the API, the network or the operating system; or in those that an earlier fluxqd stored.
+    /// Text of the API, the network or the operating system, or text that an earlier fluxqd stored.
     case said(String)
     case code(Code)
     /// A code that only a later fluxqd knows.
@@ -22,7 +22,7 @@ extension StoredMessage: Codable {
         init?(intValue: Int) { nil }
     }
 
-    /// Every JSON is a message, whichever version wrote it.
+    /// Never throws: a message that only another version understands must not make its job unreadable.
     package init(from decoder: any Decoder) throws {
         if let text = try? decoder.singleValueContainer().decode(String.self) {
             self = .said(text)
@@ -47,7 +47,7 @@ extension StoredMessage: Codable {
         }
     }
 
-    /// Text that is no JSON is taken as what somebody said.
+    /// Text that is not JSON becomes `said`.
     package init(json text: String) {
         self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? .said(text)
     }

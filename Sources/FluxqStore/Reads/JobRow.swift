@@ -56,7 +56,7 @@ struct JobRow {
     ) throws -> Job {
         let request = try request(row)
         return Job(
-            id: id, owner: Owner(uid: uid, name: row[26]), label: row[20], priority: row[21], createdAt: row[22],
+            id: id, owner: User(uid: uid, name: row[26]), label: row[20], priority: row[21], createdAt: row[22],
             startedAt: row[23], finishedAt: row[24], request: request, lane: lane, lifecycle: lifecycle,
             waiting: waiting, limit: limit, pictures: pictures, answer: answer)
     }

@@ -29,7 +29,7 @@ package struct LaneOverview: Hashable, Sendable {
 }
 
 extension Store {
-    package func queue(of caller: Owner) async throws(StoreError) -> QueueOverview {
+    package func queue(of caller: User) async throws(StoreError) -> QueueOverview {
         let policy = policy
         return try await read { [shortage] db, now in
             let owner = try db.row("SELECT queued, running, done, failed FROM owners WHERE uid = ?", [caller.uid])

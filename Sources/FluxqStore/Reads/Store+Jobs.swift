@@ -52,7 +52,7 @@ extension Store {
     }
 
     /// The result of an earlier submission under the same key; nil if the key is new.
-    package func submission(under key: Order.Key, of owner: Owner) async throws(StoreError) -> Submission? {
+    package func submission(under key: Order.Key, of owner: User) async throws(StoreError) -> Submission? {
         let policy = policy
         return try await read { [shortage] db, now in
             try JobReader(db: db, policy: policy, shortage: shortage.present, now: now)
@@ -91,7 +91,7 @@ extension Transaction {
         try JobReader(db: db, policy: policy, shortage: shortage, now: now).job(id, for: caller)
     }
 
-    func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
+    func submission(under key: Store.Order.Key, of owner: User) throws -> Store.Submission? {
         try JobReader(db: db, policy: policy, shortage: shortage, now: now).submission(under: key, of: owner)
     }
 }
@@ -130,7 +130,7 @@ private struct JobReader {
         return job
     }
 
-    func submission(under key: Store.Order.Key, of owner: Owner) throws -> Store.Submission? {
+    func submission(under key: Store.Order.Key, of owner: User) throws -> Store.Submission? {
         let sql = "SELECT id, fingerprint FROM jobs WHERE uid = ? AND key = ?"
         guard let row = try db.row(sql, [owner.uid, key.text]) else {
             let forgotten = try db.value(

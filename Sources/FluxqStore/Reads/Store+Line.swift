@@ -2,7 +2,7 @@ package import FluxqModel
 
 /// The data of a job that any other user may see: its owner, whether it waits or runs, and its queue position.
 package struct OthersJob: Hashable, Sendable {
-    package let owner: Owner
+    package let owner: User
     /// `queued` or `running`: ended jobs are visible only to their owners.
     package let state: JobState
     /// The queue position, 1 for the next to be called; nil for a job that is not in the line, or too far back to be
@@ -60,6 +60,6 @@ extension OthersJob {
     }
 
     fileprivate init(_ row: Row, state: JobState, place: Int?) {
-        self.init(owner: Owner(uid: row["uid"], name: row["name"]), state: state, place: place)
+        self.init(owner: User(uid: row["uid"], name: row["name"]), state: state, place: place)
     }
 }

@@ -2,7 +2,7 @@ package import FluxqModel
 
 /// A user's use and limits.
 package struct OwnerUsage: Hashable, Sendable {
-    package var owner: Owner
+    package var owner: User
     package var limits: UserLimits
     package var use: UserUse
     /// The currency of the money in `use`, the only one that counts against limits; nil if there are no prices.
@@ -16,7 +16,7 @@ package struct OwnerUsage: Hashable, Sendable {
 
 extension Store {
     /// Returns a user's own use; all zeros for a user who has never submitted anything.
-    package func usage(of owner: Owner) async throws(StoreError) -> OwnerUsage {
+    package func usage(of owner: User) async throws(StoreError) -> OwnerUsage {
         let policy = policy
         return try await read { db, now in try LimitsReader(db: db, policy: policy, now: now).usage(of: owner) }
     }
@@ -29,7 +29,7 @@ extension Store {
             return try db.rows("SELECT \(OwnerRow.columns) FROM owners ORDER BY uid").map { row in
                 let owner = OwnerRow(row)
                 return try reader.usage(
-                    of: Owner(uid: owner.uid, name: owner.name), use: reader.use(of: owner),
+                    of: User(uid: owner.uid, name: owner.name), use: reader.use(of: owner),
                     limits: owner.limits(policy.limits))
             }
         }
@@ -38,7 +38,7 @@ extension Store {
     /// Returns a user's limits and the use that uploads count against, without uploads in progress; cheaper than
     /// `usage`.
     package func archiveUse(
-        of owner: Owner
+        of owner: User
     ) async throws(StoreError) -> (limits: UserLimits, use: UserUse) {
         let policy = policy
         return try await read { db, now in
@@ -59,7 +59,7 @@ extension Store {
 
     /// The limit that would reject an input of that many bytes; `addInput` checks again.
     package func obstacle(
-        toInput hash: ContentHash, bytes: Int64, of owner: Owner
+        toInput hash: ContentHash, bytes: Int64, of owner: User
     ) async throws(StoreError) -> LimitReached? {
         let policy = policy
         return try await read { db, now in
@@ -68,16 +68,16 @@ extension Store {
     }
 
     /// Users whose groups affect limits even if they do not connect again: those with waiting or running jobs.
-    package func ownersWithWork() async throws(StoreError) -> [Owner] {
+    package func ownersWithWork() async throws(StoreError) -> [User] {
         try await read { db, _ in
             try db.rows("SELECT uid, name FROM owners WHERE queued > 0 OR running > 0 ORDER BY uid").map {
-                Owner(uid: $0["uid"], name: $0["name"])
+                User(uid: $0["uid"], name: $0["name"])
             }
         }
     }
 
     /// Records a user's groups, and the name of a new user.
-    package func recordOwner(_ owner: Owner) async throws(StoreError) {
+    package func recordOwner(_ owner: User) async throws(StoreError) {
         _ = try await write { transaction in try transaction.remember(owner) }
     }
 }
@@ -98,20 +98,20 @@ package struct CurrencyUse: Hashable, Sendable {
 extension LimitsReader {
     /// An input that the owner already has adds nothing, so it is always accepted. No answer reveals which inputs
     /// others have.
-    func obstacle(toInput hash: ContentHash, _ bytes: Int64, of owner: Owner) throws -> LimitReached? {
+    func obstacle(toInput hash: ContentHash, _ bytes: Int64, of owner: User) throws -> LimitReached? {
         let known = try db.row("SELECT 1 FROM inputs WHERE uid = ? AND hash = ?", [owner.uid, hash])
         if known != nil { return nil }
         let usage = try usage(of: owner)
         return usage.limits.obstacle(toInput: bytes, use: usage.use)
     }
 
-    func usage(of owner: Owner) throws -> OwnerUsage {
+    func usage(of owner: User) throws -> OwnerUsage {
         let row = try row(of: owner)
         return try usage(of: owner, use: try row.owner.map(use) ?? UserUse(), limits: row.limits)
     }
 
     /// A user's row, nil for an unknown user, and the limits for the current groups.
-    func row(of owner: Owner) throws -> (owner: OwnerRow?, limits: UserLimits) {
+    func row(of owner: User) throws -> (owner: OwnerRow?, limits: UserLimits) {
         let row = try db.row(OwnerRow.byNumber, [owner.uid]).map(OwnerRow.init)
         let limits =
             if let groups = owner.groups {
@@ -122,7 +122,7 @@ extension LimitsReader {
         return (row, limits)
     }
 
-    func usage(of owner: Owner, use: UserUse, limits: UserLimits) throws -> OwnerUsage {
+    func usage(of owner: User, use: UserUse, limits: UserLimits) throws -> OwnerUsage {
         let today = UTCDay(now)
         return OwnerUsage(
             owner: owner, limits: limits, use: use, currency: currency, money: try money(of: owner.uid),

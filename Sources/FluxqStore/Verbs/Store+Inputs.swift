@@ -5,7 +5,7 @@ extension Store {
     ///
     /// - Returns: the owner's limit that prevents it; nil if it is now an input.
     @discardableResult
-    package func addInput(_ picture: StoredPicture, owner: Owner) async throws(StoreError) -> LimitReached? {
+    package func addInput(_ picture: StoredPicture, owner: User) async throws(StoreError) -> LimitReached? {
         try await write { transaction in
             try transaction.remember(owner)
             if let reached = try transaction.obstacle(to: picture, of: owner) { return reached }
@@ -57,7 +57,7 @@ extension Store {
 }
 
 extension Transaction {
-    fileprivate func obstacle(to picture: StoredPicture, of owner: Owner) throws -> LimitReached? {
+    fileprivate func obstacle(to picture: StoredPicture, of owner: User) throws -> LimitReached? {
         try LimitsReader(db: db, policy: policy, now: now).obstacle(toInput: picture.hash, picture.bytes, of: owner)
     }
 }

@@ -104,8 +104,8 @@ extension Transaction {
         }
         let last = try value(
             Int64.self, "SELECT max(uid) FROM owners WHERE uid BETWEEN ? AND ?",
-            [Owner.numbersOfNobody.lowerBound, Owner.numbersOfNobody.upperBound])
-        let number = last.map { $0 + 1 } ?? Int64(Owner.numbersOfNobody.lowerBound)
+            [User.numbersOfNobody.lowerBound, User.numbersOfNobody.upperBound])
+        let number = last.map { $0 + 1 } ?? Int64(User.numbersOfNobody.lowerBound)
         try execute(
             """
             INSERT INTO owners

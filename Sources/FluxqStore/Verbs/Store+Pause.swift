@@ -18,7 +18,7 @@ extension Store {
             guard gate.pause == nil else { return .unchanged }
             try transaction.execute(
                 "UPDATE queue SET paused_at = ?, paused_by = ?", [transaction.now, caller.uid])
-            try transaction.remember(caller.owner)
+            try transaction.remember(caller.user)
             try transaction.logQueue(.paused, actor: caller.uid)
             return .granted
         }
@@ -32,7 +32,7 @@ extension Store {
             if wasPaused { try transaction.execute("UPDATE queue SET paused_at = NULL, paused_by = NULL") }
             let areOpened = try transaction.resumeLanes()
             guard wasPaused || areOpened else { return .unchanged }
-            try transaction.remember(caller.owner)
+            try transaction.remember(caller.user)
             try transaction.logQueue(.resumed, actor: caller.uid)
             transaction.wakeCalls()
             return .granted

@@ -15,7 +15,7 @@ extension Store {
             }
         }
 
-        package var owner: Owner
+        package var owner: User
         package var request: EditRequest
         /// nil for the first endpoint that offers the request's model.
         package var lane: Lane?
@@ -26,7 +26,7 @@ extension Store {
         package var key: Key?
 
         package init(
-            owner: Owner, request: EditRequest, lane: Lane? = nil, priority: Int = 0, label: String? = nil,
+            owner: User, request: EditRequest, lane: Lane? = nil, priority: Int = 0, label: String? = nil,
             notBefore: Timestamp? = nil,
             onUnknown: OnUnknown = .fail, key: Key? = nil
         ) {
@@ -119,7 +119,7 @@ extension Transaction {
             spacing: policy.catalog.endpoint(lane.endpoint).flatMap { try spacing(of: $0) }, notBefore: notBefore,
             afterBackoff: false, limit: limit, now: now)
         return Job(
-            id: id, owner: Owner(uid: owner.uid, name: owner.name), label: order.label, priority: order.priority,
+            id: id, owner: User(uid: owner.uid, name: owner.name), label: order.label, priority: order.priority,
             createdAt: now, startedAt: nil, finishedAt: nil, request: order.request, lane: lane,
             lifecycle: Lifecycle(
                 state: .queued(notBefore: notBefore, afterBackoff: false), attempt: 0, attempts: 0, strikes: 0,
@@ -130,7 +130,7 @@ extension Transaction {
     /// Records an owner with the groups of this visit; new groups may mean other limits. The name stays until an
     /// administrator has decided that it is the same person: see `Store.recognize`.
     @discardableResult
-    func remember(_ owner: Owner) throws -> OwnerRow {
+    func remember(_ owner: User) throws -> OwnerRow {
         let groups = try owner.groups.map { try jsonText($0.sorted()) }
         if let known = try self.owner(owner.uid), groups == nil || known.groups == groups { return known }
         try execute(

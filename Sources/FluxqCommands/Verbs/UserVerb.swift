@@ -2,7 +2,7 @@ import ArgumentParser
 import FluxqControl
 import FluxqControlClient
 
-struct User: AsyncParsableCommand {
+struct UserVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
         abstract: "Decide whose a uid is whose user name has changed (administrators).",
