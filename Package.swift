@@ -100,7 +100,7 @@ let package = Package(
         module(
             "FluxqCommands",
             [
-                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient",
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqControlClient",
                 argumentParser, crypto, nioPosix, systemPackage,
             ]),
 
@@ -272,8 +272,8 @@ let package = Package(
         tests(
             "FluxqCommands",
             also: [
-                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqControlClient", argumentParser, crypto,
-                systemPackage,
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqControlServer",
+                "FluxqControlClient", argumentParser, crypto, systemPackage,
             ]),
         .testTarget(
             name: "FluxqEndToEndTests",

@@ -1,6 +1,6 @@
-import FluxqControl
 import FluxqFormats
 import FluxqModel
+import FluxqWords
 import Testing
 
 @testable import FluxqCommands

@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqModel
+import FluxqWords
 
 /// Everything about one job, for a person.
 struct JobDetails {

@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqModel
+import FluxqWords
 
 /// The available models, one per line.
 struct ModelTable {

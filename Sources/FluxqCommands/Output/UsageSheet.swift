@@ -1,5 +1,6 @@
 import FluxqControl
 import FluxqModel
+import FluxqWords
 
 /// One user's use and limits, for a person.
 struct UsageSheet {

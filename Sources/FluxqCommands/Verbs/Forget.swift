@@ -3,6 +3,7 @@ import FluxqControl
 import FluxqControlClient
 import FluxqFormats
 import FluxqModel
+import FluxqWords
 import Glibc
 
 struct Forget: AsyncParsableCommand {

@@ -3,6 +3,7 @@ import FluxqControl
 import FluxqFormats
 import FluxqModel
 import FluxqStore
+import FluxqWords
 
 // All refusals of the routes, with their remedies.
 

@@ -1,9 +1,9 @@
-import FluxqControl
-import FluxqModel
+package import FluxqModel
+import FoundationEssentials
 
 extension LimitReached {
     /// What the limit is and how much of it is used: whole sentences.
-    var account: String {
+    package var account: String {
         let limit = "is \(amount(limit)) (limits.\(kind.rawValue))"
         let wanted = "wanted: \(amount(asked))"
         if isUnpriced { return "The limit of spend a \(period) \(limit), but the model has no price." }
@@ -26,7 +26,7 @@ extension LimitReached {
     }
 
     /// When it frees, and what can be done: whole sentences.
-    var release: String {
+    package var release: String {
         if isUnpriced { return "Choose another model, or ask an administrator to set its price (prices)." }
         if onTheWay > 0 { return "Capacity returns when your uploads in progress have ended." }
         if let freesAt { return "It is renewed at \(Self.minute(freesAt)) UTC." }
@@ -61,6 +61,7 @@ extension LimitReached {
 
     /// `2026-11-26 00:00`.
     private static func minute(_ time: Timestamp) -> String {
-        String(WireTime(time).text.prefix(16)).replacing("T", with: " ")
+        let text = Date(timeIntervalSince1970: Double(time.rawValue) / 1000).formatted(.iso8601)
+        return String(text.prefix(16)).replacing("T", with: " ")
     }
 }
