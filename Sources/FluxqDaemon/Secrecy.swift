@@ -1,11 +1,10 @@
 import Foundation
 import Glibc
 
-/// Keeps the API key to this process, together with `ProcessMemory.hide`.
+/// Protects the API key from other processes, together with `ProcessMemory.hide`.
 enum Secrecy {
-    /// The environment, from which the keys are gone then: for programs that this one starts, and for users who look
-    /// at it
-    /// from outside, where it stands as it was given at the start.
+    /// Returns the environment, then removes the keys from it. Programs that fluxqd starts do not inherit them, and
+    /// other users cannot see them in the environment that the kernel shows.
     static func takeEnvironment() -> [String: String] {
         let environment = ProcessInfo.processInfo.environment
         for name in environment.keys where Configuration.mayHoldKey(name) {

@@ -1,6 +1,6 @@
 import FluxqHost
 
-/// The reason why fluxqd cannot listen at a path. Every description says what to do.
+// Why the socket that fluxqd serves, or its service manager, cannot be used, in words that say what to do.
 
 extension ListeningSocketError: CustomStringConvertible {
     package var description: String {

@@ -27,7 +27,8 @@ struct JobWatchTests {
         return JobWatch(
             socket: ControlSocket(option: directory.path("s"), environment: nil),
             console: Console(json: false, output: null, errors: null),
-            deadline: seconds.map { .now + .seconds($0) }, pause: .zero, restartPause: .zero)
+            deadline: seconds.map { .now + .seconds($0) }, pause: .zero, longestHold: .seconds(3600),
+            restartPause: .zero)
     }
 
     @Test("polls continue until the job has ended")

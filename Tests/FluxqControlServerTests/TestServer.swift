@@ -146,6 +146,9 @@ struct Reply {
 }
 
 extension TestServer {
+    /// Unlike the library's shared client it waits for an answer however long a busy machine takes.
+    private static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init())
+
     func send(
         _ method: HTTPMethod, _ path: String, body: HTTPClientRequest.Body? = nil, headers: HTTPHeaders = [:]
     ) async throws -> Reply {
@@ -154,7 +157,7 @@ extension TestServer {
         request.method = method
         request.headers = headers
         request.body = body
-        let response = try await HTTPClient.shared.execute(request, timeout: .minutes(25))
+        let response = try await Self.client.execute(request, timeout: .minutes(25))
         let bytes = try await response.body.collect(upTo: 64 << 20)
         return Reply(status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView))
     }

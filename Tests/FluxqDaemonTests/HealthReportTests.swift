@@ -29,7 +29,7 @@ struct HealthReportTests {
         let logger = Logger(label: "test") { [log] _ in log }
         let clock = clock
         store = try Store(path: directory.path("queue.sqlite"), now: { clock.now() })
-        api = try ImagesClient(
+        api = ImagesClient(
             .init(
                 baseURL: "http://127.0.0.1:1/v1", apiKey: try APIKey("sk-test"), terms: Configuration().callTerms))
         workers = Workers(

@@ -12,6 +12,8 @@ struct JobWatch {
     var known: ContinuousClock.Instant?
     /// About how long to wait after each connection before the next one.
     var pause = Duration.seconds(1)
+    /// The longest time a connection is held: more clients may wait than fluxqd has connections for.
+    var longestHold = Duration.seconds(longestPollSeconds)
     /// Patience before the first answer, limited by the deadline. After it, this type does its own waiting.
     var firstPatience = Patience.atThePrompt
     /// The pause between two attempts to reach a daemon that is not running.
@@ -27,7 +29,6 @@ struct JobWatch {
     static let restartPatience = Duration.seconds(150)
     /// On a terminal the state is updated every second; otherwise a poll lasts longer.
     static let livePollSeconds = 1
-    /// The longest time a connection is held: more clients may wait than fluxqd has connections for.
     static let longestPollSeconds = 10
     /// The shortest time between two polls, whatever the daemon answers.
     static let leastPause = Duration.milliseconds(200)
@@ -56,7 +57,7 @@ struct JobWatch {
                         if let deadline, deadline <= .now { return .timedOut(answer.document) }
                         live.show(words.live(now: .now()))
                         try await Task.sleep(until: began + Self.leastPause)
-                    } while !isCrowded && opened.duration(to: .now) < .seconds(Self.longestPollSeconds)
+                    } while !isCrowded && opened.duration(to: .now) < longestHold
                     return nil
                 }
                 if let ending { return ending }

@@ -7,8 +7,8 @@ package enum ExclusiveRename {
     /// Blocks the calling thread.
     ///
     /// - Parameters:
-    /// - directory: an open directory, or `AT_FDCWD` if both names are complete paths.
-    /// - Returns: 0, or an error number: `EEXIST` if the new name exists.
+    ///   - directory: an open directory, or `AT_FDCWD` if both names are complete paths.
+    /// - Returns: the reason why it failed, such as `.fileExists`; nil if the file has the new name.
     package static func move(_ old: String, to new: String, in directory: Int32) -> Errno? {
         if renameat2(directory, old, directory, new, UInt32(FLUXQ_RENAME_NOREPLACE)) == 0 { return nil }
         let refusal = Errno.last

@@ -23,7 +23,7 @@ package final class ChildProgram: Sendable {
         }
     }
 
-    /// Ends when it does; canceled, it has it killed first.
+    /// Ends when the program does. Its cancellation kills the program.
     private let life: Task<End, Never>
 
     /// Returns once it runs.
@@ -44,13 +44,13 @@ package final class ChildProgram: Sendable {
                 case .signaled(let number): .signal(number)
                 }
             } catch {
-                // Nobody hears this any more once the program has started.
+                // Ignored once the program has started.
                 let code = (error as? SubprocessError)?.underlyingError ?? .canceled
                 start.yield(SystemError("posix_spawn", code: code))
                 return .unknown
             }
         }
-        // Not even a cancellation ends this wait: until then the descriptors are needed.
+        // A cancellation does not end this wait: the descriptors are needed until then.
         let failure = await Task {
             for await failure in starts { return failure }
             return nil
@@ -58,15 +58,15 @@ package final class ChildProgram: Sendable {
         if let failure { throw failure }
     }
 
-    /// Waits for its end. Nothing breaks off the wait.
+    /// Waits for the program's end. This wait cannot be canceled.
     package var end: End {
         get async { await life.value }
     }
 
-    /// Has it end at once. Does nothing once it has ended.
+    /// Kills the program; does nothing once it has ended.
     package func kill() { life.cancel() }
 
-    /// Waits for its end, and kills it after so long.
+    /// Waits for its end, and kills it after `patience`.
     package func ended(within patience: Duration) async {
         let killer = Task {
             try await Task.sleep(for: patience)
@@ -76,7 +76,7 @@ package final class ChildProgram: Sendable {
         killer.cancel()
     }
 
-        // If standard error was closed, its descriptor is now one of this process's own files.
+    /// - Parameter started: called once it runs.
     private static func run(
         _ path: String, _ arguments: [String], _ environment: [String: String], _ input: FileDescriptor,
         _ output: FileDescriptor, started: @Sendable () -> Void

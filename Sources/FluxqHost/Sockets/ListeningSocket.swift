@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A Unix socket that fluxqd binds itself if systemd passed none.
+/// A Unix socket that this program binds itself if systemd passed none.
 package final class ListeningSocket: Sendable {
     /// Any user may connect: the kernel identifies each peer, and that decides its rights.
     package static let standardMode: UInt32 = 0o666

@@ -1,4 +1,4 @@
-/// Why this program cannot listen at a path.
+/// The reason why this program cannot listen at a path.
 package enum ListeningSocketError: Error, Hashable, Sendable {
     case badPath(String)
     case directoryMissing(String)

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The address of a Unix socket: a path, or, with `@` first, a name in Linux's abstract space.
+/// The address of a Unix socket: a path, or with a leading `@` a name in Linux's abstract namespace.
 package struct UnixSocketAddress {
-    /// Bytes of a path that leave room for its final NUL.
+    /// The maximum bytes of a path, leaving room for its final NUL.
     package static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     /// The directory that a socket lies in: who may write there may put another in its place.

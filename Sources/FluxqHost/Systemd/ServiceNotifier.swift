@@ -1,21 +1,20 @@
 import Glibc
 
-/// Reports fluxqd's state to the service manager: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`. Does
+/// Reports this program's state to the service manager: the sd_notify(3) protocol, datagrams to `$NOTIFY_SOCKET`. Does
 /// nothing if there is no service manager.
 package struct ServiceNotifier: Sendable {
     package enum Message: Hashable, Sendable {
         /// It answers on its socket.
         case ready
-        /// fluxqd is reading its configuration again, since this time of CLOCK_MONOTONIC in microseconds; `.ready` ends
-        /// it.
+        /// It is reading its configuration again, since this time of `HostClock.monotonic`; `.ready` ends it.
         case reloading(since: Duration)
-        /// fluxqd accepts no new work and will end.
+        /// It accepts no new work and will end.
         case stopping
         /// The current step may take this long from now, whatever the unit's time limit is.
         case extendTimeout(Duration)
         /// One line for `systemctl status`.
         case status(String)
-        /// fluxqd is alive; due within `WatchdogInterval.timeout`.
+        /// It is alive; due within `WatchdogInterval.timeout`.
         case watchdog
     }
 

@@ -2,7 +2,7 @@ import Glibc
 
 /// How often the service manager expects a sign of life: sd_watchdog_enabled(3).
 package struct WatchdogInterval: Hashable, Sendable {
-    /// After this time without one, fluxqd is killed and restarted.
+    /// After this time without one, the program is killed and restarted.
     package let timeout: Duration
 
     /// The time between two of them: half the timeout, as the protocol advises.

@@ -2,7 +2,7 @@ package import SystemPackage
 
 /// The reason why a sandbox cannot start or write its ledger.
 package enum SandboxError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// `errno` has the reason.
+    /// The error number has the reason.
     case file(path: String, doing: String, Errno)
     case portTaken(Int)
     /// zlib could not allocate memory.
