@@ -138,7 +138,8 @@ enum StoreAtScale {
             let result = try await store.claim()
             times.append(.now - start)
             guard case .claimed(let claim) = result else { throw Failure("there was nothing to claim") }
-            let report = CallReport(outcome: .rejected(APIError(message: .said("measured"))), sentAt: .now(), status: 400)
+            let report = CallReport(
+                outcome: .rejected(APIError(message: .said("measured"))), sentAt: .now(), status: 400)
             _ = try await store.record(report, of: claim)
         }
         return try Samples(times)
