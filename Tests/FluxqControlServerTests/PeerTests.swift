@@ -177,7 +177,7 @@ struct PeerTests {
         try "mallory:100000:65536\n".write(toFile: directory.path("subuid"), atomically: true, encoding: .utf8)
         let lookups = Mutex<Set<UInt32>>([])
         let owners = Mutex(0)
-        let table = SubordinateTable(directory.path("subuid")) { _ in
+        let table = SubordinateTable(directory.path("subuid"), lifetime: .seconds(1500)) { _ in
             owners.withLock { $0 += 1 }
             return 4000
         }

@@ -147,7 +147,11 @@ struct Reply {
 
 extension TestServer {
     /// Unlike the library's shared client it waits for an answer however long a busy machine takes.
-    private static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init())
+    private static let client = {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .minutes(25)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     func send(
         _ method: HTTPMethod, _ path: String, body: HTTPClientRequest.Body? = nil, headers: HTTPHeaders = [:]

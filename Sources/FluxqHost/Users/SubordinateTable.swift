@@ -46,21 +46,23 @@ package final class SubordinateTable: Sendable {
     }
 
     private static let pause = Duration.seconds(1)
-    private static let lifetime = Duration.seconds(60)
     private static let pauseAfterFailure = Duration.seconds(5)
 
     private let path: String
+    private let lifetime: Duration
     private let ownerUID: @Sendable (String) throws -> UInt32?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - path: of subuid(5)'s file.
+    ///   - lifetime: how long the uid of a user name is used without another lookup.
     ///   - ownerUID: returns the uid for a user name, nil if there is none; may block for any time.
     package init(
-        _ path: String = SubordinateRanges.standardFile,
+        _ path: String = SubordinateRanges.standardFile, lifetime: Duration = .seconds(60),
         ownerUID: @escaping @Sendable (String) throws -> UInt32? = { try UserDatabase.user(named: $0)?.uid }
     ) {
         self.path = path
+        self.lifetime = lifetime
         self.ownerUID = ownerUID
     }
 
@@ -149,9 +151,9 @@ package final class SubordinateTable: Sendable {
             let now = ContinuousClock.now
             state.asked.remove(owner)
             state.pauses[owner] = nil
-            state.owners[owner] = Owner(uid: uid, until: now + Self.lifetime)
+            state.owners[owner] = Owner(uid: uid, until: now + lifetime)
             // Drops names that are no longer used or no longer in the file.
-            state.owners = state.owners.filter { now - $0.value.until < Self.lifetime }
+            state.owners = state.owners.filter { now - $0.value.until < lifetime }
         }
     }
 
