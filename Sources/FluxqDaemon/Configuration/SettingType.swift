@@ -181,8 +181,7 @@ extension SettingType<BaseURL> {
 
     /// A user who can put a socket there gets the key, so no other user may be able to.
     private static func checkDirectory(of url: SocketURL, _ node: SettingNode) throws(SettingRejection) {
-        let above = url.socket.prefix(upTo: url.socket.lastIndex(of: "/") ?? url.socket.startIndex)
-        let directory = above.isEmpty ? "/" : String(above)
+        let directory = UnixSocketAddress.directory(of: url.socket)
         do throws(TrustedDirectory.Distrust) {
             try TrustedDirectory(directory).checkIsOwn(directory, isRootTrusted: true)
         } catch {

@@ -5,7 +5,7 @@ package struct UnixSocketAddress {
     /// The maximum bytes of a path, leaving room for its final NUL.
     package static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
-    /// The directory that a socket lies in: who may write there may put another in its place.
+    /// The directory of a socket. A user who can write there can replace the socket.
     package static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

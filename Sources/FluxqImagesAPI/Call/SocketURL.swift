@@ -1,3 +1,5 @@
+import FluxqHost
+
 /// The URL of an API behind a Unix socket of this host: `http+unix://%2Frun%2Fapi%2Fhttp.sock/v1`. Its host is the
 /// socket's absolute path, with every slash as %2F.
 package struct SocketURL: Hashable, Sendable {
@@ -17,7 +19,7 @@ package struct SocketURL: Hashable, Sendable {
         authority = String(rest.prefix { $0 != "/" })
         path = String(rest.dropFirst(authority.count))
         guard !authority.contains("@"), let socket = Self.decoded(authority), socket.hasPrefix("/"),
-            !socket.hasSuffix("/"), !socket.utf8.contains(0), socket.utf8.count <= Self.longestSocket
+            !socket.hasSuffix("/"), !socket.utf8.contains(0), socket.utf8.count <= UnixSocketAddress.maxPathBytes
         else { return nil }
         self.socket = socket
     }
@@ -39,7 +41,4 @@ package struct SocketURL: Hashable, Sendable {
         }
         return String(validating: bytes, as: UTF8.self)
     }
-
-    /// The limit of `sockaddr_un`, without the terminating zero.
-    private static let longestSocket = 107
 }
