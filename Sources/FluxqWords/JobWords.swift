@@ -1,5 +1,4 @@
 package import FluxqModel
-import FoundationEssentials
 
 extension FailureCode: WordedCode {
     private static let resend = "fluxq will not resend it automatically. To resend it: fluxq retry ID"
@@ -17,7 +16,7 @@ extension FailureCode: WordedCode {
                 + "too."
         case .outcomeUnknown(let call, wasResent: false): "\(call.words) \(Self.resend)"
         case .restored(let time):
-            "fluxqd was restored from a backup of \(Self.second(time)), when this job was queued. It may have been "
+            "fluxqd was restored from a backup of \(time.iso8601), when this job was queued. It may have been "
                 + "called and billed since. \(Self.resend)"
         case .canceledBeforeCall: "Canceled before the API was called; nothing was billed."
         case .canceledUnbilled: "Canceled. The call did not succeed and was not billed."
@@ -26,11 +25,6 @@ extension FailureCode: WordedCode {
         case .picturesLost(let settlement): settlement.wordsOfLoss
         case .noUsablePicture(let settlement): settlement.wordsWithoutPicture
         }
-    }
-
-    /// `2026-11-26T14:05:09Z`.
-    private static func second(_ time: Timestamp) -> String {
-        Date(timeIntervalSince1970: Double(time.rawValue) / 1000).formatted(.iso8601)
     }
 }
 

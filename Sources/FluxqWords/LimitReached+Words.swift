@@ -1,5 +1,4 @@
 package import FluxqModel
-import FoundationEssentials
 
 extension LimitReached {
     /// What the limit is and how much of it is used: whole sentences.
@@ -61,7 +60,6 @@ extension LimitReached {
 
     /// `2026-11-26 00:00`.
     private static func minute(_ time: Timestamp) -> String {
-        let text = Date(timeIntervalSince1970: Double(time.rawValue) / 1000).formatted(.iso8601)
-        return String(text.prefix(16)).replacing("T", with: " ")
+        String(time.iso8601.prefix(16)).replacing("T", with: " ")
     }
 }

@@ -59,6 +59,7 @@ extension StoredMessage: Codable {
         do {
             return String(decoding: try encoder.encode(self), as: UTF8.self)
         } catch {
+            // Strings and whole numbers alone can always be written.
             preconditionFailure("a message cannot be written as JSON: \(error)")
         }
     }
