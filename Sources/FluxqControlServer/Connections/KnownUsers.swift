@@ -20,7 +20,7 @@ package final class KnownUsers: Sendable {
         case dynamic
 
         fileprivate var user: User? {
-            if case .user(let entry) = self { entry } else { nil }
+            if case .user(let user) = self { user } else { nil }
         }
     }
 

@@ -5,6 +5,7 @@ import FluxqModel
 import GRDB
 import GRDBSQLite
 import Glibc
+import SystemPackage
 
 /// An SQLite database in a file of this host. No other file uses the database library.
 ///
@@ -274,7 +275,7 @@ final class SQLiteEngine: Engine {
     private static func wasFull(_ db: Database) -> Bool {
         let files = [SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER].map { latestError(of: $0, db) }
         let codes = [sqlite3_system_errno(db.sqliteConnection)] + files
-        return !codes.contains(EIO) && codes.contains { $0 == ENOSPC || $0 == EDQUOT }
+        return !codes.contains(EIO) && codes.contains { Errno(rawValue: $0).isFull }
     }
 
     /// - Parameter pointer: selects the database's file or the write-ahead log.
