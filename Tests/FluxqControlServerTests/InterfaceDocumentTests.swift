@@ -96,6 +96,37 @@ struct InterfaceDocumentTests {
         }
     }
 
+    @Test("bounds every number that a client may send")
+    func numbers() throws {
+        var unbounded: [String] = []
+        for (path, item) in try #require(description["paths"]?.mapping) {
+            for (method, operation) in try #require(item.mapping) {
+                let inputs = [method.string == "parameters" ? operation : nil, operation["parameters"]]
+                let bodies = operation["requestBody"].map { [$0] } ?? []
+                for (input, node) in (inputs.compactMap { $0 } + bodies).enumerated() {
+                    unbounded += numbersWithoutBounds(node).map { "\(path.string ?? "") \(input): \($0)" }
+                }
+            }
+        }
+        #expect(unbounded == [])
+    }
+
+    /// The schemas below the node, followed through references, whose type is a number without both bounds. A value of
+    /// several types is checked by the route.
+    private func numbersWithoutBounds(_ node: Node) -> [String] {
+        if let reference = node["$ref"]?.string {
+            let place = reference.split(separator: "/").dropFirst().map(String.init)
+            guard let target = place.reduce(description as Node?, { $0?[$1] }) else { return [reference] }
+            return numbersWithoutBounds(target)
+        }
+        if let items = node.sequence { return items.flatMap(numbersWithoutBounds) }
+        guard let entries = node.mapping else { return [] }
+        let isUnbounded =
+            ["integer", "number"].contains(node["type"]?.string) && (node["minimum"] == nil || node["maximum"] == nil)
+        return (isUnbounded ? [node["description"]?.string ?? "a number"] : [])
+            + entries.filter { $0.key.string != "example" }.map(\.value).flatMap(numbersWithoutBounds)
+    }
+
     @Test("docs/http-api.md has a row for every route and every problem, and no other")
     func pageForPeople() throws {
         let lines = try RepositoryFile.text("docs/http-api.md").split(separator: "\n")
