@@ -1,8 +1,8 @@
 #pragma once
 
+// No header of the C library that Glibc's module has too, such as sys/socket.h: Swift would then look for its constants in
+// this module, even in files that do not import it.
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 // Declared by the C library for GNU programs alone.
 
@@ -28,6 +28,70 @@ static inline int fluxq_forgo_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 
 /// Has a blocking connect or send on a socket give up after that time. In C, because Swift cannot tell which of the modules
 /// that include its header `timeval` belongs to.
 static inline int fluxq_set_send_timeout(int socket, long seconds, long microseconds) {
-    struct timeval limit = {.tv_sec = seconds, .tv_usec = microseconds};
-    return setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    int setsockopt(int socket, int level, int name, const void *value, unsigned int length);
+    enum { SOL_SOCKET_OF_LINUX = 1, SO_SNDTIMEO_OF_64_BITS = 21 };
+    struct { long seconds, microseconds; } limit = {seconds, microseconds};
+    return setsockopt(socket, SOL_SOCKET_OF_LINUX, SO_SNDTIMEO_OF_64_BITS, &limit, sizeof limit);
 }
+
+// sock_diag(7). Written out, because the kernel's own headers hide types of the C library from Swift.
+
+/// Linux's `struct nlmsghdr`: the head of every netlink message. Its length includes this head.
+struct fluxq_netlink_head {
+    unsigned int length;
+    unsigned short type;
+    unsigned short flags;
+    unsigned int sequence;
+    unsigned int port;
+};
+
+/// `struct sockaddr_nl`. Port 0 is the kernel.
+struct fluxq_netlink_address {
+    unsigned short family;
+    unsigned short pad;
+    unsigned int port;
+    unsigned int groups;
+};
+
+/// `struct inet_diag_sockid`: ports and addresses in the order of the network; an IPv4 address is the first word.
+struct fluxq_diag_socket {
+    unsigned short source_port;
+    unsigned short destination_port;
+    unsigned int source[4];
+    unsigned int destination[4];
+    unsigned int interface;
+    unsigned int cookie[2];
+};
+
+/// `struct inet_diag_req_v2`.
+struct fluxq_diag_question {
+    unsigned char family;
+    unsigned char protocol;
+    unsigned char extensions;
+    unsigned char pad;
+    unsigned int states;
+    struct fluxq_diag_socket socket;
+};
+
+/// `struct inet_diag_msg`.
+struct fluxq_diag_answer {
+    unsigned char family;
+    unsigned char state;
+    unsigned char timer;
+    unsigned char retransmissions;
+    struct fluxq_diag_socket socket;
+    unsigned int expires;
+    unsigned int receive_queue;
+    unsigned int send_queue;
+    unsigned int uid;
+    unsigned int inode;
+};
+
+enum {
+    FLUXQ_NETLINK_SOCK_DIAG = 4,
+    FLUXQ_NLM_F_REQUEST = 1,
+    FLUXQ_NLMSG_NOOP = 1,
+    FLUXQ_NLMSG_ERROR = 2,
+    FLUXQ_NLMSG_DONE = 3,
+    FLUXQ_SOCK_DIAG_BY_FAMILY = 20,
+};
