@@ -28,6 +28,12 @@ package struct Problem: Error, Hashable, Sendable, Codable {
         case noSuchRoute = "no_such_route"
         case methodNotAllowed = "method_not_allowed"
         case notAllowed = "not_allowed"
+        /// At a TCP port: the `Host` field does not name this host and the port.
+        case wrongHost = "wrong_host"
+        /// At a TCP port: a web page of another site has sent the request.
+        case crossSite = "cross_site"
+        /// At a TCP port: the request needs `Authorization: Bearer` with any value.
+        case bearerMissing = "bearer_missing"
         /// The job's state forbids it.
         case conflict
         /// The same key was used for another request.

@@ -19,12 +19,13 @@ struct ExitStatusTests {
             (.notAllowed, 77), (.conflict, 65), (.keyReused, 65), (.overLimit, 75), (.unsupportedMediaType, 65),
             (.rangeNotSatisfiable, 69), (.storageFull, 75), (.databaseLocked, 75), (.internal, 69),
             (.pictureDamaged, 1), (.pictureRefetched, 75), (.unknownModel, 65), (.userDatabaseSilent, 75),
+            (.wrongHost, 77), (.crossSite, 77), (.bearerMissing, 77),
         ] as [(Problem.Code, Int32)])
     func refusals(code: Problem.Code, status: Int32) {
         #expect(FluxqCommands.ExitStatus(code).rawValue == status)
     }
 
-    static let refusals = 22
+    static let refusals = 25
 
     @Test("the table above is complete")
     func complete() {

@@ -9,11 +9,15 @@ enum Asking {
 }
 
 /// Makes a request as another user, through a process of that user.
-func ask(_ server: TestServer, as uid: UInt32, _ arguments: [String]) async throws -> (status: Int, body: String) {
+///
+/// - Parameter isOverTCP: true if the URL in `arguments` names a port.
+func ask(
+    _ server: TestServer, as uid: UInt32, isOverTCP: Bool = false, _ arguments: [String]
+) async throws -> (status: Int, body: String) {
     let curl = try ChildProcess(
         OtherUser.setpriv,
-        OtherUser.options(uid) + [
-            "curl", "--silent", "--unix-socket", server.socketPath, "--write-out", "\n%{http_code}",
+        OtherUser.options(uid) + ["curl", "--silent"] + (isOverTCP ? [] : ["--unix-socket", server.socketPath]) + [
+            "--write-out", "\n%{http_code}",
             // By default curl sends the body after a second without an answer, and may then miss a refusal.
             "--expect100-timeout", "1500",
         ] + arguments, environment: ["PATH": "/usr/bin:/bin"], directory: server.directory.path)

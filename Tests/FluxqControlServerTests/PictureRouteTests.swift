@@ -20,6 +20,7 @@ struct PictureRouteTests {
             #expect(reply.headers.first(name: "content-type") == sample.format.mediaType)
             #expect(reply.headers.first(name: "content-length") == "\(sample.bytes.count)")
             #expect(reply.headers.first(name: "x-content-type-options") == "nosniff")
+            #expect(reply.headers.first(name: "cross-origin-resource-policy") == "same-origin")
             #expect(reply.headers.first(name: "accept-ranges") == "bytes")
             let document: JobDocument = try await server.get("/v1/jobs/\(job.id)").document()
             #expect(reply.headers.first(name: "etag") == "\"\(document.images[0].hash)\"")

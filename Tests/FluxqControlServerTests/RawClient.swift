@@ -1,3 +1,4 @@
+import FluxqHost
 import Foundation
 import NIOCore
 import NIOPosix
@@ -10,13 +11,18 @@ struct RawClient {
     private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     /// Connects, runs `body`, closes.
+    ///
+    /// - Parameter port: nil for the Unix socket.
     static func connect<Result>(
-        to server: TestServer,
+        to server: TestServer, at port: LoopbackAddress? = nil,
         _ body: (inout Conversation) async throws -> Result
     ) async throws -> Result {
+        let address =
+            try port.map { try SocketAddress(ipAddress: $0.host == .v6 ? "::1" : "\($0.host)", port: Int($0.port)) }
+            ?? SocketAddress(unixDomainSocketPath: server.socketPath)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .connect(unixDomainSocketPath: server.socketPath) { channel in
+            .connect(to: address) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
                         wrappingChannelSynchronously: channel,

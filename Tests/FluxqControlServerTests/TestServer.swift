@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import FluxqArchive
 import FluxqControl
 import FluxqFormats
+import FluxqHost
 import FluxqModel
 import FluxqStore
 import FluxqTestSupport
@@ -21,6 +22,8 @@ struct TestServer: Sendable {
     let store: Store
     let archive: LocalArchive
     let socketPath: String
+    /// Empty unless the test asks for some.
+    let ports: [LoopbackAddress]
     private let group: ServiceGroup
     private let server: ControlServer
     /// What the server logged.
@@ -41,8 +44,10 @@ struct TestServer: Sendable {
     }
 
     /// Runs the server while `body` runs, then shuts it down and waits for it.
+    ///
+    /// - Parameter ports: served besides the Unix socket, and closed at the end.
     static func run(
-        policy: StorePolicy = .init(), users: KnownUsers = TestServer.users,
+        policy: StorePolicy = .init(), users: KnownUsers = TestServer.users, ports: [ListeningPort] = [],
         settings configure: (inout ControlServer.Settings) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
@@ -58,12 +63,13 @@ struct TestServer: Sendable {
         var logger = Logger(label: "test") { _ in log }
         logger.logLevel = .trace
         let server = ControlServer(
-            socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, users: users,
+            socket: try listen(at: socketPath), ports: ports, store: store, archive: archive, settings: settings,
+            users: users,
             logger: logger)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Logger(label: "services")))
         let test = TestServer(
-            directory: directory, store: store, archive: archive, socketPath: socketPath, group: group, server: server,
-            log: log)
+            directory: directory, store: store, archive: archive, socketPath: socketPath,
+            ports: ports.map(\.address), group: group, server: server, log: log)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             do {
@@ -79,13 +85,14 @@ struct TestServer: Sendable {
     }
 
     private init(
-        directory: TemporaryDirectory, store: Store, archive: LocalArchive, socketPath: String, group: ServiceGroup,
-        server: ControlServer, log: RecordedLog
+        directory: TemporaryDirectory, store: Store, archive: LocalArchive, socketPath: String,
+        ports: [LoopbackAddress], group: ServiceGroup, server: ControlServer, log: RecordedLog
     ) {
         self.directory = directory
         self.store = store
         self.archive = archive
         self.socketPath = socketPath
+        self.ports = ports
         self.group = group
         self.server = server
         self.log = log

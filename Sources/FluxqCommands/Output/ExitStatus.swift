@@ -31,7 +31,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
                 .noSuchImage, .conflict, .keyReused, .unsupportedMediaType:
                 .badInput
             case .noSuchRoute, .methodNotAllowed, .rangeNotSatisfiable, .internal: .unavailable
-            case .notAllowed: .notAllowed
+            case .notAllowed, .wrongHost, .crossSite, .bearerMissing: .notAllowed
             case .pictureDamaged: .jobFailed
             case .overLimit, .storageFull, .databaseLocked, .userDatabaseSilent, .pictureRefetched: .tryLater
             }

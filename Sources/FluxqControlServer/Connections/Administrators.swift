@@ -14,7 +14,10 @@ package struct Administrators: Hashable, Sendable {
         self.init(only: users.union([0, geteuid()]), group: group)
     }
 
-    /// For tests, in which this process's own user is an ordinary user.
+    /// Nobody, for a way in where nobody has special rights.
+    static let none = Administrators(only: [])
+
+    /// Without root and this process's own user.
     init(only users: Set<UInt32>, group: UInt32? = nil) {
         self.users = users
         self.group = group

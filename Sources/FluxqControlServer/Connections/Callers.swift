@@ -32,8 +32,9 @@ final class Callers: Sendable {
     }
 
     /// Returns immediately, from what was last known, so that a connection gets a place before the lookup.
-    func visitor(_ uid: UInt32) -> ConnectionCap.Visitor {
-        let administrators = settings.current.administrators
+    func visitor(_ peer: Peer) -> ConnectionCap.Visitor {
+        guard let uid = peer.uid else { return .stranger }
+        let administrators = administrators(at: peer.entrance)
         // A dynamic uid is never an administrator: its next user would be one too.
         if Account.isDynamic(uid) { return .stranger }
         if administrators.names(uid) { return .administrator(uid) }
@@ -43,10 +44,11 @@ final class Callers: Sendable {
         return administrators.contains(user) ? .administrator(uid) : .user(uid)
     }
 
-    /// The reason why a connection of that uid got no place.
-    func reasonForRefusal(_ uid: UInt32) -> Problem {
+    /// The reason why a connection of that peer got no place.
+    func reasonForRefusal(_ peer: Peer) -> Problem {
+        guard let uid = peer.uid else { return .nobody }
         if Account.isDynamic(uid) { return .dynamicUser(uid) }
-        if settings.current.administrators.names(uid) || users.lastKnown(uid) != nil { return .tooManyConnections }
+        if administrators(at: peer.entrance).names(uid) || users.lastKnown(uid) != nil { return .tooManyConnections }
         switch users.subordination(of: uid) {
         case .subordinate(let owner): return .subordinateUser(uid, of: owner)
         case .unsettled: return .userDatabaseSilent
@@ -55,17 +57,17 @@ final class Callers: Sendable {
     }
 
     /// - Throws: the reason why the uid is not a user here, or that this cannot be determined now.
-    func caller(_ uid: UInt32) async throws(Problem) -> Caller {
+    func caller(_ uid: UInt32, at entrance: Entrance) async throws(Problem) -> Caller {
         let standing = await users.standing(of: uid)
-        let settings = self.settings.current
-        let isNamed = settings.administrators.names(uid)
+        let administrators = administrators(at: entrance)
+        let isNamed = administrators.names(uid)
         if User.numbersOfNobody.contains(uid) { throw .unknownUser(uid) }
         switch standing {
         case .user(let user):
             // An administrator named by uid must be able to settle other uids, so this one's name is not checked.
             if !isNamed, try await !isRecognized(uid, as: user.name) { throw .numberOfAnother(uid) }
-            return Caller(user, isAdministrator: settings.administrators.contains(user))
-        case .unknown where isNamed || settings.admitsUnknownUsers:
+            return Caller(user, isAdministrator: administrators.contains(user))
+        case .unknown where isNamed || settings.current.admitsUnknownUsers:
             return Caller(uid: uid, name: String(uid), isAdministrator: isNamed)
         case .unknown: throw .unknownUser(uid)
         case .subordinate(let owner): throw .subordinateUser(uid, of: owner)
@@ -76,6 +78,10 @@ final class Callers: Sendable {
             if isNamed { return Caller(uid: uid, name: String(uid), isAdministrator: true) }
             throw .userDatabaseSilent
         }
+    }
+
+    private func administrators(at entrance: Entrance) -> Administrators {
+        entrance.admitsAdministrators ? settings.current.administrators : .none
     }
 
     /// True if the uid still belongs to its owner, judged by the name.

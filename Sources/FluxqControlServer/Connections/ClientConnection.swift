@@ -10,21 +10,22 @@ import ServiceLifecycle
 /// One client's connection: requests and responses in turn, until either side ends it.
 struct ClientConnection: Sendable {
     let channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-    /// From the kernel; nil if it cannot tell.
-    let uid: UInt32?
+    let state: ConnectionState
     /// Held until the connection is closed and all its requests have ended. So a client cannot free it by disconnecting
     /// early.
     let place: ConnectionCap.Place
     let routes: Routes
     let logger: Logger
 
+    private var peer: Peer { state.peer }
+
     /// Returns once the connection is closed.
     func run() async {
-        guard let uid, case .admitted = place.entry else {
-            return await refuse(place.entry, reasonForRefusal)
+        guard let uid = peer.uid, case .admitted = place.entry else {
+            return await refuse(place.entry, routes.callers.reasonForRefusal(peer))
         }
         do throws(Problem) {
-            let caller = try await routes.callers.caller(uid)
+            let caller = try await routes.callers.caller(uid, at: peer.entrance)
             let entry = place.settle(caller.isAdministrator ? .administrator(uid) : .user(uid))
             guard case .admitted = entry else { return await refuse(explained(entry), .tooManyConnections) }
         } catch  where error.code == .notAllowed {
@@ -32,12 +33,10 @@ struct ClientConnection: Sendable {
         } catch {
             return await refuse(explained(place.refuse(.newcomer(uid))), error)
         }
-        let state = ConnectionState()
-        channel.channel.closeFuture.whenComplete { _ in state.clientLeft() }
 
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await converse(as: uid, state)
+                await converse(as: uid)
             } onGracefulShutdown: {
                 // A client that has just connected may still send its request, and one that has uploaded a picture its
                 // submit. A body that is being received is let through.
@@ -51,7 +50,7 @@ struct ClientConnection: Sendable {
         }
     }
 
-    private func converse(as uid: UInt32, _ state: ConnectionState) async {
+    private func converse(as uid: UInt32) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let requests = RequestReader(
@@ -59,7 +58,7 @@ struct ClientConnection: Sendable {
                     settings: routes.settings)
                 do {
                     while let head = try await requests.next() {
-                        guard try await answer(head, requests, uid, state, outbound) else { break }
+                        guard try await answer(head, requests, uid, outbound) else { break }
                     }
                 } catch is RequestReader.Failure {
                     var response = Response(.notHTTP)
@@ -74,12 +73,12 @@ struct ClientConnection: Sendable {
 
     /// - Returns: true if another request may follow.
     private func answer(
-        _ head: HTTPRequest, _ requests: RequestReader, _ uid: UInt32, _ state: ConnectionState,
+        _ head: HTTPRequest, _ requests: RequestReader, _ uid: UInt32,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     ) async throws -> Bool {
         var response: Response
         do throws(Problem) {
-            let caller = try await routes.callers.caller(uid)
+            let caller = try await routes.callers.caller(uid, at: peer.entrance)
             response = await routes.response(to: Call(head: head, body: requests, caller: caller, connection: state))
         } catch {
             response = Response(error)
@@ -102,11 +101,6 @@ struct ClientConnection: Sendable {
     /// How long a refused client may take to send a request's head; after that it is answered without one.
     private static let patienceWithRefused = Duration.seconds(1)
 
-    /// For a connection that got no place.
-    private var reasonForRefusal: Problem {
-        uid.map(routes.callers.reasonForRefusal) ?? .nobody
-    }
-
     /// A user always gets the reason. Its request may have been read, and without an answer the user could not tell
     /// whether anything was done.
     private func explained(_ entry: ConnectionCap.Entry) -> ConnectionCap.Entry {
@@ -126,7 +120,7 @@ struct ClientConnection: Sendable {
         if isNews {
             logger.info(
                 "Connections are refused.",
-                metadata: ["uid": "\(uid.map { "\($0)" } ?? "unknown")", "why": "\(problem.title)"])
+                metadata: ["uid": "\(peer.uid.map { "\($0)" } ?? "unknown")", "why": "\(problem.title)"])
         }
         await refuse(problem)
     }

@@ -1,5 +1,5 @@
 package import FluxqArchive
-import FluxqHost
+package import FluxqHost
 import FluxqMaintenance
 package import FluxqModel
 package import FluxqStore
@@ -11,10 +11,10 @@ import NIOHTTPTypes
 import NIOPosix
 import ServiceLifecycle
 
-/// The control interface: HTTP/1.1 with JSON on a Unix socket.
+/// The control interface: HTTP/1.1 with JSON on a Unix socket, and on TCP ports of loopback addresses.
 ///
 /// ```
-/// accept ──> which uid? (SO_PEERCRED) ──> ClientConnection ──> whose is it? (Callers) ──> Routes ──> one file per route
+/// accept ──> which uid? (Peer) ──> ClientConnection ──> whose is it? (Callers) ──> Routes ──> one file per route
 /// ```
 package struct ControlServer: Service {
     /// The configured settings, and limits that only tests change.
@@ -66,19 +66,22 @@ package struct ControlServer: Service {
         }
     }
 
-    private let socket: CInt
+    /// The listening sockets.
+    private let descriptors: [(descriptor: CInt, entrance: Entrance)]
     private let settings: Reloadable<Settings>
     private let logger: Logger
     let routes: Routes
     private let cap: ConnectionCap
     private let users: KnownUsers
 
-    /// - Parameter fd: a listening Unix socket; `run()` owns and closes it.
+    /// - Parameters:
+    ///   - fd: a listening Unix socket; `run()` owns and closes it.
+    ///   - ports: closed by `run()` as well.
     package init(
-        socket fd: CInt, store: Store, archive: any ContentStore, settings: Settings, users: KnownUsers = KnownUsers(),
-        logger: Logger
+        socket fd: CInt, ports: [ListeningPort] = [], store: Store, archive: any ContentStore, settings: Settings,
+        users: KnownUsers = KnownUsers(), logger: Logger
     ) {
-        socket = fd
+        descriptors = [(fd, .socket)] + ports.map { ($0.descriptor, .port($0.address)) }
         self.users = users
         users.prepare()
         self.settings = Reloadable(settings)
@@ -96,13 +99,22 @@ package struct ControlServer: Service {
     /// Serves until graceful shutdown. Then no new connections are accepted, long polls and event streams end
     /// immediately, and other requests in progress get `Settings.shutdownGrace` to finish.
     package func run() async throws {
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            // A client that has closed its sending side still gets the answer.
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .bind(socket) { channel in accept(channel) }
+        var listeners: [NIOAsyncChannel<Arrival, Never>] = []
+        for (descriptor, entrance) in descriptors {
+            listeners.append(
+                try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    // A client that has closed its sending side still gets the answer.
+                    .childChannelOption(.allowRemoteHalfClosure, value: true)
+                    .bind(descriptor) { channel in accept(channel, at: entrance) })
+        }
         logger.info("The control interface is open.")
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await serve(listener) }
+            group.addTask { [listeners] in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for listener in listeners { group.addTask { try await serve(listener) } }
+                    try await group.waitForAll()
+                }
+            }
             group.addTask {
                 try await gracefulShutdown()
                 try await Task.sleep(for: settings.current.shutdownGrace)
@@ -156,8 +168,8 @@ package struct ControlServer: Service {
         }
     }
 
-    /// Puts HTTP on a new connection and notes its uid, on the connection's event loop, before its first byte is read.
-    private func accept(_ channel: any Channel) -> EventLoopFuture<Arrival> {
+    /// Puts HTTP on a new connection and notes its peer, on the connection's event loop, before its first byte is read.
+    private func accept(_ channel: any Channel, at entrance: Entrance) -> EventLoopFuture<Arrival> {
         let idleTime = TimeAmount(settings.current.idleTime)
         // Only its pipeline is used; `ClientConnection` handles the requests.
         let http = HTTP1Channel(
@@ -167,16 +179,20 @@ package struct ControlServer: Service {
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: Limits.headerBytes, maxHeaderListSize: Limits.headerBytes,
                     maxHeaderFieldCount: Limits.headerFields)))
-        return PeerCredential.uid(of: channel).flatMap { uid in
-            let place = cap.enter(uid.map(routes.callers.visitor) ?? .stranger)
+        return Peer.of(channel, at: entrance).flatMap { peer in
+            let place = cap.enter(routes.callers.visitor(peer))
             if place.entry == .turnedAway {
                 // Nothing is read, so that the kernel tells the client that it may retry.
                 return channel.setOption(.autoRead, value: false).map { Arrival(channel, nil) }
             }
-            return http.setup(channel: channel, logger: logger).map { http in
+            let state = ConnectionState(of: peer)
+            return channel.pipeline.addHandler(state.watch).flatMap {
+                http.setup(channel: channel, logger: logger)
+            }.map { http in
                 Arrival(
                     channel,
-                    ClientConnection(channel: http, uid: uid, place: place, routes: routes, logger: logger))
+                    ClientConnection(
+                        channel: http, state: state, place: place, routes: routes, logger: logger))
             }
         }
     }

@@ -54,7 +54,7 @@ extension Routes {
             let seen = store.signal.count
             // Stops if the account is gone, or if others' events are streamed to a user who is no longer an
             // administrator.
-            let caller = try await callers.caller(caller.uid)
+            let caller = try await callers.caller(caller.uid, at: connection.entrance)
             if all, !caller.isAdministrator { return }
             let page = try await perUserLock.take(caller.uid) {
                 let events = try await store.events(

@@ -26,7 +26,7 @@ extension Routes {
                 switch await change(of: [.job(id)], after: seen, until: deadline, call.connection) {
                 // A user who has lost the right to see the job while waiting no longer sees it.
                 case .changed:
-                    caller = try await callers.caller(caller.uid)
+                    caller = try await callers.caller(caller.uid, at: call.connection.entrance)
                     continue
                 case .timeUp: break
                 case .over:

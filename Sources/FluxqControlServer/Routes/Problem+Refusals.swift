@@ -196,7 +196,7 @@ extension Problem {
     static let nobody = Problem(
         status: 403, code: .notAllowed, title: "Unknown user",
         detail: "The kernel reports no user of this host for this connection. Connect as a user of this host, not "
-            + "from another user namespace.")
+            + "from another user or network namespace, and keep the connection open.")
 
     static func unknownUser(_ uid: UInt32) -> Problem {
         .init(

@@ -22,6 +22,8 @@ extension Response {
             // A problem consists of strings and numbers, which always encode; its status matters most.
             self.init(status: status)
         }
+        // Required with this status (RFC 9110, 15.5.2). Browsers do not ask for a password in this scheme.
+        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
     }
 }
 

@@ -16,6 +16,8 @@ extension Routes {
             .eTag: tag, .acceptRanges: "bytes", .cacheControl: "private, no-cache",
             // The media type is correct; clients must not guess another.
             .xContentTypeOptions: "nosniff",
+            // Pages of other sites must not show it.
+            .crossOriginResourcePolicy: "same-origin",
         ]
         if call.head.headerFields[.ifNoneMatch].map({ Self.lists($0, tag) }) == true {
             return Response(status: .notModified, headers: headers)

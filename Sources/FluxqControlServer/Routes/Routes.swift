@@ -83,6 +83,11 @@ struct Routes: Sendable {
     }
 
     private func route(_ call: Call) async throws -> Response {
+        if case .port(let address) = call.connection.entrance,
+            let refusal = LoopbackRules.refusal(of: call.head, at: address)
+        {
+            throw refusal
+        }
         // HEAD is handled as GET; the connection omits the body.
         let method = call.head.method == .head ? .get : call.head.method
         let path = call.uri.path
