@@ -56,7 +56,7 @@ install:
 	install -D -m 755 build/bin/fluxqd "$(DESTDIR)$(PREFIX)/sbin/fluxqd"
 	@# fluxqd looks for it beside itself.
 	install -D -m 755 build/bin/fluxq-sandbox "$(DESTDIR)$(PREFIX)/sbin/fluxq-sandbox"
-	install -D -m 644 -t "$(DESTDIR)$(UNITDIR)" systemd/fluxqd.service systemd/fluxqd.socket
+	install -D -m 644 -t "$(DESTDIR)$(UNITDIR)" systemd/fluxqd.service systemd/fluxqd.socket systemd/fluxqd-http.socket
 	install -D -m 644 systemd/fluxq.sysusers "$(DESTDIR)/usr/lib/sysusers.d/fluxq.conf"
 	install -D -m 644 systemd/fluxq.tmpfiles "$(DESTDIR)/usr/lib/tmpfiles.d/fluxq.conf"
 	@# A configuration that is there is the administrator's.

@@ -16,7 +16,7 @@ import UnixSignals
 ///
 /// ```
 /// state directory (lock) ─ archive ─ store ─┬─ workers ── images API (or fluxq-sandbox)
-///                                           └─ control server ── socket
+///                                           └─ control server ── socket, loopback ports
 /// ```
 package struct Daemon: Sendable {
     package struct Options: Sendable {
@@ -79,7 +79,8 @@ package struct Daemon: Sendable {
         }
         CrashPoint.recoveryCommitted.pass()
 
-        let socket = try DaemonSocket.open(path: options.socket, environment: environment)
+        let sockets = try DaemonSockets.open(
+            path: options.socket, addresses: configuration.listen.http, environment: environment)
         CrashPoint.socketBound.pass()
         let sandbox = try await startSandbox(in: directory.path, configuration)
         let complete = { @Sendable (configuration: Configuration) in configuration.calling(sandbox) }
@@ -88,14 +89,15 @@ package struct Daemon: Sendable {
         logger.notice(
             "fluxqd is ready.",
             metadata: [
-                "socket": "\(socket.name)", "state_directory": "\(directory.path)",
+                "socket": "\(sockets.name)", "http": "\(sockets.portNames ?? "off")",
+                "state_directory": "\(directory.path)",
                 "api": "\(options.isSandboxed ? "sandbox" : configuration.addresses)",
             ])
         let serving = {
             @Sendable [isSandboxed = options.isSandboxed] (configuration: Configuration) -> ControlServer.Settings in
             var settings = configuration.controlSettings
-            // The stand-in accepts any key.
-            if !isSandboxed { settings.warnings = configuration.warnings }
+            // The stand-in accepts any key, so its address needs no warning.
+            settings.warnings = (isSandboxed ? [] : configuration.warnings) + sockets.warnings
             return settings
         }
         for warning in serving(written).warnings { logger.warning("\(warning)") }
@@ -105,7 +107,7 @@ package struct Daemon: Sendable {
                 settings: configuration.workerSettings,
                 logger: logger))
         let server = ControlServer(
-            socket: socket.descriptor, store: store, archive: archive,
+            socket: sockets.control, ports: sockets.ports, store: store, archive: archive,
             settings: serving(written), logger: logger)
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, workers: workers,
@@ -137,7 +139,7 @@ package struct Daemon: Sendable {
         try end.get()
         try store.close()
         CrashPoint.databaseClosed.pass()
-        try socket.removeName()
+        try sockets.removeName()
         CrashPoint.socketRemoved.pass()
         logger.notice("fluxqd has stopped.")
     }
@@ -198,26 +200,6 @@ package struct Daemon: Sendable {
     private func exitAtOnce(_ error: any Error) {
         logger.critical("The disk has failed; exiting to recover.", metadata: ["error": "\(error)"])
         _exit(EX_IOERR)
-    }
-}
-
-/// The socket for clients: passed by systemd, or bound here.
-private struct DaemonSocket {
-    let descriptor: CInt
-    let name: String
-    private let bound: ListeningSocket?
-
-    static func open(path: String?, environment: [String: String]) throws -> DaemonSocket {
-        if path == nil, let inherited = try InheritedSocket.take(environment: environment) {
-            return DaemonSocket(descriptor: inherited, name: "systemd", bound: nil)
-        }
-        let path = path ?? environment[SocketPath.environmentVariable] ?? SocketPath.standard
-        let bound = try ListeningSocket.bind(path: path)
-        return DaemonSocket(descriptor: bound.descriptor, name: path, bound: bound)
-    }
-
-    func removeName() throws {
-        try bound?.removeName()
     }
 }
 

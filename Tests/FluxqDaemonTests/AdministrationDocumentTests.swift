@@ -40,6 +40,7 @@ struct AdministrationDocumentTests {
         var other = Configuration()
         other.api.baseURL = "https://other.example/v1"
         other.api.keyFile = "/other"
+        other.listen.http = [LoopbackAddress(.v6, port: 7839)]
         other.sandbox.latency = .seconds(99)
         other.sandbox.linkLifetime = .seconds(99)
         return !setting.keep(Configuration(), &other).isEmpty

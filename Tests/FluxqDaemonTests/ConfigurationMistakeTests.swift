@@ -41,7 +41,7 @@ import Testing
             Mistake(
                 "zzzzzzzzz: 4\n",
                 "FILE:1: zzzzzzzzz is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, retention, "
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, listen, models, prices, retention, "
                     + "sandbox, workers."
             ),
             Mistake(
@@ -50,7 +50,7 @@ import Testing
             Mistake(
                 "[a, b]: 4\n",
                 "FILE:1: A key that is no plain word is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, models, prices, retention, "
+                    + "The groups are access, api, downloads, endpoints, inputs, limits, listen, models, prices, retention, "
                     + "sandbox, workers."
             ),
             Mistake(

@@ -60,6 +60,9 @@ import Testing
         group[.queuedJobs] = .some(nil)
         expected.limits.groups = [try #require(try UserDatabase.group(named: "sudo")): group]
         expected.retention = .init(doneDays: 365, failedDays: 90, canceledDays: 30)
+        expected.listen.http = [
+            LoopbackAddress(.v4(127, 0, 0, 1), port: 7839), LoopbackAddress(.v6, port: 7839),
+        ]
         expected.access.admins = [0, 1000]
         expected.access.adminGroup = 27
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]

@@ -39,6 +39,23 @@ import Testing
         #expect(try RepositoryFile.text("systemd/fluxq.sysusers").split(separator: "\n").contains("g fluxq-users -"))
     }
 
+    @Test("the ports are of the loopback, are for this service by the name that it looks for, and are off by default")
+    func ports() throws {
+        let addresses = try values("ListenStream", in: "fluxqd-http.socket").map { LoopbackAddress($0) }
+        #expect(addresses == [LoopbackAddress("127.0.0.1:7839"), LoopbackAddress("[::1]:7839")])
+        #expect(try values("FileDescriptorName", in: "fluxqd-http.socket") == [InheritedSockets.portName])
+        #expect(try values("FileDescriptorName", in: "fluxqd.socket") == [])
+        #expect(try values("Service", in: "fluxqd-http.socket") == ["fluxqd.service"])
+        #expect(try values("Backlog", in: "fluxqd-http.socket") == ["\(ListeningSocket.backlog)"])
+        for unit in ["fluxqd.service", "fluxqd.socket"] {
+            #expect(try !RepositoryFile.text("systemd/\(unit)").contains("=fluxqd-http.socket"))
+        }
+        // To ask the kernel who a peer is, in the host's network.
+        let families = try values("RestrictAddressFamilies", in: "fluxqd.service").flatMap { $0.split(separator: " ") }
+        #expect(families.contains("AF_NETLINK"))
+        #expect(try values("PrivateNetwork", in: "fluxqd.service") == [])
+    }
+
     @Test("the service is restarted forever, whatever ends it, so that the socket stays up")
     func restarts() throws {
         #expect(try values("Restart", in: "fluxqd.service") == ["on-failure"])
@@ -59,7 +76,7 @@ import Testing
 
     @Test("systemd finds nothing wrong with the units", .enabled(if: hasAnalyzer), .timeLimit(.minutes(30)))
     func verify() throws {
-        let (status, output) = try analyze(["verify"], "fluxqd.service", "fluxqd.socket")
+        let (status, output) = try analyze(["verify"], "fluxqd.service", "fluxqd.socket", "fluxqd-http.socket")
         #expect(status == 0)
         #expect(output == "")
     }

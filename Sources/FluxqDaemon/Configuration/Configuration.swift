@@ -1,3 +1,4 @@
+package import FluxqHost
 package import FluxqImagesAPI
 package import FluxqModel
 
@@ -17,6 +18,7 @@ package struct Configuration: Hashable, Sendable {
     /// The limits of users, in `FluxqStore`'s units.
     package var limits = Configuration.standardLimits
     package var retention = Retention()
+    package var listen = Listen()
     package var access = Access()
     package var prices = Prices()
     package var sandbox = Sandbox()
@@ -98,6 +100,12 @@ package struct Configuration: Hashable, Sendable {
         package var doneDays: Int?
         package var failedDays: Int?
         package var canceledDays: Int?
+    }
+
+    /// Where fluxqd listens besides its Unix socket.
+    package struct Listen: Hashable, Sendable {
+        /// Ports for clients that know no Unix sockets; each once, none with port 0.
+        package var http: [LoopbackAddress] = []
     }
 
     /// The users who see and manage everything, besides root and fluxqd's own user.

@@ -200,6 +200,13 @@ struct Setting: Sendable {
             "For canceled jobs without pictures."),
 
         Setting(
+            "listen.http", .loopbackAddresses, \.listen.http, example: "[127.0.0.1:7839, \"[::1]:7839\"]",
+            reload: .atStart,
+            "Loopback addresses, one or a list, at which fluxqd serves HTTP besides its socket, for clients that know no "
+                + "Unix sockets. The kernel names each client's user. Off by default. fluxqd-http.socket does the same "
+                + "from the start of the host."),
+
+        Setting(
             "access.admins", .users, \.access.admins, example: "[root, 1000]",
             "Administrators (by name or uid), who see and manage everything. root and fluxqd's own user always are."),
         Setting(
