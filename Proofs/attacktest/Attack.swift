@@ -30,6 +30,11 @@ enum Attack: String, CaseIterable, ExpressibleByArgument {
     case forged
     /// Tries every verb on another user's job.
     case others
+    /// Opens as many TCP connections as possible and sends nothing on them.
+    case ports
+    /// Tries every verb on another user's job over TCP, with headers that claim another identity, as a web page, and on
+    /// connections that are closed before fluxqd can ask whose they are.
+    case otherPorts = "other-ports"
     /// Submits jobs on many connections at once.
     case submits
     /// Submits jobs and cancels them immediately, on many connections. No limit on queued jobs is reached, but each job

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FluxqDiskFaults
+import FluxqHost
 import FluxqProofKit
 import FluxqTestSupport
 import Foundation
@@ -57,7 +58,9 @@ struct Run: AsyncParsableCommand {
         // The same environment as in the service, and a limit on the data each attacker leaves, so that it fits on a
         // test host.
         let environment = api.environment
-            .merging(["MALLOC_ARENA_MAX": "2", "FLUXQ_LIMITS_KEPT_BYTES": "128 MiB"]) { $1 }
+            .merging([
+                "MALLOC_ARENA_MAX": "2", "FLUXQ_LIMITS_KEPT_BYTES": "128 MiB", "FLUXQ_LISTEN_HTTP": "\(Self.port)",
+            ]) { $1 }
             .merging(SystemCallShim.silencingNames(while: silence)) { $1 }
         let daemon = try await DaemonProcess.started(
             .init(directory: directory.path, environment: environment, preload: SystemCallShim.path))
@@ -89,6 +92,9 @@ struct Run: AsyncParsableCommand {
         }
         print("Nobody else noticed.")
     }
+
+    /// Hardly any other program uses this address.
+    private static let port = LoopbackAddress(.v4(127, 78, 39, 1), port: 7839)
 
     private func pause(_ daemon: DaemonProcess) async throws {
         let setup = daemon.setup
@@ -128,7 +134,10 @@ struct Run: AsyncParsableCommand {
         func attacker(_ number: Int, _ arguments: [String]) throws -> ChildProcess {
             try start(
                 uid: Victim.uid + 1 + UInt32(number),
-                ["attack", "--attack", attack.rawValue, "--seed", "\(seed &+ UInt64(number))"] + arguments)
+                [
+                    "attack", "--attack", attack.rawValue, "--seed", "\(seed &+ UInt64(number))",
+                    "--port", "\(Self.port)",
+                ] + arguments)
         }
         var own: [[String]] = Array(repeating: [], count: attackers)
         if attack.own != nil {

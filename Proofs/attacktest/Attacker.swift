@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxqHost
 import FluxqTestSupport
 import Glibc
 
@@ -8,6 +9,7 @@ struct Attacker: ParsableCommand {
 
     @Option var attack: Attack
     @Option var socket: String
+    @Option(transform: Self.address) var port: LoopbackAddress
     @Option var seconds: Double
     @Option var seed: UInt64
     /// The victim's job.
@@ -19,7 +21,8 @@ struct Attacker: ParsableCommand {
 
     func run() throws {
         var play = Play(
-            attack: attack, socket: socket, end: .now + .seconds(seconds), job: job, own: own ?? 0, seed: seed)
+            attack: attack, socket: socket, port: port, end: .now + .seconds(seconds), job: job, own: own ?? 0,
+            seed: seed)
         if prepare {
             print(play.prepare() ?? "")
         } else {
@@ -30,6 +33,11 @@ struct Attacker: ParsableCommand {
             print(failure)
             throw ExitCode(1)
         }
+    }
+
+    private static func address(_ text: String) throws -> LoopbackAddress {
+        guard let address = LoopbackAddress(text) else { throw ValidationError("\(text) is no loopback address") }
+        return address
     }
 }
 
@@ -46,6 +54,7 @@ private struct Request {
 private struct Play {
     let attack: Attack
     let socket: String
+    let port: LoopbackAddress
     let end: ContinuousClock.Instant
     let job: Int64
     let own: Int64
@@ -54,9 +63,13 @@ private struct Play {
     /// A response that should not have come, such as another user's text.
     private(set) var failure: String?
 
-    init(attack: Attack, socket: String, end: ContinuousClock.Instant, job: Int64, own: Int64, seed: UInt64) {
+    init(
+        attack: Attack, socket: String, port: LoopbackAddress, end: ContinuousClock.Instant, job: Int64, own: Int64,
+        seed: UInt64
+    ) {
         self.attack = attack
         self.socket = socket
+        self.port = port
         self.end = end
         self.job = job
         self.own = own
@@ -66,6 +79,7 @@ private struct Play {
     mutating func run() {
         switch attack {
         case .connections: hold("")
+        case .ports: hold("", opening: { RawSocket($0.port) })
         case .subordinates: comeAsMany(asking: Request("GET /v1/queue"), each: 50)
         case .subordinateSubmits: comeAsMany(asking: job(), each: 1)
         case .lookups: comeAsMany(asking: Request("GET /v1/queue"), each: 5)
@@ -91,6 +105,7 @@ private struct Play {
             crowd(answered: "422", "400") { Self.monstrousJSON.randomElement(using: &$0.dice) ?? Request("GET /") }
         case .forged: again { $0.forged() }
         case .others: again { $0.others() }
+        case .otherPorts: while ContinuousClock.now < end, failure == nil { otherPorts() }
         case .submits: crowd(answered: "201") { $0.job() }
         case .cancels: cancels()
         case .uploads: flood()
@@ -232,10 +247,12 @@ private struct Play {
     }
 
     /// Holds as many connections as it can get, and keeps sending a little on each.
-    private mutating func hold(_ beginning: String, then more: String = "") {
+    private mutating func hold(
+        _ beginning: String, then more: String = "", opening open: (Play) -> RawSocket? = { RawSocket($0.socket) }
+    ) {
         var held: [RawSocket] = []
         while ContinuousClock.now < end {
-            while held.count < 1000, ContinuousClock.now < end, let connection = RawSocket(socket) {
+            while held.count < 1000, ContinuousClock.now < end, let connection = open(self) {
                 cases += 1
                 guard connection.send(beginning) else { break }
                 held.append(connection)
@@ -401,6 +418,48 @@ private struct Play {
         say(Request("GET /v1/events?all=true"))
         say(Request("POST /v1/queue/pause"))
         say(Request("GET /v1/usage?all=true"))
+    }
+
+    private mutating func otherPorts() {
+        let bearer = "Authorization: Bearer victim\r\nX-Uid: \(Victim.uid)\r\nX-Forwarded-For: 127.0.0.1\r\n"
+        let hosts = ["\(port)", "localhost:\(port.port)", "victim.localhost:\(port.port)", "evil.example", "fluxq"]
+        let host = "Host: \(hosts.randomElement(using: &dice) ?? "")\r\n"
+        func headers(_ more: String) -> String { host + more }
+        for (method, path) in [
+            ("GET", ""), ("GET", "?wait=1"), ("GET", "/images/1"), ("GET", "/input"), ("POST", "/cancel"),
+            ("POST", "/retry"),
+        ] {
+            let more = headers(Bool.random(using: &dice) ? bearer : "")
+            let theirs = sayAtPort(Request("\(method) /v1/jobs/\(job)\(path)", more))
+            let none = sayAtPort(Request("\(method) /v1/jobs/\(Victim.noJob)\(path)", more))
+            compare(theirs, none, "\(method) \(path) over TCP")
+            // An attack that does not reach fluxqd is none.
+            if theirs.hasPrefix("HTTP/1.1 404 ") { cases += 1 }
+        }
+        // As a web page of another site, and as an administrator.
+        let origin = "Host: \(port)\r\nOrigin: http://evil.example\r\nContent-Type: text/plain\r\n"
+        for (request, what) in [
+            (Request("POST /v1/jobs", origin, body: job().text), "a form of another site"),
+            (Request("POST /v1/queue/resume", "Host: \(port)\r\n\(bearer)"), "an administrator over TCP"),
+            (Request("GET /v1/usage?all=true", "Host: \(port)\r\n\(bearer)"), "an administrator's look over TCP"),
+        ] {
+            let answer = sayAtPort(request)
+            if answer.hasPrefix("HTTP/1.1 2") { failure = "\(what) is served: \(answer.prefix(400))" }
+        }
+        // Requests on connections that end before fluxqd asks whose they are.
+        for _ in 0..<20 {
+            guard let connection = RawSocket(port) else { break }
+            if Bool.random(using: &dice) { connection.resetAtEnd() }
+            connection.send(Request("POST /v1/jobs/\(job)/cancel", "Host: \(port)\r\n\(bearer)").text)
+        }
+    }
+
+    private mutating func sayAtPort(_ request: Request) -> String {
+        guard let connection = RawSocket(port) else { return "" }
+        connection.send(request.text)
+        let answer = connection.receiveAll()
+        look(at: answer)
+        return answer
     }
 
     /// The answers about another user's job and about a missing job must be the same, byte for byte. Over a limit,

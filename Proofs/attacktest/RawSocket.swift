@@ -1,18 +1,15 @@
+import FluxqHost
 import Glibc
 
 /// A connection to the daemon that sends arbitrary bytes.
 final class RawSocket {
     private let descriptor: Int32
 
-    /// nil if the connection is refused.
+    /// A connection to the Unix socket at `path`; nil if it is refused.
     ///
     /// - Parameter patience: how long a call may block, in seconds.
-    init?(_ path: String, patience: Int = 2) {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        var patience = timeval(tv_sec: patience, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    convenience init?(_ path: String, patience: Int = 2) {
+        self.init(family: AF_UNIX, patience: patience)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
@@ -21,13 +18,30 @@ final class RawSocket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard connected == 0 else {
-            close(descriptor)
-            return nil
-        }
+        guard connected == 0 else { return nil }
+    }
+
+    /// A connection to a TCP port; nil if it is refused.
+    convenience init?(_ port: LoopbackAddress, patience: Int = 2) {
+        self.init(family: port.family, patience: patience)
+        guard port.withSocketAddress({ connect(descriptor, $0, $1) }) == 0 else { return nil }
+    }
+
+    private init?(family: Int32, patience: Int) {
+        descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        var patience = timeval(tv_sec: patience, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(descriptor) }
+
+    /// Has the connection reset when this object is gone, not closed in order.
+    func resetAtEnd() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+    }
 
     /// - Returns: true if everything was sent; false if the peer has closed or does not read.
     @discardableResult
