@@ -1,6 +1,6 @@
 /// Parsers of bytes from outside. Each target defines what must be true for any bytes.
 enum FuzzTarget: String, CaseIterable {
-    case picture, answer, base64, submission
+    case picture, answer, base64, submission, multipart
 
     static let chosen = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.init(rawValue:))
 
@@ -11,6 +11,7 @@ enum FuzzTarget: String, CaseIterable {
         case .answer: AnswerTarget.check(input)
         case .base64: Base64Target.check(input)
         case .submission: SubmissionTarget.check(input)
+        case .multipart: MultipartTarget.check(input)
         }
     }
 }
