@@ -156,7 +156,7 @@ let package = Package(
                 .embedInCode("0012_api.sql"), .embedInCode("0013_names.sql"),
                 .embedInCode("0014_forgetting.sql"), .embedInCode("0015_retries.sql"),
                 .embedInCode("0016_live_text.sql"), .embedInCode("0017_phases.sql"),
-                .embedInCode("0018_messages.sql"),
+                .embedInCode("0018_messages.sql"), .embedInCode("0019_door.sql"),
             ], swiftSettings: settings),
 
         // Layer 1: what the operating system gives. It knows nothing of fluxq.

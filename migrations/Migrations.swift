@@ -23,5 +23,6 @@ package struct Migration: Sendable {
         Migration(name: "0016_live_text", sql: String(decoding: PackageResources._016_live_text_sql, as: UTF8.self)),
         Migration(name: "0017_phases", sql: String(decoding: PackageResources._017_phases_sql, as: UTF8.self)),
         Migration(name: "0018_messages", sql: String(decoding: PackageResources._018_messages_sql, as: UTF8.self)),
+        Migration(name: "0019_door", sql: String(decoding: PackageResources._019_door_sql, as: UTF8.self)),
     ]
 }

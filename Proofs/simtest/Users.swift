@@ -127,6 +127,7 @@ final class Users: @unchecked Sendable {
                 trace.say("job \(job.id) is \"\(edit.prompt)\"")
             // The input has been forgotten meanwhile, or the owner's queue is full.
             case .unknownInput, .overLimit: break
+            case .held: trace.violate("\"\(edit.prompt)\" was refused, although no client waits for its answer")
             case .keyReused: trace.violate("\"\(edit.prompt)\" was refused as another's key")
             case .keyForgotten(let job):
                 if !edit.forgotten.contains(job) {

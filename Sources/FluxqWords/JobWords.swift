@@ -19,6 +19,9 @@ extension FailureCode: WordedCode {
             "fluxqd was restored from a backup of \(time.iso8601), when this job was queued. It may have been "
                 + "called and billed since. \(Self.resend)"
         case .canceledBeforeCall: "Canceled before the API was called; nothing was billed."
+        case .abandoned(let seconds):
+            "Canceled before the API was called, because its client disconnected and did not ask again within "
+                + "\(seconds) s; nothing was billed. Send the request again."
         case .canceledUnbilled: "Canceled. The call did not succeed and was not billed."
         case .canceledDuringCall(let call): "Canceled while it was running. \(call.words)"
         case .canceledDuringDownload(let settlement): settlement.wordsAfterCancel

@@ -104,6 +104,7 @@ extension LifecycleTable.Event {
         case .settledLost: .settled(.init(wanted: 2, saved: 1, lost: 1, unusable: 0))
         case .settledUnusable: .settled(.init(wanted: 2, saved: 0, lost: 0, unusable: 2))
         case .canceled: .canceled
+        case .abandoned: .abandoned(after: .seconds(60))
         case .retried: .retried
         case .struck: .struck(last: "refused alone")
         case .restored: .restored(backedUpAt: Self.nextTry)

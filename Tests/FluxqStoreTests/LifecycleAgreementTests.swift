@@ -92,6 +92,10 @@ extension StoreFixture {
         case .settledLost: try await settle(job, [.saved, .lost])
         case .settledUnusable: try await settle(job, [.unusable, .unusable])
         case .canceled: _ = try await store.cancel(job.id, uid: job.owner.uid)
+        case .abandoned:
+            try raw(
+                "INSERT INTO door_requests (job, uid, fingerprint, stays) VALUES (\(job.id), \(job.owner.uid), 'f', 0)")
+            _ = try await store.abandon(job.id, after: .seconds(60))
         case .retried: _ = try await store.retry(job.id, uid: job.owner.uid)
         case .struck: _ = try await store.write { transaction in try transaction.strike(job.id) }
         case .restored:

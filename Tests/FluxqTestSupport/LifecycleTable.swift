@@ -19,6 +19,7 @@ package enum LifecycleTable {
         case canceled, retried
         case restored = "restored from a backup"
         case struck = "struck for a refusal of its own"
+        case abandoned = "abandoned by its client"
     }
 
     /// The result of an event: the next state with its details, and the billing in the ledger.
@@ -74,6 +75,7 @@ package enum LifecycleTable {
         case (.queued, .claimed): Outcome(.running, phase: .calling, opensAttempt: true)
         case (.queued, .struck): Outcome(.queued)
         case (.queued, .canceled): Outcome(.failed, reason: .canceled)
+        case (.queued, .abandoned): Outcome(.failed, reason: .canceled)
         case (.queued, .restored): Outcome(.failed, reason: .outcomeUnknown)
 
         case (.calling, .answered): Outcome(.running, phase: .archiving, billing: .billed)

@@ -19,6 +19,14 @@ package struct SamplePicture: Sendable, CustomStringConvertible {
         bytes = Data(base64Encoded: base64, options: .ignoreUnknownCharacters).map(Array.init) ?? []
     }
 
+    private init(_ sample: SamplePicture, followedBy bytes: Int) {
+        (name, format, width, height) = (sample.name, sample.format, sample.width, sample.height)
+        self.bytes = sample.bytes + [UInt8](repeating: 7, count: bytes)
+    }
+
+    /// The same picture, with bytes after its end. They belong to the file.
+    package func followed(byBytes count: Int) -> SamplePicture { .init(self, followedBy: count) }
+
     package var description: String { name }
     package var info: PictureInfo { PictureInfo(format: format, width: width, height: height) }
 }

@@ -136,6 +136,10 @@ struct StoredMessageTests {
                 FailureMessage.code(.canceledBeforeCall), #"{"canceledBeforeCall":{}}"#,
                 "Canceled before the API was called; nothing was billed."),
             Row(
+                FailureMessage.code(.abandoned(seconds: 60)), #"{"abandoned":{"seconds":60}}"#,
+                "Canceled before the API was called, because its client disconnected and did not ask again within 60 s; "
+                    + "nothing was billed. Send the request again."),
+            Row(
                 FailureMessage.code(.canceledUnbilled), #"{"canceledUnbilled":{}}"#,
                 "Canceled. The call did not succeed and was not billed."),
             Row(

@@ -174,6 +174,8 @@ extension Routes {
         case .keyForgotten(let job): throw Problem.keyForgotten(job)
         case .unknownInput: throw Problem.failed
         case .overLimit(let reached): throw Problem.overLimit(reached, "Nothing was queued.")
+        // Only a job whose client waits for the answer is refused for this.
+        case .held: throw Problem.failed
         }
     }
 }

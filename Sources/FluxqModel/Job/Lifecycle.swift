@@ -62,6 +62,8 @@ package struct Lifecycle: Hashable, Sendable {
         /// Every picture of the answer is saved, or can never be.
         case settled(Settlement)
         case canceled
+        /// No client has waited for the queued job for that long, and nobody asked to keep it.
+        case abandoned(after: Duration)
         case retried
         /// The database is a backup that was restored: a queued job may have been called since it was made.
         case restored(backedUpAt: Timestamp)
@@ -110,6 +112,10 @@ package struct Lifecycle: Hashable, Sendable {
 
         case (.queued, .canceled):
             state = .failed(.init(reason: .canceled, .canceledBeforeCall))
+            return []
+
+        case (.queued, .abandoned(let time)):
+            state = .failed(.init(reason: .canceled, .abandoned(seconds: Int(time.components.seconds))))
             return []
 
         case (.running(.calling, let cancelRequested), .answered):

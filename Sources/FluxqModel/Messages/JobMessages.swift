@@ -16,6 +16,8 @@ package enum FailureCode: Hashable, Codable, Sendable {
     /// It was queued in the backup that was restored, and may have been called since.
     case restored(backedUpAt: Timestamp)
     case canceledBeforeCall
+    /// Nobody has waited for the queued job for so long.
+    case abandoned(seconds: Int)
     /// Its call did not succeed and was not billed.
     case canceledUnbilled
     case canceledDuringCall(call: CallFailure)

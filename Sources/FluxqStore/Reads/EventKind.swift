@@ -17,6 +17,10 @@ package enum EventKind: String, CaseIterable, Sendable {
     case inputDamaged = "input_damaged"
     case cancelRequested = "cancel_requested"
     case retried, done, failed
+    /// A later OpenAI-compatible request got the job of an earlier one.
+    case joined
+    /// The job's answer was delivered whole to a client of the OpenAI-compatible routes.
+    case delivered
     /// The job was deleted at the request of its owner or an administrator, or by the retention settings.
     case forgotten
     /// An administrator has viewed another user's job, or fetched its pictures.

@@ -39,7 +39,10 @@ extension Store {
                 return .overLimit(limit)
             }
             let result = try transaction.grant(.retried, to: job, by: caller) { _ in .retried }
-            if case .granted = result { try transaction.countRetry(of: job.uid) }
+            if case .granted = result {
+                try transaction.countRetry(of: job.uid)
+                try transaction.noteRetry(of: id)
+            }
             return result
         }
     }

@@ -184,7 +184,7 @@ extension Transaction {
     }
 
     /// True if a lane is held because pictures could not be downloaded, and bought pictures of it are still pending.
-    private func canOnlyWait(_ lane: Lane, _ gate: LaneGate) throws -> Bool {
+    func canOnlyWait(_ lane: Lane, _ gate: LaneGate) throws -> Bool {
         guard gate.hold?.cause == .undeliverable else { return false }
         let pending = try row(
             """

@@ -123,6 +123,8 @@ extension Transaction {
             let parts = column.split(separator: ".")
             try execute("UPDATE \(parts[0]) SET \(parts[1]) = ? WHERE \(parts[1]) = ?", [number, uid])
         }
+        // Nobody can send an identical request again.
+        try execute("DELETE FROM door_requests WHERE uid = ?", [uid])
         try execute("DELETE FROM owners WHERE uid = ?", [uid])
         memory.forget()
         wakeCalls()

@@ -24,11 +24,13 @@ extension Store {
         package var notBefore: Timestamp?
         package var onUnknown: OnUnknown
         package var key: Key?
+        /// nil for a job that no OpenAI-compatible request makes.
+        package var door: Door?
 
         package init(
             owner: User, request: EditRequest, lane: Lane? = nil, priority: Int = 0, label: String? = nil,
             notBefore: Timestamp? = nil,
-            onUnknown: OnUnknown = .fail, key: Key? = nil
+            onUnknown: OnUnknown = .fail, key: Key? = nil, door: Door? = nil
         ) {
             self.owner = owner
             self.request = request
@@ -38,6 +40,7 @@ extension Store {
             self.notBefore = notBefore
             self.onUnknown = onUnknown
             self.key = key
+            self.door = door
         }
     }
 
@@ -53,6 +56,8 @@ extension Store {
         case unknownInput
         /// A limit of the owner prevents it from being queued.
         case overLimit(LimitReached)
+        /// A client waits for its answer, but no call can begin now: the queue is paused, or its lane is held.
+        case held(Waiting)
     }
 
     /// Queues a job, or returns the one that its key already created.
@@ -72,6 +77,9 @@ extension Transaction {
             ?? Lane(endpoint: policy.catalog.endpoints.first?.name ?? Lane.defaultEndpoint, model: model)
         if let limit = try obstacle(toQueueing: order.request.imagesWanted, in: lane, of: owner) {
             return .overLimit(limit)
+        }
+        if let door = order.door, door.isAwaited, let refusal = try refusal(of: order, in: lane, owner) {
+            return refusal
         }
         var input: ContentHash?
         if case .content(let hash) = order.request.image {
@@ -100,6 +108,7 @@ extension Transaction {
                 "fingerprint": order.key?.fingerprint, "not_before": notBefore, "created_at": now,
             ])
         guard let id = inserted else { throw StoreError.other("the insert of a job gave it no number") }
+        if let door = order.door { try record(door, of: id, uid: uid, hasKey: order.key != nil) }
         try recount(id)
         memory.touch(lane, uid)
         try log(.submitted, job: id, uid: uid, state: .queued, actor: uid)
