@@ -225,7 +225,7 @@ extension JobSubmission: Encodable {
 
 extension EditRequest.ParameterValue {
     /// Nil for null, a list and an object.
-    fileprivate init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         switch json {
         case .string(let text): self = .text(text)
         case .integer(let integer): self = .integer(integer)

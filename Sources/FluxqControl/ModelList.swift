@@ -16,6 +16,10 @@ package struct ModelDocument: Hashable, Sendable, Codable {
     package var id: String
     /// `model`.
     package var object = "model"
+    /// Always 0: clients of OpenAI's API expect a time.
+    package var created: Int?
+    /// The endpoint, under the name that clients of OpenAI's API expect.
+    package var ownedBy: String?
     /// The endpoint that its calls go to.
     package var endpoint: String
     /// Whether it is the model of a request that names none.
@@ -53,7 +57,8 @@ package struct ModelDocument: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case id, object, endpoint
+        case id, object, created, endpoint
+        case ownedBy = "owned_by"
         case isDefault = "default"
         case price, currency, fields
     }
@@ -62,6 +67,8 @@ package struct ModelDocument: Hashable, Sendable, Codable {
         id: String, endpoint: String, isDefault: Bool, price: Double?, currency: String?, fields: [Field]
     ) {
         self.id = id
+        created = 0
+        ownedBy = endpoint
         self.endpoint = endpoint
         self.isDefault = isDefault
         self.price = price

@@ -205,8 +205,14 @@ struct PortTests {
         }
         try client.send("GET /v1/queue HTTP/1.1\r\nHost: \(port.address)\r\n\r\n")
         try await TestServer.run(ports: [port]) { server in
-            let answer = await OwnThread.run { Result { try client.read(1 << 16) } }
-            let text = String(decoding: try answer.get(), as: UTF8.self)
+            let answer = await OwnThread.run {
+                Result {
+                    var answer: [UInt8] = []
+                    while case let piece = try client.read(1 << 16), !piece.isEmpty { answer += piece }
+                    return String(decoding: answer, as: UTF8.self)
+                }
+            }
+            let text = try answer.get()
             #expect(text.hasPrefix("HTTP/1.1 403 ") && text.contains("\"code\":\"not_allowed\""), "\(text)")
             #expect(text.contains("network namespace"))
         }

@@ -57,8 +57,13 @@ struct ClientConnection: Sendable {
                     inbound.makeAsyncIterator(), outbound: outbound, connection: state, channel: channel.channel,
                     settings: routes.settings)
                 do {
-                    while let head = try await requests.next() {
-                        guard try await answer(head, requests, uid, outbound) else { break }
+                    var head = try await requests.next()
+                    while let request = head {
+                        let sent = try await answer(request, requests, uid, outbound)
+                        guard sent.mayContinue || sent.settle != nil else { break }
+                        if !sent.mayContinue { channel.channel.close(mode: .output, promise: nil) }
+                        head = try await next(requests, sent)
+                        guard sent.mayContinue else { break }
                     }
                 } catch is RequestReader.Failure {
                     var response = Response(.notHTTP)
@@ -71,19 +76,52 @@ struct ClientConnection: Sendable {
         }
     }
 
-    /// - Returns: true if another request may follow.
+    /// A response that was written.
+    private struct Sent {
+        /// True if another request may follow.
+        var mayContinue: Bool
+        var settle: (@Sendable (_ isTaken: Bool) async -> Void)?
+    }
+
+    /// The next request. Whether it comes, or how the connection ends, shows whether the client has taken the response.
+    private func next(_ requests: RequestReader, _ sent: Sent) async throws -> HTTPRequest? {
+        guard let settle = sent.settle else { return try await requests.next() }
+        let head: HTTPRequest?
+        do {
+            head = try await requests.next()
+        } catch {
+            // A client that closes with unread data resets the connection.
+            await settle(false)
+            throw error
+        }
+        await settle(head != nil ? true : await hasTakenAll())
+        return head
+    }
+
+    /// Whether the client has taken all of the answer, on a connection that ends without an error.
+    private func hasTakenAll() async -> Bool {
+        // A client that was gone before the answer was complete has not received it.
+        if state.clientClosedItsSide, !state.hadClientForLastPiece { return false }
+        if let connection = peer.connection { return UntakenBytes.areNone(on: connection) }
+        if await UntakenBytes.areNone(onSocket: channel.channel) { return true }
+        // The socket cannot be asked once it is closed. A client that closes it with unread data resets the connection,
+        // which is an error.
+        return state.hasClientLeft
+    }
+
     private func answer(
         _ head: HTTPRequest, _ requests: RequestReader, _ uid: UInt32,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
-    ) async throws -> Bool {
-        var response: Response
+    ) async throws -> Sent {
+        var answer: Reply
         do throws(Problem) {
             let caller = try await routes.callers.caller(uid, at: peer.entrance)
-            response = await routes.response(to: Call(head: head, body: requests, caller: caller, connection: state))
+            answer = await routes.answer(to: Call(head: head, body: requests, caller: caller, connection: state))
         } catch {
-            response = Response(error)
-            response.headers[.connection] = "close"
+            answer = Reply(routes.response(to: error, path: head.path))
+            answer.response.headers[.connection] = "close"
         }
+        var response = answer.response
         // A client that is refused before the end of its body may stop sending it.
         let isBodyRefused = response.status.kind == .clientError && !requests.isBodyOver && head.hasBody
         let isLast =
@@ -94,8 +132,13 @@ struct ClientConnection: Sendable {
         logger.debug(
             "A request was answered.",
             metadata: ["uid": "\(uid)", "method": "\(head.method)", "status": "\(response.status.code)"])
-        try await write(response, to: outbound)
-        return await requests.drain() && !isLast
+        do {
+            try await write(response, to: outbound)
+        } catch {
+            await answer.settle?(false)
+            throw error
+        }
+        return Sent(mayContinue: await requests.drain() && !isLast, settle: answer.settle)
     }
 
     /// How long a refused client may take to send a request's head; after that it is answered without one.
@@ -131,10 +174,11 @@ struct ClientConnection: Sendable {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 var parts = inbound.makeAsyncIterator()
-                try await channel.channel.closing(.input, after: Self.patienceWithRefused) {
-                    _ = try await parts.next()
+                let part = try await channel.channel.closing(.input, after: Self.patienceWithRefused) {
+                    try await parts.next()
                 }
-                var response = Response(problem)
+                let path: String? = if case .head(let head)? = part { head.path } else { nil }
+                var response = routes.response(to: problem, path: path)
                 response.headers[.connection] = "close"
                 try await write(response, to: outbound)
             }
@@ -148,7 +192,8 @@ struct ClientConnection: Sendable {
     ) async throws {
         try await response.body.write(
             ResponseStream(
-                response.head, channel: channel, outbound: outbound, patience: routes.settings.idleTime))
+                response.head, channel: channel, outbound: outbound, connection: state,
+                patience: routes.settings.idleTime))
     }
 }
 

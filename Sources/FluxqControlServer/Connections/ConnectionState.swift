@@ -2,10 +2,13 @@ import NIOCore
 import Synchronization
 
 /// The state of a connection for other tasks than its own.
-final class ConnectionState: Sendable {
+package final class ConnectionState: Sendable {
     private struct State {
         var requestsAwaited = 0
         var isAwaitingRequest = false
+        /// Whether the client had its side open before the last piece of the latest answer was sent.
+        var hadClientForLastPiece = true
+        var eventLoop: (any EventLoop)?
     }
 
     /// The client.
@@ -39,16 +42,42 @@ final class ConnectionState: Sendable {
 
     /// True once the client has closed the connection or its sending side, even while a request of it is answered. At a
     /// TCP port both look the same until the next write.
-    var clientClosedItsSide: Bool { inputEnded.hasCome }
+    package var clientClosedItsSide: Bool { inputEnded.hasCome }
+
+    /// The same, with everything that the kernel knew when this was called: the event loop handles what has happened to
+    /// its sockets before it runs a task.
+    package func clientHasClosedItsSide() async -> Bool {
+        // Twice, because the first task may run with sockets that were looked at before the call.
+        for _ in 0..<2 {
+            guard !clientClosedItsSide, let eventLoop = state.withLock({ $0.eventLoop }) else { return true }
+            do {
+                try await eventLoop.submit {}.get()
+            } catch {
+                return true
+            }
+        }
+        return clientClosedItsSide
+    }
+
+    /// True once the client has disconnected, as `clientLeaves` knows it.
+    package var hasClientLeft: Bool { left.hasCome }
+
+    /// Called before each piece of an answer is sent. A client that reads the last piece and then closes is told from one
+    /// that had closed before.
+    func notePiece() {
+        state.withLock { $0.hadClientForLastPiece = !clientClosedItsSide }
+    }
+
+    var hadClientForLastPiece: Bool { state.withLock { $0.hadClientForLastPiece } }
 
     /// Returns when `clientClosedItsSide` becomes true or the task is canceled.
-    func clientStopsSending() async {
+    package func clientStopsSending() async {
         await inputEnded.wait()
     }
 
     /// Returns when the client has disconnected or the task is canceled. At a TCP port the end of what the client sends
     /// counts as that: hardly any client closes its sending side and still waits.
-    func clientLeaves() async {
+    package func clientLeaves() async {
         await left.wait()
     }
 
@@ -68,6 +97,10 @@ final class ConnectionState: Sendable {
 
         init(connection: ConnectionState) {
             self.connection = connection
+        }
+
+        func handlerAdded(context: ChannelHandlerContext) {
+            connection.state.withLock { $0.eventLoop = context.eventLoop }
         }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

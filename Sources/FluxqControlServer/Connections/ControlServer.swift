@@ -79,7 +79,8 @@ package struct ControlServer: Service {
     ///   - ports: closed by `run()` as well.
     package init(
         socket fd: CInt, ports: [ListeningPort] = [], store: Store, archive: any ContentStore, settings: Settings,
-        users: KnownUsers = KnownUsers(), logger: Logger
+        users: KnownUsers = KnownUsers(), logger: Logger,
+        otherInterface: (Routes) -> (any OtherInterface)? = { _ in nil }
     ) {
         descriptors = [(fd, .socket)] + ports.map { ($0.descriptor, .port($0.address)) }
         self.users = users
@@ -87,10 +88,12 @@ package struct ControlServer: Service {
         self.settings = Reloadable(settings)
         self.logger = logger
         let userLog = UserLog(logger)
-        routes = Routes(
+        var routes = Routes(
             store: store, archive: archive, quarantine: Quarantine(store: store, archive: archive, logger: logger),
             callers: Callers(users, store: store, settings: self.settings, logger: logger, userLog: userLog),
             settings: self.settings, logger: logger, userLog: userLog)
+        routes.otherInterface = otherInterface(routes)
+        self.routes = routes
         cap = ConnectionCap(
             perUser: settings.maxConnectionsPerUser, total: settings.maxConnections,
             administrators: settings.administratorsConnections)

@@ -1,12 +1,12 @@
 import HTTPTypes
-import NIOCore
+package import NIOCore
 import NIOHTTPTypes
 import ServiceLifecycle
 
 /// Reads requests from a connection, one after the other, and their bodies piece by piece. Belongs to the one task of
 /// its connection.
-final class RequestReader {
-    enum Failure: Error {
+package final class RequestReader {
+    package enum Failure: Error {
         /// The data is not HTTP, or its header is too long.
         case malformed
         /// The body is incomplete, or not framed as HTTP requires.
@@ -62,7 +62,7 @@ final class RequestReader {
     private var isBodyLate: Bool { ContinuousClock.now >= bodyEnd }
 
     /// The next piece of the body; nil at its end.
-    func piece() async throws(Failure) -> ByteBuffer? {
+    package func piece() async throws(Failure) -> ByteBuffer? {
         if isBodyOver { return nil }
         let part: HTTPRequestPart?
         do {

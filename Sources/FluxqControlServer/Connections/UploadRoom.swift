@@ -12,7 +12,7 @@ import Synchronization
 /// | `limits.input_bytes` | each upload |
 /// | `limits.unused_input_bytes`, `limits.archive_bytes` | the user's stored bytes and uploads in progress |
 /// | the file system, without the space kept for calls | all uploads in progress; one user's at most what is still free |
-final class UploadRoom: Sendable {
+package final class UploadRoom: Sendable {
     private struct State {
         /// Bytes promised to uploads, by their owner's uid.
         var promised: [UInt32: Int64] = [:]

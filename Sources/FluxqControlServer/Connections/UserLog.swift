@@ -1,9 +1,9 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// Limits the log lines that each user can cause per minute. The system's log drops lines of a service that logs too
 /// many, and the dropped lines must be the user's own.
-final class UserLog: Sendable {
+package final class UserLog: Sendable {
     private struct Minute {
         var beginning: ContinuousClock.Instant
         var lines = 0
@@ -22,7 +22,9 @@ final class UserLog: Sendable {
     }
 
     /// - Parameter uid: of the user who causes the line; added to the metadata.
-    func log(_ level: Logger.Level, _ message: Logger.Message, of uid: UInt32, _ metadata: Logger.Metadata = [:]) {
+    package func log(
+        _ level: Logger.Level, _ message: Logger.Message, of uid: UInt32, _ metadata: Logger.Metadata = [:]
+    ) {
         let (isShown, leftOut) = minutes.withLock { minutes -> (Bool, Int) in
             let now = now()
             var minute = minutes[uid] ?? Minute(beginning: now)

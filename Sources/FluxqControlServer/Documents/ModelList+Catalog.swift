@@ -1,9 +1,9 @@
 package import FluxqControl
 package import FluxqModel
-import FluxqStore
+package import FluxqStore
 
 extension ModelList {
-    init(_ catalog: ModelCatalog, prices: [String: StorePolicy.Price]) {
+    package init(_ catalog: ModelCatalog, prices: [String: StorePolicy.Price]) {
         self.init(
             data: catalog.models.compactMap { model in
                 // A model that several endpoints offer is called at the first of them.

@@ -1,15 +1,15 @@
 import FluxqControl
-import FluxqModel
-import HTTPTypes
-import HummingbirdCore
+package import FluxqModel
+package import HTTPTypes
+package import HummingbirdCore
 
 /// A request as its route handles it.
-struct Call {
-    let head: HTTPRequest
-    let uri: URI
-    let body: RequestReader
-    let caller: Caller
-    let connection: ConnectionState
+package struct Call {
+    package let head: HTTPRequest
+    package let uri: URI
+    package let body: RequestReader
+    package let caller: Caller
+    package let connection: ConnectionState
     /// The values of the route's path parameters, such as `id`.
     var parameters: [String: Substring] = [:]
 
@@ -29,7 +29,7 @@ struct Call {
     }
 
     /// The body's size as declared by the sender; nil if undeclared.
-    var contentLength: Int64? { head.headerFields[.contentLength].flatMap { Int64($0) } }
+    package var contentLength: Int64? { head.headerFields[.contentLength].flatMap { Int64($0) } }
 
     /// - Throws: if the query has any parameter, for a route that accepts none.
     func takesNoQuery() throws(Problem) {

@@ -1,8 +1,8 @@
-import FluxqStore
+package import FluxqStore
 import ServiceLifecycle
 
 /// How a wait for a change of the store ended.
-enum Wake: Sendable {
+package enum Wake: Sendable {
     /// Something has changed, perhaps in another topic.
     case changed
     case timeUp
@@ -16,6 +16,14 @@ extension Routes {
     func change(
         of topics: [ChangeSignal.Topic], after seen: UInt64, until deadline: ContinuousClock.Instant,
         _ connection: ConnectionState
+    ) async -> Wake {
+        await change(of: topics, after: seen, until: deadline) { await connection.clientLeaves() }
+    }
+
+    /// - Parameter leaving: returns when the wait is over for the client, or the task is canceled.
+    package func change(
+        of topics: [ChangeSignal.Topic], after seen: UInt64, until deadline: ContinuousClock.Instant,
+        leaving: @escaping @Sendable () async -> Void
     ) async -> Wake {
         await withTaskGroup(of: Wake.self) { group in
             for topic in topics {
@@ -34,7 +42,7 @@ extension Routes {
                 return .over
             }
             group.addTask {
-                await connection.clientLeaves()
+                await leaving()
                 return .over
             }
             let first = await group.next()

@@ -1,8 +1,6 @@
-import Crypto
 import FluxqArchive
 import FluxqControl
 import FluxqFormats
-import FluxqImagesAPI
 import FluxqModel
 import FluxqStore
 import FoundationEssentials
@@ -30,8 +28,8 @@ extension Routes {
             }
             // The same catalog checks and submits the fields, even if a reload comes in between.
             let catalog = settings.catalog
-            let submission = try await check(reading, image, catalog, call)
-            return try await submit(submission, under: key, image, catalog, call)
+            let submission = try await check(reading, image, catalog, of: call.caller.uid)
+            return try await response(to: submit(submission, under: key, image, catalog, of: call.caller), call)
         } catch {
             if let file = image.file { await archive.spool.discard(file) }
             throw error
@@ -76,86 +74,12 @@ extension Routes {
         }
     }
 
-    /// The submission's key, with a fingerprint of the submission. It is taken before defaults are filled in, with the
-    /// picture's hash, so that equal submissions are equal in whatever form they were written.
-    ///
-    /// - Returns: nil without a key, and for a submission that cannot be queued anyway.
+    /// The submission's key; nil without one, and for a submission that cannot be queued anyway.
     private func key(
         of reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage
     ) async throws -> Store.Order.Key? {
         guard reading.wrong.isEmpty, let key = reading.submission.options.key else { return nil }
-        var submission = reading.submission
-        switch image.content {
-        case .absent: break
-        case .text(let text, let bytes):
-            guard bytes <= EditRequest.Bounds.linkBytes else { return nil }
-            submission.request.image = .init(wire: String(decoding: text, as: UTF8.self))
-        case .picture(let file): submission.request.image = .content(try await archive.spool.hash(of: file))
-        case .undecodable: return nil
-        }
-        let digest = SHA256.hash(data: Data(try jsonLine(submission).utf8))
-        return .init(text: key, fingerprint: ContentHash(digest: Array(digest)))
-    }
-
-    /// Finds all errors at once: types, ranges, and the picture's bytes.
-    /// - Returns: the submission; if its picture was sent as bytes, with a placeholder hash.
-    private func check(
-        _ reading: (submission: JobSubmission, wrong: [EditRequest.FieldError]), _ image: SubmittedImage,
-        _ catalog: ModelCatalog, _ call: Call
-    ) async throws -> JobSubmission {
-        var (submission, wrong) = reading
-        func note(_ problem: String) { wrong.append(.init(field: "image", problem: problem)) }
-        switch image.content {
-        case .absent: break
-        case .text(let text, let bytes) where bytes <= EditRequest.Bounds.linkBytes:
-            submission.request.image = .init(wire: String(decoding: text, as: UTF8.self))
-        case .text(_, let bytes):
-            submission.request.image = .content(.placeholder)
-            note("must be a link of at most \(EditRequest.Bounds.linkBytes) bytes, but has \(bytes)")
-        case .picture(let file):
-            submission.request.image = .content(.placeholder)
-            // Reads the whole file.
-            let inspected = try await uploadTurns.take(call.caller.uid) { try await archive.spool.inspect(file) }
-            if case .failure(let defect) = inspected { note(defect.description) }
-        case .undecodable:
-            submission.request.image = .content(.placeholder)
-            note("is a data: URI whose text is not base64, or ends early")
-        }
-        if case .failure(let invalid) = submission.request.validated(
-            by: catalog, drawSeed: { EditRequest.Bounds.lowestSeed })
-        {
-            if invalid.unknownModel != nil, !wrong.contains(where: { $0.field == "model" }) { throw invalid }
-            // A field of the wrong type is missing here; errors that follow from that are not reported.
-            let named = Set(wrong.map(\.field))
-            wrong += invalid.fields.filter { !named.contains($0.field) }
-        }
-        if case .link(let link) = submission.request.image, !wrong.contains(where: { $0.field == "image" }),
-            let problem = PictureLink.problem(with: link, mayBePrivate: settings.allowsPrivateLinks)
-        {
-            note(problem)
-        }
-        guard wrong.isEmpty else { throw EditRequest.Invalid(fields: wrong) }
-        return submission
-    }
-
-    private func submit(
-        _ checked: JobSubmission, under key: Store.Order.Key?, _ image: SubmittedImage, _ catalog: ModelCatalog,
-        _ call: Call
-    ) async throws -> Response {
-        let caller = call.caller
-        var submission = checked
-        if let file = image.file { submission.request.image = .content(try await keep(file, for: caller).hash) }
-        let request = try submission.request.validated(by: catalog, drawSeed: settings.drawSeed).get()
-        let options = submission.options
-        let order = Store.Order(
-            owner: caller.user, request: request, lane: catalog.lane(for: request.model),
-            priority: options.priority ?? 0, label: options.label,
-            notBefore: options.notBefore?.timestamp, onUnknown: options.onUnknown ?? .fail,
-            key: key)
-
-        let result = try await store.submit(order)
-        if case .unknownInput = result, case .content(let hash) = request.image { throw Problem.noSuchInput(hash) }
-        return try await response(to: result, call)
+        return try await fingerprint(of: reading.submission, image).map { .init(text: key, fingerprint: $0) }
     }
 
     private func response(to result: Store.Submission, _ call: Call) async throws -> Response {
@@ -187,9 +111,4 @@ extension Call {
         let essence = type.prefix { $0 != ";" && $0 != " " }.lowercased()
         return essence == "application/json" || essence.hasSuffix("+json")
     }
-}
-
-extension ContentHash {
-    /// Stands for a picture whose hash is not known before it is kept.
-    fileprivate static let placeholder = ContentHash(digest: [UInt8](repeating: 0, count: 32))
 }

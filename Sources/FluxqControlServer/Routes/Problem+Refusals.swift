@@ -1,7 +1,7 @@
 import FluxqArchive
-import FluxqControl
+package import FluxqControl
 import FluxqFormats
-import FluxqModel
+package import FluxqModel
 import FluxqStore
 import FluxqWords
 
@@ -9,7 +9,7 @@ import FluxqWords
 
 extension Problem {
     /// The problem to show to the caller. Details that only an administrator can use go to the log instead.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         self =
             switch error {
             case let problem as Problem: problem
@@ -28,14 +28,14 @@ extension Problem {
         status: 404, code: .noSuchRoute, title: "No such route",
         detail: "fluxqd has no route at that path. Its routes begin with /v1/; docs/http-api.md lists them.")
 
-    static func methodNotAllowed(allowed: String) -> Problem {
+    package static func methodNotAllowed(allowed: String) -> Problem {
         .init(
             status: 405, code: .methodNotAllowed, title: "Wrong method",
             detail: "That path supports only \(allowed).")
     }
 
     /// The same for a job that does not exist and for another user's job.
-    static let noSuchJob = Problem(
+    package static let noSuchJob = Problem(
         status: 404, code: .noSuchJob, title: "No such job",
         detail: "You have no job with that number. List yours with GET /v1/jobs.")
 
@@ -61,7 +61,7 @@ extension Problem {
         status: 404, code: .noSuchInput, title: "No input here",
         detail: "The job edits a link, or no picture. fluxqd does not store its input.")
 
-    static func noSuchInput(_ hash: ContentHash) -> Problem {
+    package static func noSuchInput(_ hash: ContentHash) -> Problem {
         .init(
             status: 422, code: .noSuchInput, title: "No such input",
             detail: "You have no input \(hash). fluxqd removes inputs that no job has used for a day. "
@@ -141,12 +141,12 @@ extension Problem {
             detail: "The picture has \(size) bytes, numbered from 0; the range is outside of them.")
     }
 
-    static let keyReused = Problem(
+    package static let keyReused = Problem(
         status: 409, code: .keyReused, title: "The key is taken",
         detail: "You have already used that key for another request. Use a new key, or submit the same request to "
             + "get its job. Nothing was queued.")
 
-    static func keyForgotten(_ job: JobID) -> Problem {
+    package static func keyForgotten(_ job: JobID) -> Problem {
         .init(
             status: 409, code: .keyReused, title: "The key belongs to a forgotten job",
             detail:
@@ -174,7 +174,7 @@ extension Problem {
             + "an administrator must free disk space.")
 
     /// - Parameter consequence: what was not done, as a whole sentence.
-    static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
+    package static func overLimit(_ reached: LimitReached, _ consequence: String) -> Problem {
         .init(
             status: 429, code: .overLimit, title: "Over the limit: \(LimitWords.name(reached.kind))",
             detail: "\(reached.account) \(reached.release) \(consequence)", limit: LimitDocument(reached))
@@ -278,7 +278,7 @@ extension Problem {
                 + "administrator.")
     }
 
-    static let failed = Problem(
+    package static let failed = Problem(
         status: 500, code: .internal, title: "fluxqd failed",
         detail:
             "Internal error; see the log (journalctl -u fluxqd). Try again, or tell an administrator."

@@ -1,12 +1,12 @@
 import FluxqControl
 import FoundationEssentials
-import HTTPTypes
-import HummingbirdCore
+package import HTTPTypes
+package import HummingbirdCore
 import NIOCore
 
 extension Response {
     /// A document with its keys in a fixed order, so that equal answers have equal bytes.
-    init(
+    package init(
         _ document: some Encodable, status: HTTPResponse.Status = .ok, mediaType: String = "application/json"
     ) throws {
         self.init(
@@ -28,7 +28,7 @@ extension Response {
 }
 
 /// JSON on one line.
-func jsonLine(_ document: some Encodable) throws -> String {
+package func jsonLine(_ document: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(document), as: UTF8.self)

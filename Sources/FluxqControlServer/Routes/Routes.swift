@@ -1,28 +1,29 @@
-import FluxqArchive
+package import FluxqArchive
 import FluxqControl
 import FluxqHost
-import FluxqMaintenance
+package import FluxqMaintenance
 import FluxqModel
-import FluxqStore
+package import FluxqStore
 import HTTPTypes
 import HummingbirdCore
 import Logging
 
 /// The control interface's routes: this is the only list, which also says who may use them. Each has its own file.
-struct Routes: Sendable {
-    let store: Store
-    let archive: any ContentStore
-    let quarantine: Quarantine
+package struct Routes: Sendable {
+    package let store: Store
+    package let archive: any ContentStore
+    package let quarantine: Quarantine
     let callers: Callers
     /// For operations that take processor time, memory or a database reader. However much a user requests at once,
     /// another user waits for at most one such operation of it.
-    let perUserLock = PerUserLock()
+    package let perUserLock = PerUserLock()
     let uploadTurns = PerUserLock()
-    let uploads: UploadRoom
+    package let uploads: UploadRoom
     let told = ToldLooks()
     private let reloadable: Reloadable<ControlServer.Settings>
     let logger: Logger
-    let userLog: UserLog
+    package let userLog: UserLog
+    var otherInterface: (any OtherInterface)?
 
     /// - Parameter settings: read again at each use.
     init(
@@ -39,7 +40,7 @@ struct Routes: Sendable {
         uploads = UploadRoom(store: store, spool: archive.spool)
     }
 
-    var settings: ControlServer.Settings { reloadable.current }
+    package var settings: ControlServer.Settings { reloadable.current }
 
     static let all: [Route] = [
         Route(.put, "/v1/inputs", .everybody, Routes.putInput),
@@ -67,8 +68,25 @@ struct Routes: Sendable {
         try await perUserLock.take(call.caller.uid) { try Response(JobDocument(job, for: call.caller), status: status) }
     }
 
+    /// A problem in the form that the path's interface uses.
+    ///
+    /// - Parameter path: of the request; nil if it is unknown.
+    func response(to problem: Problem, path: String?) -> Response {
+        path.flatMap { otherInterface?.response(to: problem, path: $0) } ?? Response(problem)
+    }
+
+    func answer(to call: Call) async -> Reply {
+        if case .port(let address) = call.connection.entrance,
+            let refusal = LoopbackRules.refusal(of: call.head, at: address)
+        {
+            return Reply(response(to: refusal, path: call.uri.path))
+        }
+        if let answer = await otherInterface?.answer(to: call) { return answer }
+        return Reply(await response(to: call))
+    }
+
     /// The only way from a request to its response: all errors become problems here.
-    func response(to call: Call) async -> Response {
+    private func response(to call: Call) async -> Response {
         do {
             return try await route(call)
         } catch {
@@ -78,16 +96,13 @@ struct Routes: Sendable {
                     .error, "A request failed.", of: call.caller.uid,
                     ["method": "\(call.head.method)", "error": "\(error)"])
             }
-            return Response(problem)
+            // A path of fluxq's own with a value that cannot be is told in its own form.
+            let isOwn = Self.all.contains { $0.parameters(of: call.uri.path) != nil }
+            return isOwn ? Response(problem) : response(to: problem, path: call.uri.path)
         }
     }
 
     private func route(_ call: Call) async throws -> Response {
-        if case .port(let address) = call.connection.entrance,
-            let refusal = LoopbackRules.refusal(of: call.head, at: address)
-        {
-            throw refusal
-        }
         // HEAD is handled as GET; the connection omits the body.
         let method = call.head.method == .head ? .get : call.head.method
         let path = call.uri.path

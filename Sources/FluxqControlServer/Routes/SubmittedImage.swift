@@ -1,13 +1,13 @@
-import FluxqArchive
+package import FluxqArchive
 import FluxqControl
-import FluxqFormats
-import FluxqModel
+package import FluxqFormats
+package import FluxqModel
 import NIOCore
 
-/// The `image` of a submitted job as it streams in. A `data:` URI is decoded directly into a file of the spool; a hash
-/// or a link is short and stays text.
-struct SubmittedImage {
-    enum Content {
+/// The picture of a submitted job as it streams in. A `data:` URI is decoded directly into a file of the spool, and the
+/// bytes of a picture are written to one; a hash or a link is short and stays text.
+package struct SubmittedImage {
+    package enum Content {
         case absent
         /// As much of it as is needed, and its total number of bytes.
         case text([UInt8], bytes: Int)
@@ -19,7 +19,7 @@ struct SubmittedImage {
 
     private static let scheme = Array("data:".utf8)
 
-    private(set) var content = Content.absent
+    package private(set) var content = Content.absent
     private var decoder = Base64Decoder()
     private let spool: Spool
     private let uploads: UploadRoom
@@ -28,7 +28,7 @@ struct SubmittedImage {
     /// The space promised to the picture, until this value is released.
     private var upload: UploadRoom.Upload?
 
-    init(spool: Spool, uploads: UploadRoom, owner: User, maxBytes: Int64) {
+    package init(spool: Spool, uploads: UploadRoom, owner: User, maxBytes: Int64) {
         self.spool = spool
         self.uploads = uploads
         self.owner = owner
@@ -36,12 +36,12 @@ struct SubmittedImage {
     }
 
     /// The received file, if there is one.
-    var file: IncomingFile? {
+    package var file: IncomingFile? {
         if case .picture(let file) = content { file } else { nil }
     }
 
     /// - Throws: `Problem` if there is a second picture; `ArchiveError`, including `.tooLarge`.
-    mutating func take(_ event: JSONDiverter.Event) async throws {
+    package mutating func take(_ event: JSONDiverter.Event) async throws {
         switch event {
         case .begin(let ordinal):
             guard ordinal == 0 else { throw Problem.imageGivenTwice }
@@ -52,6 +52,17 @@ struct SubmittedImage {
             guard case .picture(let file) = content else { return }
             try await write(to: file) { (decoder) throws(Base64Decoder.Failure) in try decoder.finish() }
         }
+    }
+
+    /// Takes the next bytes of a picture that is sent as it is.
+    /// - Throws: `Problem`; `ArchiveError`, including `.tooLarge`.
+    package mutating func takePicture(_ bytes: [UInt8]) async throws {
+        if case .absent = content {
+            upload = try await uploads.begin(of: owner, length: nil)
+            content = .picture(try await spool.receive(limit: maxBytes))
+        }
+        guard case .picture(let file) = content else { return }
+        try await write(bytes, to: file)
     }
 
     private mutating func take(_ bytes: [UInt8]) async throws {
@@ -89,7 +100,10 @@ struct SubmittedImage {
             content = .undecodable
             return
         }
-        if bytes.isEmpty { return }
+        if !bytes.isEmpty { try await write(bytes, to: file) }
+    }
+
+    private func write(_ bytes: [UInt8], to file: IncomingFile) async throws {
         if file.bytes + Int64(bytes.count) <= maxBytes { try await upload?.take(bytes.count) }
         try await file.write(ByteBuffer(bytes: bytes))
     }
