@@ -82,19 +82,19 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
     ],
     targets: [
-        // Layer 7, as docs/architecture.md draws them: the programs, which know only how to start.
+        // Layer 8, as docs/architecture.md draws them: the programs, which know only how to start.
         .executableTarget(name: "fluxqd", dependencies: ["FluxqDaemon"], swiftSettings: settings),
         .executableTarget(name: "fluxq", dependencies: ["FluxqCommands"], swiftSettings: settings),
         .executableTarget(
             name: "fluxq-sandbox", dependencies: ["FluxqHost", "FluxqSandbox", argumentParser, logging, systemPackage],
             swiftSettings: settings),
 
-        // Layer 6: composition and verbs.
+        // Layer 7: composition and verbs.
         module(
             "FluxqDaemon",
             [
                 "FluxqHost", "FluxqModel", "FluxqControl", "FluxqStore", "FluxqArchive", "FluxqImagesAPI",
-                "FluxqMaintenance", "FluxqControlServer", "FluxqWorkers", argumentParser, logging,
+                "FluxqMaintenance", "FluxqControlServer", "FluxqDoor", "FluxqWorkers", argumentParser, logging,
                 serviceLifecycle, unixSignals, nioCore, nioPosix, systemPackage, yams,
             ]),
         module(
@@ -102,6 +102,15 @@ let package = Package(
             [
                 "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqControlClient",
                 argumentParser, crypto, nioPosix, systemPackage,
+            ]),
+
+        // Layer 6: another interface on the control server's connections.
+        module(
+            "FluxqDoor",
+            [
+                "FluxqModel", "FluxqFormats", "FluxqWords", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqMaintenance", "FluxqControlServer", "FluxqHost", hummingbirdCore, httpTypes, nioCore, logging,
+                serviceLifecycle, crypto,
             ]),
 
         // Layer 5: the two sides of the socket, and the work.
@@ -180,7 +189,8 @@ let package = Package(
             name: "fluxq-simtest",
             dependencies: [
                 "FluxqHost", "FluxqModel", "FluxqWords", "FluxqStore", "FluxqArchive", "FluxqImagesAPI", "FluxqWorkers",
-                "FluxqTestSupport", argumentParser, crypto, grdb, logging, nioCore, serviceLifecycleTestKit,
+                "FluxqDoor", "FluxqTestSupport", argumentParser, crypto, grdb, logging, nioCore,
+                serviceLifecycleTestKit,
             ],
             path: "Proofs/simtest", swiftSettings: settings),
         // The proofs: `make crashtest` and its like.
@@ -195,7 +205,7 @@ let package = Package(
             name: "crashtest",
             dependencies: [
                 "FluxqModel", "FluxqWorkers", "FluxqControl", "FluxqControlClient", "FluxqSandbox", "FluxqTestSupport",
-                "FluxqProofKit", argumentParser, unixSignals,
+                "FluxqProofKit", argumentParser, crypto, unixSignals,
             ],
             path: "Proofs/crashtest", swiftSettings: settings),
         // Preloaded into fluxqd: makes system calls fail, or records them.
@@ -263,10 +273,17 @@ let package = Package(
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle, systemPackage, yams,
             ]),
         tests(
+            "FluxqDoor",
+            also: [
+                "FluxqHost", "FluxqModel", "FluxqFormats", "FluxqControl", "FluxqStore", "FluxqArchive",
+                "FluxqControlServer", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging, serviceLifecycle,
+                systemPackage, yams,
+            ]),
+        tests(
             "FluxqDaemon",
             also: [
-                "FluxqHost", "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqWorkers", logging,
-                systemPackage,
+                "FluxqHost", "FluxqModel", "FluxqArchive", "FluxqStore", "FluxqImagesAPI", "FluxqDoor", "FluxqWorkers",
+                logging, systemPackage,
             ]),
         tests("FluxqControlClient", also: ["FluxqHost", "FluxqControl", "FluxqModel", systemPackage]),
         tests(

@@ -97,7 +97,7 @@ extension CrashPoint {
             .lastByteReleased, .lastByteHandedOver, .answerHeadReceived, .answerBegun, .inlinePictureReceived,
             .answerRead,
             .fileLinked, .inlinePictureArchived, .answerRecorded, .answerForgotten, .pictureReceived, .pictureArchived,
-            .pictureRecorded:
+            .pictureRecorded, .doorAnswerMade, .doorAnswerBegun, .doorAnswerSent, .doorAnswerTaken, .doorDeliveryNoted:
             .work
         case .drainBegun, .drainEnded, .databaseClosed, .socketRemoved: .stop
         }
@@ -118,7 +118,8 @@ extension CrashPoint {
         case .directoryLocked, .incomingEmptied, .databaseOpened, .migrationWritten, .databaseMigrated,
             .recoveryCommitted, .socketBound, .readinessAnnounced, .answerTakenBack, .cancelCommitted, .retryCommitted,
             .inputForgotten,
-            .contentUnlinked, .drainBegun, .drainEnded, .databaseClosed, .socketRemoved:
+            .contentUnlinked, .doorAnswerMade, .doorAnswerBegun, .doorAnswerSent, .doorAnswerTaken,
+            .doorDeliveryNoted, .drainBegun, .drainEnded, .databaseClosed, .socketRemoved:
             1
         }
     }

@@ -1,6 +1,7 @@
 import FluxqArchive
 import FluxqControl
 import FluxqControlServer
+import FluxqDoor
 import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
@@ -106,15 +107,19 @@ package struct Daemon: Sendable {
                 store: store, archive: archive, apis: apis, clock: clock,
                 settings: configuration.workerSettings,
                 logger: logger))
+        let waitingRoom = WaitingRoom(store: store, elapsed: { HostClock.monotonic() })
+        let door = Reloadable(written.door)
         let server = ControlServer(
             socket: sockets.control, ports: sockets.ports, store: store, archive: archive,
-            settings: serving(written), logger: logger)
+            settings: serving(written), logger: logger
+        ) { routes in Door(routes, waitingRoom, settings: door) }
         let health = HealthReport(
             notifier: notifier, interval: WatchdogInterval(environment: environment), store: store, workers: workers,
             logger: logger)
 
         let reload = Reload(
-            .init(store: store, workers: workers, server: server, apis: Array(apis.values)), present: written,
+            .init(store: store, workers: workers, server: server, door: door, apis: Array(apis.values)),
+            present: written,
             notifier: notifier,
             logger: logger, read: read, complete: complete, serving: serving)
 
@@ -122,7 +127,8 @@ package struct Daemon: Sendable {
         let watch: [any Service] = sandbox.map { [SandboxWatch(sandbox: $0, logger: logger)] } ?? []
         let services: [any Service] =
             watch + [
-                health, server, workers, GroupRefresh(store: store, logger: logger),
+                health, server, AbandonedJobs(waitingRoom, logger: logger), workers,
+                GroupRefresh(store: store, logger: logger),
                 StoppingNotice(notifier: notifier, drain: configuration.workers.drain, logger: logger),
             ]
         let end = await runUntilSignal(

@@ -1,4 +1,5 @@
 import FluxqControlServer
+import FluxqDoor
 import FluxqHost
 import FluxqImagesAPI
 import FluxqStore
@@ -14,6 +15,7 @@ final class Reload: Sendable {
         let store: Store
         let workers: Workers
         let server: ControlServer
+        let door: Reloadable<Door.Settings>
         let apis: [ImagesClient]
     }
 
@@ -125,6 +127,7 @@ final class Reload: Sendable {
         parts.store.reload(taken.storePolicy)
         parts.workers.reload(taken.workerSettings)
         parts.server.reload(serving(taken))
+        parts.door.replace(with: taken.door)
         present.withLock { $0 = taken }
         for key in late {
             logger.warning("A changed key needs a restart: systemctl restart fluxqd", metadata: ["key": "\(key)"])

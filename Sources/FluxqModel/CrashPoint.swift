@@ -45,6 +45,10 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     // A picture behind a link.
     case pictureReceived, pictureArchived, pictureRecorded
 
+    /// The answer of an OpenAI-compatible request is made from the archive; its first bytes are handed to the connection;
+    /// the kernel has all of it; the client has taken all of it; and that is recorded.
+    case doorAnswerMade, doorAnswerBegun, doorAnswerSent, doorAnswerTaken, doorDeliveryNoted
+
     // Unused content.
     case inputForgotten, contentUnlinked
 

@@ -41,8 +41,8 @@ import Testing
             Mistake(
                 "zzzzzzzzz: 4\n",
                 "FILE:1: zzzzzzzzz is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, listen, models, prices, retention, "
-                    + "sandbox, workers."
+                    + "The groups are access, api, door, downloads, endpoints, inputs, limits, listen, models, prices, "
+                    + "retention, sandbox, workers."
             ),
             Mistake(
                 "workers.concurrency: 4\n",
@@ -50,8 +50,8 @@ import Testing
             Mistake(
                 "[a, b]: 4\n",
                 "FILE:1: A key that is no plain word is not a key of fluxqd. "
-                    + "The groups are access, api, downloads, endpoints, inputs, limits, listen, models, prices, retention, "
-                    + "sandbox, workers."
+                    + "The groups are access, api, door, downloads, endpoints, inputs, limits, listen, models, prices, "
+                    + "retention, sandbox, workers."
             ),
             Mistake(
                 "limits:\n  images_a_day: 4\n",

@@ -1,3 +1,4 @@
+import FluxqDoor
 import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
@@ -65,6 +66,7 @@ import Testing
         ]
         expected.access.admins = [0, 1000]
         expected.access.adminGroup = 27
+        expected.door.models = ["gpt-image-*": "black-forest-labs/flux-kontext-max"]
         expected.prices.microsPerImage = ["black-forest-labs/flux-kontext-max": 80_000]
         #expect(
             try ConfigurationFixture().load(try uncommented(but: "base_url", "key_file")) == expected)

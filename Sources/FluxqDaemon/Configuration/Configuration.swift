@@ -1,3 +1,4 @@
+package import FluxqDoor
 package import FluxqHost
 package import FluxqImagesAPI
 package import FluxqModel
@@ -20,6 +21,7 @@ package struct Configuration: Hashable, Sendable {
     package var retention = Retention()
     package var listen = Listen()
     package var access = Access()
+    package var door = Door.Settings()
     package var prices = Prices()
     package var sandbox = Sandbox()
 

@@ -1,3 +1,4 @@
+import FluxqDoor
 import FluxqModel
 import FluxqWorkers
 
@@ -216,6 +217,19 @@ struct Setting: Sendable {
             "access.unknown_users", .oneOf(Configuration.Admission.self), \.access.unknownUsers,
             "Whether uids that are not in this host's user database may use fluxqd: refuse or allow. Subordinate "
                 + "uids (/etc/subuid) and systemd's dynamic ones are always refused."),
+
+        Setting(
+            "door.adopt_seconds", .seconds(0, 7 * 24 * 3600), \.door.adoptTime,
+            "OpenAI-compatible requests: how long a request gets the answer of an earlier, identical one that was not "
+                + "delivered, or whose outcome is unknown, instead of a call of its own."),
+        Setting(
+            "door.patience_seconds", .seconds(1, 3600), \.door.patience,
+            "How long such a request waits for its job. Then its client is told to send it again, which continues the "
+                + "wait. Below the clients' own timeouts."),
+        Setting(
+            "door.models", .modelAliases, \.door.models,
+            example: "{\"gpt-image-*\": \(EditRequest.modelThatRequiresImage)}",
+            "The models to call for names that clients send, because their lists are fixed. A name may end in *."),
 
         Setting("prices.currency", .currency, \.prices.currency, "The currency of all prices."),
         Setting(

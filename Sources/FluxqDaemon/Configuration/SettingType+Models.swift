@@ -18,6 +18,30 @@ extension SettingType<[String: Configuration.Model]> {
     }
 }
 
+extension SettingType<[String: String]> {
+    /// The model to call, by the name that a client sends.
+    static var modelAliases: SettingType {
+        SettingType(
+            shape: .mapping,
+            read: { node throws(SettingRejection) in
+                let pairs = try node.readEach("a group of names, each with its model") {
+                    entry throws(SettingRejection) -> (String, String) in
+                    let star = entry.name.firstIndex(of: "*")
+                    guard !entry.name.isEmpty, star == nil || star == entry.name.indices.last else {
+                        throw entry.value.rejection(
+                            "belongs to the name \(entry.name.quoted), which may have a * only at its end")
+                    }
+                    return (entry.name, try SettingType<String>.modelName.read(entry.value))
+                }
+                return Dictionary(pairs) { first, _ in first }
+            },
+            write: { models in
+                models.isEmpty
+                    ? nil : models.sorted { $0.key < $1.key }.map { "\($0): \($1)" }.joined(separator: ", ")
+            })
+    }
+}
+
 extension Configuration.Model {
     private static let keys = ["requires_image", "omit", "parameters"]
 
