@@ -12,6 +12,7 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case filesMatch = "every archived file is there, matches its hash and is read-only"
         case picturesAreTheirJobs = "no job has another job's picture"
         case ledgersAgree = "the ledger agrees with the jobs, with its sums and with the API's"
+        case answerIsRight = "a client that keeps sending gets its pictures, or the right error"
         case databaseIsWhole = "the database is whole"
     }
 

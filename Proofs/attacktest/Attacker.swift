@@ -1,5 +1,6 @@
 import ArgumentParser
 import FluxqHost
+import FluxqProofKit
 import FluxqTestSupport
 import Glibc
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxqProofKit
 import Glibc
 
 /// The victim: a process of another user that measures how long a look at its job takes during the attack.

@@ -8,16 +8,21 @@ import Synchronization
 
 /// A state directory and the API that its daemons call, over several rounds.
 struct History {
-    /// Clients that are connected at the same time.
-    private static let clients = 4
+    /// Clients of fluxq's own interface that are connected at the same time.
+    private static let hands = 4
     /// The maximum time between the end of a daemon as its clients see it and the end of its process.
     private static let patience = Duration.seconds(20)
+
+    /// In so many lives without a death every client must have been answered.
+    private static let mostLives = 20
 
     let directory: String
     private let api: ProofAPI
     private let setup: DaemonProcess.Setup
     private let plant: Plant?
     private var submitted: [SubmittedJob] = []
+    /// Clients of the OpenAI-compatible routes that have no answer yet.
+    private var clients: [DoorErrand] = []
     private var killed: [KilledLife] = []
 
     /// - Parameter directory: exists and is empty.
@@ -45,6 +50,7 @@ struct History {
     ) async throws -> [Violation] {
         try await passTime()
         var errands = plan.errands
+        clients += plan.clients
         let firstBeginning = Date()
         for death in plan.deaths {
             if death.point?.stage == .housekeeping { try await leaveOldInput(plan.name) }
@@ -57,10 +63,11 @@ struct History {
                         inlinePictures: death.read.pictures, answers: death.read.answers))
             }
             hasDied(death, asPlanned)
-            try plant?.apply(to: setup.stateDirectory)
+            try await plant?.apply(to: setup.stateDirectory)
         }
         try await live(&errands)
-        submitted += errands.map(\.job)
+        submitted += errands.map(\.job) + clients.filter(\.isOver).map(\.job)
+        clients.removeAll(where: \.isOver)
         return try await check(.pausing).violations()
     }
 
@@ -69,9 +76,18 @@ struct History {
     /// - Returns: the final state and the violations in it.
     mutating func end() async throws -> (invariants: Invariants, violations: [Violation]) {
         var errands: [Errand] = []
-        while try await check(.any).state.jobs.contains(where: \.isUnfinished) {
+        var lives = 0
+        while true {
+            let isUnfinished = try await check(.any).state.jobs.contains(where: \.isUnfinished)
+            guard isUnfinished || !clients.isEmpty else { break }
             try await passTime()
             try await live(&errands)
+            submitted += clients.filter(\.isOver).map(\.job)
+            clients.removeAll(where: \.isOver)
+            lives += 1
+            guard lives < Self.mostLives || clients.isEmpty else {
+                throw ProofFailure("clients get no answer: \(clients.map(\.job.prompt))")
+            }
         }
         await api.shutdown()
         let invariants = try await check(.none)
@@ -84,8 +100,8 @@ struct History {
 
     private func check(_ unfinished: Invariants.Unfinished) async throws -> Invariants {
         try await Invariants(
-            stateDirectory: setup.stateDirectory, submitted: submitted, calls: try await api.ledger(),
-            unfinished: unfinished, killed: killed)
+            stateDirectory: setup.stateDirectory, submitted: submitted + clients.map(\.job),
+            calls: try await api.ledger(), unfinished: unfinished, killed: killed)
     }
 }
 
@@ -94,14 +110,14 @@ extension History {
     /// Runs a daemon until it dies as planned, or kills it when all is done before that.
     ///
     /// - Returns: true if it died as planned.
-    private func live(until death: Death, _ errands: inout [Errand]) async throws -> Bool {
+    private mutating func live(until death: Death, _ errands: inout [Errand]) async throws -> Bool {
         let daemon = try DaemonProcess(setup, environment: death.environment)
         let isKilled = Mutex(false)
         let kill: @Sendable () -> Void = {
             isKilled.withLock { $0 = true }
             daemon.process.send(SIGKILL)
         }
-        errands = try await withThrowingTaskGroup(of: Void.self) { [errands] group in
+        (errands, clients) = try await withThrowingTaskGroup(of: Void.self) { [errands, clients] group in
             if case .moment(let after) = death {
                 group.addTask {
                     // Canceled if everything is done earlier.
@@ -109,20 +125,20 @@ extension History {
                     kill()
                 }
             }
-            guard case .ready = try await daemon.readiness() else { return errands }
+            guard case .ready = try await daemon.readiness() else { return (errands, clients) }
             if case .stopping(_, let after) = death {
                 group.addTask {
                     try? await Task.sleep(for: after)
                     daemon.process.send(SIGTERM)
                 }
             }
-            let (left, loss) = try await run(errands, on: daemon)
+            let (left, leftClients, loss) = try await Self.run(errands, clients, on: daemon)
             group.cancelAll()
             switch death {
             case .point where loss == nil: kill()
             case .point, .moment, .stopping: break
             }
-            return left
+            return (left, leftClients)
         }
         let end = try await end(of: daemon)
         let isDoomed = end == .signal(SIGKILL)
@@ -134,10 +150,10 @@ extension History {
 
     /// A complete life: every errand runs to its end, submits are repeated, everything settles, and the daemon is
     /// stopped.
-    private func live(_ errands: inout [Errand]) async throws {
+    private mutating func live(_ errands: inout [Errand]) async throws {
         let daemon = try await DaemonProcess.started(setup)
-        let loss: ControlClientError?
-        (errands, loss) = try await run(errands, on: daemon, again: true)
+        let loss: (any Error)?
+        (errands, clients, loss) = try await Self.run(errands, clients, on: daemon, again: true)
         if let loss { throw ProofFailure("fluxqd left its clients (\(loss)): \(daemon.process.errors)") }
         let end = await daemon.stop()
         guard end == .exit(0) else { throw ProofFailure("fluxqd stopped with \(end): \(daemon.process.errors)") }
@@ -161,18 +177,21 @@ extension History {
         }
     }
 
+    /// Errands and clients in their current state, and the error with which the daemon was lost.
+    private typealias Left = (errands: [Errand], clients: [DoorErrand], loss: (any Error)?)
+
     /// Runs errands concurrently until they are done and all jobs have settled, or the daemon is gone.
     ///
-    /// - Parameter again: whether submits are repeated once they are acknowledged.
-    /// - Returns: the errands in their current state, and the error with which the daemon was lost.
-    private func run(
-        _ errands: [Errand], on daemon: DaemonProcess, again: Bool = false
-    ) async throws -> (errands: [Errand], loss: ControlClientError?) {
+    /// - Parameter again: whether submits are repeated once they are acknowledged, and clients come back that have given
+    ///   up.
+    private static func run(
+        _ errands: [Errand], _ clients: [DoorErrand], on daemon: DaemonProcess, again: Bool = false
+    ) async throws -> Left {
         let socket = daemon.setup.socket
-        let hands = (0..<Self.clients).map { hand in
-            errands.indices.filter { $0 % Self.clients == hand }.map { errands[$0] }
+        let hands = (0..<Self.hands).map { hand in
+            errands.indices.filter { $0 % Self.hands == hand }.map { errands[$0] }
         }
-        return try await withThrowingTaskGroup(of: (errands: [Errand], loss: ControlClientError?).self) { group in
+        return try await withThrowingTaskGroup(of: Left.self) { group in
             for hand in hands where !hand.isEmpty {
                 group.addTask {
                     var hand = hand
@@ -184,12 +203,24 @@ extension History {
                             }
                         }
                     }
-                    return (hand, loss)
+                    return (hand, [], loss)
                 }
             }
-            var result: (errands: [Errand], loss: ControlClientError?) = ([], nil)
+            for client in clients {
+                group.addTask {
+                    var client = client
+                    do {
+                        try await client.go(daemon.setup.socketPath, again: again)
+                        return ([], [client], nil)
+                    } catch let loss as DoorErrand.Loss {
+                        return ([], [client], loss)
+                    }
+                }
+            }
+            var result: Left = ([], [], nil)
             for try await hand in group {
                 result.errands += hand.errands
+                result.clients += hand.clients
                 result.loss = result.loss ?? hand.loss
             }
             if result.loss == nil {

@@ -8,6 +8,8 @@ import Foundation
 struct RoundPlan: Sendable {
     let name: String
     let errands: [Errand]
+    /// Clients of the OpenAI-compatible routes.
+    let clients: [DoorErrand]
     let deaths: [Death]
 
     /// True if there must be no database yet.
@@ -35,7 +37,8 @@ struct RoundPlanner {
     mutating func next(in directory: String) throws -> RoundPlan {
         rounds += 1
         let name = "\(seed)-\(rounds)"
-        return RoundPlan(name: name, errands: try errands(name, in: directory), deaths: deaths())
+        return RoundPlan(
+            name: name, errands: try errands(name, in: directory), clients: clients(name), deaths: deaths())
     }
 
     private mutating func deaths() -> [Death] {
@@ -106,6 +109,40 @@ extension RoundPlanner {
             isKeyed: Int.random(in: 0..<5, using: &random) > 0,
             onUnknown: Int.random(in: 0..<4, using: &random) == 0 ? .retry : .fail,
             wish: Int.random(in: 0..<8, using: &random) == 0 ? .cancel : .nothing)
+    }
+
+    /// One client that passes every point between an answer and its delivery, and some that hang up.
+    private mutating func clients(_ name: String) -> [DoorErrand] {
+        var clients = [
+            DoorErrand(
+                name: "\(name)-door", words: "", n: 2, form: .multipart, hangUps: [], farewell: .sendsAnother,
+                isMarked: true)
+        ]
+        for number in 0..<Int.random(in: 1...4, using: &random) {
+            clients.append(
+                DoorErrand(
+                    name: "\(name)-door\(number)", words: Self.doorWords.randomElement(using: &random) ?? "",
+                    n: [nil, 1, 2].randomElement(using: &random) ?? nil,
+                    form: DoorErrand.Form.allCases.randomElement(using: &random) ?? .json,
+                    hangUps: (0..<Int.random(in: 0...DoorErrand.retries, using: &random)).map { _ in hangUp() },
+                    farewell: DoorExchange.Farewell.allCases.randomElement(using: &random) ?? .closes,
+                    isMarked: Bool.random(using: &random)))
+        }
+        return clients
+    }
+
+    private static let doorWords = [
+        "", "", "", "sandbox:slow=0.03", "sandbox:slow=0.2", "sandbox:both", "sandbox:bytes=400000",
+        "sandbox:fewer=1", "sandbox:moderated", "sandbox:reset", "sandbox:empty", "sandbox:truncated",
+    ]
+
+    private mutating func hangUp() -> DoorExchange.HangUp {
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: .inRequest(.random(in: 0..<1, using: &random))
+        case 1: .waiting(.zero)
+        case 2: .waiting(.milliseconds(Int.random(in: 0...100, using: &random)))
+        default: .inAnswer(.random(in: 0..<1, using: &random))
+        }
     }
 
     private func errand(

@@ -239,6 +239,20 @@ final class Books: @unchecked Sendable {
         return hashes
     }
 
+    /// nil for a job that has not ended.
+    func finishedAt(_ job: JobID) throws -> Timestamp? {
+        Self.time(try value("SELECT finished_at FROM jobs WHERE id = ?", [job.rawValue]))
+    }
+
+    /// True if a job with a prompt that begins so has ended before that time.
+    func hasEnded(_ beginning: String, before time: Timestamp) throws -> Bool {
+        try value(
+            """
+            SELECT EXISTS (SELECT 1 FROM jobs
+                WHERE finished_at < ? AND instr(json_extract(request, '$.prompt'), ?) = 1)
+            """, [time.rawValue, beginning]) ?? false
+    }
+
     func unknownAttempts(prompt: String) throws -> Int {
         let sql = """
             SELECT count(*) FROM attempts JOIN jobs ON id = job

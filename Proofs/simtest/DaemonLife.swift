@@ -1,4 +1,5 @@
 import FluxqArchive
+import FluxqDoor
 import FluxqHost
 import FluxqImagesAPI
 import FluxqModel
@@ -45,6 +46,12 @@ final class DaemonLife: @unchecked Sendable {
     let directory: String
     let store: Store
     let archive: LocalArchive
+    let room: WaitingRoom
+    /// Requests of the OpenAI-compatible routes that are neither seated nor refused.
+    var admissions = 0
+    /// Connections of their clients.
+    private var connections: [DoorConnection] = []
+    private var cancels: Task<Void, Never>?
     private(set) var isServing = false
     /// True if it has been told to stop.
     private(set) var isStopping = false
@@ -67,7 +74,7 @@ final class DaemonLife: @unchecked Sendable {
 
     init(
         number: Int, directory: String, rules: Rules, clock: SimulatedClock, storeDice: Dice,
-        executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI, plant: Plant?
+        executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI, plant: Plant?, hasDoor: Bool
     ) throws {
         self.number = number
         self.directory = directory
@@ -86,6 +93,9 @@ final class DaemonLife: @unchecked Sendable {
             path: "\(directory)/queue.sqlite", policy: plant?.apply(to: rules.policy) ?? rules.policy, now: storeClock,
             random: { storeDice.next() },
             blocking: blocking, onFatal: { trace.violate("the store calls a disk failed that has not: \($0)") })
+        room = WaitingRoom(
+            store: store, patience: plant == .hastyAbandon ? .seconds(1) : WaitingRoom.patience,
+            elapsed: { clock.uptime() }, sleep: { try await clock.sleep(for: $0) })
         let parts = Workers.Parts(
             store: store, archive: archive,
             apis: Dictionary(
@@ -103,6 +113,7 @@ final class DaemonLife: @unchecked Sendable {
                     trace.say("fluxqd starts; interrupted: \(interrupted)")
                 }
                 self.isServing = true
+                if hasDoor, plant != .neverAbandon { self.cancelAbandoned(executor, trace) }
                 await testGracefulShutdown { trigger in
                     self.shutdown = trigger
                     await Workers(parts).run()
@@ -113,6 +124,44 @@ final class DaemonLife: @unchecked Sendable {
             self.isServing = false
             self.isOver = true
         }
+    }
+
+    private func cancelAbandoned(_ executor: SimulatedExecutor, _ trace: Trace) {
+        // It may have been killed while it started.
+        guard !isStopping else { return }
+        cancels = Task(executorPreference: executor) { [room] in
+            await room.run { error in
+                guard self.isReachable, !self.isStopping else { return }
+                if case .full = error { return trace.say("jobs cannot be canceled: the disk is full") }
+                trace.violate("jobs that nobody waits for cannot be canceled: \(error)")
+            }
+        }
+    }
+
+    /// Simulates a connection that ends with the daemon.
+    func open(_ connection: DoorConnection) {
+        connections.removeAll { !$0.isOpen }
+        connections.append(connection)
+    }
+
+    /// Simulates a request of the OpenAI-compatible routes that waits for its job.
+    ///
+    /// - Returns: nil if the client has hung up or fluxqd stops before the job has ended.
+    func end(of id: JobID, of owner: User, on connection: DoorConnection) async throws -> Job? {
+        waited[id, default: 0] += 1
+        defer { waited[id, default: 0] -= 1 }
+        while connection.isOpen, !connection.isEnding {
+            let seen = store.signal.count
+            guard let job = try await store.job(id, uid: owner.uid) else { return nil }
+            if job.hasEnded { return job }
+            await withTaskGroup(of: Void.self) { [store] group in
+                group.addTask { _ = await store.signal.change(of: .job(id), after: seen) }
+                group.addTask { if connection.isOpen, !connection.isEnding { await connection.change() } }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+        return nil
     }
 
     /// Simulates a request at the control socket.
@@ -150,6 +199,7 @@ final class DaemonLife: @unchecked Sendable {
         isStopping = true
         drainEnds = drainEnds ?? clock.elapsed + drainTime.milliseconds
         for wait in waits { wait.cancel() }
+        stopServing()
         shutdown?.triggerGracefulShutdown()
     }
 
@@ -158,7 +208,13 @@ final class DaemonLife: @unchecked Sendable {
         isStopping = true
         drainEnds = clock.elapsed
         for wait in waits { wait.cancel() }
+        stopServing()
         workers?.cancel()
+    }
+
+    private func stopServing() {
+        cancels?.cancel()
+        for connection in connections { connection.beginEnd() }
     }
 
     /// Simulates kill -9; later results of its tasks are ignored.
@@ -166,9 +222,14 @@ final class DaemonLife: @unchecked Sendable {
         isReachable = false
         giveUp()
         for visit in visits { visit.cancel() }
+        for connection in connections { connection.close() }
     }
 
     func close() throws {
         try store.close()
     }
+}
+
+extension Job {
+    var hasEnded: Bool { [.done, .failed].contains(JobState(lifecycle.state)) }
 }

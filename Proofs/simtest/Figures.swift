@@ -12,6 +12,10 @@ struct Figures {
     var fullDisks = 0
     var clockJumps = 0
     var pauses = 0
+    /// Requests to the OpenAI-compatible routes; how many of them got the job of another one; how often a client hung up.
+    var requests = 0
+    var joined = 0
+    var hangUps = 0
     /// Jobs by their end: done, or the reason why they failed.
     var ends: [String: Int] = [:]
     /// Seeds that were run a second time with the same result, step for step.
@@ -34,6 +38,7 @@ struct Figures {
             ("seeds", \.seeds), ("steps", \.steps), ("moves", \.moves), ("jobs", \.jobs), ("calls", \.calls),
             ("billed", \.billed), ("unknown", \.unknown), ("crashes", \.crashes), ("drains", \.drains),
             ("full disks", \.fullDisks), ("clock jumps", \.clockJumps), ("pauses", \.pauses),
+            ("requests of OpenAI's clients", \.requests), ("joined", \.joined), ("hang-ups", \.hangUps),
             ("replayed alike", \.replayed),
         ]
     }

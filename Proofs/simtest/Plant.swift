@@ -41,6 +41,21 @@ enum Plant: String, CaseIterable, ExpressibleByArgument {
     /// Calls of forgotten jobs no longer count against the limits.
     case refundForgotten = "refund-forgotten"
 
+    /// A request of the OpenAI-compatible routes never gets the job of an identical one.
+    case neverJoin = "never-join"
+    /// An answer counts as delivered when it is made.
+    case noteEarly = "note-early"
+    /// Deliveries are not recorded.
+    case forgetDelivery = "forget-delivery"
+    /// Queued jobs that no client waits for are not canceled.
+    case neverAbandon = "never-abandon"
+    /// Queued jobs that no client waits for are canceled at once.
+    case hastyAbandon = "hasty-abandon"
+    /// A request's word that its client does not wait is lost.
+    case forgetPreference = "forget-preference"
+    /// A client that has gone keeps its seat.
+    case holdSeat = "hold-seat"
+
     func apply(to api: any ImagesAPI) -> any ImagesAPI {
         switch self {
         case .sendTwice, .forgetAnswer, .denySending, .chargeOutages: PlantedAPI(plant: self, api: api)

@@ -31,6 +31,8 @@ extension Referee {
         case "failed":
             (mayBegin, next.place) = (event.actor == nil ? [.calling, .archiving, .queued] : [.queued], .failed)
         case "forgotten": mayBegin = [.done, .failed]
+        case "joined": mayBegin = [.queued, .calling, .archiving, .done, .failed]
+        case "delivered": mayBegin = [.done, .failed]
         default: return
         }
         let state =
@@ -48,6 +50,7 @@ extension Referee {
             throw Violation(description: "job \(job) had been canceled, and is \(next.place.rawValue)")
         }
         watched[job] = next
+        try door?.follow(event, of: job, from: known?.place)
         if event.kind == "forgotten" { try forget(job) }
     }
 

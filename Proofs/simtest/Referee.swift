@@ -47,6 +47,8 @@ final class Referee: @unchecked Sendable {
     let lanes: LaneRule
     let outages: OutageRule
     let shares: ShareRule
+    /// nil if the seed has no clients of the OpenAI-compatible routes.
+    var door: DoorRule?
 
     init(
         books: Books, directory: String, rules: DaemonLife.Rules, clock: SimulatedClock, trace: Trace,
@@ -70,6 +72,7 @@ final class Referee: @unchecked Sendable {
         self.directory = directory
         verified = []
         lanes.lifeEnds()
+        door?.lifeBegins()
         try afterCommit()
         try checkPictures(of: books.pictures())
         for edit in users.edits {

@@ -41,7 +41,9 @@ final class SimulatedAPI: @unchecked Sendable {
     var begun: (SimulatedCall) -> Void = { _ in }
     /// True if the daemon may break off a call now.
     var mayGiveUp: () -> Bool = { true }
-    /// Called whenever a call is billed. Returns how often its prompt may have been billed by now.
+    /// True if the jobs with these prompts are for the same wishes.
+    var isSame: (_ first: String, _ second: String) -> Bool = { $0 == $1 }
+    /// Called whenever a call is billed. Returns how often its wish may have been billed by now.
     var billsAllowed: (SimulatedCall) -> Int = { _ in 1 }
 
     init(clock: SimulatedClock, trace: Trace, dice: Dice, scene: Scene) {
@@ -304,7 +306,7 @@ final class SimulatedAPI: @unchecked Sendable {
     private func bill(_ call: SimulatedCall) {
         call.isBilled = true
         trace.say("call \(call.number) of \(call.attempt) is billed")
-        let bills = calls.count { $0.isBilled && $0.prompt == call.prompt }
+        let bills = calls.count { $0.isBilled && isSame(call.prompt, $0.prompt) }
         let allowed = billsAllowed(call)
         if bills > allowed {
             trace.violate(

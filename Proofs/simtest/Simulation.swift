@@ -31,6 +31,8 @@ final class Simulation {
     let trace: Trace
     private let api: SimulatedAPI
     let users: Users
+    /// nil if the seed has no clients of the OpenAI-compatible routes.
+    private let clients: DoorClients?
     private let rules: DaemonLife.Rules
     let scene: Scene
     private var movesLeft: Int
@@ -55,6 +57,9 @@ final class Simulation {
         users = Users(
             scene: scene, dice: Dice(seed: seed, stream: 4), clock: clock, trace: trace, executor: executor,
             diskMayBeFull: { disk.mayRefuse })
+        clients = DoorClients(
+            seed: seed, scene: scene, plant: plant, clock: clock, trace: trace, executor: executor,
+            diskMayBeFull: { disk.mayRefuse })
         rules = DaemonLife.Rules(scene, dice)
         movesLeft = scene.moves
         let directory = "\(root)/1"
@@ -66,8 +71,7 @@ final class Simulation {
         (lives, api.life) = (1, 1)
         life = try Self.start(
             1, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor,
-            trace: trace,
-            api: api)
+            trace: trace, api: api, hasDoor: clients != nil)
         referee = Referee(
             books: try Books(path: "\(directory)/queue.sqlite"), directory: directory, rules: rules, clock: clock,
             trace: trace, api: api, users: users)
@@ -75,8 +79,9 @@ final class Simulation {
         trace.say("\(scene.kind): \(scene.catalog.lanes); mallory: \(scene.ways)")
         figures.moves = movesLeft
         api.begun = { [unowned referee] call in referee.shares.begun(call) }
-        api.order = { [unowned users] prompt in
-            users.edit(prompt).map { ($0.order.owner.uid, $0.way) } ?? (0, nil)
+        api.order = { [unowned users, clients] prompt in
+            users.edit(prompt).map { ($0.order.owner.uid, $0.way) }
+                ?? clients?.content(prompt).map { ($0.owner.uid, nil) } ?? (0, nil)
         }
         // The closures ask the referee, which switches from life to life, for the current state.
         api.openAttempt = { [unowned referee, trace] prompt in
@@ -84,7 +89,11 @@ final class Simulation {
             return []
         }
         api.mayGiveUp = { [unowned self] in life.drainEnds.map { self.clock.elapsed >= $0 } ?? false }
-        api.billsAllowed = { [unowned referee, unowned users, trace] call in
+        api.isSame = { [clients] first, second in
+            first == second || clients?.content(first).map { $0.owns(second) } ?? false
+        }
+        api.billsAllowed = { [unowned referee, unowned users, clients, trace] call in
+            if let content = clients?.content(call.prompt) { return content.callsAllowed }
             guard let edit = users.edit(call.prompt) else { return 0 }
             do {
                 let resent = edit.order.onUnknown == .retry ? try referee.books.unknownAttempts(prompt: call.prompt) : 0
@@ -92,6 +101,20 @@ final class Simulation {
             } catch { trace.violate("\(error)") }
             return 0
         }
+        if let clients { connect(clients) }
+    }
+
+    private func connect(_ clients: DoorClients) {
+        clients.life = { [unowned self] in life }
+        clients.isLate = { [unowned referee, clock, trace, adoptTime = clients.adoptTime] content in
+            do {
+                return try referee.books.hasEnded("\(content.name), ", before: clock.now() + (.zero - adoptTime))
+            } catch { trace.violate("\(error)") }
+            return false
+        }
+        let rule = DoorRule(clients, clock: clock, trace: trace, books: { [unowned referee] in referee.books })
+        clients.rule = rule
+        referee.door = rule
     }
 
     var digest: UInt64 { trace.digest }
@@ -122,6 +145,9 @@ final class Simulation {
             figures.jobs += 1
             figures.ends[job.reason ?? job.state, default: 0] += 1
         }
+        figures.requests = clients?.requests ?? 0
+        figures.joined = clients?.joined ?? 0
+        figures.hangUps = clients?.hungUp ?? 0
         figures.calls = api.calls.count
         figures.billed = api.calls.count(where: \.isBilled)
         figures.unknown = api.calls.count {
@@ -132,6 +158,7 @@ final class Simulation {
     // MARK: - Steps
 
     func step() throws {
+        if movesLeft > 0 { clients?.stir() }
         let count = executor.count
         if count > 0, movesLeft == 0 || !dice.chance(scene.restlessness) {
             let index = dice.roll(0...count - 1)
@@ -173,6 +200,9 @@ final class Simulation {
         if life.isOver { return try startAgain() }
         try referee.atRest(
             isServing: life.isServing && !life.isStopping && !disk.isFull, waited: life.waited)
+        try referee.door?.atRest(
+            isServing: life.isServing && !life.isStopping && !disk.isFull, admissions: life.admissions,
+            excusedUntil: referee.diskExcusedUntil)
         if movesLeft == 0, referee.isPaused, life.isServing, !life.isStopping { return users.resume(in: life) }
         // Sometimes a user looks at the queue.
         guard life.isServing, !life.isStopping, !disk.mayRefuse, dice.chance(0.1) else { return }
@@ -214,7 +244,7 @@ final class Simulation {
     /// True if everything has ended: every job, every visit, every call.
     private func isOver() throws -> Bool {
         try executor.count == 0 && !life.isOver && life.isServing && !life.isStopping && life.visitsUnderWay == 0
-            && referee.isEverythingOver
+            && referee.isEverythingOver && clients?.isEverythingOver ?? true
     }
 
     // MARK: - Moves
@@ -289,6 +319,7 @@ final class Simulation {
         referee.diskIsFull()
         setClock(wrongBy: 0)
         api.mend()
+        clients?.mend()
         trace.say("all is mended")
     }
 
@@ -357,18 +388,18 @@ final class Simulation {
     private func start(_ directory: String) throws -> DaemonLife {
         try Self.start(
             lives, directory, rules: rules, plant: plant, clock: clock, storeDice: storeDice, executor: executor,
-            trace: trace, api: api)
+            trace: trace, api: api, hasDoor: clients != nil)
     }
 
     private static func emptyArchive(_ disk: SmallDisk) -> String { "\(disk.directory)/objects" }
 
     private static func start(
         _ number: Int, _ directory: String, rules: DaemonLife.Rules, plant: Plant?, clock: SimulatedClock,
-        storeDice: Dice, executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI
+        storeDice: Dice, executor: SimulatedExecutor, trace: Trace, api: SimulatedAPI, hasDoor: Bool
     ) throws -> DaemonLife {
         try DaemonLife(
             number: number, directory: directory, rules: rules, clock: clock, storeDice: storeDice, executor: executor,
-            trace: trace, api: api, plant: plant)
+            trace: trace, api: api, plant: plant, hasDoor: hasDoor)
     }
 
     /// Ends everything that a violation has left running, so that the next seed starts cleanly.
@@ -376,6 +407,7 @@ final class Simulation {
         disk.makeRoom()
         api.life = 0
         life.kill()
+        clients?.abandon()
         var steps = 0
         while executor.count > 0, steps < Limits.dyingSteps {
             _ = executor.run(at: 0)

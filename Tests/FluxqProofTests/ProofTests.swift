@@ -36,6 +36,27 @@ struct ProofTests {
         #expect(output.contains("what had been read of an answer outlives a kill"), "\(output)")
     }
 
+    @Test("clients that know nothing of fluxq hang up, send again, and pay once, whenever the daemon is killed")
+    func clients() async throws {
+        let (end, output) = try await run("crashtest", "--rounds", "15", "--seed", "3", "--points", Self.deliveryPoints)
+        #expect(end == .exit(0), "\(output)")
+        #expect(output.contains("billed twice 0"), "\(output)")
+        #expect(!output.contains("never hit"), "\(output)")
+    }
+
+    private static let deliveryPoints =
+        "doorAnswerMade,doorAnswerBegun,doorAnswerSent,doorAnswerTaken,doorDeliveryNoted"
+
+    @Test(
+        "they pay twice if an answer counts as delivered too early, or a retry is not recognized",
+        arguments: ["note-early", "never-join"])
+    func undelivered(_ plant: String) async throws {
+        let (end, output) = try await run(
+            "crashtest", "--rounds", "20", "--seed", "3", "--points", Self.deliveryPoints, "--plant", plant)
+        #expect(end == .exit(1), "\(output)")
+        #expect(output.contains("no job is billed more than once unasked"), "\(output)")
+    }
+
     @Test("a daemon that syncs as it should loses nothing to a power cut")
     func power() async throws {
         let (end, output) = try await run("powertest", "--stride", "25", "--variants", "4")

@@ -30,6 +30,13 @@ struct SimulationTests {
             Planted(name: "refund-forgotten", rule: "of what the calls of forgotten jobs have cost", seeds: 100),
             Planted(name: "forget-holds", rule: "is known to be", seeds: 400),
             Planted(name: "never-probe", rule: "has a ready job, and is not tried", seeds: 50),
+            Planted(name: "never-join", rule: "what was asked for allows", seeds: 50),
+            Planted(name: "note-early", rule: "what was asked for allows", seeds: 400),
+            Planted(name: "forget-delivery", rule: "was delivered, and is given to another request", seeds: 100),
+            Planted(name: "never-abandon", rule: "nobody has waited for job", seeds: 100),
+            Planted(name: "hasty-abandon", rule: "ms after its last client had left", seeds: 50),
+            Planted(name: "forget-preference", rule: "is to stay queued, and was canceled", seeds: 400),
+            Planted(name: "hold-seat", rule: "admissions wait for ever", seeds: 50),
         ]
     }
 

@@ -1,14 +1,14 @@
-import FluxqHost
+package import FluxqHost
 import Glibc
 
 /// A connection to the daemon that sends arbitrary bytes.
-final class RawSocket {
+package final class RawSocket {
     private let descriptor: Int32
 
     /// A connection to the Unix socket at `path`; nil if it is refused.
     ///
     /// - Parameter patience: how long a call may block, in seconds.
-    convenience init?(_ path: String, patience: Int = 2) {
+    package convenience init?(_ path: String, patience: Int = 2) {
         self.init(family: AF_UNIX, patience: patience)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -22,7 +22,7 @@ final class RawSocket {
     }
 
     /// A connection to a TCP port; nil if it is refused.
-    convenience init?(_ port: LoopbackAddress, patience: Int = 2) {
+    package convenience init?(_ port: LoopbackAddress, patience: Int = 2) {
         self.init(family: port.family, patience: patience)
         guard port.withSocketAddress({ connect(descriptor, $0, $1) }) == 0 else { return nil }
     }
@@ -38,17 +38,17 @@ final class RawSocket {
     deinit { close(descriptor) }
 
     /// Has the connection reset when this object is gone, not closed in order.
-    func resetAtEnd() {
+    package func resetAtEnd() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
     }
 
     /// - Returns: true if everything was sent; false if the peer has closed or does not read.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -63,9 +63,11 @@ final class RawSocket {
 
     /// Receives the next bytes; empty at the end of the stream and after a timeout.
     ///
-    /// - Parameter waits: whether to wait for bytes that have not arrived yet.
-    func receive(waits: Bool = true) -> [UInt8] {
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
+    /// - Parameters:
+    ///   - most: how many bytes to take from the kernel. The peer can tell that the others were not taken.
+    ///   - waits: whether to wait for bytes that have not arrived yet.
+    package func receive(most: Int = 64 << 10, waits: Bool = true) -> [UInt8] {
+        var piece = [UInt8](repeating: 0, count: most)
         let flags = waits ? 0 : Int32(MSG_DONTWAIT)
         var count: Int
         repeat { count = recv(descriptor, &piece, piece.count, flags) } while count < 0 && errno == EINTR
@@ -73,7 +75,7 @@ final class RawSocket {
     }
 
     /// Receives everything until the peer closes.
-    func receiveAll() -> String {
+    package func receiveAll() -> String {
         var all: [UInt8] = []
         while case let piece = receive(), !piece.isEmpty { all += piece }
         return String(decoding: all, as: UTF8.self)
