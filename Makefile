@@ -16,7 +16,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 VERSION = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-.PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest attacktest apitest
+.PHONY: help build release test demo bench format lint packages install deb hosttest fuzz simtest crashtest faulttest powertest attacktest apitest clients
 
 help:
 	@echo "make demo     edit a picture end to end against a stand-in of the API (IMAGE=… PROMPT=…)"
@@ -28,6 +28,7 @@ help:
 	@echo "make attacktest  run hostile local users against the daemon and measure the effect on another user (as root)"
 	@echo "make fuzz     fuzz the parsers of external input (SECONDS=… or RUNS=10000000, TARGETS=…)"
 	@echo "make apitest  check the HTTP interface against docs/openapi.yaml with schemathesis (EXAMPLES=… SEED=…)"
+	@echo "make clients  run clients of OpenAI's images API against the daemon, and count requests, bills and pictures (ONLY=…)"
 	@echo "make bench    measure a release build"
 	@echo "make release  build the programs for installing, with manual pages and completions"
 	@echo "make install  install what make release has built (as root; DESTDIR=…)"
@@ -92,7 +93,7 @@ bench: release
 
 # A separate build in which every branch of our modules reports to libFuzzer. SECONDS and RUNS are for all targets
 # together. New inputs are kept in .build-fuzz/found, and inputs that break a rule in .build-fuzz/broken.
-TARGETS ?= picture answer base64 submission
+TARGETS ?= picture answer base64 submission multipart
 fuzz: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),$(if $(RUNS),0,20))
 fuzz: packages
 	FLUXQ_FUZZ=1 swift build -c release --scratch-path .build-fuzz --product fluxq-fuzz
@@ -143,6 +144,11 @@ crashtest: packages
 apitest: packages
 	for product in fluxqd fluxq-sandbox; do swift build --product $$product; done
 	scripts/apitest "$$(swift build --show-bin-path)/fluxqd" $(or $(EXAMPLES),$(if $(CI),20,100)) $(SEED)
+
+# The clients come from PyPI, into .build/clients; a debug build of fluxqd is tested, because it has crash points.
+clients: packages
+	for product in fluxqd fluxq-sandbox; do swift build --product $$product; done
+	scripts/clienttest "$$(swift build --show-bin-path)/fluxqd" $(if $(ONLY),--only "$(ONLY)")
 
 format:
 	swift format --in-place --recursive $(SOURCES)
