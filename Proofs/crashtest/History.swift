@@ -177,6 +177,23 @@ extension History {
         }
     }
 
+    /// Makes held lanes probe soon, as an administrator may, until the task is canceled. Clients wait for their jobs, and
+    /// the lanes' own pauses grow to many minutes.
+    private static func keepOpen(_ daemon: DaemonProcess) async {
+        while !Task.isCancelled {
+            do {
+                try await ControlClient.withConnection(to: daemon.setup.socket) { client in
+                    let lanes = try await client.queue().document.lanes
+                    if lanes.contains(where: { $0.cause != nil }) { _ = try await client.resumeQueue() }
+                }
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                // The daemon has gone, and with it the reason to wait.
+                return
+            }
+        }
+    }
+
     /// Errands and clients in their current state, and the error with which the daemon was lost.
     private typealias Left = (errands: [Errand], clients: [DoorErrand], loss: (any Error)?)
 
@@ -191,6 +208,8 @@ extension History {
         let hands = (0..<Self.hands).map { hand in
             errands.indices.filter { $0 % Self.hands == hand }.map { errands[$0] }
         }
+        let opening = Task { await keepOpen(daemon) }
+        defer { opening.cancel() }
         return try await withThrowingTaskGroup(of: Left.self) { group in
             for hand in hands where !hand.isEmpty {
                 group.addTask {
