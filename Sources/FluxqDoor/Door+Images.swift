@@ -6,13 +6,11 @@ import FluxqWords
 import HTTPTypes
 import HummingbirdCore
 import Logging
-import NIOCore
 import ServiceLifecycle
-import Synchronization
 
 extension Door {
     /// The client of a request, for work that outlives the reading of it.
-    private struct Client: Sendable {
+    struct Client: Sendable {
         let user: User
         let connection: ConnectionState
 
@@ -60,7 +58,7 @@ extension Door {
         }
         let job: Job
         do {
-            job = try await end(of: seat, until: deadline, Client(call))
+            job = try await end(of: seat, Client(call), until: deadline) { throw DoorError.stillRunning($0) }
         } catch {
             seat.leave()
             throw error
@@ -145,10 +143,13 @@ extension Door {
 
     /// The job once it has ended.
     ///
-    /// - Throws: `DoorError` if the client's patience is over first, or the job would wait for another day.
-    private func end(
-        of seat: WaitingRoom.Seat, until deadline: ContinuousClock.Instant, _ client: Client
+    /// - Parameter timeIsUp: called at the deadline with the job as it is; returns the next deadline.
+    /// - Throws: `DoorError` if fluxqd stops or the client has gone; `Problem` if the job would wait for another day.
+    func end(
+        of seat: WaitingRoom.Seat, _ client: Client, until first: ContinuousClock.Instant,
+        timeIsUp: (Job) async throws -> ContinuousClock.Instant
     ) async throws -> Job {
+        var deadline = first
         while true {
             let seen = routes.store.signal.count
             let job = try await job(seat.job, of: client.user)
@@ -156,7 +157,8 @@ extension Door {
             try await checkLimit(of: job)
             switch await change(of: job, after: seen, until: deadline, seat, client.connection) {
             case .changed: continue
-            case .timeUp, .over: throw DoorError.stillRunning(job)
+            case .timeUp: deadline = try await timeIsUp(job)
+            case .over: throw DoorError.stillRunning(job)
             }
         }
     }
@@ -227,7 +229,7 @@ extension Door {
         }
     }
 
-    private func noteDelivery(of job: Job) async {
+    func noteDelivery(of job: Job) async {
         CrashPoint.doorAnswerTaken.pass()
         guard let end = job.finishedAt else { return }
         do {
@@ -247,7 +249,7 @@ extension Door {
         return reading.namedModel?.hasPrefix("gpt-image") == true ? [.b64JSON] : [.b64JSON, .url]
     }
 
-    private func note(
+    func note(
         of job: Job, _ pictures: PictureAnswer, isReplay: Bool, _ reading: DoorForm.Reading
     ) -> PictureAnswer.Note {
         var note = PictureAnswer.Note(
@@ -285,83 +287,6 @@ extension Door {
         response.headers[.preferenceApplied] = "respond-async"
         return response
     }
-
-    // MARK: Streaming
-
-    /// Server-sent events: comments while the job waits, which keep every client's time-outs from running out, and then
-    /// the pictures or an error.
-    private func streamed(
-        _ event: String, _ reading: DoorForm.Reading, _ seat: WaitingRoom.Seat, _ client: Client
-    ) -> Reply {
-        let headers: HTTPFields = [
-            .contentType: "text/event-stream", .cacheControl: "no-store", .job: "\(seat.job)",
-        ]
-        let end = StreamEnd()
-        let response = Response(
-            status: .ok, headers: headers,
-            body: ResponseBody { writer in
-                try await writer.write(ByteBuffer(string: ": job \(seat.job)\n\n"))
-                do {
-                    let job = try await streamedEnd(of: seat, to: &writer, client)
-                    if case .failed(let failure) = job.lifecycle.state { throw StreamedFailure(failure, job) }
-                    let pictures = try await PictureAnswer(job, routes.quarantine)
-                    let note = note(of: job, pictures, isReplay: seat.isJoined, reading)
-                    CrashPoint.doorAnswerMade.pass()
-                    try await pictures.writeEvents(named: event, note: note, to: &writer)
-                    end.job.withLock { $0 = job }
-                } catch let failure as StreamedFailure {
-                    try await writer.write(Self.errorEvent(failure.error))
-                    end.job.withLock { $0 = failure.job }
-                } catch let error as DoorError {
-                    try await writer.write(Self.errorEvent(error))
-                }
-                try await writer.finish(nil)
-                CrashPoint.doorAnswerSent.pass()
-            })
-        return Reply(response) { isTaken in
-            if isTaken, let job = end.job.withLock({ $0 }) { await noteDelivery(of: job) }
-            seat.leave()
-        }
-    }
-
-    /// The job whose end a stream has told completely.
-    private final class StreamEnd: Sendable {
-        let job = Mutex<Job?>(nil)
-    }
-
-    private struct StreamedFailure: Error {
-        let error: DoorError
-        let job: Job
-
-        init(_ failure: Lifecycle.Failure, _ job: Job) {
-            error = DoorError(failure, of: job.id)
-            self.job = job
-        }
-    }
-
-    private static func errorEvent(_ error: DoorError) throws -> ByteBuffer {
-        ByteBuffer(string: "event: error\ndata: \(try jsonLine(error))\n\n")
-    }
-
-    /// Waits for the job without an end, and writes a comment now and then.
-    private func streamedEnd(
-        of seat: WaitingRoom.Seat, to writer: inout any ResponseBodyWriter, _ client: Client
-    ) async throws -> Job {
-        var nextSign = ContinuousClock.now + routes.settings.eventPause
-        while true {
-            let seen = routes.store.signal.count
-            let job = try await job(seat.job, of: client.user)
-            if job.hasEnded { return job }
-            try await checkLimit(of: job)
-            switch await change(of: job, after: seen, until: nextSign, seat, client.connection) {
-            case .changed: continue
-            case .timeUp:
-                try await writer.write(ByteBuffer(string: ": \(job.progressForPeople)\n\n"))
-                nextSign = ContinuousClock.now + routes.settings.eventPause
-            case .over: throw DoorError.stillRunning(job)
-            }
-        }
-    }
 }
 
 extension Store.Submission {
@@ -383,11 +308,6 @@ extension Job {
         case .done, .failed: true
         case .queued, .running: false
         }
-    }
-
-    fileprivate var progressForPeople: String {
-        guard case .queued = lifecycle.state else { return JobState(lifecycle.state).rawValue }
-        return place?.place.map { "queued, place \($0)" } ?? "queued"
     }
 
     /// The cost of all its calls, as far as they have prices.

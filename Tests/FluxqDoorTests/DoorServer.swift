@@ -45,18 +45,14 @@ struct DoorServer: Sendable {
     ) async throws {
         let directory = try TemporaryDirectory()
         let clock = Clock()
-        let catalog = ModelCatalog(
-            offering: [model, EditRequest.modelThatRequiresImage], rules: [model: .init(parameters: ["quality"])])
-        var policy = StorePolicy()
-        policy.catalog = catalog
-        policy.prices = [model: .init(micros: 80_000, currency: "USD")]
+        var policy = policy
         change(&policy)
         let store = try Store(
             path: directory.path("queue.sqlite"), policy: policy, now: { clock.time.withLock { $0 } })
         let archive = try LocalArchive(directory: directory.path)
         let socketPath = directory.path("control.sock")
         var settings = ControlServer.Settings(
-            catalog: catalog, administrators: .init(only: []), admitsUnknownUsers: true, drawSeed: { 4711 })
+            catalog: policy.catalog, administrators: .init(only: []), admitsUnknownUsers: true, drawSeed: { 4711 })
         configure(&settings)
         var door = Door.Settings()
         door.models = ["gpt-image-*": model]
@@ -65,7 +61,8 @@ struct DoorServer: Sendable {
         let room = WaitingRoom(store: store, elapsed: { clock.elapsed.withLock { $0 } })
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let server = ControlServer(
-            socket: try listen(at: socketPath), store: store, archive: archive, settings: settings, users: users,
+            socket: try ListeningSocket.bind(path: socketPath).descriptor, store: store, archive: archive,
+            settings: settings, users: users,
             logger: logger
         ) { routes in Door(routes, room, settings: settingsOfDoor) }
         let group = ServiceGroup(configuration: .init(services: [server], logger: logger))
@@ -86,6 +83,21 @@ struct DoorServer: Sendable {
         try store.close()
     }
 
+    private static var policy: StorePolicy {
+        var policy = StorePolicy()
+        policy.catalog = ModelCatalog(
+            offering: [model, EditRequest.modelThatRequiresImage], rules: [model: .init(parameters: ["quality"])])
+        policy.prices = [model: .init(micros: 80_000, currency: "USD")]
+        return policy
+    }
+
+    /// Sets a limit of every user, as a reload of the configuration does.
+    func limit(_ kind: LimitKind, to value: Int64) {
+        var policy = Self.policy
+        policy.limits.standard[kind] = value
+        store.reload(policy)
+    }
+
     private init(
         directory: TemporaryDirectory, store: Store, archive: LocalArchive, room: WaitingRoom, socketPath: String,
         clock: Clock, group: ServiceGroup
@@ -104,23 +116,6 @@ struct DoorServer: Sendable {
         var patience = KnownUsers.Patience()
         (patience.known, patience.unknown) = (.seconds(1200), .seconds(1200))
         return KnownUsers(patience: patience) { uid in .user(.init(uid: uid, name: "me", groups: [])) }
-    }
-
-    private static func listen(at path: String) throws -> CInt {
-        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-        try #require(descriptor >= 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        try #require(path.utf8.count < MemoryLayout.size(ofValue: address.sun_path))
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let bound = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0)
-        try #require(Glibc.listen(descriptor, 64) == 0)
-        return descriptor
     }
 
     func pass(_ duration: Duration) {

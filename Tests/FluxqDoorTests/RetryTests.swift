@@ -241,6 +241,18 @@ struct RetryTests {
         }
     }
 
+    @Test("a streamed request whose job would wait for another day is told so, and costs nothing")
+    func streamedLimit() async throws {
+        try await DoorServer.run(settings: { $0.eventPause = .milliseconds(20) }) { server in
+            async let response = server.generate(#"{"prompt":"rain","stream":true}"#)
+            try await server.when { try await !server.jobs().isEmpty }
+            server.limit(.imagesPerDay, to: 0)
+            let text = try await response.text
+            #expect(text.contains("event: error\n") && text.contains(#""code":"insufficient_quota""#), "\(text)")
+            #expect(try await server.jobs().allSatisfy { JobState($0.lifecycle.state) == .failed })
+        }
+    }
+
     @Test("a streamed request gets comments while it waits, then the pictures, and is delivered like any other")
     func stream() async throws {
         try await DoorServer.run(settings: { $0.eventPause = .milliseconds(20) }) { server in
