@@ -78,17 +78,16 @@ package struct Door: OtherInterface {
         }
         answer.response.headers[.requestID] = requestID
         if !answer.response.isStream {
-            let time = (ContinuousClock.now - begun).components
-            answer.response.headers[.processingTime] =
-                "\(time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000)"
+            answer.response.headers[.processingTime] = "\((ContinuousClock.now - begun).milliseconds)"
         }
         return answer
     }
 
     package func response(to problem: Problem, path: String) -> Response? {
         let path = String(path.prefix { $0 != "?" })
-        guard path != "/v1/models", problem.code == .noSuchRoute || Route.find(path) != nil else { return nil }
-        guard path.hasPrefix("/v1/") || Route.find(path) != nil else { return nil }
+        guard path != "/v1/models",
+            Route.find(path) != nil || problem.code == .noSuchRoute && path.hasPrefix("/v1/")
+        else { return nil }
         return DoorError(problem).response
     }
 

@@ -38,9 +38,9 @@ extension DoorForm {
         var ignored: [String] = []
     }
 
-    /// Fields that fluxq reads and the images API does not get.
+    /// Fields that fluxq reads besides those of a request.
+    private static let ownFields: Set<String> = ["stream", "user"]
     private static let impossibleFormats: Set<String> = ["svg", "gif"]
-    private static let ownFields: Set<String> = ["stream", "response_format", "user", "model"]
 
     func reading(by settings: Door.Settings, _ catalog: ModelCatalog) -> Reading {
         var result = Reading()

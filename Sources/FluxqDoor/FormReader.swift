@@ -24,19 +24,21 @@ struct FormReader {
     let routes: Routes
     private var form: DoorForm
     private var bytes: Int64 = 0
+    /// The largest body.
+    private let limit: Int64
 
     init(_ call: Call, _ routes: Routes) {
         self.call = call
         self.routes = routes
+        let maxBytes = routes.settings.maxInputBytes
+        limit = 2 * maxBytes + Limits.otherBytes
         form = DoorForm(
             image: SubmittedImage(
-                spool: routes.archive.spool, uploads: routes.uploads, owner: call.caller.user,
-                maxBytes: routes.settings.maxInputBytes))
+                spool: routes.archive.spool, uploads: routes.uploads, owner: call.caller.user, maxBytes: maxBytes))
     }
 
     /// - Throws: `DoorError`, `Problem`, and the errors of the body and the archive. Then nothing is kept.
     mutating func read() async throws -> DoorForm {
-        let limit = 2 * routes.settings.maxInputBytes + Limits.otherBytes
         if let length = call.contentLength, length > limit { throw DoorError.bodyTooLarge(limit) }
         do {
             let type = call.head.headerFields[.contentType] ?? ""
@@ -56,7 +58,6 @@ struct FormReader {
     private mutating func piece() async throws -> ByteBuffer? {
         guard let piece = try await call.body.piece() else { return nil }
         bytes += Int64(piece.readableBytes)
-        let limit = 2 * routes.settings.maxInputBytes + Limits.otherBytes
         guard bytes <= limit else { throw DoorError.bodyTooLarge(limit) }
         return piece
     }
