@@ -75,10 +75,7 @@ extension Store {
     package func noteJoin(of id: JobID, by caller: User, isAwaited: Bool) async throws(StoreError) {
         try await write { transaction in
             if !isAwaited { try transaction.execute("UPDATE door_requests SET stays = 1 WHERE job = ?", [id]) }
-            guard let row = try transaction.row("SELECT \(JobRow.columns) FROM jobs WHERE id = ?", [id]) else { return }
-            let job = try JobRow(row)
-            try transaction.log(
-                .joined, job: id, uid: job.uid, state: JobState(job.lifecycle.state), actor: caller.uid)
+            try transaction.log(.joined, ofJobAsItIs: id, actor: caller.uid)
         }
     }
 
@@ -88,16 +85,12 @@ extension Store {
     ///   recorded.
     package func noteDelivery(of id: JobID, finishedAt: Timestamp) async throws(StoreError) {
         try await write { transaction in
-            guard
-                try transaction.execute(
-                    """
-                    UPDATE door_requests SET delivered_at = ? WHERE job = ? AND delivered_at IS NULL
-                        AND EXISTS (SELECT 1 FROM jobs WHERE id = door_requests.job AND finished_at = ?)
-                    """, [transaction.now, id, finishedAt]) == 1,
-                let row = try transaction.row("SELECT \(JobRow.columns) FROM jobs WHERE id = ?", [id])
-            else { return }
-            let job = try JobRow(row)
-            try transaction.log(.delivered, job: id, uid: job.uid, state: JobState(job.lifecycle.state))
+            let noted = try transaction.execute(
+                """
+                UPDATE door_requests SET delivered_at = ? WHERE job = ? AND delivered_at IS NULL
+                    AND EXISTS (SELECT 1 FROM jobs WHERE id = door_requests.job AND finished_at = ?)
+                """, [transaction.now, id, finishedAt])
+            if noted == 1 { try transaction.log(.delivered, ofJobAsItIs: id) }
         }
     }
 
@@ -138,6 +131,12 @@ extension Store {
 }
 
 extension Transaction {
+    /// Adds an event that leaves the job's state as it is; nothing if there is no such job.
+    fileprivate func log(_ kind: EventKind, ofJobAsItIs id: JobID, actor: UInt32? = nil) throws {
+        guard let row = try row("SELECT uid, state FROM jobs WHERE id = ?", [id]) else { return }
+        try log(kind, job: id, uid: row["uid"], state: row.choice("state"), actor: actor)
+    }
+
     func record(_ door: Store.Order.Door, of id: JobID, uid: UInt32, hasKey: Bool) throws {
         try execute(
             "INSERT INTO door_requests (job, uid, fingerprint, stays) VALUES (?, ?, ?, ?)",
