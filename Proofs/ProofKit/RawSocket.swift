@@ -10,15 +10,9 @@ package final class RawSocket {
     /// - Parameter patience: how long a call may block, in seconds.
     package convenience init?(_ path: String, patience: Int = 2) {
         self.init(family: AF_UNIX, patience: patience)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard connected == 0 else { return nil }
+        guard let address = UnixSocketAddress(path),
+            address.withSocketAddress({ connect(descriptor, $0, $1) }) == 0
+        else { return nil }
     }
 
     /// A connection to a TCP port; nil if it is refused.

@@ -135,8 +135,11 @@ private struct Play {
 
     /// Sends one request on a connection of its own.
     @discardableResult
-    private mutating func say(_ request: Request) -> String {
-        guard let connection = RawSocket(socket) else { return "" }
+    private mutating func say(_ request: Request) -> String { say(request, on: RawSocket(socket)) }
+
+    /// - Parameter connection: nil if it was refused.
+    private mutating func say(_ request: Request, on connection: RawSocket?) -> String {
+        guard let connection else { return "" }
         connection.send(request.text)
         let answer = connection.receiveAll()
         look(at: answer)
@@ -431,8 +434,8 @@ private struct Play {
             ("POST", "/retry"),
         ] {
             let more = headers(Bool.random(using: &dice) ? bearer : "")
-            let theirs = sayAtPort(Request("\(method) /v1/jobs/\(job)\(path)", more))
-            let none = sayAtPort(Request("\(method) /v1/jobs/\(Victim.noJob)\(path)", more))
+            let theirs = say(Request("\(method) /v1/jobs/\(job)\(path)", more), on: RawSocket(port))
+            let none = say(Request("\(method) /v1/jobs/\(Victim.noJob)\(path)", more), on: RawSocket(port))
             compare(theirs, none, "\(method) \(path) over TCP")
             // An attack that does not reach fluxqd is none.
             if theirs.hasPrefix("HTTP/1.1 404 ") { cases += 1 }
@@ -444,7 +447,7 @@ private struct Play {
             (Request("POST /v1/queue/resume", "Host: \(port)\r\n\(bearer)"), "an administrator over TCP"),
             (Request("GET /v1/usage?all=true", "Host: \(port)\r\n\(bearer)"), "an administrator's look over TCP"),
         ] {
-            let answer = sayAtPort(request)
+            let answer = say(request, on: RawSocket(port))
             if answer.hasPrefix("HTTP/1.1 2") { failure = "\(what) is served: \(answer.prefix(400))" }
         }
         // Requests on connections that end before fluxqd asks whose they are.
@@ -453,14 +456,6 @@ private struct Play {
             if Bool.random(using: &dice) { connection.resetAtEnd() }
             connection.send(Request("POST /v1/jobs/\(job)/cancel", "Host: \(port)\r\n\(bearer)").text)
         }
-    }
-
-    private mutating func sayAtPort(_ request: Request) -> String {
-        guard let connection = RawSocket(port) else { return "" }
-        connection.send(request.text)
-        let answer = connection.receiveAll()
-        look(at: answer)
-        return answer
     }
 
     /// The answers about another user's job and about a missing job must be the same, byte for byte. Over a limit,

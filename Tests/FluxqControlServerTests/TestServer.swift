@@ -63,7 +63,8 @@ struct TestServer: Sendable {
         var logger = Logger(label: "test") { _ in log }
         logger.logLevel = .trace
         let server = ControlServer(
-            socket: try listen(at: socketPath), ports: ports, store: store, archive: archive, settings: settings,
+            socket: try ListeningSocket.bind(path: socketPath).descriptor, ports: ports, store: store, archive: archive,
+            settings: settings,
             users: users,
             logger: logger)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Logger(label: "services")))
@@ -96,24 +97,6 @@ struct TestServer: Sendable {
         self.group = group
         self.server = server
         self.log = log
-    }
-
-    private static func listen(at path: String) throws -> CInt {
-        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-        try #require(descriptor >= 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        try #require(path.utf8.count < MemoryLayout.size(ofValue: address.sun_path))
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let bound = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0)
-        try #require(chmod(path, 0o666) == 0)
-        try #require(Glibc.listen(descriptor, 64) == 0)
-        return descriptor
     }
 
     /// As a reload of the configuration does.

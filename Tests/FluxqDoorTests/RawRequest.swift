@@ -1,3 +1,4 @@
+import FluxqHost
 import FluxqTestSupport
 import Foundation
 import Glibc
@@ -10,14 +11,8 @@ final class RawRequest: Sendable {
     init(to server: DoorServer) throws {
         descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         try #require(descriptor >= 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: server.socketPath.utf8) }
-        let isConnected = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let address = try #require(UnixSocketAddress(server.socketPath))
+        let isConnected = address.withSocketAddress { connect(descriptor, $0, $1) }
         try #require(isConnected == 0)
     }
 

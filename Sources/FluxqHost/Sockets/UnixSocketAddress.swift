@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// The address of a Unix socket: a path, or with a leading `@` a name in Linux's abstract namespace.
 package struct UnixSocketAddress {
@@ -15,7 +15,7 @@ package struct UnixSocketAddress {
     private let length: socklen_t
 
     /// nil if the name is empty, too long, or contains a NUL.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         let bytes = Array(name.utf8)
         guard !bytes.isEmpty, bytes.count <= Self.maxPathBytes, !bytes.contains(0) else { return nil }
         let isAbstract = bytes.first == UInt8(ascii: "@")
@@ -29,7 +29,7 @@ package struct UnixSocketAddress {
         length = socklen_t(header + bytes.count + (isAbstract ? 0 : 1))
     }
 
-    func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    package func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         withUnsafeBytes(of: address) { bytes in
             bytes.withMemoryRebound(to: sockaddr.self) { buffer in
                 // A sockaddr_un is never empty, so the buffer has a base.
